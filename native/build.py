@@ -1,0 +1,45 @@
+"""Describes the C core to cffi.
+
+`ffi` is what setuptools compiles into `operant._native` (see setup.py); `list_environments` writes the one generated
+file of the core, which `make native` writes with a shell loop.
+"""
+
+from pathlib import Path
+
+from cffi import FFI
+
+NATIVE = Path(__file__).resolve().parent
+
+# Part of correctness, not of tuning: without them targets differ in their last bits.
+FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
+
+
+def list_environments() -> None:
+    """Writes build/environments.h, which includes every header of envs/ and the batch loops after it."""
+    names = sorted(header.stem for header in (NATIVE / "envs").glob("*.h"))
+    lines = []
+    for name in names:
+        lines += [f"#define OPERANT_ENV {name}", f'#include "envs/{name}.h"']
+        lines += ['#include "core/batch.h"', "#undef OPERANT_ENV"]
+    lines.append(f"#define OPERANT_ENVIRONMENTS {''.join(f'&{name}_kernel, ' for name in names)}NULL")
+    (NATIVE / "build").mkdir(exist_ok=True)
+    (NATIVE / "build" / "environments.h").write_text("\n".join(lines) + "\n")
+
+
+def declarations() -> str:
+    """operant.h without its preprocessor lines, which cffi does not read."""
+    header = (NATIVE / "operant.h").read_text()
+    return "\n".join(line for line in header.splitlines() if not line.startswith("#"))
+
+
+list_environments()
+ffi = FFI()
+ffi.cdef(declarations())
+ffi.set_source(
+    "operant._native",
+    '#include "operant.h"',
+    sources=sorted(f"native/{path.relative_to(NATIVE)}" for part in ("core", "targets") for path in (NATIVE / part).glob("*.c")),
+    include_dirs=["native"],
+    libraries=["m", "pthread"],
+    extra_compile_args=FLAGS,
+)

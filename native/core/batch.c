@@ -1,0 +1,347 @@
+/* batch.c: the C interface: opens batches, lays out their memory, and runs the kernels of the target they were opened with. */
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "core/dispatch.h"
+
+enum {
+    CHUNK = 64,        /* environments: chunks start on cache lines whatever is in them */
+    STAGGER = 5 * 64,  /* bytes between columns, so that they do not fall on the same cache sets */
+    MAX_ENVS = 1 << 30 /* indices are 32-bit */
+};
+
+static void *map(size_t bytes) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/** Gives `pointer` the next `bytes` of the arena at `base`; with base NULL, only counts them. */
+#define PLACE(pointer, bytes)                                  \
+    do {                                                       \
+        if (base) (pointer) = (void *)(base + used);           \
+        used += ((size_t)(bytes) + 63) / 64 * 64 + STAGGER;    \
+    } while (0)
+
+/** Lays out a batch's memory at `base` and returns its size. */
+static size_t lay_out(operant_batch *b, char *base) {
+    const operant_env_info *info = &b->kernel->info;
+    size_t real = (size_t)b->target->real_size, n = (size_t)b->view.stride, used = 0;
+    bool exact = b->target->exact;
+    PLACE(b->view.state, info->state_size * n * real);
+    PLACE(b->view.episode_return, n * real);
+    PLACE(b->view.deadline, n * 4);
+    PLACE(b->actions, info->action_size * n * real);
+    PLACE(b->view.episode, n * 4);
+    PLACE(b->view.seed, exact ? 0 : 2 * n * 4);
+    PLACE(b->view.generator, exact ? n * sizeof(operant_pcg64) : 0);
+    PLACE(b->view.params, MAX_PARAMS * real);
+    PLACE(b->pending, n * 4);
+    PLACE(b->finished, n * 4);
+    PLACE(b->final_length, n * 4);
+    PLACE(b->final_return, n * real);
+    PLACE(b->final_observations, b->autoreset == OPERANT_SAME_STEP ? n * info->observation_size * sizeof(float) : 0);
+    return used;
+}
+
+static operant_batch *fail(operant_batch *b, char *message, int32_t size, const char *format, const char *value) {
+    if (message && size > 0) snprintf(message, (size_t)size, format, value);
+    operant_close(b);
+    return NULL;
+}
+
+static void set_real(const operant_batch *b, void *array, int64_t i, double value) {
+    if (b->target->exact) ((double *)array)[i] = value;
+    else ((float *)array)[i] = (float)value;
+}
+
+operant_batch *operant_open(const operant_options *o, char *message, int32_t size) {
+    char number[32];
+    snprintf(number, sizeof number, "%lld", (long long)o->num_envs);
+    if (o->num_envs < 1) return fail(NULL, message, size, "num_envs must be at least 1, not %s", number);
+    const operant_target *target = operant_find_target(o->isa, o->exact);
+    if (!target) return fail(NULL, message, size, "isa \"%s\" is unknown or does not run here", o->isa ? o->isa : "(null)");
+    const operant_kernel *kernel = operant_find_kernel(target, o->env);
+    if (!kernel) return fail(NULL, message, size, "there is no environment \"%s\"", o->env ? o->env : "(null)");
+    if (o->num_envs > MAX_ENVS) return fail(NULL, message, size, "num_envs=%s is more than 2^30", number);
+    if (o->workers < 1 || o->workers > 1024) return fail(NULL, message, size, "workers must be from 1 to 1024%s", "");
+    if (o->max_episode_steps < 0 || o->max_episode_steps > INT32_MAX)
+        return fail(NULL, message, size, "max_episode_steps must be from 0 to 2^31 - 1%s", "");
+    if (o->autoreset < OPERANT_NEXT_STEP || o->autoreset > OPERANT_DISABLED)
+        return fail(NULL, message, size, "autoreset must be an operant_autoreset%s", "");
+
+    operant_batch *b = calloc(1, sizeof *b);
+    if (!b) return fail(NULL, message, size, "out of memory%s", "");
+    b->target = target;
+    b->kernel = kernel;
+    b->num_envs = o->num_envs;
+    b->limit = (uint32_t)o->max_episode_steps;
+    b->autoreset = o->autoreset;
+    b->view.lanes = target->lanes;
+    b->view.isa = target->isa;
+    int64_t blocks = (o->num_envs + CHUNK - 1) / CHUNK;
+    b->workers = o->workers < blocks ? o->workers : (int32_t)blocks;
+    b->view.stride = blocks * CHUNK + STAGGER / 4;
+    size_t bytes = lay_out(b, NULL);
+    char *base = map(bytes);
+    if (!base) return fail(b, message, size, "num_envs=%s needs more memory than this machine gives", number);
+    b->view.bytes = (int64_t)bytes;
+    lay_out(b, base);
+
+    b->chunks = calloc((size_t)b->workers, sizeof *b->chunks);
+    if (!b->chunks) return fail(b, message, size, "out of memory%s", "");
+    for (int32_t w = 0; w < b->workers; w++) {
+        int64_t first = blocks * w / b->workers * CHUNK, last = blocks * (w + 1) / b->workers * CHUNK;
+        b->chunks[w] = (operant_chunk){.first = first, .last = last < b->num_envs ? last : b->num_envs};
+    }
+    if (b->workers > 1 && !(b->pool = operant_pool_open(b->workers)))
+        return fail(b, message, size, "the system starts no more threads%s", "");
+    for (int32_t k = 0; k < kernel->info.param_count; k++) set_real(b, b->view.params, k, kernel->info.defaults[k]);
+    b->last = (operant_finished){0, b->finished, b->final_return, b->final_length, b->final_observations};
+    return b;
+}
+
+static size_t varied_bytes(const operant_batch *b) {
+    return (size_t)b->kernel->info.param_count * (size_t)b->view.stride * (size_t)b->target->real_size;
+}
+
+void operant_close(operant_batch *b) {
+    if (!b) return;
+    operant_pool_close(b->pool);
+    if (b->varied_params) munmap(b->varied_params, varied_bytes(b));
+    if (b->view.state) munmap(b->view.state, lay_out(b, NULL));
+    free(b->chunks);
+    free(b);
+}
+
+/** Takes the batch for one call; a second call under way is refused. */
+static bool enter(operant_batch *b) { return !atomic_exchange_explicit(&b->busy, 1, memory_order_acquire); }
+
+static operant_status leave(operant_batch *b, operant_status status) {
+    atomic_store_explicit(&b->busy, 0, memory_order_release);
+    return status;
+}
+
+operant_status operant_seed(operant_batch *b, const uint32_t *words, int32_t num_words, const uint8_t *mask) {
+    if (num_words < 1) return OPERANT_BAD_ARGUMENT;
+    if (!enter(b)) return OPERANT_BUSY;
+    for (int64_t i = 0; i < b->num_envs; i++, words += num_words) {
+        if (mask && !mask[i]) continue;
+        b->view.episode[i] = 0;
+        if (b->target->exact) {
+            operant_pcg64_seed((operant_pcg64 *)b->view.generator + i, words, num_words);
+            continue;
+        }
+        uint32_t key[2] = {words[0], num_words > 1 ? words[1] : 0};
+        uint32_t beyond = 0;
+        for (int32_t w = 2; w < num_words; w++) beyond |= words[w];
+        if (beyond) operant_seed_sequence(words, num_words, key, 2);
+        b->view.seed[i] = key[0];
+        b->view.seed[b->view.stride + i] = key[1];
+    }
+    return leave(b, OPERANT_OK);
+}
+
+/** Takes the masked environments (NULL: all) off the pending lists. */
+static void forget_pending(operant_batch *b, const uint8_t *mask) {
+    for (int32_t w = 0; w < b->workers; w++) {
+        operant_chunk *chunk = &b->chunks[w];
+        int32_t *pending = b->pending + chunk->first;
+        int64_t kept = 0;
+        for (int64_t j = 0; mask && j < chunk->pending; j++) {
+            pending[kept] = pending[j];
+            kept += !mask[pending[j]];
+        }
+        chunk->pending = kept;
+    }
+}
+
+typedef struct {
+    operant_batch *batch;
+    const uint8_t *mask;
+    const double *overrides;
+    float *observations;
+} reset_job;
+
+static void reset_chunk(void *argument, int32_t worker) {
+    reset_job *job = argument;
+    operant_batch *b = job->batch;
+    const operant_chunk *chunk = &b->chunks[worker];
+    int32_t *index = b->finished + chunk->first; /* free between steps: reset forgets what finished */
+    int64_t count = 0;
+    for (int64_t i = chunk->first; i < chunk->last; i++) {
+        index[count] = (int32_t)i;
+        count += !job->mask || job->mask[i];
+    }
+    b->kernel->reset(b, index, count, job->overrides, job->observations);
+}
+
+operant_status operant_reset(operant_batch *b, const uint8_t *mask, const double *overrides, float *observations) {
+    if (!enter(b)) return OPERANT_BUSY;
+    if (mask && !b->ready) return leave(b, OPERANT_NOT_RESET);
+    forget_pending(b, mask);
+    b->last.count = 0;
+    reset_job job = {b, mask, overrides, observations};
+    operant_pool_run(b->pool, b->workers, reset_chunk, &job);
+    b->ready = true;
+    return leave(b, OPERANT_OK);
+}
+
+typedef struct {
+    operant_batch *batch;
+    const void *actions;
+    int32_t dtype;
+    const operant_output *output;
+} step_job;
+
+static void take_chunk(void *argument, int32_t worker) {
+    step_job *job = argument;
+    job->batch->target->take_actions(job->batch, &job->batch->chunks[worker], job->actions, job->dtype);
+}
+
+static void step_chunk(void *argument, int32_t worker) {
+    step_job *job = argument;
+    job->batch->kernel->step(job->batch, &job->batch->chunks[worker], job->output);
+}
+
+/** Closes the gaps between the chunks' lists of finished episodes. */
+static void gather_finished(operant_batch *b) {
+    size_t real = (size_t)b->target->real_size, row = (size_t)b->kernel->info.observation_size * sizeof(float);
+    int64_t total = b->chunks[0].finished;
+    for (int32_t w = 1; w < b->workers; w++) {
+        size_t from = (size_t)b->chunks[w].first, count = (size_t)b->chunks[w].finished, to = (size_t)total;
+        memmove(b->finished + to, b->finished + from, count * 4);
+        memmove(b->final_length + to, b->final_length + from, count * 4);
+        memmove((char *)b->final_return + to * real, (char *)b->final_return + from * real, count * real);
+        if (b->autoreset == OPERANT_SAME_STEP)
+            memmove((char *)b->final_observations + to * row, (char *)b->final_observations + from * row, count * row);
+        total += b->chunks[w].finished;
+    }
+    b->last.count = total;
+}
+
+operant_status operant_step(operant_batch *b, const void *actions, int32_t dtype, const operant_output *output) {
+    bool discrete = b->kernel->info.actions > 0;
+    if (dtype < OPERANT_INT32 || dtype > OPERANT_FLOAT64 || discrete != (dtype <= OPERANT_INT64)) return OPERANT_BAD_ARGUMENT;
+    if (!enter(b)) return OPERANT_BUSY;
+    if (!b->ready) return leave(b, OPERANT_NOT_RESET);
+    if (b->autoreset == OPERANT_DISABLED)
+        for (int32_t w = 0; w < b->workers; w++)
+            if (b->chunks[w].pending) {
+                b->culprit = b->pending[b->chunks[w].first];
+                return leave(b, OPERANT_FINISHED);
+            }
+
+    step_job job = {b, actions, dtype, output};
+    operant_pool_run(b->pool, b->workers, take_chunk, &job);
+    for (int32_t w = 0; w < b->workers; w++)
+        if (b->chunks[w].bad_action >= 0) {
+            b->culprit = b->chunks[w].bad_action;
+            return leave(b, OPERANT_BAD_ACTION);
+        }
+    b->clock += 1;
+    operant_pool_run(b->pool, b->workers, step_chunk, &job);
+    gather_finished(b);
+    return leave(b, OPERANT_OK);
+}
+
+operant_status operant_step_one(operant_batch *b, int64_t action, const operant_output *output) {
+    return operant_step(b, &action, OPERANT_INT64, output);
+}
+
+operant_status operant_observe(operant_batch *b, float *observations) {
+    if (!enter(b)) return OPERANT_BUSY;
+    b->kernel->observe(b, observations);
+    return leave(b, OPERANT_OK);
+}
+
+/** Gives every environment its own copy of every parameter. */
+static bool vary_params(operant_batch *b) {
+    if (b->view.params_vary) return true;
+    size_t bytes = varied_bytes(b), real = (size_t)b->target->real_size;
+    char *varied = map(bytes);
+    if (!varied) return false;
+    for (int32_t k = 0; k < b->kernel->info.param_count; k++)
+        for (int64_t i = 0; i < b->view.stride; i++)
+            memcpy(varied + (size_t)(k * b->view.stride + i) * real, (char *)b->view.params + (size_t)k * real, real);
+    b->view.params = b->varied_params = varied;
+    b->view.params_vary = 1;
+    b->view.bytes += (int64_t)bytes;
+    return true;
+}
+
+operant_status operant_set_param(operant_batch *b, int32_t index, const double *values, int64_t count) {
+    if (index < 0 || index >= b->kernel->info.param_count || (count != 1 && count != b->num_envs)) return OPERANT_BAD_ARGUMENT;
+    if (!enter(b)) return OPERANT_BUSY;
+    if (count > 1 && !vary_params(b)) return leave(b, OPERANT_NO_MEMORY);
+    if (!b->view.params_vary) set_real(b, b->view.params, index, values[0]);
+    else
+        for (int64_t i = 0; i < b->view.stride; i++)
+            set_real(b, b->view.params, index * b->view.stride + i, values[count == 1 || i >= count ? 0 : i]);
+    return leave(b, OPERANT_OK);
+}
+
+operant_status operant_randomize(operant_batch *b, int32_t index, double low, double high) {
+    if (index < 0 || index >= b->kernel->info.param_count || !(low <= high)) return OPERANT_BAD_ARGUMENT;
+    if (!enter(b)) return OPERANT_BUSY;
+    if (!vary_params(b)) return leave(b, OPERANT_NO_MEMORY);
+    b->randomized = b->is_randomized[index] = true;
+    b->random_low[index] = low;
+    b->random_high[index] = high;
+    return leave(b, OPERANT_OK);
+}
+
+operant_status operant_get_pending(operant_batch *b, uint8_t *pending) {
+    if (!enter(b)) return OPERANT_BUSY;
+    memset(pending, 0, (size_t)b->num_envs);
+    for (int32_t w = 0; w < b->workers; w++)
+        for (int64_t j = 0; j < b->chunks[w].pending; j++) pending[b->pending[b->chunks[w].first + j]] = 1;
+    return leave(b, OPERANT_OK);
+}
+
+operant_status operant_set_pending(operant_batch *b, const uint8_t *pending) {
+    if (!enter(b)) return OPERANT_BUSY;
+    for (int32_t w = 0; w < b->workers; w++) {
+        operant_chunk *chunk = &b->chunks[w];
+        chunk->pending = 0;
+        for (int64_t i = chunk->first; i < chunk->last; i++)
+            if (pending[i]) b->pending[chunk->first + chunk->pending++] = (int32_t)i;
+    }
+    return leave(b, OPERANT_OK);
+}
+
+/** Copies element src[i] of every one of `rows` rows to dst[i]; NULL lists count up. */
+static void copy_columns(void *to, int64_t to_stride, const int64_t *dst, const void *from, int64_t from_stride,
+                         const int64_t *src, int64_t count, int32_t rows, size_t size) {
+    for (int32_t row = 0; row < rows; row++)
+        for (int64_t i = 0; i < count; i++)
+            memcpy((char *)to + (size_t)(row * to_stride + (dst ? dst[i] : i)) * size,
+                   (const char *)from + (size_t)(row * from_stride + (src ? src[i] : i)) * size, size);
+}
+
+operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const operant_batch *from, const int64_t *src,
+                                 int64_t count) {
+    if (to->kernel != from->kernel || to->limit != from->limit) return OPERANT_BAD_ARGUMENT;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t t = dst ? dst[i] : i, f = src ? src[i] : i;
+        if (t < 0 || t >= to->num_envs || f < 0 || f >= from->num_envs) return OPERANT_BAD_ARGUMENT;
+    }
+    if (from->view.params_vary && !vary_params(to)) return OPERANT_NO_MEMORY;
+    const operant_memory *a = &to->view, *b = &from->view;
+    size_t real = (size_t)to->target->real_size;
+    copy_columns(a->state, a->stride, dst, b->state, b->stride, src, count, to->kernel->info.state_size, real);
+    copy_columns(a->episode_return, 0, dst, b->episode_return, 0, src, count, 1, real);
+    copy_columns(a->episode, 0, dst, b->episode, 0, src, count, 1, 4);
+    if (to->target->exact) copy_columns(a->generator, 0, dst, b->generator, 0, src, count, 1, sizeof(operant_pcg64));
+    else copy_columns(a->seed, a->stride, dst, b->seed, b->stride, src, count, 2, 4);
+    if (b->params_vary) copy_columns(a->params, a->stride, dst, b->params, b->stride, src, count, to->kernel->info.param_count, real);
+    for (int64_t i = 0; i < count; i++)
+        a->deadline[dst ? dst[i] : i] = (int32_t)(to->clock + ((uint32_t)b->deadline[src ? src[i] : i] - from->clock));
+    return OPERANT_OK;
+}
+
+int64_t operant_culprit(const operant_batch *b) { return b->culprit; }
+operant_memory operant_view(const operant_batch *b) { return b->view; }
+uint32_t operant_clock(const operant_batch *b) { return b->clock; }
+int32_t operant_is_ready(const operant_batch *b) { return b->ready; }
+void operant_mark_ready(operant_batch *b) { b->ready = true; }
+const operant_finished *operant_last_finished(const operant_batch *b) { return &b->last; }

@@ -1,0 +1,258 @@
+/* batch.h: the loops over a batch, compiled once for each environment and target. OPERANT_ENV names the environment, whose
+ * header stands just before. Nothing here knows physics; nothing in the header knows of memory. */
+
+#define PASTE_(a, b) a##_##b
+#define PASTE(a, b) PASTE_(a, b)
+#define X(name) PASTE(OPERANT_ENV, name)
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+enum {
+    X(state_size) = sizeof(X(state)) / sizeof(vf),
+    X(param_count) = sizeof(X(params)) / sizeof(vf),
+};
+
+/** Parameters of the environments from `i` on: one set for all, or each its own. */
+LANE_FN X(params) X(load_params)(const operant_batch *b, int64_t i, bool vary) {
+    X(params) p;
+    const real *from = b->view.params;
+    for (int k = 0; k < X(param_count); k++) {
+        vf value;
+        if (vary) memcpy(&value, from + k * b->view.stride + i, sizeof value);
+        else value = vreal(from[k]);
+        memcpy((char *)&p + k * sizeof(vf), &value, sizeof value);
+    }
+    return p;
+}
+
+LANE_FN X(state) X(load_state)(const operant_batch *b, int64_t i) {
+    X(state) s;
+    const real *from = __builtin_assume_aligned(b->view.state, BLOCK_BYTES);
+    for (int k = 0; k < X(state_size); k++) memcpy((char *)&s + k * sizeof(vf), from + k * b->view.stride + i, sizeof(vf));
+    return s;
+}
+
+LANE_FN void X(store_state)(operant_batch *b, int64_t i, const X(state) *s) {
+    real *to = __builtin_assume_aligned(b->view.state, BLOCK_BYTES);
+    for (int k = 0; k < X(state_size); k++) memcpy(to + k * b->view.stride + i, (const char *)s + k * sizeof(vf), sizeof(vf));
+}
+
+/** The generator that the step to b->clock of the environments from `i` on draws from. */
+LANE_FN rng X(step_rng)(operant_batch *b, int64_t i) {
+#if EXACT
+    vi elapsed = (vi)(uint32_t)(b->clock - 1 + b->limit - (uint32_t)b->view.deadline[i]);
+    return (rng){(operant_pcg64 *)b->view.generator + i, elapsed};
+#else
+    vu key0, key1, episode, deadline;
+    memcpy(&key0, b->view.seed + i, sizeof key0);
+    memcpy(&key1, b->view.seed + b->view.stride + i, sizeof key1);
+    memcpy(&episode, b->view.episode + i, sizeof episode);
+    memcpy(&deadline, b->view.deadline + i, sizeof deadline);
+    vu elapsed = (b->clock - 1 + b->limit) - deadline;
+    return (rng){key0, key1 ^ FOR_STEP, episode, elapsed * BLOCKS_PER_STEP, episode, 0, (vi)elapsed};
+#endif
+}
+
+/** Where one block's results go: LANES rows. */
+typedef struct { float *rows; real *rewards; uint8_t *terminated, *truncated; } X(block);
+
+/** Steps the LANES environments from `i` on; returns which ended their episode. */
+LANE_FN vm X(step_block)(operant_batch *b, int64_t i, const X(params) *p, vm limited, X(block) to) {
+    X(state) s = X(load_state)(b, i);
+    X(action) action[X(action_size)];
+    for (int k = 0; k < X(action_size); k++) memcpy(&action[k], (real *)b->actions + k * b->view.stride + i, sizeof(vf));
+    rng r = X(step_rng)(b, i);
+
+    vf reward;
+    vm terminated = X(step)(&s, action, &r, p, &reward);
+    X(store_state)(b, i, &s);
+    vf observation[X(observation_size)];
+    r.elapsed += 1;
+    X(observe)(&s, &r, p, observation);
+    store_rows(to.rows, observation, X(observation_size));
+    memcpy(to.rewards, &reward, sizeof reward);
+
+    real *returns = (real *)b->view.episode_return + i;
+    vf sum;
+    memcpy(&sum, returns, sizeof sum);
+    sum += reward;
+    memcpy(returns, &sum, sizeof sum);
+
+    vw deadline;
+    memcpy(&deadline, b->view.deadline + i, sizeof deadline);
+    vm truncated = (vm)(deadline == b->clock) & limited;
+    vb terminated_bytes = vbytes(terminated), truncated_bytes = vbytes(truncated);
+    memcpy(to.terminated, &terminated_bytes, LANES);
+    memcpy(to.truncated, &truncated_bytes, LANES);
+    return terminated | truncated;
+}
+
+/** The last block of a batch that is no multiple of LANES: the caller's arrays hold exactly N. */
+static __attribute__((noinline)) int X(step_rest)(operant_batch *b, int64_t i, const X(params) *p, vm limited, X(block) to,
+                                                  int32_t *finished) {
+    size_t rest = (size_t)(b->num_envs - i);
+    float rows[LANES * X(observation_size)];
+    real rewards[LANES];
+    uint8_t terminated[LANES], truncated[LANES];
+    X(step_block)(b, i, p, limited, (X(block)){rows, rewards, terminated, truncated});
+    memcpy(to.rows, rows, rest * X(observation_size) * sizeof(float));
+    memcpy(to.rewards, rewards, rest * sizeof(real));
+    memcpy(to.terminated, terminated, rest);
+    memcpy(to.truncated, truncated, rest);
+    int count = 0;
+    for (size_t lane = 0; lane < rest; lane++)
+        if (terminated[lane] | truncated[lane]) finished[count++] = (int32_t)(i + (int64_t)lane);
+    return count;
+}
+
+/** Steps a chunk and lists the environments that ended their episode. */
+LANE_FN void X(step_all)(operant_batch *shared, operant_chunk *chunk, const operant_output *output, bool vary) {
+    operant_batch local = *shared, *b = &local; /* its pointers stay in registers: nothing that is stored aliases them */
+    const vm limited = b->limit ? vint(0) == 0 : vint(0) != 0;
+    X(params) p = X(load_params)(b, 0, false);
+    int32_t *finished = b->finished + chunk->first;
+    int64_t count = 0, i = chunk->first;
+    X(block) to = {output->observations + i * X(observation_size), (real *)output->rewards + i, output->terminated + i,
+                   output->truncated + i};
+    for (int64_t last = chunk->last; i < last; i += LANES) {
+        if (vary) p = X(load_params)(b, i, true);
+        if (LANES > 1 && __builtin_expect(i + LANES > last, 0)) {
+            count += X(step_rest)(b, i, &p, limited, to, finished + count);
+            break;
+        }
+        count += append_lanes(finished + count, X(step_block)(b, i, &p, limited, to), (int32_t)i);
+        to = (X(block)){to.rows + LANES * X(observation_size), to.rewards + LANES, to.terminated + LANES, to.truncated + LANES};
+    }
+    chunk->finished = count;
+}
+
+static __attribute__((noinline)) void X(step_alike)(operant_batch *b, operant_chunk *chunk, const operant_output *output) {
+    X(step_all)(b, chunk, output, false);
+}
+static __attribute__((noinline)) void X(step_varied)(operant_batch *b, operant_chunk *chunk, const operant_output *output) {
+    X(step_all)(b, chunk, output, true);
+}
+
+/** Resets LANES listed environments at a time at full width, then scatters; a short last group repeats its last one. */
+static void X(reset_listed)(operant_batch *b, const int32_t *index, int64_t count, const double *overrides, float *observations) {
+    const int64_t stride = b->view.stride;
+    real *state = b->view.state, *params = b->view.params, *returns = b->view.episode_return;
+    const X(params) alike = X(load_params)(b, 0, false);
+    for (int64_t first = 0; first < count; first += LANES) {
+        int64_t at[LANES];
+        for (int lane = 0; lane < LANES; lane++) at[lane] = index[first + lane < count ? first + lane : count - 1];
+        union { X(params) lanes; real each[X(param_count)][LANES]; } p = {alike};
+        if (b->view.params_vary)
+            for (int k = 0; k < X(param_count); k++)
+                for (int lane = 0; lane < LANES; lane++) p.each[k][lane] = params[k * stride + at[lane]];
+#if EXACT
+        rng r = {(operant_pcg64 *)b->view.generator + at[0], 0};
+        b->view.episode[at[0]] += 1;
+#else
+        union { vu lanes; uint32_t each[LANES]; } key0, key1, episode;
+        for (int lane = 0; lane < LANES; lane++) {
+            key0.each[lane] = b->view.seed[at[lane]];
+            key1.each[lane] = b->view.seed[stride + at[lane]];
+            episode.each[lane] = b->view.episode[at[lane]] + 1;
+        }
+        for (int lane = 0; lane < LANES; lane++) b->view.episode[at[lane]] = episode.each[lane];
+        const vu none = key0.lanes ^ key0.lanes;
+        rng r = {key0.lanes, key1.lanes ^ FOR_PARAMS, episode.lanes, none, none, 0, (vi)none};
+#endif
+        if (b->randomized)
+            for (int k = 0; k < X(param_count); k++) {
+                if (!b->is_randomized[k]) continue;
+                union { vf lanes; real each[LANES]; } drawn = {uniform(&r, vreal((real)b->random_low[k]), vreal((real)b->random_high[k]))};
+                for (int lane = 0; lane < LANES; lane++) p.each[k][lane] = params[k * stride + at[lane]] = drawn.each[lane];
+            }
+        if (overrides)
+            for (int k = 0; k < X(param_count); k++)
+                for (int lane = 0; lane < LANES; lane++)
+                    if (!isnan(overrides[k])) p.each[k][lane] = (real)overrides[k];
+#if !EXACT
+        r = (rng){key0.lanes, key1.lanes ^ FOR_RESET, episode.lanes, none, none, 0, (vi)none};
+#endif
+        union { X(state) lanes; real each[X(state_size)][LANES]; } s;
+        X(reset)(&s.lanes, &r, &p.lanes);
+        vf observation[X(observation_size)];
+        X(observe)(&s.lanes, &r, &p.lanes, observation);
+        float rows[LANES * X(observation_size)];
+        store_rows(rows, observation, X(observation_size));
+
+        for (int lane = 0; lane < LANES; lane++) {
+            for (int k = 0; k < X(state_size); k++) state[k * stride + at[lane]] = s.each[k][lane];
+            memcpy(observations + at[lane] * X(observation_size), rows + lane * X(observation_size), X(observation_size) * sizeof(float));
+            returns[at[lane]] = 0;
+            b->view.deadline[at[lane]] = (int32_t)(b->clock + b->limit);
+        }
+    }
+}
+
+/** One step of a chunk, to b->clock: physics for all, then the resets that the autoreset mode asks for. */
+static void X(step_chunk)(operant_batch *b, operant_chunk *chunk, const operant_output *output) {
+    (b->view.params_vary ? X(step_varied) : X(step_alike))(b, chunk, output);
+    int32_t *pending = b->pending + chunk->first, *finished = b->finished + chunk->first;
+
+    if (b->autoreset == OPERANT_NEXT_STEP && chunk->pending) {
+        /* What ended in the last step was stepped along with the rest; its reset overwrites whatever came of that. */
+        for (int64_t j = 0; j < chunk->pending; j++) {
+            ((real *)output->rewards)[pending[j]] = 0;
+            output->terminated[pending[j]] = output->truncated[pending[j]] = 0;
+        }
+        int64_t kept = 0;
+        for (int64_t j = 0; j < chunk->finished; j++) {
+            int32_t i = finished[j];
+            finished[kept] = i;
+            kept += output->terminated[i] | output->truncated[i];
+        }
+        chunk->finished = kept;
+        X(reset_listed)(b, pending, chunk->pending, NULL, output->observations);
+    }
+
+    for (int64_t j = 0; j < chunk->finished; j++) {
+        int32_t i = finished[j];
+        ((real *)b->final_return)[chunk->first + j] = ((const real *)b->view.episode_return)[i];
+        b->final_length[chunk->first + j] = (int32_t)(b->clock + b->limit - (uint32_t)b->view.deadline[i]);
+    }
+
+    if (b->autoreset == OPERANT_SAME_STEP) {
+        enum { D = X(observation_size) };
+        for (int64_t j = 0; j < chunk->finished; j++)
+            memcpy(b->final_observations + (chunk->first + j) * D, output->observations + (int64_t)finished[j] * D, D * sizeof(float));
+        X(reset_listed)(b, finished, chunk->finished, NULL, output->observations);
+    } else {
+        memcpy(pending, finished, (size_t)chunk->finished * sizeof *pending);
+        chunk->pending = chunk->finished;
+    }
+}
+
+/** The observation of every present state. */
+static void X(observe_all)(operant_batch *b, float *observations) {
+    X(params) p = X(load_params)(b, 0, false);
+    for (int64_t i = 0; i < b->num_envs; i += LANES) {
+        if (b->view.params_vary) p = X(load_params)(b, i, true);
+        X(state) s = X(load_state)(b, i);
+        rng r = X(step_rng)(b, i);
+        r.elapsed += 1;
+        vf observation[X(observation_size)];
+        X(observe)(&s, &r, &p, observation);
+        float rows[LANES * X(observation_size)];
+        store_rows(rows, observation, X(observation_size));
+        int64_t count = b->num_envs - i < LANES ? b->num_envs - i : LANES;
+        memcpy(observations + i * X(observation_size), rows, (size_t)count * X(observation_size) * sizeof(float));
+    }
+}
+
+_Static_assert(sizeof X(defaults) == X(param_count) * sizeof(double), "one default for each parameter of " TEXT(OPERANT_ENV));
+_Static_assert((int)X(param_count) <= (int)MAX_PARAMS, "too many parameters in " TEXT(OPERANT_ENV));
+
+static const operant_kernel X(kernel) = {
+    {TEXT(OPERANT_ENV), X(state_size), X(param_count), X(observation_size), X(action_size), X(actions), X(defaults)},
+    X(step_chunk), X(reset_listed), X(observe_all),
+};
+
+#undef PASTE_
+#undef PASTE
+#undef X
+#undef TEXT_
+#undef TEXT

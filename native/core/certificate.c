@@ -1,0 +1,57 @@
+/* certificate.c: one number that says whether two machines, targets or versions compute the same trajectory. */
+#include "core/dispatch.h"
+
+enum { ENVS = 67, STEPS = 400, EPISODE = 60 }; /* a ragged last block; resets of every kind */
+
+static uint64_t fnv1a(uint64_t hash, const void *bytes, size_t size) {
+    for (const uint8_t *at = bytes; size--; at++) hash = (hash ^ *at) * 0x100000001b3u;
+    return hash;
+}
+
+/** Steele, Lea & Flood's splitmix64: numbers for the actions, independent of any environment's generator. */
+static uint64_t splitmix64(uint64_t *state) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+uint64_t operant_certificate(const char *env, const char *isa, int32_t exact, int32_t workers) {
+    operant_options options = {env, isa, ENVS, EPISODE, exact, workers, OPERANT_NEXT_STEP};
+    operant_batch *b = operant_open(&options, NULL, 0);
+    if (!b) return 0;
+    const operant_env_info *info = &b->kernel->info;
+    size_t observations_size = (size_t)(ENVS * info->observation_size) * sizeof(float);
+    size_t rewards_size = (size_t)(ENVS * b->target->real_size);
+    size_t actions = (size_t)(ENVS * info->action_size);
+    char *memory = malloc(observations_size + 2 * ENVS * sizeof(double) + actions * sizeof(int64_t));
+    uint64_t hash = 0;
+    if (memory) {
+        double *rewards = (double *)memory;
+        int64_t *integers = (int64_t *)(rewards + ENVS);
+        float *floats = (float *)integers, *observations = (float *)(integers + actions);
+        uint8_t flags[2][ENVS];
+        operant_output output = {observations, rewards, flags[0], flags[1]};
+        uint32_t seeds[ENVS];
+        for (uint32_t i = 0; i < ENVS; i++) seeds[i] = i;
+        uint64_t state = 1;
+        hash = 0xcbf29ce484222325u;
+        operant_seed(b, seeds, 1, NULL);
+        operant_reset(b, NULL, NULL, observations);
+        hash = fnv1a(hash, observations, observations_size);
+        for (int step = 0; step < STEPS; step++) {
+            for (size_t i = 0; i < actions; i++) {
+                uint64_t drawn = splitmix64(&state) >> 32;
+                if (info->actions) integers[i] = (int64_t)(drawn % (uint64_t)info->actions);
+                else floats[i] = (float)(drawn % 4097) / 1024 - 2; /* exactly representable, beyond most bounds */
+            }
+            operant_step(b, integers, info->actions ? OPERANT_INT64 : OPERANT_FLOAT32, &output);
+            hash = fnv1a(hash, observations, observations_size);
+            hash = fnv1a(hash, rewards, rewards_size);
+            hash = fnv1a(hash, flags, sizeof flags);
+        }
+        free(memory);
+    }
+    operant_close(b);
+    return hash;
+}

@@ -1,0 +1,51 @@
+/* dispatch.c: the targets, best first. A batch takes the first that this CPU runs, or the one it is told by name. */
+#include "core/dispatch.h"
+
+const operant_target *const operant_targets[] = {
+#if defined(__x86_64__)
+    &operant_avx512, &operant_avx2, &operant_sse2,
+#elif defined(__aarch64__)
+    &operant_neon,
+#endif
+    &operant_scalar, &operant_exact, NULL,
+};
+
+static int32_t target_count(void) {
+    int32_t count = 0;
+    while (operant_targets[count]) count++;
+    return count;
+}
+
+const char *operant_isa(int32_t index) {
+    return index >= 0 && index < target_count() ? operant_targets[index]->isa : NULL;
+}
+
+int32_t operant_isa_runs_here(int32_t index) {
+    return index >= 0 && index < target_count() && operant_targets[index]->runs_here();
+}
+
+const operant_target *operant_find_target(const char *isa, int32_t exact) {
+    for (int i = 0; operant_targets[i]; i++) {
+        const operant_target *target = operant_targets[i];
+        if (target->exact != (exact != 0) || !target->runs_here()) continue;
+        if (!isa || !strcmp(isa, target->isa)) return target;
+    }
+    return NULL;
+}
+
+const operant_kernel *operant_find_kernel(const operant_target *target, const char *env) {
+    for (int32_t i = 0; target->kernels[i]; i++)
+        if (env && !strcmp(env, target->kernels[i]->info.name)) return target->kernels[i];
+    return NULL;
+}
+
+int32_t operant_env_count(void) {
+    int32_t count = 0;
+    while (operant_exact.kernels[count]) count++;
+    return count;
+}
+
+operant_env_info operant_env(int32_t index) {
+    if (index < 0 || index >= operant_env_count()) return (operant_env_info){0};
+    return operant_exact.kernels[index]->info;
+}

@@ -1,0 +1,69 @@
+/* interleave.h: D vectors of LANES observations become LANES rows of D, by shuffles of whole vectors in registers. */
+
+#if LANES == 4
+#define PAIRS(f) f(0), f(1), f(2), f(3)
+#elif LANES == 8
+#define PAIRS(f) f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)
+#elif LANES == 16
+#define PAIRS(f) f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)
+#endif
+
+#if LANES > 1
+#define LOW_HALF(k) ((k) % 2 ? LANES + (k) / 2 : (k) / 2)
+#define HIGH_HALF(k) (LANES / 2 + LOW_HALF(k))
+
+/** a0 b0 a1 b1 ... over two vectors. */
+LANE_FN void interleave2(vf a, vf b, vf *low, vf *high) {
+    *low = __builtin_shufflevector(a, b, PAIRS(LOW_HALF));
+    *high = __builtin_shufflevector(a, b, PAIRS(HIGH_HALF));
+}
+
+/* Element e of a0 b0 c0 a1 b1 c1 ... is component e % 3 of lane e / 3; each vector takes two shuffles: first a and b, then c. */
+#define AB(j, k) (((j) * LANES + (k)) % 3 == 1 ? LANES + ((j) * LANES + (k)) / 3 : ((j) * LANES + (k)) / 3)
+#define ABC(j, k) (((j) * LANES + (k)) % 3 == 2 ? LANES + ((j) * LANES + (k)) / 3 : (k))
+#define AB0(k) AB(0, k)
+#define AB1(k) AB(1, k)
+#define AB2(k) AB(2, k)
+#define ABC0(k) ABC(0, k)
+#define ABC1(k) ABC(1, k)
+#define ABC2(k) ABC(2, k)
+
+/** a0 b0 c0 a1 b1 c1 ... over three vectors. */
+LANE_FN void interleave3(const vf *abc, vf *out) {
+    out[0] = __builtin_shufflevector(__builtin_shufflevector(abc[0], abc[1], PAIRS(AB0)), abc[2], PAIRS(ABC0));
+    out[1] = __builtin_shufflevector(__builtin_shufflevector(abc[0], abc[1], PAIRS(AB1)), abc[2], PAIRS(ABC1));
+    out[2] = __builtin_shufflevector(__builtin_shufflevector(abc[0], abc[1], PAIRS(AB2)), abc[2], PAIRS(ABC2));
+}
+#endif
+
+/** Stores `size` vectors of LANES observations as LANES rows. */
+LANE_FN void store_rows(float *rows, const vf *columns, int size) {
+#if LANES > 1
+    vf out[6];
+    if (size == 1) {
+        out[0] = columns[0];
+    } else if (size == 2) {
+        interleave2(columns[0], columns[1], &out[0], &out[1]);
+    } else if (size == 3) {
+        interleave3(columns, out);
+    } else if (size == 4) {
+        vf even[2], odd[2];
+        interleave2(columns[0], columns[2], &even[0], &even[1]);
+        interleave2(columns[1], columns[3], &odd[0], &odd[1]);
+        interleave2(even[0], odd[0], &out[0], &out[1]);
+        interleave2(even[1], odd[1], &out[2], &out[3]);
+    } else if (size == 6) {
+        vf even[3], odd[3];
+        interleave3((const vf[]){columns[0], columns[2], columns[4]}, even);
+        interleave3((const vf[]){columns[1], columns[3], columns[5]}, odd);
+        for (int j = 0; j < 3; j++) interleave2(even[j], odd[j], &out[2 * j], &out[2 * j + 1]);
+    } else {
+        for (int d = 0; d < size; d++)
+            for (int lane = 0; lane < LANES; lane++) rows[lane * size + d] = columns[d][lane];
+        return;
+    }
+    memcpy(rows, out, (size_t)size * sizeof(vf));
+#else
+    for (int d = 0; d < size; d++) rows[d] = (float)columns[d];
+#endif
+}

@@ -1,0 +1,126 @@
+/* lanes.h: the four types that physics is written over, and the arithmetic on them.
+ *
+ *   real  one number, the same in every lane      vf  a real in each lane
+ *   vm    a truth in each lane                    vi  an integer in each lane
+ *
+ * LANES and EXACT come from the target. With several lanes these are GCC/Clang vectors, so `a * b + c` is ordinary C;
+ * with one lane they are plain scalars. Write constants as R(0.5), broadcast a real with vreal(), never branch on a lane. */
+#ifndef LANES
+#error "a target defines LANES and EXACT before it includes core/target.h"
+#endif
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wbitwise-instead-of-logical" /* of one lane: a select does not branch */
+#endif
+
+#define LANE_FN static inline __attribute__((always_inline, unused))
+#define R(constant) ((real)(constant))
+#define BLOCK_BYTES 64 /* memory is padded and aligned to the widest vector */
+
+#if EXACT
+typedef double real;
+typedef int64_t lane_int;
+typedef uint64_t lane_bits;
+#else
+typedef float real;
+typedef int32_t lane_int;
+typedef uint32_t lane_bits;
+#endif
+
+#if LANES == 1
+typedef real vf;
+typedef lane_int vi;
+typedef lane_bits vu;
+typedef int vm;
+typedef uint8_t vb;
+typedef uint32_t vw;
+#else
+typedef real vf __attribute__((vector_size(LANES * sizeof(real)), may_alias));
+typedef lane_int vi __attribute__((vector_size(LANES * sizeof(real)), may_alias));
+typedef lane_bits vu __attribute__((vector_size(LANES * sizeof(real)), may_alias));
+typedef vi vm;                                                               /* all bits set where true */
+typedef uint8_t vb __attribute__((vector_size(LANES), may_alias));          /* a byte per lane */
+typedef uint32_t vw __attribute__((vector_size(LANES * 4), may_alias));     /* a 32-bit word per lane */
+#endif
+
+LANE_FN vu bits_of(vf x) { vu u; memcpy(&u, &x, sizeof u); return u; }
+LANE_FN vf from_bits(vu u) { vf x; memcpy(&x, &u, sizeof x); return x; }
+
+#if LANES == 1
+LANE_FN vf vreal(real x) { return x; }
+LANE_FN vi vint(lane_int x) { return x; }
+LANE_FN vf vsel(vm m, vf a, vf b) { return m ? a : b; }
+LANE_FN vi vsel_int(vm m, vi a, vi b) { return m ? a : b; }
+LANE_FN vm vnot(vm m) { return !m; }
+LANE_FN vf vfloat(vi x) { return (vf)x; }
+LANE_FN vb vbytes(vm m) { return (vb)m; }
+LANE_FN unsigned mask_bits(vm m) { return (unsigned)m; }
+#else
+LANE_FN vf vreal(real x) { return (vf){0} + x; }
+LANE_FN vi vint(lane_int x) { return (vi){0} + x; }
+LANE_FN vi vsel_int(vm m, vi a, vi b) { return (m & a) | (~m & b); }
+LANE_FN vf vsel(vm m, vf a, vf b) { return from_bits((vu)((m & (vi)a) | (~m & (vi)b))); }
+LANE_FN vm vnot(vm m) { return ~m; }
+LANE_FN vf vfloat(vi x) { return __builtin_convertvector(x, vf); }
+/** One byte per lane: 1 where true. */
+LANE_FN vb vbytes(vm m) { return __builtin_convertvector(m, vb) & 1; }
+/** One bit per lane, lane 0 lowest. */
+LANE_FN unsigned mask_bits(vm m) {
+#if defined(__x86_64__) && LANES == 16
+    return _mm512_movepi32_mask((__m512i)m);
+#elif defined(__x86_64__) && LANES == 8
+    return (unsigned)_mm256_movemask_ps((__m256)m);
+#elif defined(__x86_64__)
+    return (unsigned)_mm_movemask_ps((__m128)m);
+#else
+    return vaddvq_u32((uint32x4_t)m & (uint32x4_t){1, 2, 4, 8});
+#endif
+}
+#endif
+
+LANE_FN int vany(vm m) { return mask_bits(m) != 0; }
+
+/** Writes first + lane for every true lane to `list`, which has room for LANES more, and returns how many there were. */
+LANE_FN int append_lanes(int32_t *list, vm m, int32_t first) {
+    unsigned bits = mask_bits(m);
+#if defined(__x86_64__) && LANES == 16
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    _mm512_storeu_si512(list, _mm512_maskz_compress_epi32((__mmask16)bits, _mm512_add_epi32(lanes, _mm512_set1_epi32(first))));
+    return __builtin_popcount(bits);
+#else
+    int count = 0;
+    for (; bits; bits &= bits - 1) list[count++] = first + __builtin_ctz(bits);
+    return count;
+#endif
+}
+
+#define SIGN_BIT ((lane_bits)1 << (8 * sizeof(real) - 1))
+
+LANE_FN vf vabs(vf x) { return from_bits(bits_of(x) & ~SIGN_BIT); }
+LANE_FN vf vmin(vf a, vf b) { return vsel(b < a, b, a); }
+LANE_FN vf vmax(vf a, vf b) { return vsel(b > a, b, a); }
+LANE_FN vf vclip(vf x, vf low, vf high) { return vmin(vmax(x, low), high); }
+
+/** The nearest integer, ties to even, for |x| < 2^22: adding 1.5 * 2^23 pushes the fraction out of a float. */
+#define ROUND_MAGIC R(12582912.0)
+
+#if EXACT
+LANE_FN vf vdiv(vf a, vf b) { return a / b; }
+LANE_FN vf vfloor(vf x) { return floor(x); }
+/** x rounded to float32, where Gymnasium holds one. The fast build holds nothing else. */
+LANE_FN vf narrow(vf x) { return (float)x; }
+#else
+/** a / b for a b that is a parameter or shared by several quotients: the fast build multiplies by 1 / b, which the
+ *  compiler moves out of the loop; the exact build divides. */
+LANE_FN vf vdiv(vf a, vf b) { return a * (R(1.0) / b); }
+LANE_FN vf vfloor(vf x) {
+    vf nearest = (x + ROUND_MAGIC) - ROUND_MAGIC;
+    return nearest - vsel(nearest > x, vreal(1), vreal(0));
+}
+LANE_FN vf narrow(vf x) { return x; }
+#endif

@@ -1,0 +1,94 @@
+/* layout.h: what a batch holds and what a target offers, as every file of the core sees it. */
+#ifndef OPERANT_LAYOUT_H
+#define OPERANT_LAYOUT_H
+#include <math.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "operant.h"
+
+/** PCG64 as NumPy holds it: 128 bits of state and of increment, high word first. */
+typedef struct { uint64_t state_high, state_low, increment_high, increment_low; } operant_pcg64;
+
+#define OPERANT_PCG64_MULTIPLIER ((unsigned __int128)2549297995355413924ULL << 64 | 4865540595714422341ULL)
+
+static inline uint64_t operant_pcg64_next(operant_pcg64 *g) {
+    unsigned __int128 state = (unsigned __int128)g->state_high << 64 | g->state_low;
+    state = state * OPERANT_PCG64_MULTIPLIER + ((unsigned __int128)g->increment_high << 64 | g->increment_low);
+    g->state_high = (uint64_t)(state >> 64), g->state_low = (uint64_t)state;
+    uint64_t folded = g->state_high ^ g->state_low;
+    unsigned rotation = (unsigned)(g->state_high >> 58);
+    return folded >> rotation | folded << (-rotation & 63);
+}
+
+void operant_seed_sequence(const uint32_t *words, int32_t num_words, uint32_t *state, int32_t count);
+void operant_pcg64_seed(operant_pcg64 *g, const uint32_t *words, int32_t num_words);
+float operant_numpy_sinf(float x);
+float operant_numpy_cosf(float x);
+
+enum { MAX_PARAMS = 64 };
+
+/** One worker's share: environments [first, last). Its lists live at `first` of the batch's lists. */
+typedef struct {
+    int64_t first, last;
+    int64_t pending;   /* how many of its environments ended in the last step and wait for their reset */
+    int64_t finished;  /* how many ended in the last step */
+    int64_t bad_action; /* its first environment with an unusable action, or -1 */
+} operant_chunk;
+
+typedef struct operant_pool operant_pool;
+typedef struct operant_target operant_target;
+
+/** What a target compiles from one environment's header. */
+typedef struct {
+    operant_env_info info;
+    /** Steps a chunk whose actions were narrowed, then resets what the autoreset mode asks for. */
+    void (*step)(operant_batch *, operant_chunk *, const operant_output *);
+    /** Begins an episode in the environments that index[0..count) lists. */
+    void (*reset)(operant_batch *, const int32_t *index, int64_t count, const double *overrides, float *observations);
+    void (*observe)(operant_batch *, float *observations);
+} operant_kernel;
+
+struct operant_target {
+    const char *isa;
+    int32_t lanes, exact, real_size;
+    bool (*runs_here)(void);
+    /** Checks a chunk's actions while it copies them to batch->actions as [action_size, stride]. */
+    void (*take_actions)(operant_batch *, operant_chunk *, const void *actions, int32_t dtype);
+    const operant_kernel *const *kernels; /* in the order of envs/, then NULL */
+};
+
+struct operant_batch {
+    const operant_target *target;
+    const operant_kernel *kernel;
+    operant_memory view;
+    operant_finished last;
+    operant_pool *pool;
+    operant_chunk *chunks;
+    int64_t num_envs;
+    int64_t culprit;
+    uint32_t clock, limit;
+    int32_t workers, autoreset;
+    bool ready; /* every environment has been reset once */
+    atomic_int busy;
+    void *actions;          /* [action_size, stride] integers or reals */
+    int32_t *pending;       /* [N] indices, chunk by chunk */
+    int32_t *finished;      /* [N] indices, chunk by chunk */
+    int32_t *final_length;  /* [N] beside `finished` */
+    void *final_return;     /* [N] beside `finished` */
+    float *final_observations; /* [N, D] beside `finished`, only with OPERANT_SAME_STEP */
+    bool randomized;
+    bool is_randomized[MAX_PARAMS];
+    double random_low[MAX_PARAMS], random_high[MAX_PARAMS];
+    void *varied_params; /* the second allocation, once parameters differ */
+};
+
+operant_pool *operant_pool_open(int32_t workers);
+void operant_pool_close(operant_pool *pool);
+/** Runs job(argument, worker) for every worker at once, worker 0 on the calling thread; returns when all are done. */
+void operant_pool_run(operant_pool *pool, int32_t workers, void (*job)(void *, int32_t), void *argument);
+
+#endif

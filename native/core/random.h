@@ -1,0 +1,78 @@
+/* random.h: the random numbers of one environment, drawn by X_reset, X_step and X_observe through an `rng`.
+ *
+ * Fast build: Threefry-2x32-20 (Salmon et al. 2011), counter-based. A number depends only on the environment's 64-bit
+ * seed, its episode, what it is drawn for, and how many were drawn before it, so no generator state exists.
+ * Exact build: NumPy's PCG64 (O'Neill 2014), one generator per environment, advanced by every draw. */
+
+/** What a number is drawn for: each purpose has its own stream, so one never shifts another. */
+enum { FOR_RESET = 0, FOR_PARAMS = 0x50415241, FOR_STEP = 0x53544550 };
+
+#if EXACT
+
+typedef struct {
+    operant_pcg64 *generator;
+    vi elapsed; /* steps since the episode began */
+} rng;
+
+LANE_FN real next_double(operant_pcg64 *g) { return (real)(operant_pcg64_next(g) >> 11) * (1.0 / 9007199254740992.0); }
+LANE_FN vf uniform(rng *r, vf low, vf high) { return low + (high - low) * next_double(r->generator); }
+
+#else
+
+enum { BLOCKS_PER_STEP = 64 }; /* two numbers each: the most that one X_step with its X_observe may draw is 128 */
+
+typedef struct {
+    vu key0, key1, episode, block, spare;
+    int has_spare; /* a compile-time constant once the environment is inlined */
+    vi elapsed;
+} rng;
+
+LANE_FN vu rotate_left(vu x, int bits) { return (x << bits) | (x >> (32 - bits)); }
+
+/** The Threefry-2x32 cipher with 20 rounds: counter (c0, c1) under key (k0, k1), in place. */
+LANE_FN void threefry2x32(vu k0, vu k1, vu *c0, vu *c1) {
+    static const int rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
+    const vu keys[3] = {k0, k1, k0 ^ k1 ^ 0x1BD11BDAu};
+    vu x0 = *c0 + keys[0], x1 = *c1 + keys[1];
+    for (int group = 0; group < 5; group++) {
+        for (int i = 0; i < 4; i++) {
+            x0 += x1;
+            x1 = rotate_left(x1, rotations[(group & 1) * 4 + i]) ^ x0;
+        }
+        x0 += keys[(group + 1) % 3];
+        x1 += keys[(group + 2) % 3] + (uint32_t)(group + 1);
+    }
+    *c0 = x0, *c1 = x1;
+}
+
+/** Uniform in [low, high), 24 bits of it. */
+LANE_FN vf uniform(rng *r, vf low, vf high) {
+    vu word = r->spare;
+    if (!r->has_spare) {
+        vu c0 = r->block, c1 = r->episode;
+        threefry2x32(r->key0, r->key1, &c0, &c1);
+        r->block += 1;
+        r->spare = c1;
+        word = c0;
+    }
+    r->has_spare = !r->has_spare;
+    return low + (high - low) * (vfloat((vi)(word >> 8)) * R(1.0 / 16777216.0));
+}
+
+#endif
+
+/** True until the first step of the episode. */
+LANE_FN vm is_fresh(const rng *r) { return r->elapsed == 0; }
+
+/* Gymnasium holds some states in float64 after a reset and in float32 from the first step on, or the other way round.
+ * The exact build rounds as it does; the fast build has only float32. */
+#if EXACT
+LANE_FN vf narrow_unless(vm fresh, vf x) { return fresh ? x : narrow(x); }
+LANE_FN void vsincos_narrow_if(vm fresh, vf x, vf *sine, vf *cosine) {
+    if (fresh) *sine = operant_numpy_sinf((float)x), *cosine = operant_numpy_cosf((float)x);
+    else vsincos(x, sine, cosine);
+}
+#else
+LANE_FN vf narrow_unless(vm fresh, vf x) { return (void)fresh, x; }
+LANE_FN void vsincos_narrow_if(vm fresh, vf x, vf *sine, vf *cosine) { (void)fresh, vsincos(x, sine, cosine); }
+#endif

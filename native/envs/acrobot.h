@@ -1,0 +1,72 @@
+/* acrobot.h: swing the free end of a two-link chain above a line by torque on the middle joint.
+ * Sutton (1996), "book" equations of Sutton & Barto (2018); fourth-order Runge-Kutta and order of operations of Gymnasium's
+ * Acrobot-v1, which holds the fresh state in float32. */
+typedef struct { vf theta1, theta2, theta1_dot, theta2_dot; } acrobot_state; /* rad, rad/s; both 0 hangs straight down */
+typedef struct {
+    vf gravity, mass1, mass2, length1, com1, com2, inertia;                  /* m/s2, kg, m to the centres of mass, kg m2 */
+    vf max_theta1_dot, max_theta2_dot, torque, dt;                           /* rad/s, N m, s */
+    vf low, high;                                                            /* bounds of every component of a fresh state */
+} acrobot_params;
+static const double acrobot_defaults[] = {9.8, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 4 * M_PI, 9 * M_PI, 1.0, 0.2, -0.1, 0.1};
+typedef vi acrobot_action;                                                   /* torque of -1, 0 or +1 */
+enum { acrobot_observation_size = 6, acrobot_action_size = 1, acrobot_actions = 3 };
+
+LANE_FN void acrobot_reset(acrobot_state *s, rng *r, const acrobot_params *p) {
+    s->theta1 = narrow(uniform(r, p->low, p->high));
+    s->theta2 = narrow(uniform(r, p->low, p->high));
+    s->theta1_dot = narrow(uniform(r, p->low, p->high));
+    s->theta2_dot = narrow(uniform(r, p->low, p->high));
+}
+
+/** The derivative of a state under a torque. */
+LANE_FN acrobot_state acrobot_derivative(const acrobot_state *s, vf torque, const acrobot_params *p) {
+    vf m1 = p->mass1, m2 = p->mass2, l1 = p->length1, lc1 = p->com1, lc2 = p->com2, inertia = p->inertia;
+    vf sine2, cosine2;
+    vsincos(s->theta2, &sine2, &cosine2);
+    vf d1 = m1 * vsquare(lc1) + m2 * (vsquare(l1) + vsquare(lc2) + R(2) * l1 * lc2 * cosine2) + inertia + inertia;
+    vf d2 = m2 * (vsquare(lc2) + l1 * lc2 * cosine2) + inertia;
+    vf phi2 = m2 * lc2 * p->gravity * vcos_less_quarter(s->theta1 + s->theta2);
+    vf phi1 = -m2 * l1 * lc2 * vsquare(s->theta2_dot) * sine2 - R(2) * m2 * l1 * lc2 * s->theta2_dot * s->theta1_dot * sine2 +
+              (m1 * lc1 + m2 * l1) * p->gravity * vcos_less_quarter(s->theta1) + phi2;
+    vf theta2_acc = (torque + vdiv(d2, d1) * phi1 - m2 * l1 * lc2 * vsquare(s->theta1_dot) * sine2 - phi2) /
+                    (m2 * vsquare(lc2) + inertia - vdiv(vsquare(d2), d1));
+    vf theta1_acc = vdiv(-(d2 * theta2_acc + phi1), d1);
+    return (acrobot_state){s->theta1_dot, s->theta2_dot, theta1_acc, theta2_acc};
+}
+
+/** s + dt * k, component by component. */
+LANE_FN acrobot_state acrobot_advance(const acrobot_state *s, vf dt, const acrobot_state *k) {
+    return (acrobot_state){s->theta1 + dt * k->theta1, s->theta2 + dt * k->theta2, s->theta1_dot + dt * k->theta1_dot,
+                           s->theta2_dot + dt * k->theta2_dot};
+}
+
+LANE_FN vm acrobot_step(acrobot_state *s, const acrobot_action *a, rng *r, const acrobot_params *p, vf *reward) {
+    (void)r;
+    vf torque = vfloat(a[0] - 1) * p->torque, half = p->dt / R(2);
+    acrobot_state k1 = acrobot_derivative(s, torque, p);
+    acrobot_state y = acrobot_advance(s, half, &k1), k2 = acrobot_derivative(&y, torque, p);
+    y = acrobot_advance(s, half, &k2);
+    acrobot_state k3 = acrobot_derivative(&y, torque, p);
+    y = acrobot_advance(s, p->dt, &k3);
+    acrobot_state k4 = acrobot_derivative(&y, torque, p);
+#define SUM(of) (k1.of + R(2) * k2.of + R(2) * k3.of + k4.of)
+    acrobot_state sum = {SUM(theta1), SUM(theta2), SUM(theta1_dot), SUM(theta2_dot)};
+#undef SUM
+    y = acrobot_advance(s, p->dt / R(6), &sum);
+
+    s->theta1 = vangle_wrap(y.theta1);
+    s->theta2 = vangle_wrap(y.theta2);
+    s->theta1_dot = vclip(y.theta1_dot, -p->max_theta1_dot, p->max_theta1_dot);
+    s->theta2_dot = vclip(y.theta2_dot, -p->max_theta2_dot, p->max_theta2_dot);
+    vm above = -vcos(s->theta1) - vcos(s->theta2 + s->theta1) > R(1);
+    *reward = vsel(above, vreal(0), vreal(-1));
+    return above;
+}
+
+LANE_FN void acrobot_observe(const acrobot_state *s, rng *r, const acrobot_params *p, vf *observation) {
+    (void)p;
+    vsincos_narrow_if(is_fresh(r), s->theta1, &observation[1], &observation[0]);
+    vsincos_narrow_if(is_fresh(r), s->theta2, &observation[3], &observation[2]);
+    observation[4] = s->theta1_dot;
+    observation[5] = s->theta2_dot;
+}

@@ -1,0 +1,37 @@
+/* mountain_car.h: drive an underpowered car up a hill by swinging back and forth, with three throttle positions.
+ * Moore (1990), section 4.3; order of operations of Gymnasium's MountainCar-v0. */
+typedef struct { vf position, velocity; } mountain_car_state;
+typedef struct {
+    vf force, gravity;                        /* change of velocity a step */
+    vf min_position, max_position, max_speed;
+    vf goal_position, goal_velocity;
+    vf low, high;                             /* bounds of a fresh position */
+} mountain_car_params;
+static const double mountain_car_defaults[] = {0.001, 0.0025, -1.2, 0.6, 0.07, 0.5, 0, -0.6, -0.4};
+typedef vi mountain_car_action;               /* 0 accelerates left, 1 coasts, 2 accelerates right */
+enum { mountain_car_observation_size = 2, mountain_car_action_size = 1, mountain_car_actions = 3 };
+
+LANE_FN void mountain_car_reset(mountain_car_state *s, rng *r, const mountain_car_params *p) {
+    s->position = uniform(r, p->low, p->high);
+    s->velocity = vreal(0);
+}
+
+LANE_FN vm mountain_car_step(mountain_car_state *s, const mountain_car_action *a, rng *r, const mountain_car_params *p,
+                             vf *reward) {
+    (void)r;
+    vf velocity = s->velocity + (vfloat(a[0] - 1) * p->force + vcos(R(3) * s->position) * -p->gravity);
+    velocity = vclip(velocity, -p->max_speed, p->max_speed);
+    vf position = vclip(s->position + velocity, p->min_position, p->max_position);
+    velocity = vsel((position == p->min_position) & (velocity < 0), vreal(0), velocity);
+
+    s->position = position;
+    s->velocity = velocity;
+    *reward = vreal(-1);
+    return (position >= p->goal_position) & (velocity >= p->goal_velocity);
+}
+
+LANE_FN void mountain_car_observe(const mountain_car_state *s, rng *r, const mountain_car_params *p, vf *observation) {
+    (void)r, (void)p;
+    observation[0] = s->position;
+    observation[1] = s->velocity;
+}

@@ -1,0 +1,49 @@
+/* mountain_car_continuous.h: the mountain car with a continuous throttle and a price on using it.
+ * Moore (1990), section 4.3; order of operations of Gymnasium's MountainCarContinuous-v0, which holds the state in float64
+ * until the first step and in float32 from then on. narrow() and narrow_unless() mark where it rounds. */
+typedef struct { vf position, velocity; } mountain_car_continuous_state;
+typedef struct {
+    vf power, gravity;                        /* change of velocity a step */
+    vf min_position, max_position, max_speed;
+    vf goal_position, goal_velocity;
+    vf low, high;                             /* bounds of a fresh position */
+} mountain_car_continuous_params;
+static const double mountain_car_continuous_defaults[] = {0.0015, 0.0025, -1.2, 0.6, 0.07, 0.45, 0, -0.6, -0.4};
+typedef vf mountain_car_continuous_action;    /* throttle, clipped to [-1, 1] */
+enum {
+    mountain_car_continuous_observation_size = 2,
+    mountain_car_continuous_action_size = 1,
+    mountain_car_continuous_actions = 0
+};
+
+LANE_FN void mountain_car_continuous_reset(mountain_car_continuous_state *s, rng *r, const mountain_car_continuous_params *p) {
+    s->position = uniform(r, p->low, p->high);
+    s->velocity = vreal(0);
+}
+
+LANE_FN vm mountain_car_continuous_step(mountain_car_continuous_state *s, const mountain_car_continuous_action *a, rng *r,
+                                        const mountain_car_continuous_params *p, vf *reward) {
+    vm fresh = is_fresh(r);
+    vf force = vclip(a[0], vreal(-1), vreal(1));
+    vf slope = p->gravity * vcos(narrow_unless(fresh, R(3) * s->position));
+    vf within = narrow(narrow(force * narrow(p->power)) - narrow(slope));
+    vf beyond = narrow_unless(fresh, force * p->power - slope); /* a clipped force is Python's float, not NumPy's */
+    vf velocity = narrow_unless(fresh, s->velocity + vsel(force == a[0], within, beyond));
+    velocity = vclip(velocity, narrow_unless(fresh, -p->max_speed), narrow_unless(fresh, p->max_speed));
+    vf position = narrow_unless(fresh, s->position + velocity);
+    position = vclip(position, narrow_unless(fresh, p->min_position), narrow_unless(fresh, p->max_position));
+    velocity = vsel((position == narrow_unless(fresh, p->min_position)) & (velocity < 0), vreal(0), velocity);
+
+    s->position = narrow(position);
+    s->velocity = narrow(velocity);
+    vm arrived = (position >= narrow_unless(fresh, p->goal_position)) & (velocity >= narrow_unless(fresh, p->goal_velocity));
+    *reward = vsel(arrived, vreal(100), vreal(0)) - a[0] * a[0] * R(0.1);
+    return arrived;
+}
+
+LANE_FN void mountain_car_continuous_observe(const mountain_car_continuous_state *s, rng *r,
+                                             const mountain_car_continuous_params *p, vf *observation) {
+    (void)r, (void)p;
+    observation[0] = s->position;
+    observation[1] = s->velocity;
+}

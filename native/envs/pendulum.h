@@ -1,0 +1,38 @@
+/* pendulum.h: swing a pendulum up and hold it there with a torque too weak to lift it directly.
+ * Order of operations of Gymnasium's Pendulum-v1, which computes with the action in float32: narrow() marks where. */
+typedef struct { vf theta, theta_dot; } pendulum_state;    /* rad, rad/s; theta 0 is upright */
+typedef struct {
+    vf gravity, mass, length, dt;                          /* m/s2, kg, m, s */
+    vf max_speed, max_torque;                              /* rad/s, N m */
+    vf x_init, y_init;                                     /* bounds of a fresh angle and speed, either sign */
+} pendulum_params;
+static const double pendulum_defaults[] = {10.0, 1.0, 1.0, 0.05, 8.0, 2.0, M_PI, 1.0};
+typedef vf pendulum_action;                                /* torque, clipped to +-max_torque */
+enum { pendulum_observation_size = 3, pendulum_action_size = 1, pendulum_actions = 0 };
+
+LANE_FN void pendulum_reset(pendulum_state *s, rng *r, const pendulum_params *p) {
+    s->theta = uniform(r, -p->x_init, p->x_init);
+    s->theta_dot = uniform(r, -p->y_init, p->y_init);
+}
+
+LANE_FN vm pendulum_step(pendulum_state *s, const pendulum_action *a, rng *r, const pendulum_params *p, vf *reward) {
+    (void)r;
+    vf torque = narrow(vclip(a[0], -p->max_torque, p->max_torque));
+    vf cost = vsquare(vangle_mod(s->theta)) + R(0.1) * vsquare(s->theta_dot) +
+              narrow(narrow(vreal(R(0.001))) * vsquare_narrow(torque));
+
+    vf fall = vdiv(R(3) * p->gravity, R(2) * p->length) * vsin(s->theta);
+    vf push = narrow(narrow(R(3) / (p->mass * vsquare(p->length))) * torque);
+    vf theta_dot = vclip(s->theta_dot + (fall + push) * p->dt, -p->max_speed, p->max_speed);
+
+    s->theta = s->theta + theta_dot * p->dt;
+    s->theta_dot = theta_dot;
+    *reward = -cost;
+    return vreal(0) != 0;
+}
+
+LANE_FN void pendulum_observe(const pendulum_state *s, rng *r, const pendulum_params *p, vf *observation) {
+    (void)r, (void)p;
+    vsincos(s->theta, &observation[1], &observation[0]);
+    observation[2] = s->theta_dot;
+}

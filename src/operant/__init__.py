@@ -1,0 +1,43 @@
+"""operant: Gymnasium environments as one native SIMD batch.
+
+`import operant` registers `operant/CartPole-v1` and its siblings with Gymnasium; `gymnasium.make_vec` then returns an
+`OperantVectorEnv`, `gymnasium.make` an `OperantEnv`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+from operant.catalog import CATALOG
+from operant.registration import register_environments
+
+if TYPE_CHECKING:
+    from operant.certification import certificate as certificate
+    from operant.pool import AsyncEnvPool as AsyncEnvPool
+    from operant.single import OperantEnv as OperantEnv
+    from operant.vector import OperantVectorEnv as OperantVectorEnv
+
+__version__ = _version("operant")
+__all__ = ["CATALOG", "AsyncEnvPool", "OperantEnv", "OperantVectorEnv", "certificate", "register_environments"]
+
+# Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and lacks what vector needs.
+_LAZY = {
+    "AsyncEnvPool": "operant.pool",
+    "OperantEnv": "operant.single",
+    "OperantVectorEnv": "operant.vector",
+    "certificate": "operant.certification",
+    "envs": "operant.envs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'operant' has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(_LAZY[name])
+    return module if name == "envs" else getattr(module, name)
+
+
+register_environments()

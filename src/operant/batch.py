@@ -1,0 +1,591 @@
+"""Batch: N environments in C memory, stepped together. The only importer of the compiled core.
+
+Everything above it (vector, single, pool, adapters) is a way of presenting a Batch; it knows nothing of Gymnasium's
+infos or spaces.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+
+from operant._native import ffi, lib
+from operant.outputs import OutputRing, Slot, trustworthy_policy
+from operant.spec import EnvSpec
+
+AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
+PRECISIONS = ("float32", "float64")
+SNAPSHOT_VERSION = 1
+
+_INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_OK = lib.OPERANT_OK
+_step = lib.operant_step
+_step_one = lib.operant_step_one
+_from_buffer = ffi.from_buffer
+
+# NumPy evaluates float32 trigonometry with its own polynomials where the CPU allows; the exact Acrobot follows it.
+# This cosine comes out one unit in the last place apart.
+_PROBE = np.float32(0.0087890625)
+
+
+def unknown(kind: str, value: object, known: Iterable[str]) -> str:
+    """The message for a name that does not exist, with the nearest that does."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(value), names, n=1)
+    return f"unknown {kind} {value!r}{f': did you mean {near[0]!r}?' if near else ''} (known: {', '.join(names)})"
+
+
+def isas() -> dict[str, bool]:
+    """The targets compiled in, best first, and whether this CPU runs each. "exact" is the float64 build."""
+    names: dict[str, bool] = {}
+    while (name := lib.operant_isa(len(names))) != ffi.NULL:
+        names[ffi.string(name).decode()] = bool(lib.operant_isa_runs_here(len(names)))
+    return names
+
+
+def defaults(spec: EnvSpec) -> dict[str, float]:
+    """Each parameter's default, as the environment's header gives it."""
+    for index in range(lib.operant_env_count()):
+        info = lib.operant_env(index)
+        if ffi.string(info.name).decode() == spec.header:
+            return {parameter.name: info.defaults[k] for k, parameter in enumerate(spec.parameters)}
+    raise ValueError(f"the compiled core has no environment {spec.header!r}: rebuild operant")
+
+
+def trajectory_hash(header: str, isa: str, workers: int = 1) -> int:
+    """FNV-1a over a fixed trajectory of an environment on one target; see `operant_certificate` in operant.h."""
+    return int(lib.operant_certificate(header.encode(), isa.encode(), isa == "exact", workers))
+
+
+def seed_words(seed: int, num_envs: int) -> np.ndarray:
+    """The seeds `seed + i` as 32-bit words, least significant first: `[N, W]` uint32."""
+    if seed + num_envs < 1 << 63:
+        return np.arange(seed, seed + num_envs, dtype="<u8").view("<u4").reshape(num_envs, 2)
+    return _words([seed + i for i in range(num_envs)])
+
+
+def _words(seeds: Sequence[int]) -> np.ndarray:
+    width = max(1, max((seed.bit_length() + 31) // 32 for seed in seeds))
+    return np.frombuffer(b"".join(seed.to_bytes(4 * width, "little") for seed in seeds), "<u4").reshape(len(seeds), width)
+
+
+def check_seed(seed: object) -> int:
+    """A seed as an int, or an error that names it."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed {seed!r} must be an int, not {type(seed).__name__}")
+    if seed < 0:
+        raise ValueError(f"seed {seed} must not be negative")
+    return int(seed)
+
+
+class Batch:
+    """N environments of one kind.
+
+    Args:
+        spec: which environment.
+        num_envs: N.
+        precision: "float32", the fast build, or "float64", Gymnasium's bits on one lane.
+        workers: threads, the caller's included.
+        autoreset: "NextStep", "SameStep" or "Disabled".
+        isa: a target by name; None takes the best that runs here, or what the variable OPERANT_ISA says.
+        max_episode_steps: truncates after so many steps; None never does.
+        copy: whether the arrays that `step` returns are the caller's to keep. With False every call writes into the
+            same four arrays.
+    """
+
+    def __init__(
+        self,
+        spec: EnvSpec,
+        num_envs: int,
+        *,
+        precision: str = "float32",
+        workers: int = 1,
+        autoreset: str = "NextStep",
+        isa: str | None = None,
+        max_episode_steps: int | None = None,
+        copy: bool = True,
+    ):
+        self._handle: Any = None
+        if precision not in PRECISIONS:
+            raise ValueError(unknown("precision", precision, PRECISIONS))
+        if autoreset not in AUTORESET:
+            raise ValueError(unknown("autoreset_mode", autoreset, AUTORESET))
+        self.spec = spec
+        self.num_envs = _whole("num_envs", num_envs, 1, 1 << 30)
+        self.workers = _whole("workers", workers, 1, 1024)
+        self.max_episode_steps = (
+            None if max_episode_steps is None else _whole("max_episode_steps", max_episode_steps, 1, (1 << 31) - 1)
+        )
+        self.precision = precision
+        self.exact = precision == "float64"
+        self.autoreset = autoreset
+        self.copy = copy
+        self._ranges: dict[str, tuple[float, float]] = {}
+        self._requested_isa = isa
+        if isa is None and not self.exact:
+            isa = os.environ.get("OPERANT_ISA") or None
+        if isa is not None:
+            available = [name for name, runs in isas().items() if runs and (name == "exact") == self.exact]
+            if isa not in available:
+                raise ValueError(f"isa {isa!r} is unknown, or not for precision={precision!r} on this CPU: {available}")
+        self._open(isa)
+
+    def _open(self, isa: str | None) -> None:
+        names = [ffi.new("char[]", self.spec.header.encode()), ffi.NULL if isa is None else ffi.new("char[]", isa.encode())]
+        options = ffi.new("operant_options *")
+        options.env, options.isa = names
+        options.num_envs, options.workers = self.num_envs, self.workers
+        options.max_episode_steps = self.max_episode_steps or 0
+        options.exact, options.autoreset = self.exact, AUTORESET[self.autoreset]
+        message = ffi.new("char[256]")
+        handle = lib.operant_open(options, message, 256)
+        if handle == ffi.NULL:
+            text = ffi.string(message).decode()
+            raise MemoryError(text) if "memory" in text else ValueError(text)
+        self._info = next(
+            info
+            for info in map(lib.operant_env, range(lib.operant_env_count()))
+            if ffi.string(info.name).decode() == self.spec.header
+        )
+        view = lib.operant_view(handle)
+        self.isa: str = ffi.string(view.isa).decode()
+        self.real = _FLOAT64 if self.exact else _FLOAT32
+        self.observation_size: int = self._info.observation_size
+        self._discrete = self._info.actions > 0
+        self._action_shape = (self.num_envs,) if self._discrete else (self.num_envs, self._info.action_size)
+        self._narrow, self._wide = (_INT32, _INT64) if self._discrete else (_FLOAT32, _FLOAT64)
+        self._narrow_code = lib.OPERANT_INT32 if self._discrete else lib.OPERANT_FLOAT32
+        self._wide_code = lib.OPERANT_INT64 if self._discrete else lib.OPERANT_FLOAT64
+        self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
+        self.last_finished: Any = lib.operant_last_finished(handle)
+        self._ring = OutputRing(self._make_slot, trustworthy_policy(self.copy))
+        self._take = self._ring.take
+        self._take_row = OutputRing(lambda: self._make_slot(row=True), self._ring.policy).take if self.num_envs == 1 else None
+        if self.exact:
+            lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
+
+    def _make_slot(self, row: bool = False) -> Slot:
+        shape = (self.observation_size,) if row else (self.num_envs, self.observation_size)
+        return Slot(shape, self.num_envs, self.real, _output)
+
+    # The step path.
+
+    def step(self, actions: Any) -> Slot:
+        """Steps every environment; returns the slot with the results.
+
+        Args:
+            actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64. Anything else is converted.
+        """
+        handle = self._handle
+        if handle is None:
+            raise ClosedEnvironmentError("step after close: make a new environment")
+        if actions.__class__ is np.ndarray and actions.shape == self._action_shape:
+            dtype = actions.dtype
+            if dtype is self._wide:
+                code = self._wide_code
+            elif dtype is self._narrow:
+                code = self._narrow_code
+            else:
+                actions, code = self._convert(actions)
+            try:
+                data = _from_buffer(actions)
+            except (ValueError, BufferError):  # not contiguous
+                data = _from_buffer(np.ascontiguousarray(actions))
+        else:
+            actions, code = self._convert(actions)
+            data = _from_buffer(actions)
+        slot = self._take()
+        status = _step(handle, data, code, slot.output)
+        if status != _OK:
+            raise self._error(status, actions)
+        return slot
+
+    def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
+        """Steps a batch of one without batched arrays: observation `[D]`, reward, terminated."""
+        handle = self._handle
+        if handle is None:
+            raise ClosedEnvironmentError("step after close: make a new environment")
+        slot = self._take_row()
+        if self._discrete:
+            try:
+                status = _step_one(handle, action if action.__class__ is int else operator.index(action), slot.output)
+            except (TypeError, OverflowError):
+                raise ValueError(f"action {action!r} must be an integer in [0, {self._info.actions})") from None
+        else:
+            actions = np.asarray(action)
+            if actions.ndim == 1:
+                actions = actions[None]
+            actions, code = self._convert(actions)
+            status = _step(handle, _from_buffer(actions), code, slot.output)
+        if status != _OK:
+            raise self._error(status, [action])
+        return slot.observations, slot.reward_cell[0], slot.terminated_cell[0] != 0
+
+    def _convert(self, actions: Any, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
+        """Actions as the core reads them: contiguous, of the one wide dtype."""
+        array, shape = np.asarray(actions), shape or self._action_shape
+        if array.shape != shape:
+            raise ValueError(f"actions have shape {array.shape}, but {self.spec.id} needs {shape}")
+        if array.dtype.kind not in ("iub" if self._discrete else "fiu"):
+            raise ValueError(
+                f"actions have dtype {array.dtype}, but {self.spec.id} needs "
+                f"{'int32 or int64' if self._discrete else 'float32 or float64'}"
+            )
+        if array.dtype == np.uint64:
+            array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of range either way
+        return np.ascontiguousarray(array, self._wide), self._wide_code
+
+    def check_actions(self, actions: Any, rows: np.ndarray) -> np.ndarray:
+        """Actions for the environments `rows` as the core reads them, or the error that `step` would raise."""
+        shape = (len(rows), *self._action_shape[1:])
+        array, _ = self._convert(actions, shape)
+        bad = (array < 0) | (array >= self._info.actions) if self._discrete else ~np.isfinite(array).all(axis=1)
+        if bad.any():
+            first = int(np.flatnonzero(bad)[0])
+            raise self._action_error(array[first], int(rows[first]))
+        return array
+
+    def _action_error(self, value: Any, index: int) -> ValueError:
+        allowed = f"an integer in [0, {self._info.actions})" if self._discrete else "finite"
+        return ValueError(f"action {value} of environment {index} must be {allowed}; nothing was stepped")
+
+    def _error(self, status: int, actions: Any = None) -> Exception:
+        if status == lib.OPERANT_BAD_ACTION:
+            index = lib.operant_culprit(self._handle)
+            return self._action_error(actions[index], index)
+        if status == lib.OPERANT_NOT_RESET:
+            return ResetNeeded("reset the whole environment before the first step or masked reset")
+        if status == lib.OPERANT_FINISHED:
+            return ResetNeeded(
+                f"the episode of environment {lib.operant_culprit(self._handle)} is over: "
+                "reset it with options={'reset_mask': mask} before the next step"
+            )
+        if status == lib.OPERANT_BUSY:
+            return RuntimeError("another thread is inside this environment: give each thread its own, or take turns")
+        if status == lib.OPERANT_NO_MEMORY:
+            return MemoryError("out of memory")
+        return ValueError(f"the core refused the call (status {status})")
+
+    def _check(self, status: int) -> None:
+        if status != _OK:
+            raise self._error(status)
+
+    def _open_handle(self) -> Any:
+        if self._handle is None:
+            raise ClosedEnvironmentError("the environment is closed: make a new one")
+        return self._handle
+
+    # Resets.
+
+    def seed(self, seeds: int | Sequence[int | None]) -> None:
+        """Seeds environment i with `seeds + i`, or with `seeds[i]` unless that is None."""
+        handle = self._open_handle()
+        if isinstance(seeds, int):
+            words, mask = seed_words(seeds, self.num_envs), ffi.NULL
+        else:
+            words = _words([0 if seed is None else seed for seed in seeds])
+            mask = ffi.from_buffer("uint8_t[]", np.array([seed is not None for seed in seeds]))
+        words = np.ascontiguousarray(words)
+        self._check(lib.operant_seed(handle, ffi.from_buffer("uint32_t[]", words), words.shape[1], mask))
+
+    def seed_from_entropy(self) -> int:
+        """Seeds from the operating system; returns the seed of environment 0."""
+        seed = secrets.randbits(62)
+        self.seed(seed)
+        return seed
+
+    def reset(self, mask: np.ndarray | None = None, overrides: Mapping[str, float] | None = None) -> Slot:
+        """Begins an episode in the environments of `mask` (`[N]` bool; None: all); returns all observations.
+
+        `overrides` replaces parameters for this reset only. Flags and rewards of the slot are zero.
+        """
+        handle = self._open_handle()
+        numbers = ffi.NULL
+        if overrides:
+            numbers = ffi.new("double[]", [overrides.get(part.name, math.nan) for part in self.spec.parameters])
+        slot = self._take()
+        masked = ffi.NULL if mask is None else ffi.from_buffer("uint8_t[]", np.ascontiguousarray(mask, np.bool_))
+        self._check(lib.operant_reset(handle, masked, numbers, slot.output.observations))
+        if mask is not None:
+            self._check(lib.operant_observe(handle, slot.output.observations))
+        slot.rewards.fill(0)
+        slot.terminated.fill(False)
+        slot.truncated.fill(False)
+        return slot
+
+    def observe(self) -> Slot:
+        """The observation of every present state."""
+        slot = self._take()
+        self._check(lib.operant_observe(self._open_handle(), slot.output.observations))
+        return slot
+
+    # Parameters.
+
+    def set_parameter(self, name: str, value: Any) -> None:
+        """Sets a parameter to a number, or to one number per environment (`[N]`)."""
+        index = self._parameter(name)
+        values = np.atleast_1d(np.asarray(value, _FLOAT64))
+        if values.shape not in ((1,), (self.num_envs,)):
+            raise ValueError(f"parameter {name!r} has shape {np.shape(value)}: give a number, or one for each of {self.num_envs}")
+        self._check_bounds(name, values)
+        values = np.ascontiguousarray(values)
+        self._check(lib.operant_set_param(self._open_handle(), index, ffi.from_buffer("double[]", values), len(values)))
+
+    def randomize(self, name: str, low: float, high: float) -> None:
+        """From the next reset on, draws a parameter uniformly from [low, high) for every episode."""
+        index = self._parameter(name)
+        self._check_bounds(name, np.array([low, high], _FLOAT64))
+        if low > high:
+            raise ValueError(f"randomize[{name!r}]: low {low} is above high {high}")
+        self._check(lib.operant_randomize(self._open_handle(), index, low, high))
+        self._ranges[name] = (low, high)
+
+    def parameter(self, name: str) -> np.ndarray:
+        """A parameter's present value in each environment: `[N]` reals, a copy."""
+        view = lib.operant_view(self._open_handle())
+        index = self._parameter(name)
+        if not view.params_vary:
+            value = self._array(view.params, (len(self.spec.parameters),), self.real)[index]
+            return np.full(self.num_envs, value)
+        table = self._array(view.params, (len(self.spec.parameters), view.stride), self.real)
+        return table[index, : self.num_envs].copy()
+
+    def _parameter(self, name: str) -> int:
+        try:
+            return self.spec.parameter_index(name)
+        except KeyError:
+            raise ValueError(unknown("parameter", name, (part.name for part in self.spec.parameters))) from None
+
+    def _check_bounds(self, name: str, values: np.ndarray) -> None:
+        part = self.spec.parameters[self._parameter(name)]
+        bad = ~((values >= part.low) & (values <= part.high))
+        if bad.any():
+            raise ValueError(f"parameter {name!r} = {values[bad][0]} is outside [{part.low}, {part.high}] {part.unit}")
+
+    # The generator of an exact batch of one, shared with a NumPy one.
+
+    def set_generator(self, generator: np.random.Generator) -> None:
+        """Continues where `generator`, a PCG64, stands."""
+        state = generator.bit_generator.state
+        if state["bit_generator"] != "PCG64":
+            raise ValueError(f"np_random must be a PCG64, not a {state['bit_generator']}")
+        words = [state["state"]["state"] >> 64, state["state"]["state"], state["state"]["inc"] >> 64, state["state"]["inc"]]
+        self._columns()["generator"][0] = [word & 0xFFFFFFFFFFFFFFFF for word in words]
+
+    def get_generator(self, generator: np.random.Generator) -> None:
+        """Makes `generator` continue where the core stands."""
+        high, low, inc_high, inc_low = (int(word) for word in self._columns()["generator"][0])
+        state = generator.bit_generator.state
+        state["state"] = {"state": high << 64 | low, "inc": inc_high << 64 | inc_low}
+        generator.bit_generator.state = state
+
+    # Statistics.
+
+    @property
+    def episode_returns(self) -> np.ndarray:
+        """Sum of rewards of each running episode: `[N]` reals, a copy."""
+        view = lib.operant_view(self._open_handle())
+        return self._array(view.episode_return, (self.num_envs,), self.real).copy()
+
+    @property
+    def episode_lengths(self) -> np.ndarray:
+        """Steps of each running episode so far: `[N]` int32, a copy."""
+        view = lib.operant_view(self._open_handle())
+        return self._elapsed(self._array(view.deadline, (self.num_envs,), _INT32))
+
+    def finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The episodes that ended in the last step: environments int64, returns (reals), lengths int64, each `[K]`."""
+        last = self.last_finished
+        count = last.count if self._handle is not None else 0
+        index = self._array(ffi.cast("void *", last.index), (count,), _INT32)
+        length = self._array(ffi.cast("void *", last.length), (count,), _INT32)
+        returns = self._array(ffi.cast("void *", last.episode_return), (count,), self.real)
+        return index.astype(np.int64), returns.copy(), length.astype(np.int64)
+
+    def final_observations(self) -> np.ndarray:
+        """What the episodes that ended in the last step ended on, under "SameStep": `[K, D]` float32, a copy."""
+        last = self.last_finished
+        shape = (last.count, self.observation_size)
+        return self._array(ffi.cast("void *", last.observations), shape, _FLOAT32).copy()
+
+    # Snapshots.
+
+    @property
+    def snapshot_dtype(self) -> np.dtype:
+        """One environment's complete state as a structured dtype; see `get_state`."""
+        real, integer = (_FLOAT64, _INT64) if self.exact else (_FLOAT32, _INT32)
+        fields: list[Any] = [(part.name, integer if part.integer else real) for part in self.spec.state]
+        fields += [(f"param:{part.name}", real) for part in self.spec.parameters]
+        fields.append(("generator", np.uint64, 4) if self.exact else ("seed", np.uint32, 2))
+        fields += [("episode", np.uint32), ("elapsed", _INT32), ("episode_return", real), ("finished", np.bool_)]
+        return np.dtype(fields, metadata={"operant": (self.spec.header, self.precision, SNAPSHOT_VERSION)})
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        """Views of the core's memory, `[N]` or `[N, k]`, by field of the snapshot."""
+        view, n = lib.operant_view(self._open_handle()), self.num_envs
+        real, integer = (_FLOAT64, _INT64) if self.exact else (_FLOAT32, _INT32)
+        columns: dict[str, np.ndarray] = {}
+        table = self._array(view.state, (len(self.spec.state), view.stride), real)[:, :n]
+        for row, part in zip(table, self.spec.state, strict=True):
+            columns[part.name] = row.view(integer) if part.integer else row
+        if self.exact:
+            columns["generator"] = self._array(view.generator, (n, 4), np.dtype(np.uint64))
+        else:
+            columns["seed"] = self._array(view.seed, (2, view.stride), np.dtype(np.uint32))[:, :n].T
+        columns["episode"] = self._array(view.episode, (n,), np.dtype(np.uint32))
+        columns["episode_return"] = self._array(view.episode_return, (n,), real)
+        return columns
+
+    def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
+        """The complete state of the environments of `mask` (`[N]` bool; None: all), as a structured array.
+
+        One record per environment: its state, parameters, generator or seed and episode number, steps elapsed, return
+        so far, and whether it waits for its reset. `set_state` of the same records continues identically.
+        """
+        rows: Any = slice(None) if mask is None else np.flatnonzero(mask)
+        columns = self._columns()
+        finished = np.empty(self.num_envs, np.bool_)
+        self._check(lib.operant_get_pending(self._handle, ffi.from_buffer("uint8_t[]", finished)))
+        snapshot = np.empty(finished[rows].shape, self.snapshot_dtype)
+        for name, column in columns.items():
+            snapshot[name] = column[rows]
+        for part in self.spec.parameters:
+            snapshot[f"param:{part.name}"] = self.parameter(part.name)[rows]
+        deadline = self._array(lib.operant_view(self._handle).deadline, (self.num_envs,), _INT32)
+        snapshot["elapsed"] = self._elapsed(deadline)[rows]
+        snapshot["finished"] = finished[rows]
+        return snapshot
+
+    def set_state(self, snapshot: np.ndarray, mask: np.ndarray | None = None) -> None:
+        """Writes records that `get_state` returned into the environments of `mask` (None: all), in order.
+
+        A single record is written into every one of them: one state branched into many.
+        """
+        if not isinstance(snapshot, np.ndarray) or snapshot.dtype.names is None:
+            raise ValueError(f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}")
+        self._check_snapshot(snapshot.dtype)
+        columns = self._columns()
+        rows = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
+        records = np.atleast_1d(snapshot)
+        if records.shape not in ((1,), rows.shape):
+            raise ValueError(f"the snapshot holds {len(records)} environments, but {len(rows)} are to be set")
+        if mask is not None and not lib.operant_is_ready(self._handle):
+            raise self._error(lib.OPERANT_NOT_RESET)
+        finished = np.empty(self.num_envs, np.bool_)
+        self._check(lib.operant_get_pending(self._handle, ffi.from_buffer("uint8_t[]", finished)))
+        for part in self.spec.parameters:
+            values, wanted = self.parameter(part.name), records[f"param:{part.name}"]
+            if not np.array_equal(values[rows], np.broadcast_to(wanted, rows.shape)):
+                values[rows] = wanted
+                alike = len(np.unique(values)) == 1 and not lib.operant_view(self._handle).params_vary
+                self.set_parameter(part.name, values[0] if alike else values)
+        for name, column in columns.items():
+            column[rows] = records[name]
+        deadline = self._array(lib.operant_view(self._handle).deadline, (self.num_envs,), _INT32)
+        start = np.uint32(lib.operant_clock(self._handle)) - records["elapsed"].astype(np.uint32)
+        deadline[rows] = (start + np.uint32(self.max_episode_steps or 0)).astype(_INT32)
+        finished[rows] = records["finished"]
+        self.set_finished(finished)
+        lib.operant_mark_ready(self._handle)
+
+    def set_finished(self, finished: np.ndarray) -> None:
+        """Says which environments (`[N]` bool) ended their episode in the last step and wait for their reset."""
+        self._check(lib.operant_set_pending(self._open_handle(), ffi.from_buffer("uint8_t[]", finished)))
+
+    def _check_snapshot(self, dtype: np.dtype) -> None:
+        ours = self.snapshot_dtype
+        made_by = (dtype.metadata or {}).get("operant", ())
+        if made_by and made_by[2] != SNAPSHOT_VERSION:
+            raise ValueError(f"the snapshot has version {made_by[2]}, but this operant reads version {SNAPSHOT_VERSION}")
+        if (made_by and made_by != ours.metadata["operant"]) or dtype.descr != ours.descr:
+            what = f"{made_by[0]} in {made_by[1]}" if made_by else f"fields {list(dtype.names or ())}"
+            raise ValueError(f"the snapshot is of {what}, but this environment is {self.spec.header} in {self.precision}")
+
+    def copy_rows(self, rows: np.ndarray | None, source: Batch, source_rows: np.ndarray | None, count: int) -> None:
+        """Makes `rows` of this batch copies of `source_rows` of another of the same environment and precision.
+
+        Rows are `[count]` int64; None means 0, 1, 2, ...
+        """
+        pointers = [
+            ffi.NULL if index is None else ffi.from_buffer("int64_t[]", np.ascontiguousarray(index, _INT64))
+            for index in (rows, source_rows)
+        ]
+        self._check(lib.operant_copy_rows(self._open_handle(), pointers[0], source._open_handle(), pointers[1], count))
+
+    # Memory and lifetime.
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the core holds for this batch, the returned arrays not included."""
+        return int(lib.operant_view(self._open_handle()).bytes)
+
+    @property
+    def closed(self) -> bool:
+        return self._handle is None
+
+    def close(self) -> None:
+        """Frees the memory; every later call raises."""
+        if self._handle is not None:
+            handle, self._handle = self._handle, None
+            ffi.release(handle)
+
+    def _array(self, pointer: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """A view of the core's memory."""
+        size = math.prod(shape) * dtype.itemsize
+        if size == 0:
+            return np.empty(shape, dtype)
+        return np.frombuffer(ffi.buffer(pointer, size), dtype).reshape(shape)
+
+    def _elapsed(self, deadline: np.ndarray) -> np.ndarray:
+        """Steps since the episode began; the clock and its differences are modulo 2^32."""
+        end = np.uint32((lib.operant_clock(self._handle) + (self.max_episode_steps or 0)) & 0xFFFFFFFF)
+        return (end - deadline.view(np.uint32)).view(_INT32)
+
+    def __getstate__(self) -> dict[str, Any]:
+        arguments = {
+            name: getattr(self, name)
+            for name in ("spec", "num_envs", "precision", "workers", "autoreset", "max_episode_steps", "copy")
+        }
+        arguments["isa"] = self._requested_isa
+        handle = self._open_handle()
+        return {
+            "arguments": arguments,
+            "randomized": self._ranges,
+            "snapshot": self.get_state() if lib.operant_is_ready(handle) else None,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        arguments = dict(state["arguments"])
+        self.__init__(arguments.pop("spec"), arguments.pop("num_envs"), **arguments)  # type: ignore[misc]
+        for name, (low, high) in state["randomized"].items():
+            self.randomize(name, low, high)
+        if state["snapshot"] is not None:
+            self.set_state(state["snapshot"])
+
+
+def _output(memory: Any, offsets: list[int], reward_type: str) -> tuple[Any, Any, Any]:
+    """The core's operant_output over a slot's memory, and its first reward and terminated flag as cells to read."""
+    start = ffi.from_buffer("char[]", memory)
+    output = ffi.new("operant_output *")
+    output.observations = ffi.cast("float *", start + offsets[0])
+    output.rewards = start + offsets[1]
+    output.terminated = ffi.cast("uint8_t *", start + offsets[2])
+    output.truncated = ffi.cast("uint8_t *", start + offsets[3])
+    return output, ffi.cast("double *" if reward_type == "float64" else "float *", output.rewards), output.terminated
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name}={value!r} must be an int, not {type(value).__name__}")
+    if not low <= value <= high:
+        raise ValueError(f"{name}={value} must be from {low} to {high}")
+    return int(value)

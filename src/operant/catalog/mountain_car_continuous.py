@@ -1,0 +1,21 @@
+"""MountainCarContinuous-v0."""
+
+from operant.catalog.mountain_car import BOUNDARIES, OBSERVATION, STATE
+from operant.spec import EnvSpec, Parameter
+
+SPEC = EnvSpec(
+    id="MountainCarContinuous-v0",
+    header="mountain_car_continuous",
+    summary="Drive an underpowered car up a hill by swinging back and forth, with a continuous throttle that costs.",
+    state=STATE,
+    parameters=(
+        Parameter("power", "m/step2", 0, 1, attribute="power"),
+        Parameter("gravity", "m/step2", 0, 1),  # a literal in Gymnasium's step
+        *BOUNDARIES,
+    ),
+    observation=OBSERVATION,
+    action_bounds=((-1.0, 1.0),),
+    max_episode_steps=999,
+    reward_threshold=90.0,
+    reference="gymnasium.envs.classic_control.continuous_mountain_car:Continuous_MountainCarEnv",
+)

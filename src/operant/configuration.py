@@ -1,0 +1,92 @@
+"""What the single and the vector environment do alike with their keyword arguments and reset options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from operant.batch import Batch, defaults, unknown
+from operant.catalog import CATALOG
+from operant.spec import EnvSpec
+
+
+def find_spec(env_id: str) -> EnvSpec:
+    """The descriptor of "CartPole-v1" or "operant/CartPole-v1"."""
+    name = env_id.removeprefix("operant/")
+    if name not in CATALOG:
+        raise ValueError(unknown("environment", env_id, CATALOG))
+    return CATALOG[name]
+
+
+def constructor_parameters(
+    spec: EnvSpec, params: Mapping[str, Any] | None, options: Mapping[str, Any], keywords: tuple[str, ...]
+) -> dict[str, Any]:
+    """`params` joined with Gymnasium's own constructor arguments (`g`, `goal_velocity`, ...), which name parameters too.
+
+    `keywords` are the environment's other keyword arguments, for the error that an unknown one raises.
+    """
+    by_option = {part.option: part.name for part in spec.parameters if part.option}
+    merged = dict(params or {})
+    for name, value in options.items():
+        if name not in by_option:
+            raise TypeError(unknown(f"keyword argument of operant/{spec.id}", name, (*by_option, *keywords)))
+        if by_option[name] in merged:
+            raise TypeError(f"{name!r} and params[{by_option[name]!r}] set the same parameter: give one of them")
+        merged[by_option[name]] = value
+    return merged
+
+
+def configure(batch: Batch, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
+    """Sets and randomises parameters of a new batch; low and high bounds of the reset must agree."""
+    for name, value in params.items():
+        batch.set_parameter(name, value)
+    if "low" in params or "high" in params:
+        _check_order(np.max(params.get("low", -np.inf)), np.min(params.get("high", np.inf)))
+    for name, bounds in (randomize or {}).items():
+        try:
+            low, high = (float(bound) for bound in bounds)
+        except (TypeError, ValueError):
+            raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
+        batch.randomize(name, low, high)
+
+
+def extremes(
+    batch: Batch, randomize: Mapping[str, tuple[float, float]] | None, exact: Mapping[str, Any]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Each parameter's smallest and largest value in the batch, randomisation included.
+
+    `exact` holds what the user gave: the batch may have rounded it to float32.
+    """
+    lows = defaults(batch.spec)
+    for name, value in exact.items():
+        lows[name] = float(np.min(value))
+    highs = lows | {name: float(np.max(value)) for name, value in exact.items()}
+    for name, (low, high) in (randomize or {}).items():
+        lows[name], highs[name] = float(low), float(high)
+    return lows, highs
+
+
+def reset_overrides(spec: EnvSpec, options: Mapping[str, Any]) -> dict[str, float]:
+    """Parameters that `reset(options=...)` replaces for that reset, as Gymnasium's classes read them."""
+    names = dict(spec.reset_options)
+    overrides: dict[str, float] = {}
+    for key, value in options.items():
+        if key not in names:
+            raise ValueError(unknown(f"reset option of {spec.id}", key, (*names, "reset_mask")))
+        try:
+            overrides[names[key]] = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"reset option {key!r} = {value!r} could not be converted to a float") from None
+        if not np.isfinite(overrides[names[key]]):
+            raise ValueError(f"reset option {key!r} = {value!r} must be finite")
+    if "low" in overrides or "high" in overrides:
+        known = defaults(spec) | overrides
+        _check_order(known["low"], known["high"])
+    return overrides
+
+
+def _check_order(low: float, high: float) -> None:
+    if low > high:
+        raise ValueError(f"lower bound ({low}) must be lower than higher bound ({high})")

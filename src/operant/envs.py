@@ -1,0 +1,51 @@
+"""The direct classes: a native batch without Gymnasium's registry, stepping and resetting in the same call.
+
+    envs = CartPoleVecEnv(4096)
+    obs, info = envs.reset(seed=42)
+    obs, rewards, terminals, truncations, info = envs.step(actions)
+
+Each is an `OperantVectorEnv` with same-step autoreset and takes the same keyword arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from operant.vector import OperantVectorEnv
+
+
+class _DirectVecEnv(OperantVectorEnv):
+    env_id: str
+
+    def __init__(self, num_envs: int, workers: int = 1, **kwargs: Any):
+        super().__init__(self.env_id, num_envs, workers=workers, **{"autoreset_mode": "SameStep", **kwargs})
+
+
+class CartPoleVecEnv(_DirectVecEnv):
+    """CartPole-v1: int32 or int64 actions `[N]` in {0, 1}; observations `[N, 4]` float32."""
+
+    env_id = "CartPole-v1"
+
+
+class MountainCarVecEnv(_DirectVecEnv):
+    """MountainCar-v0: int32 or int64 actions `[N]` in {0, 1, 2}; observations `[N, 2]` float32."""
+
+    env_id = "MountainCar-v0"
+
+
+class MountainCarContinuousVecEnv(_DirectVecEnv):
+    """MountainCarContinuous-v0: float32 actions `[N, 1]`; observations `[N, 2]` float32."""
+
+    env_id = "MountainCarContinuous-v0"
+
+
+class PendulumVecEnv(_DirectVecEnv):
+    """Pendulum-v1: float32 actions `[N, 1]`; observations `[N, 3]` float32."""
+
+    env_id = "Pendulum-v1"
+
+
+class AcrobotVecEnv(_DirectVecEnv):
+    """Acrobot-v1: int32 or int64 actions `[N]` in {0, 1, 2}; observations `[N, 6]` float32."""
+
+    env_id = "Acrobot-v1"

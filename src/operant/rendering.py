@@ -1,0 +1,103 @@
+"""Drawing by Gymnasium's own classes: our state is put into theirs, and they draw it."""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from operant.batch import Batch, unknown
+from operant.spec import EnvSpec
+
+RENDER_MODES = ("human", "rgb_array")
+
+
+def check_render_mode(mode: str | None) -> str | None:
+    if mode is not None and mode not in RENDER_MODES:
+        raise ValueError(unknown("render_mode", mode, RENDER_MODES))
+    return mode
+
+
+def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
+    """A new environment of Gymnasium's class that `spec` names, without wrappers."""
+    module, name = spec.reference.split(":")
+    return getattr(import_module(module), name)(**kwargs)
+
+
+class Renderer:
+    """Draws the first `count` environments of a batch."""
+
+    def __init__(self, batch: Batch, mode: str | None, count: int):
+        self.batch = batch
+        self.mode = mode
+        self.indices = range(min(count, batch.num_envs))
+        self.last_action: np.ndarray | None = None
+        self._artist: Any = None
+        self._window: Any = None
+        if mode is not None and count < 1:
+            raise ValueError(f"render_envs={count} must be at least 1")
+
+    def frames(self) -> tuple[np.ndarray, ...] | None:
+        """A frame `[H, W, 3]` uint8 of each; None in mode "human", which shows them in one window."""
+        if self._artist is None:
+            self._artist = reference_env(self.batch.spec, render_mode="rgb_array")
+        mask = np.zeros(self.batch.num_envs, np.bool_)
+        mask[self.indices] = True
+        frames = tuple(self._draw(record) for record in self.batch.get_state(mask))
+        if self.mode == "rgb_array":
+            return frames
+        self._show(tile(frames))
+        return None
+
+    def _draw(self, record: Any) -> np.ndarray:
+        artist, spec = self._artist, self.batch.spec
+        for parameter in spec.parameters:
+            if parameter.attribute is not None:
+                setattr(artist, parameter.attribute, float(record[f"param:{parameter.name}"]))
+        artist.state = np.array([record[part.name] for part in spec.state], np.float64)
+        if self.last_action is not None and hasattr(artist, "max_torque"):  # Pendulum's arrow
+            artist.last_u = float(np.clip(self.last_action, -artist.max_torque, artist.max_torque)[0])
+        else:
+            artist.last_u = None
+        frame: np.ndarray = artist.render()
+        return frame
+
+    def _show(self, picture: np.ndarray) -> None:
+        import pygame
+
+        size = (picture.shape[1], picture.shape[0])
+        if self._window is None:
+            pygame.init()
+            pygame.display.init()
+            pygame.display.set_caption(f"operant/{self.batch.spec.id}")
+            self._window = pygame.display.set_mode(size)
+            self._clock = pygame.time.Clock()
+        pygame.surfarray.blit_array(self._window, picture.transpose(1, 0, 2))
+        pygame.event.pump()
+        self._clock.tick(self.batch.spec.render_fps)
+        pygame.display.flip()
+
+    def close(self) -> None:
+        if self._artist is not None:
+            self._artist.close()
+        if self._window is not None:
+            import pygame
+
+            pygame.display.quit()
+            pygame.quit()
+        self._artist = self._window = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_artist": None, "_window": None, "_clock": None}
+
+
+def tile(frames: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Frames `[H, W, 3]` in a near-square grid, row by row; missing ones are black."""
+    columns = math.ceil(math.sqrt(len(frames)))
+    rows = math.ceil(len(frames) / columns)
+    height, width, channels = frames[0].shape
+    grid = np.zeros((rows * columns, height, width, channels), frames[0].dtype)
+    grid[: len(frames)] = frames
+    return grid.reshape(rows, columns, height, width, channels).swapaxes(1, 2).reshape(rows * height, columns * width, channels)

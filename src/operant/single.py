@@ -1,0 +1,139 @@
+"""OperantEnv: a Batch of one as a `gymnasium.Env`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import logger
+
+from operant.batch import Batch, check_seed
+from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
+from operant.rendering import Renderer, check_render_mode
+from operant.spaces import action_space, observation_space
+
+_KEYWORDS = ("precision", "isa", "params", "randomize", "render_mode")
+
+
+class OperantEnv(gymnasium.Env[Any, Any]):
+    """One environment, stepped by the same core as the vector form and with the same numbers.
+
+    Args:
+        env_id: "CartPole-v1" or "operant/CartPole-v1".
+        precision: "float32", the fast build, or "float64": Gymnasium's trajectories bit for bit from the same seeds.
+            With "float64" the environment draws from `np_random`, as Gymnasium's do.
+        isa: forces an instruction set; results do not depend on it.
+        params: physical parameters by name (`operant list --params`).
+        randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
+        render_mode: "rgb_array", "human" or None.
+        **options: Gymnasium's own constructor arguments: `sutton_barto_reward`, `g`, `goal_velocity`.
+
+    The time limit is Gymnasium's `TimeLimit`, which `gymnasium.make` adds.
+    """
+
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's class attribute
+
+    def __init__(
+        self,
+        env_id: str,
+        *,
+        precision: str = "float32",
+        isa: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        randomize: Mapping[str, tuple[float, float]] | None = None,
+        render_mode: str | None = None,
+        **options: Any,
+    ):
+        spec = find_spec(env_id)
+        given = constructor_parameters(spec, params, options, _KEYWORDS)
+        self.metadata = {"render_modes": ["human", "rgb_array"], "render_fps": spec.render_fps}
+        self.render_mode = check_render_mode(render_mode)
+        self._batch = Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa)
+        configure(self._batch, given, randomize)
+        lows, highs = extremes(self._batch, randomize, given)
+        self.observation_space = observation_space(spec, lows, highs)
+        self.action_space = action_space(spec, highs)
+        self._renderer = Renderer(self._batch, self.render_mode, 1)
+        self._step = self._batch.step_one
+        self._seeded = False
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begins an episode; returns the observation `[D]` float32 and an empty info.
+
+        Args:
+            seed: restarts the random numbers; None continues them.
+            options: the environment's reset bounds, for this reset.
+        """
+        overrides = reset_overrides(self._batch.spec, options or {})
+        if seed is not None:
+            seed = check_seed(seed)
+        super().reset(seed=seed)
+        if self._batch.exact:
+            self._batch.set_generator(self.np_random)
+        elif seed is not None:
+            self._batch.seed(seed)
+        elif not self._seeded:
+            self._batch.seed(int(self.np_random.integers(1 << 62)))
+        self._seeded = True
+        self._batch.reset(None, overrides)
+        if self._batch.exact:
+            self._batch.get_generator(self.np_random)
+        self._renderer.last_action = None
+        if self.render_mode == "human":
+            self.render()
+        return self._batch.observe().observations[0], {}
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One step: observation `[D]` float32, reward, terminated, False (truncation is TimeLimit's), an empty info.
+
+        Raises:
+            ValueError: an action that is not in the action space's range, or not finite. Nothing moved.
+            ResetNeeded: before the first reset, or after the episode terminated.
+        """
+        observation, reward, terminated = self._step(action)
+        if self.render_mode is not None:
+            self._renderer.last_action = action
+            if self.render_mode == "human":
+                self.render()
+        return observation, reward, terminated, False, {}
+
+    @property
+    def state(self) -> np.ndarray:
+        """The physical state: `[S]` float64, in the order of the descriptor. Assign to set it."""
+        record = self._batch.get_state()[0]
+        return np.array([record[part.name] for part in self._batch.spec.state], np.float64)
+
+    @state.setter
+    def state(self, values: Any) -> None:
+        record = self._batch.get_state()
+        for part, value in zip(self._batch.spec.state, values, strict=True):
+            record[part.name] = value
+        record["finished"] = False
+        self._batch.set_state(record)
+
+    def get_state(self) -> np.ndarray:
+        """A snapshot of all there is, as a structured array of one record; see `OperantVectorEnv.get_state`."""
+        return self._batch.get_state()
+
+    def set_state(self, snapshot: np.ndarray) -> np.ndarray:
+        """Restores a snapshot; returns the observation `[D]`."""
+        self._batch.set_state(snapshot)
+        self._seeded = True
+        if self._batch.exact:
+            self._batch.get_generator(self.np_random)
+        return self._batch.observe().observations[0]
+
+    def render(self) -> Any:
+        """A frame `[H, W, 3]` uint8, drawn by Gymnasium's own renderer; with "human" None, and a window."""
+        if self.render_mode is None:
+            logger.warn('render() without a render_mode: give one, as in make(id, render_mode="rgb_array")')
+            return None
+        frames = self._renderer.frames()
+        return None if frames is None else frames[0]
+
+    def close(self) -> None:
+        """Frees the core's memory and the window."""
+        self._renderer.close()
+        self._batch.close()

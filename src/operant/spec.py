@@ -1,0 +1,81 @@
+"""EnvSpec: what an environment is called, what its numbers mean, and what Gymnasium says about it. Data only."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+Bound = float | tuple[str, float]
+"""A number, or the name of a parameter and the factor it is multiplied by."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantity:
+    """One named number of a state: its unit, and whether it is an integer."""
+
+    name: str
+    unit: str = ""
+    integer: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One parameter of the physics. Its default stands in the environment's header.
+
+    `low` and `high` bound what a user may set, inclusive. `attribute` is its name in Gymnasium's class, `option` the
+    keyword argument of Gymnasium's constructor that sets it.
+    """
+
+    name: str
+    unit: str
+    low: float = -math.inf
+    high: float = math.inf
+    attribute: str | None = None
+    option: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    """One component of an observation with its bounds."""
+
+    name: str
+    low: Bound
+    high: Bound
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvSpec:
+    """An environment's descriptor.
+
+    Attributes:
+        id: Gymnasium's id, registered as `operant/<id>`.
+        header: the file in native/envs/ that holds the physics.
+        summary: one sentence on the task.
+        state, parameters: in the order of the header's structs.
+        observation: one entry for each component, in order.
+        actions: the number of discrete actions, or 0.
+        action_bounds: for each component of a continuous action, its low and high.
+        reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
+        reference: Gymnasium's class, "module:name": what draws, and what judges the exact build.
+    """
+
+    id: str
+    header: str
+    summary: str
+    state: tuple[Quantity, ...]
+    parameters: tuple[Parameter, ...]
+    observation: tuple[Observation, ...]
+    max_episode_steps: int
+    reference: str
+    actions: int = 0
+    action_bounds: tuple[tuple[Bound, Bound], ...] = ()
+    reward_threshold: float | None = None
+    reset_options: tuple[tuple[str, str], ...] = (("low", "low"), ("high", "high"))
+    render_fps: int = 30
+
+    def parameter_index(self, name: str) -> int:
+        """Position of a parameter; KeyError if there is none of that name."""
+        for index, parameter in enumerate(self.parameters):
+            if parameter.name == name:
+                return index
+        raise KeyError(name)
