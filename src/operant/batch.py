@@ -465,15 +465,14 @@ class Batch:
         snapshot["finished"] = finished[rows]
         return snapshot
 
-    def set_state(self, snapshot: np.ndarray, mask: np.ndarray | None = None) -> None:
+    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> None:
         """Writes records that `get_state` returned into the environments of `mask` (None: all), in order.
 
         A single record is written into every one of them: one state branched into many.
         """
-        if not isinstance(snapshot, np.ndarray) or snapshot.dtype.names is None:
+        if not isinstance(snapshot, np.ndarray | np.void) or snapshot.dtype.names is None:
             raise ValueError(f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}")
         self._check_snapshot(snapshot.dtype)
-        columns = self._columns()
         rows = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
         records = np.atleast_1d(snapshot)
         if records.shape not in ((1,), rows.shape):
@@ -488,7 +487,7 @@ class Batch:
                 values[rows] = wanted
                 alike = len(np.unique(values)) == 1 and not lib.operant_view(self._handle).params_vary
                 self.set_parameter(part.name, values[0] if alike else values)
-        for name, column in columns.items():
+        for name, column in self._columns().items():
             column[rows] = records[name]
         deadline = self._array(lib.operant_view(self._handle).deadline, (self.num_envs,), _INT32)
         start = np.uint32(lib.operant_clock(self._handle)) - records["elapsed"].astype(np.uint32)

@@ -75,7 +75,6 @@ class AsyncEnvPool:
         self.single_action_space = action_space(self.spec, highs)
         self._finished = np.zeros(self.num_envs, np.bool_)
         self._in_flight = np.zeros(self.num_envs, np.bool_)
-        self._randomize = randomize
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._left_over: list[tuple[np.ndarray, ...]] = []
@@ -83,8 +82,8 @@ class AsyncEnvPool:
         self.closed = False
         benches = [make(self.batch_size) for _ in range(workers)]
         for bench in benches:
-            for name, bounds in (randomize or {}).items():
-                bench.randomize(name, *bounds)
+            # Parameters that differ between environments come along with each environment's state.
+            configure(bench, {name: value for name, value in given.items() if np.ndim(value) == 0}, randomize)
             bench.reset()
         self._threads = [
             threading.Thread(target=self._serve, args=(bench,), daemon=True, name=f"operant-pool-{k}")

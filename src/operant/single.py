@@ -117,7 +117,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         """A snapshot of all there is, as a structured array of one record; see `OperantVectorEnv.get_state`."""
         return self._batch.get_state()
 
-    def set_state(self, snapshot: np.ndarray) -> np.ndarray:
+    def set_state(self, snapshot: np.ndarray | np.void) -> np.ndarray:
         """Restores a snapshot; returns the observation `[D]`."""
         self._batch.set_state(snapshot)
         self._seeded = True

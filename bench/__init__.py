@@ -1,0 +1,1 @@
+"""What `operant bench` runs: operant and its peers side by side."""
