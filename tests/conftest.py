@@ -1,0 +1,41 @@
+"""Parametrisation over the catalog, targets and precisions: a test asks for `env_id`, `isa`, `precision` or `mode`."""
+
+import os
+
+# Before pygame is imported: no display is needed to draw.
+os.environ["SDL_VIDEODRIVER"] = "dummy"
+os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
+
+import pytest
+from hypothesis import HealthCheck, settings
+from support import FAST_ISAS, IDS, MODES, PHYSICS, PRECISIONS
+
+# No deadline: the machines that run this share their cores. The blob reproduces a failure elsewhere.
+settings.register_profile(
+    "operant",
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("operant")
+
+
+def pytest_generate_tests(metafunc):
+    """`env_id`: every id; `physics_id`: one id for each header; `isa`: every float32 target that runs here."""
+    values = {"env_id": IDS, "physics_id": PHYSICS, "isa": FAST_ISAS, "precision": PRECISIONS, "mode": MODES}
+    marked = {
+        name.strip()
+        for mark in metafunc.definition.iter_markers("parametrize")
+        for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])
+    }
+    for name in metafunc.fixturenames:
+        if name in values and name not in marked:
+            metafunc.parametrize(name, values[name])
+
+
+@pytest.fixture(autouse=True)
+def no_forced_isa(monkeypatch):
+    """A test that wants a target names it."""
+    monkeypatch.delenv("OPERANT_ISA", raising=False)

@@ -1,0 +1,149 @@
+"""What several test files share: the catalog as parameters, arbitrary states and actions, and Gymnasium's side."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from operant.batch import defaults, isas
+from operant.catalog import CATALOG
+from operant.rendering import reference_env
+from operant.single import OperantEnv
+from operant.vector import OperantVectorEnv
+
+IDS = tuple(CATALOG)
+PHYSICS = tuple({spec.header: name for name, spec in CATALOG.items()}.values())  # one id for each header
+PRECISIONS = ("float32", "float64")
+MODES = ("NextStep", "SameStep", "Disabled")
+FAST_ISAS = tuple(name for name, runs in isas().items() if runs and name != "exact")
+
+# Valid states: what an episode can pass through, the steps beyond a threshold included.
+STATES: dict[str, list[tuple[float, float]]] = {
+    "cartpole": [(-4.8, 4.8), (-10, 10), (-0.5, 0.5), (-10, 10)],
+    "mountain_car": [(-1.2, 0.6), (-0.07, 0.07)],
+    "mountain_car_continuous": [(-1.2, 0.6), (-0.07, 0.07)],
+    "pendulum": [(-90, 90), (-8, 8)],  # 200 steps of 0.05 s at 8 rad/s turn it by 80 rad
+    "acrobot": [(-np.pi, np.pi), (-np.pi, np.pi), (-4 * np.pi, 4 * np.pi), (-9 * np.pi, 9 * np.pi)],
+}
+# Which precision Gymnasium holds a state in, after a reset and after a step.
+HELD_IN = {"mountain_car_continuous": (np.float64, np.float32), "acrobot": (np.float32, np.float64)}
+
+
+def bits(value: Any, dtype: Any = np.float64) -> bytes:
+    """A number's or an array's bytes: -0.0 differs from 0.0, and NaN equals itself."""
+    return np.ascontiguousarray(value, dtype).tobytes()
+
+
+def vector(env_id: str, num_envs: int, **kwargs: Any) -> OperantVectorEnv:
+    return OperantVectorEnv(env_id, num_envs, **kwargs)
+
+
+def sync(env_id: str, num_envs: int, mode: str = "NextStep", **kwargs: Any) -> SyncVectorEnv:
+    """Gymnasium's own environments, stepped one after another."""
+    return gym.make_vec(
+        env_id,
+        num_envs,
+        vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": AutoresetMode(mode)},
+        **kwargs,
+    )
+
+
+def actions_for(space: gym.Space, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Random actions `[*shape]` int64, or `[*shape, A]` float32 reaching half a range beyond the bounds."""
+    if isinstance(space, gym.spaces.Discrete):
+        return random.integers(0, space.n, shape)
+    return random.uniform(1.5 * space.low, 1.5 * space.high, (*shape, *space.shape)).astype(np.float32)
+
+
+def random_states(header: str, random: np.random.Generator, count: int) -> np.ndarray:
+    """`[count, S]` float64 within STATES, a tenth of the numbers at a bound or zero."""
+    low, high = np.array(STATES[header], float).T
+    states = random.uniform(low, high, (count, len(low)))
+    special = random.integers(0, 30, states.shape)
+    return np.where(special == 0, low, np.where(special == 1, high, np.where(special == 2, 0.0, states)))
+
+
+def put(env: OperantEnv | OperantVectorEnv, states: np.ndarray, elapsed: int = 1) -> None:
+    """Puts every environment into a physical state `[N, S]`, `elapsed` steps into its episode."""
+    records = env.get_state()
+    names = list(records.dtype.names)[: states.shape[-1]]
+    for name, column in zip(names, np.atleast_2d(states).T, strict=True):
+        records[name] = column
+    records["elapsed"] = elapsed
+    records["finished"] = False
+    env.set_state(records)
+
+
+def physical(env: Any) -> np.ndarray:
+    """The physical states `[N, S]` float64."""
+    records, spec = env.get_state(), env._batch.spec
+    return np.stack([records[part.name].astype(float) for part in spec.state], axis=1)
+
+
+def gymnasium_env(env_id: str, params: dict[str, float] | None = None) -> Any:
+    """Gymnasium's bare environment with our parameters as its attributes."""
+    spec = CATALOG[env_id]
+    env = reference_env(spec)
+    values = defaults(spec) | (params or {})
+    for name in params or {}:
+        attribute = spec.parameters[spec.parameter_index(name)].attribute
+        if attribute is not None:
+            setattr(env, attribute, values[name])
+    if spec.header == "cartpole":
+        env._sutton_barto_reward = bool(values["sutton_barto_reward"])
+        env.total_mass = env.masspole + env.masscart
+        env.polemass_length = env.masspole * env.length
+    if spec.header == "acrobot":
+        env.AVAIL_TORQUE = [-values["torque"], 0.0, values["torque"]]
+    return env
+
+
+def gymnasium_step(env: Any, header: str, state: np.ndarray, action: Any, fresh: bool) -> SimpleNamespace:
+    """One step of Gymnasium's environment from a state that its last reset (fresh) or step left."""
+    env.reset(seed=0)
+    env.state = np.array(state, HELD_IN.get(header, (np.float64, np.float64))[0 if fresh else 1])
+    observation, reward, terminated, truncated, _ = env.step(action)
+    return SimpleNamespace(
+        state=np.array(env.state, np.float64),
+        observation=observation,
+        reward=float(reward),
+        terminated=terminated,
+        truncated=truncated,
+    )
+
+
+def same_arrays(ours: Any, theirs: Any) -> None:
+    """Equal dtype, shape and bits."""
+    assert ours.dtype == theirs.dtype
+    assert ours.shape == theirs.shape
+    assert ours.tobytes() == theirs.tobytes(), f"{ours}\n!=\n{theirs}"
+
+
+def same_infos(ours: Any, theirs: Any, skip: tuple[str, ...] = ()) -> None:
+    """Equal keys, masks, dtypes and values, nested dicts and object arrays included."""
+    assert set(ours) - set(skip) == set(theirs) - set(skip)
+    for key in set(ours) - set(skip):
+        mine, other = ours[key], theirs[key]
+        assert type(mine) is type(other), key
+        if isinstance(mine, dict):
+            same_infos(mine, other, skip)
+        elif mine.dtype == object:
+            assert other.dtype == object and mine.shape == other.shape, key
+            for a, b in zip(mine, other, strict=True):
+                assert (a is None) == (b is None), key
+                if a is not None:
+                    same_arrays(a, b)
+        else:
+            same_arrays(mine, other)
+
+
+def same_step(ours: tuple[Any, ...], theirs: tuple[Any, ...], skip: tuple[str, ...] = ()) -> None:
+    """Two results of `step` or `reset`, infos included."""
+    for mine, other in zip(ours[:-1], theirs[:-1], strict=True):
+        same_arrays(mine, other)
+    same_infos(ours[-1], theirs[-1], skip)
