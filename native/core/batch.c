@@ -58,7 +58,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     char number[32];
     snprintf(number, sizeof number, "%lld", (long long)o->num_envs);
     if (o->num_envs < 1) return fail(NULL, message, size, "num_envs must be at least 1, not %s", number);
-    const operant_target *target = operant_find_target(o->isa, o->exact);
+    const operant_target *target = operant_find_target(o->isa, o->exact, o->num_envs);
     if (!target) return fail(NULL, message, size, "isa \"%s\" is unknown or does not run here", o->isa ? o->isa : "(null)");
     const operant_kernel *kernel = operant_find_kernel(target, o->env);
     if (!kernel) return fail(NULL, message, size, "there is no environment \"%s\"", o->env ? o->env : "(null)");
@@ -109,6 +109,7 @@ void operant_close(operant_batch *b) {
     operant_pool_close(b->pool);
     if (b->varied_params) munmap(b->varied_params, varied_bytes(b));
     if (b->view.state) munmap(b->view.state, lay_out(b, NULL));
+    free(b->ranges);
     free(b->chunks);
     free(b);
 }
@@ -283,10 +284,9 @@ operant_status operant_set_param(operant_batch *b, int32_t index, const double *
 operant_status operant_randomize(operant_batch *b, int32_t index, double low, double high) {
     if (index < 0 || index >= b->kernel->info.param_count || !(low <= high)) return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
-    if (!vary_params(b)) return leave(b, OPERANT_NO_MEMORY);
-    b->randomized = b->is_randomized[index] = true;
-    b->random_low[index] = low;
-    b->random_high[index] = high;
+    if (!b->ranges) b->ranges = calloc((size_t)b->kernel->info.param_count, sizeof *b->ranges);
+    if (!b->ranges || !vary_params(b)) return leave(b, OPERANT_NO_MEMORY);
+    b->ranges[index] = (operant_range){true, low, high};
     return leave(b, OPERANT_OK);
 }
 

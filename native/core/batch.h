@@ -16,25 +16,21 @@ enum {
 LANE_FN X(params) X(load_params)(const operant_batch *b, int64_t i, bool vary) {
     X(params) p;
     const real *from = b->view.params;
-    for (int k = 0; k < X(param_count); k++) {
-        vf value;
-        if (vary) memcpy(&value, from + k * b->view.stride + i, sizeof value);
-        else value = vreal(from[k]);
-        memcpy((char *)&p + k * sizeof(vf), &value, sizeof value);
-    }
+    UNROLLED for (int k = 0; k < X(param_count); k++)
+        ((vf *)&p)[k] = vary ? LOAD(vf, from + k * b->view.stride + i) : vreal(from[k]);
     return p;
 }
 
 LANE_FN X(state) X(load_state)(const operant_batch *b, int64_t i) {
     X(state) s;
-    const real *from = __builtin_assume_aligned(b->view.state, BLOCK_BYTES);
-    for (int k = 0; k < X(state_size); k++) memcpy((char *)&s + k * sizeof(vf), from + k * b->view.stride + i, sizeof(vf));
+    const real *from = b->view.state;
+    UNROLLED for (int k = 0; k < X(state_size); k++) ((vf *)&s)[k] = LOAD(vf, from + k * b->view.stride + i);
     return s;
 }
 
 LANE_FN void X(store_state)(operant_batch *b, int64_t i, const X(state) *s) {
-    real *to = __builtin_assume_aligned(b->view.state, BLOCK_BYTES);
-    for (int k = 0; k < X(state_size); k++) memcpy(to + k * b->view.stride + i, (const char *)s + k * sizeof(vf), sizeof(vf));
+    real *to = b->view.state;
+    UNROLLED for (int k = 0; k < X(state_size); k++) STORE(vf, to + k * b->view.stride + i, ((const vf *)s)[k]);
 }
 
 /** The generator that the step to b->clock of the environments from `i` on draws from. */
@@ -43,15 +39,13 @@ LANE_FN rng X(step_rng)(operant_batch *b, int64_t i) {
     vi elapsed = (vi)(uint32_t)(b->clock - 1 + b->limit - (uint32_t)b->view.deadline[i]);
     return (rng){(operant_pcg64 *)b->view.generator + i, elapsed};
 #else
-    vu key0, key1, episode, deadline;
-    memcpy(&key0, b->view.seed + i, sizeof key0);
-    memcpy(&key1, b->view.seed + b->view.stride + i, sizeof key1);
-    memcpy(&episode, b->view.episode + i, sizeof episode);
-    memcpy(&deadline, b->view.deadline + i, sizeof deadline);
-    vu elapsed = (b->clock - 1 + b->limit) - deadline;
+    vu key0 = LOAD(vu, b->view.seed + i), key1 = LOAD(vu, b->view.seed + b->view.stride + i);
+    vu episode = LOAD(vu, b->view.episode + i), elapsed = (b->clock - 1 + b->limit) - LOAD(vu, b->view.deadline + i);
     return (rng){key0, key1 ^ FOR_STEP, episode, elapsed * BLOCKS_PER_STEP, episode, 0, (vi)elapsed};
 #endif
 }
+
+typedef X(action) X(action_anywhere) __attribute__((aligned(sizeof(real)), may_alias));
 
 /** Where one block's results go: LANES rows. */
 typedef struct { float *rows; real *rewards; uint8_t *terminated, *truncated; } X(block);
@@ -60,7 +54,8 @@ typedef struct { float *rows; real *rewards; uint8_t *terminated, *truncated; } 
 LANE_FN vm X(step_block)(operant_batch *b, int64_t i, const X(params) *p, vm limited, X(block) to) {
     X(state) s = X(load_state)(b, i);
     X(action) action[X(action_size)];
-    for (int k = 0; k < X(action_size); k++) memcpy(&action[k], (real *)b->actions + k * b->view.stride + i, sizeof(vf));
+    UNROLLED for (int k = 0; k < X(action_size); k++)
+        action[k] = *(const X(action_anywhere) *)((const real *)b->actions + k * b->view.stride + i);
     rng r = X(step_rng)(b, i);
 
     vf reward;
@@ -70,17 +65,11 @@ LANE_FN vm X(step_block)(operant_batch *b, int64_t i, const X(params) *p, vm lim
     r.elapsed += 1;
     X(observe)(&s, &r, p, observation);
     store_rows(to.rows, observation, X(observation_size));
-    memcpy(to.rewards, &reward, sizeof reward);
-
+    STORE(vf, to.rewards, reward);
     real *returns = (real *)b->view.episode_return + i;
-    vf sum;
-    memcpy(&sum, returns, sizeof sum);
-    sum += reward;
-    memcpy(returns, &sum, sizeof sum);
+    STORE(vf, returns, LOAD(vf, returns) + reward);
 
-    vw deadline;
-    memcpy(&deadline, b->view.deadline + i, sizeof deadline);
-    vm truncated = (vm)(deadline == b->clock) & limited;
+    vm truncated = (vm)(LOAD(vw, b->view.deadline + i) == b->clock) & limited;
     vb terminated_bytes = vbytes(terminated), truncated_bytes = vbytes(truncated);
     memcpy(to.terminated, &terminated_bytes, LANES);
     memcpy(to.truncated, &truncated_bytes, LANES);
@@ -133,58 +122,57 @@ static __attribute__((noinline)) void X(step_varied)(operant_batch *b, operant_c
     X(step_all)(b, chunk, output, true);
 }
 
-/** Resets LANES listed environments at a time at full width, then scatters; a short last group repeats its last one. */
-static void X(reset_listed)(operant_batch *b, const int32_t *index, int64_t count, const double *overrides, float *observations) {
+/** Resets LANES listed environments at a time at full width; a short last group repeats its last one. */
+static void X(reset_listed)(operant_batch *shared, const int32_t *index, int64_t count, const double *overrides, float *observations) {
+    operant_batch local = *shared, *b = &local;
     const int64_t stride = b->view.stride;
-    real *state = b->view.state, *params = b->view.params, *returns = b->view.episode_return;
+    real *state = b->view.state, *params = b->view.params;
     const X(params) alike = X(load_params)(b, 0, false);
+    const vu start = (vu)vint((lane_int)(b->clock + b->limit));
     for (int64_t first = 0; first < count; first += LANES) {
-        int64_t at[LANES];
-        for (int lane = 0; lane < LANES; lane++) at[lane] = index[first + lane < count ? first + lane : count - 1];
-        union { X(params) lanes; real each[X(param_count)][LANES]; } p = {alike};
-        if (b->view.params_vary)
-            for (int k = 0; k < X(param_count); k++)
-                for (int lane = 0; lane < LANES; lane++) p.each[k][lane] = params[k * stride + at[lane]];
-#if EXACT
-        rng r = {(operant_pcg64 *)b->view.generator + at[0], 0};
-        b->view.episode[at[0]] += 1;
-#else
-        union { vu lanes; uint32_t each[LANES]; } key0, key1, episode;
-        for (int lane = 0; lane < LANES; lane++) {
-            key0.each[lane] = b->view.seed[at[lane]];
-            key1.each[lane] = b->view.seed[stride + at[lane]];
-            episode.each[lane] = b->view.episode[at[lane]] + 1;
+        int32_t group[LANES];
+        const int32_t *at = index + first;
+        if (LANES > 1 && first + LANES > count) {
+            for (int lane = 0; lane < LANES; lane++) group[lane] = index[first + lane < count ? first + lane : count - 1];
+            at = group;
         }
-        for (int lane = 0; lane < LANES; lane++) b->view.episode[at[lane]] = episode.each[lane];
-        const vu none = key0.lanes ^ key0.lanes;
-        rng r = {key0.lanes, key1.lanes ^ FOR_PARAMS, episode.lanes, none, none, 0, (vi)none};
+        union { X(params) lanes; vf each[X(param_count)]; } p = {alike};
+        if (b->view.params_vary)
+            UNROLLED for (int k = 0; k < X(param_count); k++) p.each[k] = vgather(params + k * stride, at);
+#if EXACT
+        rng r = {(operant_pcg64 *)b->view.generator + *at, 0};
+        b->view.episode[*at] += 1;
+        b->view.deadline[*at] = (int32_t)start;
+#else
+        const vu key0 = vgather_bits(b->view.seed, at), key1 = vgather_bits(b->view.seed + stride, at);
+        const vu episode = vgather_bits(b->view.episode, at) + 1, none = key0 ^ key0;
+        vscatter_bits(b->view.episode, at, episode);
+        vscatter_bits((uint32_t *)b->view.deadline, at, start);
+        rng r = {key0, key1 ^ FOR_PARAMS, episode, none, none, 0, (vi)none};
 #endif
-        if (b->randomized)
+        if (b->ranges)
             for (int k = 0; k < X(param_count); k++) {
-                if (!b->is_randomized[k]) continue;
-                union { vf lanes; real each[LANES]; } drawn = {uniform(&r, vreal((real)b->random_low[k]), vreal((real)b->random_high[k]))};
-                for (int lane = 0; lane < LANES; lane++) p.each[k][lane] = params[k * stride + at[lane]] = drawn.each[lane];
+                if (!b->ranges[k].randomized) continue;
+                p.each[k] = uniform(&r, vreal((real)b->ranges[k].low), vreal((real)b->ranges[k].high));
+                vscatter(params + k * stride, at, p.each[k]);
             }
         if (overrides)
             for (int k = 0; k < X(param_count); k++)
-                for (int lane = 0; lane < LANES; lane++)
-                    if (!isnan(overrides[k])) p.each[k][lane] = (real)overrides[k];
+                if (!isnan(overrides[k])) p.each[k] = vreal((real)overrides[k]);
 #if !EXACT
-        r = (rng){key0.lanes, key1.lanes ^ FOR_RESET, episode.lanes, none, none, 0, (vi)none};
+        r = (rng){key0, key1 ^ FOR_RESET, episode, none, none, 0, (vi)none};
 #endif
-        union { X(state) lanes; real each[X(state_size)][LANES]; } s;
+        union { X(state) lanes; vf each[X(state_size)]; } s;
         X(reset)(&s.lanes, &r, &p.lanes);
         vf observation[X(observation_size)];
         X(observe)(&s.lanes, &r, &p.lanes, observation);
         float rows[LANES * X(observation_size)];
         store_rows(rows, observation, X(observation_size));
-
-        for (int lane = 0; lane < LANES; lane++) {
-            for (int k = 0; k < X(state_size); k++) state[k * stride + at[lane]] = s.each[k][lane];
-            memcpy(observations + at[lane] * X(observation_size), rows + lane * X(observation_size), X(observation_size) * sizeof(float));
-            returns[at[lane]] = 0;
-            b->view.deadline[at[lane]] = (int32_t)(b->clock + b->limit);
-        }
+        UNROLLED for (int k = 0; k < X(state_size); k++) vscatter(state + k * stride, at, s.each[k]);
+        vscatter(b->view.episode_return, at, vreal(0));
+        for (int lane = 0; lane < LANES; lane++)
+            memcpy(observations + (int64_t)at[lane] * X(observation_size), rows + lane * X(observation_size),
+                   X(observation_size) * sizeof(float));
     }
 }
 

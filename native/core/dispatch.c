@@ -24,11 +24,11 @@ int32_t operant_isa_runs_here(int32_t index) {
     return index >= 0 && index < target_count() && operant_targets[index]->runs_here();
 }
 
-const operant_target *operant_find_target(const char *isa, int32_t exact) {
+const operant_target *operant_find_target(const char *isa, int32_t exact, int64_t num_envs) {
     for (int i = 0; operant_targets[i]; i++) {
         const operant_target *target = operant_targets[i];
         if (target->exact != (exact != 0) || !target->runs_here()) continue;
-        if (!isa || !strcmp(isa, target->isa)) return target;
+        if (isa ? !strcmp(isa, target->isa) : target->lanes <= 2 * num_envs || target->lanes == 1) return target;
     }
     return NULL;
 }

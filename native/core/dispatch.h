@@ -3,5 +3,7 @@
 
 extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_neon, operant_scalar, operant_exact;
 
-const operant_target *operant_find_target(const char *isa, int32_t exact); /* isa NULL: the best; NULL if none runs here */
+/** The target of that name, or with isa NULL the best for so many environments: wide vectors with few lanes in use are
+ *  slower than narrow ones. NULL if there is none that runs here. */
+const operant_target *operant_find_target(const char *isa, int32_t exact, int64_t num_envs);
 const operant_kernel *operant_find_kernel(const operant_target *target, const char *env);

@@ -62,7 +62,7 @@ LANE_FN void store_rows(float *rows, const vf *columns, int size) {
             for (int lane = 0; lane < LANES; lane++) rows[lane * size + d] = columns[d][lane];
         return;
     }
-    memcpy(rows, out, (size_t)size * sizeof(vf));
+    UNROLLED for (int j = 0; j < size; j++) STORE(vf, rows + j * LANES, out[j]);
 #else
     for (int d = 0; d < size; d++) rows[d] = (float)columns[d];
 #endif

@@ -18,9 +18,14 @@
 #pragma clang diagnostic ignored "-Wbitwise-instead-of-logical" /* of one lane: a select does not branch */
 #endif
 
+#if defined(__clang__)
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED _Pragma("GCC unroll 64")
+#endif
+
 #define LANE_FN static inline __attribute__((always_inline, unused))
 #define R(constant) ((real)(constant))
-#define BLOCK_BYTES 64 /* memory is padded and aligned to the widest vector */
 
 #if EXACT
 typedef double real;
@@ -33,9 +38,9 @@ typedef uint32_t lane_bits;
 #endif
 
 #if LANES == 1
-typedef real vf;
-typedef lane_int vi;
-typedef lane_bits vu;
+typedef real vf __attribute__((may_alias));
+typedef lane_int vi __attribute__((may_alias));
+typedef lane_bits vu __attribute__((may_alias));
 typedef int vm;
 typedef uint8_t vb;
 typedef uint32_t vw;
@@ -47,6 +52,14 @@ typedef vi vm;                                                               /* 
 typedef uint8_t vb __attribute__((vector_size(LANES), may_alias));          /* a byte per lane */
 typedef uint32_t vw __attribute__((vector_size(LANES * 4), may_alias));     /* a 32-bit word per lane */
 #endif
+
+/* Lanes in memory, wherever they start. (A memcpy of 32 bytes would be split in two by GCC.) */
+typedef vf vf_anywhere __attribute__((aligned(sizeof(real)), may_alias));
+typedef vu vu_anywhere __attribute__((aligned(sizeof(real)), may_alias));
+typedef vi vi_anywhere __attribute__((aligned(sizeof(real)), may_alias));
+typedef vw vw_anywhere __attribute__((aligned(4), may_alias));
+#define LOAD(type, from) (*(const type##_anywhere *)(from))
+#define STORE(type, to, lanes) (*(type##_anywhere *)(to) = (lanes))
 
 LANE_FN vu bits_of(vf x) { vu u; memcpy(&u, &x, sizeof u); return u; }
 LANE_FN vf from_bits(vu u) { vf x; memcpy(&x, &u, sizeof x); return x; }
@@ -64,11 +77,33 @@ LANE_FN unsigned mask_bits(vm m) { return (unsigned)m; }
 LANE_FN vf vreal(real x) { return (vf){0} + x; }
 LANE_FN vi vint(lane_int x) { return (vi){0} + x; }
 LANE_FN vi vsel_int(vm m, vi a, vi b) { return (m & a) | (~m & b); }
-LANE_FN vf vsel(vm m, vf a, vf b) { return from_bits((vu)((m & (vi)a) | (~m & (vi)b))); }
 LANE_FN vm vnot(vm m) { return ~m; }
 LANE_FN vf vfloat(vi x) { return __builtin_convertvector(x, vf); }
+LANE_FN vf vsel(vm m, vf a, vf b) {
+#if defined(__x86_64__) && LANES == 8
+    return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)m);
+#else
+    return from_bits((vu)((m & (vi)a) | (~m & (vi)b)));
+#endif
+}
 /** One byte per lane: 1 where true. */
-LANE_FN vb vbytes(vm m) { return __builtin_convertvector(m, vb) & 1; }
+LANE_FN vb vbytes(vm m) {
+#if defined(__x86_64__) && LANES == 16
+    return (vb)_mm_maskz_set1_epi8(_mm512_movepi32_mask((__m512i)m), 1);
+#elif defined(__x86_64__)
+#if LANES == 8
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)m), _mm256_extracti128_si256((__m256i)m, 1));
+#else
+    __m128i words = _mm_packs_epi32((__m128i)m, (__m128i)m);
+#endif
+    __m128i bytes = _mm_and_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(1));
+    vb result;
+    memcpy(&result, &bytes, sizeof result);
+    return result;
+#else
+    return __builtin_convertvector(m, vb) & 1;
+#endif
+}
 /** One bit per lane, lane 0 lowest. */
 LANE_FN unsigned mask_bits(vm m) {
 #if defined(__x86_64__) && LANES == 16
@@ -98,6 +133,37 @@ LANE_FN int append_lanes(int32_t *list, vm m, int32_t first) {
     return count;
 #endif
 }
+
+/** from[at[lane]] in each lane. */
+LANE_FN vf vgather(const real *from, const int32_t *at) {
+#if defined(__x86_64__) && LANES == 16
+    return (vf)_mm512_i32gather_ps(_mm512_loadu_si512(at), from, 4);
+#elif defined(__x86_64__) && LANES == 8
+    return (vf)_mm256_i32gather_ps(from, _mm256_loadu_si256((const __m256i *)at), 4);
+#else
+    real each[LANES];
+    vf x;
+    for (int lane = 0; lane < LANES; lane++) each[lane] = from[at[lane]];
+    memcpy(&x, each, sizeof x);
+    return x;
+#endif
+}
+
+/** to[at[lane]] = each lane; where lanes name one place, they hold one value. */
+LANE_FN void vscatter(real *to, const int32_t *at, vf x) {
+#if defined(__x86_64__) && LANES == 16
+    _mm512_i32scatter_ps(to, _mm512_loadu_si512(at), (__m512)x, 4);
+#else
+    real each[LANES];
+    memcpy(each, &x, sizeof x);
+    for (int lane = 0; lane < LANES; lane++) to[at[lane]] = each[lane];
+#endif
+}
+
+#if !EXACT
+LANE_FN vu vgather_bits(const uint32_t *from, const int32_t *at) { return bits_of(vgather((const real *)from, at)); }
+LANE_FN void vscatter_bits(uint32_t *to, const int32_t *at, vu x) { vscatter((real *)to, at, from_bits(x)); }
+#endif
 
 #define SIGN_BIT ((lane_bits)1 << (8 * sizeof(real) - 1))
 

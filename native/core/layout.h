@@ -39,6 +39,9 @@ typedef struct {
     int64_t bad_action; /* its first environment with an unusable action, or -1 */
 } operant_chunk;
 
+/** Between which bounds a parameter is drawn for every episode. */
+typedef struct { bool randomized; double low, high; } operant_range;
+
 typedef struct operant_pool operant_pool;
 typedef struct operant_target operant_target;
 
@@ -80,9 +83,7 @@ struct operant_batch {
     int32_t *final_length;  /* [N] beside `finished` */
     void *final_return;     /* [N] beside `finished` */
     float *final_observations; /* [N, D] beside `finished`, only with OPERANT_SAME_STEP */
-    bool randomized;
-    bool is_randomized[MAX_PARAMS];
-    double random_low[MAX_PARAMS], random_high[MAX_PARAMS];
+    operant_range *ranges; /* [param_count], NULL until a parameter is randomised */
     void *varied_params; /* the second allocation, once parameters differ */
 };
 

@@ -23,14 +23,20 @@
 
 /** Reads one component of float actions; remembers the first environment where it is NaN or infinite. */
 #define TAKE_FLOATS(name, type)                                                                                     \
-    static void name(const type *restrict from, real *restrict to, int64_t count, int32_t components, int64_t *bad) { \
-        float worst = 0;                                                                                            \
+    LANE_FN int name##_strided(const type *restrict from, real *restrict to, int64_t count, int64_t components) {   \
+        uint32_t bad = 0;                                                                                           \
         for (int64_t i = 0; i < count; i++) {                                                                       \
             float action = (float)from[i * components];                                                             \
-            worst += action - action; /* 0, or NaN */                                                               \
+            uint32_t bits;                                                                                          \
+            memcpy(&bits, &action, sizeof bits);                                                                    \
+            bad |= (bits & 0x7f800000u) == 0x7f800000u;                                                             \
             to[i] = action;                                                                                         \
         }                                                                                                           \
-        if (worst == 0) return;                                                                                     \
+        return (int)bad;                                                                                            \
+    }                                                                                                               \
+    static void name(const type *from, real *to, int64_t count, int64_t components, int64_t *bad) {                 \
+        if (!(components == 1 ? name##_strided(from, to, count, 1) : name##_strided(from, to, count, components)))  \
+            return;                                                                                                 \
         for (int64_t i = count; i-- > 0;)                                                                           \
             if (!isfinite((float)from[i * components])) *bad = i;                                                   \
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ class Slot:
     from. `idle` is the number of references to the arrays while nobody outside holds any.
     """
 
+    __slots__ = ("idle", "observations", "output", "reward_cell", "rewards", "terminated", "terminated_cell", "truncated")
+
     def __init__(self, observation_shape: tuple[int, ...], num_envs: int, reward_type: Any, make_output: MakeOutput):
         shapes: list[tuple[int, ...]] = [observation_shape, (num_envs,), (num_envs,), (num_envs,)]
         types = [np.dtype(np.float32), np.dtype(reward_type), np.dtype(np.bool_), np.dtype(np.bool_)]
@@ -44,10 +47,7 @@ class Slot:
             for shape, dtype, offset in zip(shapes, types, offsets, strict=True)
         ]
         self.output, self.reward_cell, self.terminated_cell = make_output(memory, offsets, types[1].name)
-        self.observations: Any = arrays[0]
-        self.rewards: Any = arrays[1]
-        self.terminated: Any = arrays[2]
-        self.truncated: Any = arrays[3]
+        self.observations, self.rewards, self.terminated, self.truncated = arrays
         arrays.clear()
         self.idle: int = 0
         self.idle = references(self)
@@ -55,8 +55,8 @@ class Slot:
 
 def references(slot: Slot) -> int:
     """How many references there are to a slot's arrays."""
-    count: int = sys.getrefcount(slot.observations) + sys.getrefcount(slot.rewards)
-    count += sys.getrefcount(slot.terminated) + sys.getrefcount(slot.truncated)
+    count: int = getrefcount(slot.observations) + getrefcount(slot.rewards)
+    count += getrefcount(slot.terminated) + getrefcount(slot.truncated)
     return count
 
 
