@@ -1,4 +1,4 @@
-"""The two things pyproject.toml cannot say: compile the C core through cffi, and the typed leaf modules through mypyc."""
+"""What pyproject.toml cannot say: compile the C core through cffi, and the typed leaf modules through mypyc."""
 
 import os
 

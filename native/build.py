@@ -38,7 +38,9 @@ ffi.cdef(declarations())
 ffi.set_source(
     "operant._native",
     '#include "operant.h"',
-    sources=sorted(f"native/{path.relative_to(NATIVE)}" for part in ("core", "targets") for path in (NATIVE / part).glob("*.c")),
+    sources=sorted(
+        f"native/{path.relative_to(NATIVE)}" for part in ("core", "targets") for path in (NATIVE / part).glob("*.c")
+    ),
     include_dirs=["native"],
     libraries=["m", "pthread"],
     extra_compile_args=FLAGS,

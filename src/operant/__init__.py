@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __version__ = _version("operant")
 __all__ = ["CATALOG", "AsyncEnvPool", "OperantEnv", "OperantVectorEnv", "certificate", "register_environments"]
 
-# Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and lacks what vector needs.
+# Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and has not what vector
+# needs.
 _LAZY = {
     "AsyncEnvPool": "operant.pool",
     "OperantEnv": "operant.single",

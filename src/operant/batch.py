@@ -45,7 +45,7 @@ def unknown(kind: str, value: object, known: Iterable[str]) -> str:
 
 
 def isas() -> dict[str, bool]:
-    """The targets compiled in, best first, and whether this CPU runs each. "exact" is the float64 build."""
+    """The targets compiled in, best first, and whether this CPU runs each; "exact" is the float64 build."""
     names: dict[str, bool] = {}
     while (name := lib.operant_isa(len(names))) != ffi.NULL:
         names[ffi.string(name).decode()] = bool(lib.operant_isa_runs_here(len(names)))
@@ -75,7 +75,9 @@ def seed_words(seed: int, num_envs: int) -> np.ndarray:
 
 def _words(seeds: Sequence[int]) -> np.ndarray:
     width = max(1, max((seed.bit_length() + 31) // 32 for seed in seeds))
-    return np.frombuffer(b"".join(seed.to_bytes(4 * width, "little") for seed in seeds), "<u4").reshape(len(seeds), width)
+    return np.frombuffer(b"".join(seed.to_bytes(4 * width, "little") for seed in seeds), "<u4").reshape(
+        len(seeds), width
+    )
 
 
 def check_seed(seed: object) -> int:
@@ -140,7 +142,10 @@ class Batch:
         self._open(isa)
 
     def _open(self, isa: str | None) -> None:
-        names = [ffi.new("char[]", self.spec.header.encode()), ffi.NULL if isa is None else ffi.new("char[]", isa.encode())]
+        names = [
+            ffi.new("char[]", self.spec.header.encode()),
+            ffi.NULL if isa is None else ffi.new("char[]", isa.encode()),
+        ]
         options = ffi.new("operant_options *")
         options.env, options.isa = names
         options.num_envs, options.workers = self.num_envs, self.workers
@@ -162,14 +167,18 @@ class Batch:
         self.observation_size: int = self._info.observation_size
         self._discrete = self._info.actions > 0
         self._action_shape = (self.num_envs,) if self._discrete else (self.num_envs, self._info.action_size)
-        self._narrow, self._wide = (_INT32, _INT64) if self._discrete else (_FLOAT32, _FLOAT64)
+        self._narrow: np.dtype[Any] = _INT32 if self._discrete else _FLOAT32
+        self._wide: np.dtype[Any] = _INT64 if self._discrete else _FLOAT64
         self._narrow_code = lib.OPERANT_INT32 if self._discrete else lib.OPERANT_FLOAT32
         self._wide_code = lib.OPERANT_INT64 if self._discrete else lib.OPERANT_FLOAT64
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
         self.last_finished: Any = lib.operant_last_finished(handle)
         self._ring = OutputRing(self._make_slot, trustworthy_policy(self.copy))
         self._take = self._ring.take
-        self._take_row = OutputRing(lambda: self._make_slot(row=True), self._ring.policy).take if self.num_envs == 1 else None
+        # The same for step_one, which returns a row: [D] instead of [1, D].
+        self._take_row = (
+            OutputRing(lambda: self._make_slot(row=True), self._ring.policy).take if self.num_envs == 1 else self._take
+        )
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
 
@@ -335,7 +344,9 @@ class Batch:
         index = self._parameter(name)
         values = np.atleast_1d(np.asarray(value, _FLOAT64))
         if values.shape not in ((1,), (self.num_envs,)):
-            raise ValueError(f"parameter {name!r} has shape {np.shape(value)}: give a number, or one for each of {self.num_envs}")
+            raise ValueError(
+                f"parameter {name!r} has shape {np.shape(value)}: give a number, or one for each of {self.num_envs}"
+            )
         self._check_bounds(name, values)
         values = np.ascontiguousarray(values)
         self._check(lib.operant_set_param(self._open_handle(), index, ffi.from_buffer("double[]", values), len(values)))
@@ -378,13 +389,18 @@ class Batch:
         state = generator.bit_generator.state
         if state["bit_generator"] != "PCG64":
             raise ValueError(f"np_random must be a PCG64, not a {state['bit_generator']}")
-        words = [state["state"]["state"] >> 64, state["state"]["state"], state["state"]["inc"] >> 64, state["state"]["inc"]]
+        words = [
+            state["state"]["state"] >> 64,
+            state["state"]["state"],
+            state["state"]["inc"] >> 64,
+            state["state"]["inc"],
+        ]
         self._columns()["generator"][0] = [word & 0xFFFFFFFFFFFFFFFF for word in words]
 
     def get_generator(self, generator: np.random.Generator) -> None:
         """Makes `generator` continue where the core stands."""
         high, low, inc_high, inc_low = (int(word) for word in self._columns()["generator"][0])
-        state = generator.bit_generator.state
+        state = dict(generator.bit_generator.state)
         state["state"] = {"state": high << 64 | low, "inc": inc_high << 64 | inc_low}
         generator.bit_generator.state = state
 
@@ -471,7 +487,9 @@ class Batch:
         A single record is written into every one of them: one state branched into many.
         """
         if not isinstance(snapshot, np.ndarray | np.void) or snapshot.dtype.names is None:
-            raise ValueError(f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}")
+            raise ValueError(
+                f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}"
+            )
         self._check_snapshot(snapshot.dtype)
         rows = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
         records = np.atleast_1d(snapshot)
@@ -502,12 +520,17 @@ class Batch:
 
     def _check_snapshot(self, dtype: np.dtype) -> None:
         ours = self.snapshot_dtype
-        made_by = (dtype.metadata or {}).get("operant", ())
+        metadata: Any = dtype.metadata or {}
+        made_by = metadata.get("operant")
         if made_by and made_by[2] != SNAPSHOT_VERSION:
-            raise ValueError(f"the snapshot has version {made_by[2]}, but this operant reads version {SNAPSHOT_VERSION}")
-        if (made_by and made_by != ours.metadata["operant"]) or dtype.descr != ours.descr:
+            raise ValueError(
+                f"the snapshot has version {made_by[2]}, but this operant reads version {SNAPSHOT_VERSION}"
+            )
+        if (made_by and made_by != (self.spec.header, self.precision, SNAPSHOT_VERSION)) or dtype.descr != ours.descr:
             what = f"{made_by[0]} in {made_by[1]}" if made_by else f"fields {list(dtype.names or ())}"
-            raise ValueError(f"the snapshot is of {what}, but this environment is {self.spec.header} in {self.precision}")
+            raise ValueError(
+                f"the snapshot is of {what}, but this environment is {self.spec.header} in {self.precision}"
+            )
 
     def copy_rows(self, rows: np.ndarray | None, source: Batch, source_rows: np.ndarray | None, count: int) -> None:
         """Makes `rows` of this batch copies of `source_rows` of another of the same environment and precision.

@@ -23,7 +23,7 @@ def find_spec(env_id: str) -> EnvSpec:
 def constructor_parameters(
     spec: EnvSpec, params: Mapping[str, Any] | None, options: Mapping[str, Any], keywords: tuple[str, ...]
 ) -> dict[str, Any]:
-    """`params` joined with Gymnasium's own constructor arguments (`g`, `goal_velocity`, ...), which name parameters too.
+    """`params` joined with Gymnasium's own constructor arguments (`g`, `goal_velocity`), which name parameters too.
 
     `keywords` are the environment's other keyword arguments, for the error that an unknown one raises.
     """

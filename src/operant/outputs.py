@@ -28,7 +28,16 @@ class Slot:
     from. `idle` is the number of references to the arrays while nobody outside holds any.
     """
 
-    __slots__ = ("idle", "observations", "output", "reward_cell", "rewards", "terminated", "terminated_cell", "truncated")
+    __slots__ = (
+        "idle",
+        "observations",
+        "output",
+        "reward_cell",
+        "rewards",
+        "terminated",
+        "terminated_cell",
+        "truncated",
+    )
 
     def __init__(self, observation_shape: tuple[int, ...], num_envs: int, reward_type: Any, make_output: MakeOutput):
         shapes: list[tuple[int, ...]] = [observation_shape, (num_envs,), (num_envs,), (num_envs,)]
@@ -40,8 +49,8 @@ class Slot:
         block = np.empty(sum(sizes) + LINE, np.uint8)
         start = -block.__array_interface__["data"][0] % LINE
         offsets = [start + sum(sizes[:k]) for k in range(4)]
-        # Over a memoryview, not an ndarray: a view of an array then holds that array, not the block that all four share.
-        memory = memoryview(block)
+        # Over a memoryview, not an ndarray: a view of an array then holds that array, not the block under all four.
+        memory = memoryview(block)  # type: ignore[arg-type]  # NumPy declares the buffer protocol for 3.12 only
         arrays = [
             np.ndarray(shape, dtype, buffer=memory, offset=offset)
             for shape, dtype, offset in zip(shapes, types, offsets, strict=True)

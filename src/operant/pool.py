@@ -48,7 +48,7 @@ class AsyncEnvPool:
         batch_size: int | None = None,
         workers: int = 1,
         *,
-        max_episode_steps: int | None | str = "from spec",
+        max_episode_steps: int | str | None = "from spec",
         params: dict[str, Any] | None = None,
         randomize: dict[str, tuple[float, float]] | None = None,
         precision: str = "float32",
@@ -96,7 +96,9 @@ class AsyncEnvPool:
         """Begins an episode everywhere; the observations come from `recv`, with rewards 0 and flags False."""
         self._check_open()
         if self._in_flight.any():
-            raise RuntimeError(f"{int(self._in_flight.sum())} environments are still stepping: recv() them before a reset")
+            raise RuntimeError(
+                f"{int(self._in_flight.sum())} environments are still stepping: recv() them before a reset"
+            )
         overrides = reset_overrides(self.spec, options or {})
         if seed is not None:
             self._store.seed(check_seed(seed))
@@ -141,7 +143,9 @@ class AsyncEnvPool:
         self._check_open()
         pending = int(self._in_flight.sum())
         if pending < self.batch_size:
-            raise RuntimeError(f"recv would wait for ever: {pending} environments are stepping, batch_size={self.batch_size}")
+            raise RuntimeError(
+                f"recv would wait for ever: {pending} environments are stepping, batch_size={self.batch_size}"
+            )
         parts, have = self._left_over, sum(len(part[0]) for part in self._left_over)
         while have < self.batch_size:
             part = self._done.get()
@@ -161,7 +165,7 @@ class AsyncEnvPool:
             ids, actions = work
             try:
                 self._done.put((ids, *self._step(bench, ids, actions)))
-            except BaseException as problem:  # noqa: BLE001 - recv raises it where the caller can see it
+            except BaseException as problem:  # recv raises it where the caller can see it
                 self._done.put(problem)
 
     def _step(self, bench: Batch, ids: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -100,4 +100,8 @@ def tile(frames: tuple[np.ndarray, ...]) -> np.ndarray:
     height, width, channels = frames[0].shape
     grid = np.zeros((rows * columns, height, width, channels), frames[0].dtype)
     grid[: len(frames)] = frames
-    return grid.reshape(rows, columns, height, width, channels).swapaxes(1, 2).reshape(rows * height, columns * width, channels)
+    return (
+        grid.reshape(rows, columns, height, width, channels)
+        .swapaxes(1, 2)
+        .reshape(rows * height, columns * width, channels)
+    )

@@ -59,7 +59,9 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._step = self._batch.step_one
         self._seeded = False
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begins an episode; returns the observation `[D]` float32 and an empty info.
 
         Args:
@@ -123,7 +125,8 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._seeded = True
         if self._batch.exact:
             self._batch.get_generator(self.np_random)
-        return self._batch.observe().observations[0]
+        observation: np.ndarray = self._batch.observe().observations[0]
+        return observation
 
     def render(self) -> Any:
         """A frame `[H, W, 3]` uint8, drawn by Gymnasium's own renderer; with "human" None, and a window."""

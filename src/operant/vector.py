@@ -27,9 +27,18 @@ except ImportError as problem:
 
 FROM_SPEC: Any = "from spec"
 _KEYWORDS = (
-    "precision workers autoreset_mode copy isa params randomize max_episode_steps render_mode render_envs "
-    "episode_statistics"
-).split()
+    "autoreset_mode",
+    "copy",
+    "episode_statistics",
+    "isa",
+    "max_episode_steps",
+    "params",
+    "precision",
+    "randomize",
+    "render_envs",
+    "render_mode",
+    "workers",
+)
 
 
 class OperantVectorEnv(VectorEnv[Any, Any, Any]):
@@ -73,7 +82,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         **options: Any,
     ):
         spec = find_spec(env_id)
-        given = constructor_parameters(spec, params, options, tuple(_KEYWORDS))
+        given = constructor_parameters(spec, params, options, _KEYWORDS)
         mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
         if mode not in AUTORESET:
             raise ValueError(unknown("autoreset_mode", mode, AUTORESET))
@@ -101,7 +110,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._renderer = Renderer(self._batch, self.render_mode, render_envs)
-        self._seeds: list[int] | int | None = None
+        self._seeds: list[int | None] | int | None = None
         self._same_step = mode == "SameStep"
         self.episode_statistics = episode_statistics
         self._episode_starts = np.zeros(self.num_envs)
