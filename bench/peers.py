@@ -1,0 +1,159 @@
+"""Operant, Gymnasium and EnvPool, each made ready to be timed: reset, with actions prepared beforehand.
+
+Every function registers with `stack` what must be closed, and returns a `Contender` whose work is environment steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+from operant.bench.machine import version
+from operant.bench.timing import Contender, timed_over
+
+import operant  # noqa: F401 - registers operant/*
+from operant.batch import ffi, lib  # type: ignore[attr-defined]
+
+ACTION_SETS = 8  # distinct arrays of actions, cycled
+SYNC_ENVS = 256  # Gymnasium's sync hardly gains beyond it (a few percent at 4096), and samples stay short
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without the warnings that making a peer's environment gives: bounds rounded to float32, old versions."""
+    level = gymnasium.logger.min_level
+    gymnasium.logger.min_level = gymnasium.logger.ERROR
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        gymnasium.logger.min_level = level
+
+
+def prepare_actions(space: gymnasium.spaces.Space[Any], num_envs: int, discrete: type = np.int64) -> list[np.ndarray]:
+    """Random actions for `num_envs` environments with the single action space `space`: `ACTION_SETS` arrays."""
+    generator = np.random.default_rng(0)
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return [generator.integers(0, space.n, num_envs).astype(discrete) for _ in range(ACTION_SETS)]
+    if not isinstance(space, gymnasium.spaces.Box):
+        raise TypeError(f"no actions are known for the space {space}")
+    shape = (num_envs, *space.shape)
+    return [generator.uniform(space.low, space.high, shape).astype(np.float32) for _ in range(ACTION_SETS)]
+
+
+def operant_vector(
+    stack: contextlib.ExitStack,
+    env_id: str,
+    num_envs: int,
+    name: str = "operant",
+    action_type: type = np.int64,
+    **options: Any,
+) -> Contender:
+    """`gym.make_vec("operant/...").step`."""
+    envs = gymnasium.make_vec(f"operant/{env_id}", num_envs=num_envs, **options)
+    stack.callback(envs.close)
+    envs.reset(seed=0)
+    actions = prepare_actions(envs.single_action_space, num_envs, action_type)
+    return Contender(name, timed_over(envs.step, actions), num_envs)
+
+
+def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name: str = "kernel only") -> Contender:
+    """The core's `operant_step` alone, with pointers made beforehand; outputs alternate as they do for `step`."""
+    envs: Any = gymnasium.make_vec(f"operant/{env_id}", num_envs=num_envs)
+    stack.callback(envs.close)
+    envs.reset(seed=0)
+    batch = envs.unwrapped._batch
+    actions = prepare_actions(envs.single_action_space, num_envs)
+    dtype = lib.OPERANT_INT64 if actions[0].dtype == np.int64 else lib.OPERANT_FLOAT32
+    slots = [batch._make_slot(), batch._make_slot()]
+    endless = itertools.cycle([(ffi.from_buffer(array), slots[k % 2]) for k, array in enumerate(actions)])
+    handle, step = batch._handle, lib.operant_step
+
+    def measure(calls: int) -> float:
+        start = time.perf_counter()
+        for data, slot in itertools.islice(endless, calls):
+            step(handle, data, dtype, slot.output)
+        return time.perf_counter() - start
+
+    return Contender(name, measure, num_envs)
+
+
+def gymnasium_sync(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender:
+    """`gym.make_vec(..., vectorization_mode="sync")`: one Python object per environment."""
+    with quiet():
+        envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="sync")
+    stack.callback(envs.close)
+    envs.reset(seed=0)
+    name = f"Gymnasium sync, {num_envs} envs"
+    return Contender(name, timed_over(envs.step, prepare_actions(envs.single_action_space, num_envs)), num_envs)
+
+
+def gymnasium_numpy(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender | None:
+    """Gymnasium's own vector class in NumPy; None where it has none."""
+    if gymnasium.spec(env_id).vector_entry_point is None:
+        return None
+    with quiet():
+        envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="vector_entry_point")
+    stack.callback(envs.close)
+    envs.reset(seed=0)
+    name = f"Gymnasium {type(envs.unwrapped).__name__} (NumPy)"
+    return Contender(name, timed_over(envs.step, prepare_actions(envs.single_action_space, num_envs)), num_envs)
+
+
+def envpool_vector(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender | str:
+    """EnvPool with one thread, or why it is left out."""
+    try:
+        import envpool
+    except Exception as problem:  # a broken installation must not end the benchmark
+        return f"EnvPool left out: {problem}"
+    try:
+        with quiet():
+            envs = envpool.make(env_id, env_type="gymnasium", num_envs=num_envs, num_threads=1, seed=0)
+            stack.callback(envs.close)
+            envs.reset()
+            # int32 is what its own specification asks for.
+            actions = prepare_actions(envs.action_space, num_envs, np.int32)
+    except Exception as problem:
+        return f"EnvPool left out: it cannot make {env_id}: {problem}"
+    return Contender(f"EnvPool {version('envpool')}, 1 thread", timed_over(envs.step, actions), num_envs)
+
+
+def single(stack: contextlib.ExitStack, env_id: str, name: str, *, unwrapped: bool = True) -> Contender:
+    """`gym.make(env_id).step`, of the bare environment unless `unwrapped` is False. Resets do not count."""
+    with quiet():
+        env: Any = gymnasium.make(env_id)
+    stack.callback(env.close)
+    env = env.unwrapped if unwrapped else env
+    env.reset(seed=0)
+    arrays = prepare_actions(env.action_space, 64)
+    discrete = isinstance(env.action_space, gymnasium.spaces.Discrete)
+    actions = [int(array[k]) if discrete else array[k] for array in arrays for k in range(64)]
+    return Contender(name, episodes(env.step, env.reset, actions), 1)
+
+
+def episodes(step: Callable[[Any], Any], reset: Callable[[], Any], actions: list[Any]) -> Callable[[int], float]:
+    """A `Contender.measure` that steps one environment, with the clock stopped while it resets."""
+    endless = itertools.cycle(actions)
+
+    def measure(calls: int) -> float:
+        seconds, left = 0.0, calls
+        while left:
+            reset()
+            count = 0
+            start = time.perf_counter()
+            for count, action in enumerate(itertools.islice(endless, left), 1):  # noqa: B007 - read after the loop
+                _, _, terminated, truncated, _ = step(action)
+                if terminated or truncated:
+                    break
+            seconds += time.perf_counter() - start
+            left -= count
+        return seconds
+
+    return measure

@@ -1,0 +1,113 @@
+"""Figures that need a process of their own: what a batch takes in memory, and what an import takes in time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+_IMPORT = """
+import json, time
+start = time.perf_counter()
+import gymnasium
+gymnasium_done = time.perf_counter()
+import operant
+operant_done = time.perf_counter()
+gymnasium.make_vec("operant/CartPole-v1", num_envs=1).close()
+made = time.perf_counter()
+print(json.dumps([gymnasium_done - start, operant_done - gymnasium_done, made - operant_done]))
+"""
+
+
+def time_imports() -> tuple[float, float, float]:
+    """Seconds that a fresh interpreter takes to import gymnasium, then operant, then to make its first batch."""
+    first, second, third = _run(_IMPORT)
+    return first, second, third
+
+
+def probe_memory(env_id: str, num_envs: int) -> dict[str, float]:
+    """`measure_memory` in a fresh interpreter."""
+    call = f"measure_memory({env_id!r}, {num_envs})"
+    return dict(_run(f"import json; from operant.bench.probes import *; print(json.dumps({call}))"))
+
+
+def _run(code: str) -> Any:
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure_memory(env_id: str, num_envs: int) -> dict[str, float]:
+    """Makes a batch, resets it and steps it ten times, keeping the last results; returns bytes per environment.
+
+    "peak" is how far this process grew at most, "resident" how far it stays grown, "core" what the C core says it
+    holds, "returned" the arrays that `step` hands out, "spaces" Gymnasium's batched observation and action space.
+    """
+    from operant.bench.peers import prepare_actions
+
+    def play(count: int) -> Any:
+        envs = gymnasium.make_vec(f"operant/{env_id}", num_envs=count)
+        actions = made.setdefault(count, prepare_actions(envs.single_action_space, count)[0])
+        envs.reset(seed=0)
+        for _ in range(10):
+            held = envs.step(actions)
+        return envs, held
+
+    # The caller's actions and what the first batch of all imports and caches are not what a batch takes.
+    space = gymnasium.make_vec(f"operant/{env_id}", num_envs=1).single_action_space
+    made: dict[int, np.ndarray] = {num_envs: prepare_actions(space, num_envs)[0]}
+    play(64)
+    before = _resident()
+    _restart_peak()
+    envs, _held = play(num_envs)
+    slots = envs.unwrapped._batch._ring.slots
+    arrays = [array for slot in slots for array in (slot.observations, slot.rewards, slot.terminated, slot.truncated)]
+    spaces = [
+        array
+        for space in (envs.observation_space, envs.action_space)
+        for array in vars(space).values()
+        if isinstance(array, np.ndarray)
+    ]
+    figures = {
+        "peak": _peak() - before,
+        "resident": _resident() - before,
+        "core": envs.unwrapped._batch.bytes,
+        "returned": sum(array.nbytes for array in arrays),
+        "spaces": sum(array.nbytes for array in spaces),
+    }
+    return {name: value / num_envs for name, value in figures.items()}
+
+
+def _status(field: str) -> int | None:
+    """A field of /proc/self/status in bytes. getrusage would count what the parent held when it forked."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
+
+
+def _peak() -> int:
+    size = _status("VmHWM")
+    if size is None:
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        size = used if sys.platform == "darwin" else used * 1024  # macOS counts bytes, others KiB
+    return size
+
+
+def _resident() -> int:
+    size = _status("VmRSS")
+    return _peak() if size is None else size
+
+
+def _restart_peak() -> None:
+    """Makes the peak start from here, so that what import needed for a moment does not hide what a batch needs."""
+    with contextlib.suppress(OSError):  # the peak is then that of the whole process
+        Path("/proc/self/clear_refs").write_text("5")

@@ -1,0 +1,138 @@
+"""Comparing the speed of things on a machine that does other work too.
+
+The contenders take turns, round after round, so that a disturbance hits all of them alike; a ratio is formed within a
+round, from neighbours in time, and only then summarised. Nothing here knows what is being timed:
+
+    comparison = compare([
+        Contender("ours", timed(lambda: train(ours)), work=batch_size),
+        Contender("theirs", timed(lambda: train(theirs)), work=batch_size),
+    ], rounds=9, seconds=0.1)
+    summarize(comparison.ratios("ours", "theirs")).median   # how many times faster ours is
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+MAX_CALLS = 1 << 24
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The median of some samples and how far they spread."""
+
+    median: float
+    low: float
+    high: float
+
+
+def summarize(samples: Sequence[float]) -> Summary:
+    """Median, smallest and largest of at least one sample."""
+    return Summary(statistics.median(samples), min(samples), max(samples))
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """Something to time.
+
+    Attributes:
+        name: unique within a comparison.
+        measure: makes this many calls and returns the seconds they took; what it leaves out does not count.
+        work: how much one call does, in the unit that the contenders share: environment steps, samples, bytes.
+    """
+
+    name: str
+    measure: Callable[[int], float]
+    work: float = 1.0
+
+
+def timed(call: Callable[[], object]) -> Callable[[int], float]:
+    """A `Contender.measure` that times `call()`, the loop around it (about 20 ns) included."""
+
+    def measure(calls: int) -> float:
+        start = time.perf_counter()
+        for _ in itertools.repeat(None, calls):
+            call()
+        return time.perf_counter() - start
+
+    return measure
+
+
+def timed_over(call: Callable[[Any], object], arguments: Iterable[Any]) -> Callable[[int], float]:
+    """A `Contender.measure` that times `call(argument)`, going round and round the arguments.
+
+    A result is held until the next one is there, as a program holds it that works with what it gets.
+    """
+    endless: Iterator[Any] = itertools.cycle(arguments)
+
+    def measure(calls: int) -> float:
+        held = None
+        start = time.perf_counter()
+        for argument in itertools.islice(endless, calls):
+            held = call(argument)
+        seconds = time.perf_counter() - start
+        del held
+        return seconds
+
+    return measure
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What `compare` measured.
+
+    Attributes:
+        contenders: in the order given.
+        calls: how many calls one measurement of a contender made, by name.
+        seconds: seconds per call by name, one number per round.
+    """
+
+    contenders: tuple[Contender, ...]
+    calls: dict[str, int]
+    seconds: dict[str, list[float]]
+
+    def rates(self, name: str) -> list[float]:
+        """Work per second, one number per round."""
+        work = self._contender(name).work
+        return [work / seconds for seconds in self.seconds[name]]
+
+    def ratios(self, name: str, reference: str) -> list[float]:
+        """How many times the rate of `reference` that of `name` was, one number per round."""
+        return [ours / theirs for ours, theirs in zip(self.rates(name), self.rates(reference), strict=True)]
+
+    def _contender(self, name: str) -> Contender:
+        return next(contender for contender in self.contenders if contender.name == name)
+
+
+def calibrate(contender: Contender, seconds: float) -> int:
+    """How many calls take about `seconds`, and at least one; warms up on the way."""
+    calls = 1
+    contender.measure(1)
+    while (taken := contender.measure(calls)) < seconds / 4 and calls < MAX_CALLS:
+        # A clock may return 0 for a short measurement: never grow more than tenfold at a time.
+        calls = min(MAX_CALLS, max(2 * calls, int(calls * min(10.0, seconds / max(taken, 1e-9)))))
+    return max(1, min(MAX_CALLS, round(calls * seconds / max(taken, 1e-9))))
+
+
+def compare(contenders: Sequence[Contender], *, rounds: int, seconds: float) -> Comparison:
+    """Times contenders in turn, `rounds` times over.
+
+    Args:
+        contenders: what to time. Every second round goes through them backwards: a steady drift then cancels.
+        rounds: how many samples to take of each.
+        seconds: about how long one sample takes; a call that takes longer is made once.
+    """
+    names = [contender.name for contender in contenders]
+    if len(set(names)) != len(names):
+        raise ValueError(f"contenders must have different names: {names}")
+    calls = {contender.name: calibrate(contender, seconds) for contender in contenders}
+    samples: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds):
+        for contender in contenders if turn % 2 == 0 else reversed(contenders):
+            samples[contender.name].append(contender.measure(calls[contender.name]) / calls[contender.name])
+    return Comparison(tuple(contenders), calls, samples)

@@ -1,0 +1,370 @@
+"""The rows of the benchmark: what is compared with what, and which figure it must reach.
+
+A row is a function that yields one `Row` per batch size. Its contenders use the public API with default options, one
+worker unless they say otherwise, and actions prepared beforehand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from operant.bench import peers, probes
+from operant.bench.machine import available_cores
+from operant.bench.report import Measure, Row, Target
+from operant.bench.timing import Comparison, Contender, compare, timed, timed_over
+
+import operant.batch
+import operant.outputs
+from operant.batch import Batch, defaults, isas
+from operant.catalog import CATALOG
+from operant.spec import EnvSpec
+
+STANDARD = 4096  # the batch size that the targets are stated for
+WORKERS_SIZE, MEMORY_SIZE = 65_536, 1_048_576
+LARGE_COPY = 1 << 27  # bytes, well beyond any cache
+
+SYNC_TARGETS = {"CartPole-v1": 4000.0, "MountainCar-v0": 3000.0, "Pendulum-v1": 2500.0, "Acrobot-v1": 2000.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What to run: the environment, the batch sizes, and how long.
+
+    `rounds` samples of about `seconds` each are taken of every contender.
+    """
+
+    spec: EnvSpec
+    sizes: tuple[int, ...] = (STANDARD,)
+    rounds: int = 11
+    seconds: float = 0.1
+
+    def compare(self, contenders: Sequence[Contender]) -> Comparison:
+        return compare(contenders, rounds=self.rounds, seconds=self.seconds)
+
+    def target(self, num_envs: int = STANDARD, **bound: Any) -> Target | None:
+        """A target that holds for CartPole-v1 in batches of 4096, and is silent elsewhere."""
+        return Target(**bound) if (self.spec.id, num_envs) == ("CartPole-v1", STANDARD) else None
+
+    def title(self, num_envs: int) -> str:
+        return f"{self.spec.id}, {num_envs:,} environment{'s' * (num_envs > 1)}, one worker"
+
+
+RowFunction = Callable[[Plan], Iterator[Row]]
+ROWS: dict[str, RowFunction] = {}
+
+
+def row(function: RowFunction) -> RowFunction:
+    """Registers a row under its function's name; its docstring is its help."""
+    ROWS[function.__name__] = function
+    return function
+
+
+@row
+def vector(plan: Plan) -> Iterator[Row]:
+    """One batch against Gymnasium's vector environments and EnvPool."""
+    env_id = plan.spec.id
+    for num_envs in plan.sizes:
+        with contextlib.ExitStack() as stack:
+            ours = peers.operant_vector(stack, env_id, num_envs)
+            bare = peers.gymnasium_numpy(stack, env_id, num_envs)
+            sync = peers.gymnasium_sync(stack, env_id, min(num_envs, peers.SYNC_ENVS))
+            pool = peers.envpool_vector(stack, env_id, num_envs)
+            notes = [] if isinstance(pool, Contender) else [pool]
+            least = Target(at_least=SYNC_TARGETS[env_id]) if env_id in SYNC_TARGETS and num_envs == STANDARD else None
+            targets = [(bare, plan.target(num_envs, at_least=25.0)), (sync, least)]
+            if isinstance(pool, Contender):
+                targets.append((pool, plan.target(num_envs, at_least=500.0)))
+            others = [(peer, target) for peer, target in targets if peer is not None]
+            comparison = plan.compare([ours, *(peer for peer, _ in others)])
+        result = Row("vector", plan.title(num_envs), comparison, "operant is faster", notes=notes)
+        for peer, target in others:
+            result.add_ratio(peer.name, f"{env_id}, times {peer.name}", comparison.ratios(ours.name, peer.name), target)
+        aim = plan.target(num_envs, at_least=1e9, aim=True)
+        label = f"operant, {env_id}, {num_envs:,} environments"
+        result.measures.append(Measure(label, "steps/s", comparison.rates(ours.name), aim))
+        if num_envs > peers.SYNC_ENVS:
+            result.notes.append(
+                f"Gymnasium sync runs {peers.SYNC_ENVS} environments: its steps/s hardly change beyond."
+            )
+        yield result
+
+
+@row
+def environments(plan: Plan) -> Iterator[Row]:
+    """The other environments against Gymnasium's sync form."""
+    chosen = [spec for spec in CATALOG.values() if spec.id not in ("CartPole-v0", "CartPole-v1")]
+    for num_envs in plan.sizes:
+        with contextlib.ExitStack() as stack:
+            pairs = [
+                (
+                    peers.operant_vector(stack, spec.id, num_envs, f"{spec.id}: operant"),
+                    peers.gymnasium_sync(stack, spec.id, min(num_envs, peers.SYNC_ENVS)),
+                    SYNC_TARGETS.get(spec.id) if num_envs == STANDARD else None,
+                )
+                for spec in chosen
+            ]
+            pairs = [
+                (ours, dataclasses.replace(sync, name=f"{spec.id}: {sync.name}"), least)
+                for spec, (ours, sync, least) in zip(chosen, pairs, strict=True)
+            ]
+            comparison = plan.compare([each for ours, sync, _ in pairs for each in (ours, sync)])
+        result = Row("environments", f"{num_envs:,} environments, one worker", comparison, "operant is faster")
+        for ours, sync, least in pairs:
+            target = None if least is None else Target(at_least=least)
+            label = f"{sync.name.replace(': ', ', times ')}"
+            result.add_ratio(sync.name, label, comparison.ratios(ours.name, sync.name), target)
+        yield result
+
+
+@row
+def kernel(plan: Plan) -> Iterator[Row]:
+    """The C core called directly against the public API: what Python costs."""
+    for num_envs in plan.sizes:
+        with contextlib.ExitStack() as stack:
+            ours = peers.operant_vector(stack, plan.spec.id, num_envs)
+            core = peers.operant_kernel(stack, plan.spec.id, num_envs)
+            comparison = plan.compare([ours, core])
+        result = Row("kernel", plan.title(num_envs), comparison, "of the API's speed")
+        target = plan.target(num_envs, at_most=1.4)
+        ratios = comparison.ratios(core.name, ours.name)
+        result.add_ratio(core.name, "kernel only, times the API's speed", ratios, target)
+        yield result
+
+
+@row
+def bandwidth(plan: Plan) -> Iterator[Row]:
+    """Bytes moved per second against what this machine's memory copies."""
+    for num_envs in sorted({*plan.sizes, MEMORY_SIZE}):
+        moved = bytes_per_step(plan.spec)
+        with contextlib.ExitStack() as stack:
+            ours = peers.operant_vector(stack, plan.spec.id, num_envs)
+            ours = dataclasses.replace(ours, work=float(num_envs * moved))
+            same = copy_contender("np.copyto of as many bytes as one step moves", num_envs * moved)
+            large = copy_contender(f"np.copyto of {LARGE_COPY >> 20} MiB", 2 * LARGE_COPY)
+            comparison = plan.compare([ours, same, large])
+        title = f"{plan.spec.id}, {num_envs:,} environments, {moved} bytes a step"
+        result = Row("bandwidth", title, comparison, rate=("GB/s", 1e9))
+        for copy, what in ((same, "a copy as large"), (large, "a large copy")):
+            share = [100 * ratio for ratio in comparison.ratios(ours.name, copy.name)]
+            result.measures.append(Measure(f"share of the bandwidth of {what}, {num_envs:,} environments", "%", share))
+        result.notes.append("A copy may fetch what it overwrites, a step updates state in place: 100% is no limit.")
+        yield result
+
+
+def bytes_per_step(spec: EnvSpec) -> int:
+    """Bytes that one step of one environment of the fast build reads and writes, with int64 or float32 actions.
+
+    Action; state read and written; deadline; observation; reward; two flags; episode return read and written.
+    """
+    action = 8 if spec.actions else 4 * len(spec.action_bounds)
+    return action + 8 * len(spec.state) + 4 + 4 * len(spec.observation) + 4 + 2 + 8
+
+
+def copy_contender(name: str, moved: int) -> Contender:
+    """`np.copyto` that reads and writes `moved` bytes altogether."""
+    source, target = np.ones(moved // 2, np.uint8), np.zeros(moved // 2, np.uint8)
+    return Contender(name, timed(lambda: np.copyto(target, source)), float(2 * source.nbytes))
+
+
+@row
+def exact(plan: Plan) -> Iterator[Row]:
+    """The float64 build, which returns Gymnasium's bits, against Gymnasium's sync form."""
+    for num_envs in plan.sizes:
+        with contextlib.ExitStack() as stack:
+            ours = peers.operant_vector(stack, plan.spec.id, num_envs, "operant, float64", precision="float64")
+            fast = peers.operant_vector(stack, plan.spec.id, num_envs, "operant, float32")
+            sync = peers.gymnasium_sync(stack, plan.spec.id, min(num_envs, peers.SYNC_ENVS))
+            comparison = plan.compare([ours, sync, fast])
+        result = Row("exact", f"{plan.title(num_envs)}, precision float64", comparison, "exact is faster")
+        target = plan.target(num_envs, at_least=200.0)
+        result.add_ratio(sync.name, f"exact, times {sync.name}", comparison.ratios(ours.name, sync.name), target)
+        result.add_ratio(fast.name, "exact, times the fast build", comparison.ratios(ours.name, fast.name))
+        yield result
+
+
+@row
+def isa(plan: Plan) -> Iterator[Row]:
+    """Every instruction set that runs here against the best one."""
+    names = [name for name, runs in isas().items() if runs and name != "exact"]
+    for num_envs in plan.sizes:
+        with contextlib.ExitStack() as stack:
+            contenders = [peers.operant_vector(stack, plan.spec.id, num_envs, name, isa=name) for name in names]
+            comparison = plan.compare(contenders)
+        result = Row("isa", plan.title(num_envs), comparison, f"of {names[0]}")
+        for name in names[1:]:
+            target = plan.target(num_envs, at_least=0.4) if (name, names[0]) == ("avx2", "avx512") else None
+            result.add_ratio(name, f"{name}, times {names[0]}", comparison.ratios(name, names[0]), target)
+        yield result
+
+
+@row
+def single(plan: Plan) -> Iterator[Row]:
+    """One environment: microseconds per call."""
+    env_id = plan.spec.id
+    with contextlib.ExitStack() as stack:
+        batch = peers.operant_vector(stack, env_id, 1, "operant make_vec(num_envs=1).step")
+        bare = peers.single(stack, f"operant/{env_id}", "operant make().unwrapped.step")
+        made = peers.single(stack, f"operant/{env_id}", "operant make().step", unwrapped=False)
+        their_bare = peers.single(stack, env_id, "Gymnasium make().unwrapped.step")
+        their_made = peers.single(stack, env_id, "Gymnasium make().step", unwrapped=False)
+        pairs = [(bare, their_bare, plan.target(at_least=4.0)), (made, their_made, None)]
+        contenders, notes = [batch, bare, made, their_bare, their_made], []
+        for peer in (peers.gymnasium_numpy(stack, env_id, 1), peers.envpool_vector(stack, env_id, 1)):
+            if isinstance(peer, Contender):
+                contenders.append(dataclasses.replace(peer, name=f"{peer.name}, num_envs=1"))
+                pairs.append((batch, contenders[-1], None))
+            elif peer is not None:
+                notes.append(peer)
+        comparison = plan.compare(contenders)
+    result = Row("single", f"{env_id}, one environment", comparison, "operant is faster", notes=notes)
+    for ours, theirs, target in pairs:
+        ratios = comparison.ratios(ours.name, theirs.name)
+        result.add_ratio(theirs.name, f"{ours.name}, times {theirs.name}", ratios, target)
+    microseconds = [1e6 * seconds for seconds in comparison.seconds[batch.name]]
+    result.measures.append(Measure(batch.name, "us", microseconds, plan.target(at_most=1.5)))
+    result.notes.append("The clock stands still while make()'s environments reset.")
+    yield result
+
+
+@row
+def workers(plan: Plan) -> Iterator[Row]:
+    """Two threads against one."""
+    title = f"{plan.spec.id}, {WORKERS_SIZE:,} environments"
+    if available_cores() < 2:
+        yield Row("workers", title, skipped="this process may use one core only")
+        return
+    with contextlib.ExitStack() as stack:
+        one = peers.operant_vector(stack, plan.spec.id, WORKERS_SIZE, "1 worker")
+        two = peers.operant_vector(stack, plan.spec.id, WORKERS_SIZE, "2 workers", workers=2)
+        comparison = plan.compare([one, two])
+    result = Row("workers", title, comparison, "of 1 worker")
+    ratios = comparison.ratios(two.name, one.name)
+    result.add_ratio(two.name, "2 workers, times 1 worker", ratios, plan.target(at_least=1.7))
+    result.notes.append("Needs two cores that nothing else uses.")
+    yield result
+
+
+@row
+def memory(plan: Plan) -> Iterator[Row]:
+    """Bytes per environment of a batch of a million."""
+    with contextlib.ExitStack() as stack:
+        ours = peers.operant_vector(stack, plan.spec.id, MEMORY_SIZE)
+        comparison = plan.compare([ours])
+    figures = [probes.probe_memory(plan.spec.id, MEMORY_SIZE) for _ in range(min(3, plan.rounds))]
+    result = Row("memory", f"{plan.spec.id}, {MEMORY_SIZE:,} environments", comparison)
+    for name, label, target in (
+        ("peak", "peak growth of the process: make_vec, reset, steps", plan.target(at_most=150.0)),
+        ("resident", "of which it keeps", None),
+        ("core", "of which in the core", None),
+        ("returned", "of which the arrays that step returns", None),
+        ("spaces", "of which Gymnasium's batched spaces", None),
+    ):
+        result.measures.append(Measure(label, "B/env", [figure[name] for figure in figures], target))
+    yield result
+
+
+@row
+def imports(plan: Plan) -> Iterator[Row]:
+    """What `import operant` takes beyond gymnasium."""
+    probes.time_imports()  # writes the byte code
+    samples = [probes.time_imports() for _ in range(min(7, plan.rounds))]
+    result = Row("imports", "in a fresh interpreter each, one after the other")
+    for k, (label, target) in enumerate(
+        (
+            ("import gymnasium", None),
+            ("import operant, gymnasium being there", Target(at_most=50.0)),
+            ("the first make_vec", None),
+        )
+    ):
+        result.measures.append(Measure(label, "ms", [1e3 * sample[k] for sample in samples], target))
+    yield result
+
+
+@row
+def mypyc(plan: Plan) -> Iterator[Row]:
+    """What compiling operant.outputs buys."""
+    compiled = operant.outputs
+    title = "operant.outputs compiled by mypyc, against the same source in Python"
+    if not is_compiled(compiled):
+        yield Row("mypyc", title, skipped="operant.outputs is not compiled in this installation")
+        return
+    twin = python_twin(compiled)
+    contenders = []
+    with contextlib.ExitStack() as stack:
+        for name, module in (("compiled", compiled), ("Python", twin)):
+            batch = Batch(plan.spec, 1)
+            stack.callback(batch.close)
+            ring = ring_of(module, batch)
+            contenders.append(Contender(f"OutputRing.take, {name}", timed(ring.take)))
+        for name, module in (("compiled", compiled), ("Python", twin)):
+            envs: Any = operant.OperantVectorEnv(plan.spec.id, 1)
+            stack.callback(envs.close)
+            envs._batch._take = ring_of(module, envs._batch).take
+            envs.reset(seed=0)
+            actions = peers.prepare_actions(envs.single_action_space, 1)
+            contenders.append(Contender(f"step of one environment, {name}", timed_over(envs.step, actions)))
+        comparison = plan.compare(contenders)
+    result = Row("mypyc", title, comparison, "compiled is faster", rate=("M calls/s", 1e6))
+    for fast, slow in (contenders[:2], contenders[2:]):
+        result.add_ratio(slow.name, f"{fast.name}, times Python", comparison.ratios(fast.name, slow.name))
+    yield result
+
+
+def is_compiled(module: ModuleType) -> bool:
+    return not str(module.__file__).endswith(".py")
+
+
+def python_twin(module: ModuleType) -> ModuleType:
+    """The module that the source file beside a compiled one makes, under another name."""
+    path = Path(str(module.__file__)).with_name(f"{module.__name__.rpartition('.')[2]}.py")
+    spec = importlib.util.spec_from_file_location(f"{module.__name__}_in_python", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load {path}")
+    twin = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(twin)
+    return twin
+
+
+def ring_of(module: ModuleType, batch: Any) -> Any:
+    """A ring of slots for a batch, both classes from `module`."""
+    shape = (batch.num_envs, batch.observation_size)
+    return module.OutputRing(
+        lambda: module.Slot(shape, batch.num_envs, batch.real, operant.batch._output), module.trustworthy_policy(True)
+    )
+
+
+@row
+def options(plan: Plan) -> Iterator[Row]:
+    """What the options cost: parameters per environment, autoreset modes, action types, statistics."""
+    name = plan.spec.parameters[0].name
+    usual = defaults(plan.spec)[name]
+    for num_envs in plan.sizes:
+        variants: dict[str, dict[str, Any]] = {
+            "default options": {},
+            "copy=False": {"copy": False},
+            'autoreset_mode="SameStep"': {"autoreset_mode": "SameStep"},
+            "episode_statistics=True": {"episode_statistics": True},
+            f"params: {name} per environment": {"params": {name: usual * np.linspace(0.9, 1.1, num_envs)}},
+            f"randomize: {name}": {"randomize": {name: (0.9 * usual, 1.1 * usual)}},
+        }
+        if plan.spec.actions:
+            variants["int32 actions"] = {"action_type": np.int32}
+        with contextlib.ExitStack() as stack:
+            contenders = [
+                peers.operant_vector(stack, plan.spec.id, num_envs, label, **given) for label, given in variants.items()
+            ]
+            comparison = plan.compare(contenders)
+        result = Row("options", plan.title(num_envs), comparison, "of the default")
+        for label in list(variants)[1:]:
+            result.add_ratio(label, f"{label}, times default options", comparison.ratios(label, "default options"))
+        yield result
+
+
+FOR_ANY_ENVIRONMENT = tuple(name for name in ROWS if name not in ("environments", "imports", "mypyc"))

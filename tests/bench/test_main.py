@@ -1,0 +1,135 @@
+"""The `operant bench` command, end to end with tiny batches. No test looks at a time."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from operant.bench import peers, probes, workloads
+from operant.bench.main import main
+
+from operant.catalog import CATALOG
+
+BRIEF = {"sizes": (8,), "rounds": 1, "seconds": 0.0001}
+
+
+def test_json_of_the_vector_row_is_one_object_and_all_of_stdout():
+    command = [sys.executable, "-m", "operant.bench.main", "--quick", "--rows", "vector", "--num-envs", "64", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
+    assert answer["options"] == {
+        "env": "CartPole-v1",
+        "num_envs": [64],
+        "rows": ["vector"],
+        "rounds": 3,
+        "seconds": 0.03,
+    }
+    assert {"operant", "python", "numpy", "gymnasium", "CPU", "cores", "instruction set"} <= set(answer["machine"])
+    (row,) = answer["rows"]
+    assert row["row"] == "vector"
+    assert [contender["name"] for contender in row["contenders"]][:3] == [
+        "operant",
+        "Gymnasium CartPoleVectorEnv (NumPy)",
+        "Gymnasium sync, 64 envs",
+    ]
+    assert all(len(contender["seconds_per_call_rounds"]) == 3 for contender in row["contenders"])
+    assert all(measure["target"] is None for measure in row["measures"]), "the targets are stated for 4096 environments"
+
+
+def test_an_unknown_row_is_an_error_that_names_the_nearest(capsys):
+    assert main(["--rows", "vectors"]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("operant bench: unknown row 'vectors': did you mean 'vector'? (known: bandwidth, ")
+    assert output.err.count("\n") == 1
+
+
+def test_an_unknown_environment_is_an_error_that_names_the_nearest(capsys):
+    assert main(["--env", "CartPole-v9"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("operant bench: unknown environment 'CartPole-v9': did you mean 'CartPole-v1'?")
+    assert message.count("\n") == 1
+
+
+def test_a_batch_of_nothing_is_an_error(capsys):
+    assert main(["--num-envs", "0"]) == 2
+    assert capsys.readouterr().err == "operant bench: --num-envs 0 must be from 1 to 1073741824\n"
+
+
+def test_the_table_of_one_row_has_no_summary(capsys):
+    assert main(["--quick", "--rows", "kernel", "--num-envs", "8", "8"]) == 0
+    output = capsys.readouterr().out
+    assert output.count("kernel: CartPole-v1, 8 environments, one worker") == 1
+    assert "summary" not in output
+
+
+@pytest.mark.parametrize("name", ["vector", "environments", "kernel", "exact", "isa", "single", "options", "mypyc"])
+def test_every_row_that_needs_no_large_batch_yields_figures_or_a_reason(name):
+    rows = list(workloads.ROWS[name](workloads.Plan(CATALOG["CartPole-v1"], **BRIEF)))
+    assert rows
+    for row in rows:
+        assert row.name == name
+        assert row.skipped or row.measures
+        assert all(len(measure.samples) == 1 for measure in row.measures)
+
+
+@pytest.mark.parametrize("env_id", sorted(CATALOG))
+@pytest.mark.parametrize("name", ["kernel", "exact", "single", "options"])
+def test_rows_run_for_every_environment(name, env_id):
+    assert all(row.measures for row in workloads.ROWS[name](workloads.Plan(CATALOG[env_id], **BRIEF)))
+
+
+def test_targets_hold_for_the_stated_workload_only():
+    cartpole, pendulum = workloads.Plan(CATALOG["CartPole-v1"]), workloads.Plan(CATALOG["Pendulum-v1"])
+    assert cartpole.target(4096, at_least=25.0).at_least == 25.0
+    assert cartpole.target(64, at_least=25.0) is None
+    assert pendulum.target(4096, at_least=25.0) is None
+
+
+def test_a_cartpole_step_moves_74_bytes():
+    assert workloads.bytes_per_step(CATALOG["CartPole-v1"]) == 8 + 16 + 16 + 4 + 16 + 4 + 2 + 8
+    assert workloads.bytes_per_step(CATALOG["Pendulum-v1"]) == 4 + 8 + 8 + 4 + 12 + 4 + 2 + 8
+
+
+def test_the_python_twin_is_the_same_source_under_another_name():
+    import operant.outputs
+
+    twin = workloads.python_twin(operant.outputs)
+    assert not workloads.is_compiled(twin)
+    assert twin.OutputRing is not operant.outputs.OutputRing
+    assert twin.SLOTS == operant.outputs.SLOTS
+
+
+def test_memory_is_measured_in_a_process_of_its_own():
+    figures = probes.probe_memory("CartPole-v1", 1 << 15)
+    assert set(figures) == {"peak", "resident", "core", "returned", "spaces"}
+    assert figures["returned"] == 2 * (16 + 4 + 1 + 1)
+    assert figures["core"] > 16
+
+
+def test_imports_are_timed_in_a_process_of_their_own():
+    assert all(seconds > 0 for seconds in probes.time_imports())
+
+
+def test_episodes_are_reset_when_they_end_and_the_steps_add_up():
+    resets, steps = [], []
+
+    def step(action):
+        steps.append(action)
+        return None, 0.0, len(steps) % 3 == 0, False, {}
+
+    measure = peers.episodes(step, lambda: resets.append(len(steps)), [0, 1])
+    measure(8)
+    assert resets == [0, 3, 6]
+    assert steps == [0, 1] * 4
+
+
+def test_prepared_actions_lie_in_the_space_and_differ():
+    from gymnasium.spaces import Box, Discrete
+
+    discrete = peers.prepare_actions(Discrete(3), 64)
+    assert all(array.dtype == np.int64 and array.shape == (64,) and set(array) == {0, 1, 2} for array in discrete)
+    assert len({array.tobytes() for array in discrete}) == peers.ACTION_SETS
+    box = peers.prepare_actions(Box(-2.0, 2.0, (1,), np.float32), 64)
+    assert all(array.dtype == np.float32 and array.shape == (64, 1) and abs(array).max() <= 2 for array in box)
