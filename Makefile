@@ -1,0 +1,114 @@
+# make demo      installs into .venv, measures, and trains Stable-Baselines3's PPO on operant/CartPole-v1
+# make test      installs into .venv and runs the whole suite
+# make native    builds the C library without Python: build/native/liboperant.a and .so
+# make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
+# make neon      cross-compiles the core for 64-bit Arm and compares its bits with this machine's
+# make lint      runs ruff and mypy
+# make clean     removes what the others made, .venv included
+
+PYTHON ?= python3
+BIN = .venv/bin
+BUILD ?= build/native
+
+# Part of correctness; the same as in native/build.py.
+FLAGS = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi
+WARNINGS = -Wall -Wextra -Werror
+CFLAGS ?=
+SOURCES = $(wildcard native/core/*.c native/targets/*.c)
+HEADERS = $(wildcard native/operant.h native/core/*.h native/envs/*.h)
+LIST = native/build/environments.h
+OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
+COMPILE = $(CC) $(FLAGS) $(WARNINGS) -Inative $(CFLAGS)
+
+.PHONY: demo test test-twin test-floors venv native exercise certificates sanitize neon lint clean FORCE
+
+# The C library.
+
+native: $(BUILD)/liboperant.a $(BUILD)/liboperant.so
+
+# Every header of envs/ followed by the batch loops; the same text as list_environments() in native/build.py writes.
+# It is always made and only replaced if it differs, so that a header that was removed is noticed too.
+$(LIST): FORCE
+	@mkdir -p $(@D)
+	@for header in $$(ls native/envs/*.h | LC_ALL=C sort); do \
+		name=$$(basename "$$header" .h); \
+		printf '#define OPERANT_ENV %s\n#include "envs/%s.h"\n' "$$name" "$$name"; \
+		printf '#include "core/batch.h"\n#undef OPERANT_ENV\n'; \
+	done > $@.$$$$ && \
+	printf '#define OPERANT_ENVIRONMENTS %sNULL\n' "$$(ls native/envs/*.h | LC_ALL=C sort | \
+		sed 's:native/envs/\(.*\)\.h$$:\&\1_kernel, :' | tr -d '\n')" >> $@.$$$$ && \
+	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
+
+$(BUILD)/%.o: native/%.c $(HEADERS) $(LIST)
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -c $< -o $@
+
+$(BUILD)/liboperant.a: $(OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/liboperant.so: $(OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -lm -lpthread -o $@
+
+# Two C programs over the library.
+
+exercise certificates: %: $(BUILD)/%
+
+$(BUILD)/%: tests/native/%.c $(BUILD)/liboperant.a
+	$(COMPILE) $< $(BUILD)/liboperant.a $(LDFLAGS) -lm -lpthread -o $@
+
+sanitize:
+	$(MAKE) exercise BUILD=build/address CFLAGS="-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+	build/address/exercise
+	build/address/exercise 3
+	$(MAKE) exercise BUILD=build/thread CFLAGS="-O1 -g1 -fsanitize=thread"
+	build/thread/exercise 3
+
+neon: certificates
+	$(MAKE) certificates BUILD=build/neon CC=aarch64-linux-gnu-gcc LDFLAGS=-static
+	$(BUILD)/certificates | awk '$$2 == "scalar" {print $$1, $$3}' > build/expected-hashes
+	qemu-aarch64 build/neon/certificates | awk '$$2 == "neon" {print $$1, $$3}' | tee build/neon-hashes
+	diff build/expected-hashes build/neon-hashes
+
+# Python.
+
+venv: .venv/installed
+
+# torch first and exactly: other versions pull gigabytes. Then what the build needs, so that pip does not fetch a second
+# copy of it for an isolated build.
+.venv/installed: pyproject.toml setup.py constraints.txt native/build.py src/operant/outputs.py $(SOURCES) $(HEADERS)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install torch==2.13.0
+	$(BIN)/pip install -c constraints.txt setuptools wheel cffi mypy
+	$(BIN)/pip install -c constraints.txt --no-build-isolation -e ".[dev]"
+	touch $@
+
+demo: venv
+	$(BIN)/operant bench --quick --rows vector
+	$(BIN)/python examples/sb3_ppo.py
+
+test: venv test-twin
+	$(BIN)/python -m pytest -n 2
+
+# The step path once more with outputs.py as Python instead of compiled: a copy of the package without that extension.
+test-twin: venv
+	rm -rf build/twin
+	mkdir -p build/twin
+	cp -R src/operant build/twin/operant
+	cp -R bench build/twin/operant/bench
+	rm -f build/twin/operant/outputs.*.so build/twin/operant/outputs__mypyc.*.so
+	PYTHONPATH=build/twin $(BIN)/python -c "import operant.outputs as o; assert o.__file__.endswith('outputs.py'), o.__file__"
+	PYTHONPATH=build/twin $(BIN)/python -m pytest -n 2 $(TWIN_TESTS)
+
+TWIN_TESTS = $(wildcard tests/test_outputs.py tests/test_vector.py tests/test_single.py tests/test_batch.py)
+
+# The oldest releases of Gymnasium that are supported; part of `make test` too.
+test-floors: venv
+	$(BIN)/python -m pytest tests/test_floors.py
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build dist native/build src/*.egg-info src/operant/*.so

@@ -1,0 +1,17 @@
+/* certificates.c: prints `name isa hash` for every environment on every target that runs here. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "operant.h"
+
+int main(void) {
+    for (int32_t e = 0; e < operant_env_count(); e++)
+        for (int32_t t = 0; operant_isa(t); t++) {
+            const char *name = operant_env(e).name, *isa = operant_isa(t);
+            int exact = !strcmp(isa, "exact");
+            if (!operant_isa_runs_here(t)) continue;
+            printf("%s %s %016" PRIx64 "\n", name, isa, operant_certificate(name, isa, exact, 1));
+        }
+    return 0;
+}

@@ -1,0 +1,198 @@
+/* exercise.c: walks the whole C interface for the sanitizers, on every environment and every target that runs here.
+ *
+ * Usage: exercise [workers]. With workers above 1 it only takes sizes that really are split. It ends with "exercised K
+ * batches", or says what went wrong. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "operant.h"
+
+static int batches;
+
+static void expect(operant_status status, operant_status wanted, const char *what, const operant_options *o) {
+    if (status == wanted) return;
+    fprintf(stderr, "%s: %s with %s, N=%lld: status %d, not %d\n", what, o->env, o->isa, (long long)o->num_envs, (int)status,
+            (int)wanted);
+    exit(1);
+}
+
+static void *allocate(size_t bytes) {
+    void *memory = malloc(bytes);
+    if (!memory) exit(2);
+    return memory;
+}
+
+/** Actions of type `dtype` in exactly as many bytes as the core may read; every value is allowed. */
+static void *make_actions(const operant_env_info *info, int64_t n, int32_t dtype, unsigned turn) {
+    size_t count = (size_t)(n * info->action_size), size = dtype == OPERANT_INT32 || dtype == OPERANT_FLOAT32 ? 4 : 8;
+    char *actions = allocate(count * size);
+    for (size_t i = 0; i < count; i++) {
+        int value = (int)((turn + i) % (size_t)(info->actions ? info->actions : 5));
+        int32_t narrow = value;
+        int64_t wide = value;
+        float single = (float)value - 2;
+        double twice = single;
+        const void *from = dtype == OPERANT_INT32     ? (void *)&narrow
+                           : dtype == OPERANT_INT64   ? (void *)&wide
+                           : dtype == OPERANT_FLOAT32 ? (void *)&single
+                                                      : (void *)&twice;
+        memcpy(actions + i * size, from, size);
+    }
+    return actions;
+}
+
+/** Makes action `index` unusable. */
+static void spoil(void *actions, int64_t index, int32_t dtype) {
+    switch (dtype) {
+    case OPERANT_INT32: ((int32_t *)actions)[index] = -1; break;
+    case OPERANT_INT64: ((int64_t *)actions)[index] = (int64_t)1 << 40; break;
+    case OPERANT_FLOAT32: ((float *)actions)[index] = NAN; break;
+    default: ((double *)actions)[index] = INFINITY;
+    }
+}
+
+static void exercise(const operant_options *o, const operant_env_info *info) {
+    char message[16]; /* too short for most messages */
+    operant_batch *b = operant_open(o, message, sizeof message);
+    if (!b) {
+        fprintf(stderr, "operant_open: %s\n", message);
+        exit(1);
+    }
+    batches++;
+    /* Every array has exactly the size that operant.h names, so that a write beyond it is found. */
+    size_t n = (size_t)o->num_envs, real = o->exact ? 8 : 4;
+    float *observations = allocate(n * (size_t)info->observation_size * 4);
+    operant_output output = {observations, allocate(n * real), allocate(n), allocate(n)};
+    uint8_t *mask = allocate(n);
+    for (size_t i = 0; i < n; i++) mask[i] = i % 3 != 1;
+    int32_t first_dtype = info->actions ? OPERANT_INT32 : OPERANT_FLOAT32;
+
+    void *actions = make_actions(info, o->num_envs, first_dtype, 0);
+    expect(operant_step(b, actions, first_dtype, &output), OPERANT_NOT_RESET, "step before reset", o);
+    free(actions);
+
+    for (int32_t words = 1; words <= 9; words += 4) {
+        uint32_t *seeds = allocate(n * (size_t)words * 4);
+        for (size_t i = 0; i < n * (size_t)words; i++) seeds[i] = (uint32_t)i * 2654435761u;
+        expect(operant_seed(b, seeds, words, NULL), OPERANT_OK, "seed", o);
+        expect(operant_seed(b, seeds, words, mask), OPERANT_OK, "masked seed", o);
+        free(seeds);
+    }
+    double *overrides = allocate((size_t)info->param_count * 8);
+    for (int32_t k = 0; k < info->param_count; k++) overrides[k] = k % 2 ? NAN : info->defaults[k];
+    expect(operant_reset(b, NULL, overrides, observations), OPERANT_OK, "reset", o);
+
+    uint8_t *pending = allocate(n);
+    double *values = allocate(n * 8);
+    for (unsigned step = 0; step < 40; step++) {
+        int32_t dtype = first_dtype + (int32_t)(step & 1);
+        actions = make_actions(info, o->num_envs, dtype, step);
+        operant_status status = operant_step(b, actions, dtype, &output);
+        if (status == OPERANT_FINISHED && o->autoreset == OPERANT_DISABLED) {
+            expect(operant_get_pending(b, pending), OPERANT_OK, "get_pending", o);
+            expect(operant_reset(b, pending, NULL, observations), OPERANT_OK, "reset of finished ones", o);
+            status = operant_step(b, actions, dtype, &output);
+        }
+        expect(status, OPERANT_OK, "step", o);
+        const operant_finished *finished = operant_last_finished(b);
+        for (int64_t k = 0; k < finished->count; k++) {
+            int32_t i = finished->index[k];
+            if (i < 0 || i >= o->num_envs || !(output.terminated[i] | output.truncated[i]) || finished->length[k] < 1)
+                expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "last_finished", o);
+        }
+        if (step == 10) expect(operant_reset(b, mask, NULL, observations), OPERANT_OK, "masked reset", o);
+        if (step == 15) {
+            expect(operant_get_pending(b, pending), OPERANT_OK, "get_pending", o);
+            expect(operant_set_pending(b, pending), OPERANT_OK, "set_pending", o);
+        }
+        if (step == 20) expect(operant_set_param(b, 0, info->defaults, 1), OPERANT_OK, "set_param", o);
+        if (step == 25) {
+            for (size_t i = 0; i < n; i++) values[i] = info->defaults[0] * (1 + (double)(i % 5) / 100);
+            expect(operant_set_param(b, 0, values, o->num_envs), OPERANT_OK, "set_param for each", o);
+        }
+        if (step == 30) {
+            double low = info->defaults[1];
+            expect(operant_randomize(b, 1, low, low + fabs(low) * 0.1), OPERANT_OK, "randomize", o);
+            expect(operant_reset(b, NULL, NULL, observations), OPERANT_OK, "randomised reset", o);
+        }
+        free(actions);
+    }
+    expect(operant_observe(b, observations), OPERANT_OK, "observe", o);
+
+    /* What must be refused. In DISABLED mode finished environments are refused first: begin anew. */
+    expect(operant_reset(b, NULL, NULL, observations), OPERANT_OK, "reset", o);
+    uint32_t clock = operant_clock(b);
+    for (int32_t dtype = first_dtype; dtype <= first_dtype + 1; dtype++) {
+        actions = make_actions(info, o->num_envs, dtype, 1);
+        spoil(actions, (o->num_envs - 1) * info->action_size, dtype);
+        expect(operant_step(b, actions, dtype, &output), OPERANT_BAD_ACTION, "bad action", o);
+        if (operant_culprit(b) != o->num_envs - 1) expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "culprit", o);
+        free(actions);
+    }
+    if (operant_clock(b) != clock) expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "clock after a refused step", o);
+    expect(operant_step(b, NULL, first_dtype ^ 2, &output), OPERANT_BAD_ARGUMENT, "wrong kind of action", o);
+    expect(operant_set_param(b, info->param_count, values, 1), OPERANT_BAD_ARGUMENT, "unknown parameter", o);
+    expect(operant_randomize(b, 0, 1, 0), OPERANT_BAD_ARGUMENT, "empty range", o);
+    expect(operant_seed(b, NULL, 0, NULL), OPERANT_BAD_ARGUMENT, "no words", o);
+
+    /* Rows to and from another batch, of which one has parameters that differ. */
+    operant_options smaller = *o;
+    smaller.num_envs = (o->num_envs + 1) / 2;
+    smaller.workers = 1;
+    operant_batch *other = operant_open(&smaller, NULL, 0);
+    if (!other) exit(1);
+    int64_t *rows = allocate((size_t)smaller.num_envs * 8);
+    for (int64_t i = 0; i < smaller.num_envs; i++) rows[i] = o->num_envs - 1 - i;
+    expect(operant_copy_rows(other, NULL, b, rows, smaller.num_envs), OPERANT_OK, "copy_rows", o);
+    operant_mark_ready(other);
+    expect(operant_copy_rows(b, rows, other, NULL, smaller.num_envs), OPERANT_OK, "copy_rows back", o);
+    rows[0] = o->num_envs;
+    expect(operant_copy_rows(b, rows, other, NULL, 1), OPERANT_BAD_ARGUMENT, "row out of range", o);
+    operant_close(other);
+
+    operant_close(b);
+    free(rows), free(values), free(pending), free(overrides), free(mask), free(observations);
+    free(output.rewards), free(output.terminated), free(output.truncated);
+}
+
+int main(int count, char **arguments) {
+    int32_t workers = count > 1 ? atoi(arguments[1]) : 1;
+    const int64_t single[] = {1, 2, 15, 16, 17, 67, 128}, split[] = {129, 200, 1000};
+    const int64_t *sizes = workers > 1 ? split : single;
+    int size_count = workers > 1 ? 3 : 7;
+    for (int32_t e = 0; e < operant_env_count(); e++)
+        for (int32_t t = 0; operant_isa(t); t++) {
+            operant_env_info info = operant_env(e);
+            int32_t exact = !strcmp(operant_isa(t), "exact");
+            if (!operant_isa_runs_here(t)) continue;
+            for (int s = 0; s < size_count; s++)
+                for (int32_t mode = OPERANT_NEXT_STEP; mode <= OPERANT_DISABLED; mode++) {
+                    operant_options o = {info.name, operant_isa(t), sizes[s], s % 2 ? 9 : 0, exact, workers, mode};
+                    exercise(&o, &info);
+                }
+            if (!operant_certificate(info.name, operant_isa(t), exact, workers)) {
+                fprintf(stderr, "certificate of %s on %s is missing\n", info.name, operant_isa(t));
+                return 1;
+            }
+        }
+
+    /* Options that must be refused, each with a message. */
+    const operant_options refused[] = {
+        {"cartpole", NULL, 0, 0, 0, 1, 0},      {"cartpole", NULL, -1, 0, 0, 1, 0},   {"cartpole", "mmx", 1, 0, 0, 1, 0},
+        {"tetris", NULL, 1, 0, 0, 1, 0},        {"cartpole", NULL, 1, -1, 0, 1, 0},   {"cartpole", NULL, 1, 0, 0, 0, 0},
+        {"cartpole", NULL, 1, 0, 0, 1, 7},      {NULL, NULL, 1, 0, 0, 1, 0},          {"cartpole", NULL, 1, 0, 0, 2000, 0},
+        {"cartpole", NULL, INT64_MAX, 0, 0, 1, 0},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char message[128] = "";
+        if (operant_open(&refused[i], message, sizeof message) || !message[0]) {
+            fprintf(stderr, "options %zu were not refused with a message\n", i);
+            return 1;
+        }
+    }
+    operant_close(NULL);
+    printf("exercised %d batches\n", batches);
+    return 0;
+}
