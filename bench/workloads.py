@@ -86,9 +86,9 @@ def vector(plan: Plan) -> Iterator[Row]:
         result = Row("vector", plan.title(num_envs), comparison, "operant is faster", notes=notes)
         for peer, target in others:
             result.add_ratio(peer.name, f"{env_id}, times {peer.name}", comparison.ratios(ours.name, peer.name), target)
-        aim = plan.target(num_envs, at_least=1e9, aim=True)
-        label = f"operant, {env_id}, {num_envs:,} environments"
-        result.measures.append(Measure(label, "steps/s", comparison.rates(ours.name), aim))
+        if aim := plan.target(num_envs, at_least=1e9, aim=True):
+            label = f"operant, {env_id}, {num_envs:,} environments"
+            result.measures.append(Measure(label, "steps/s", comparison.rates(ours.name), aim))
         if num_envs > peers.SYNC_ENVS:
             result.notes.append(
                 f"Gymnasium sync runs {peers.SYNC_ENVS} environments: its steps/s hardly change beyond."
