@@ -1,0 +1,79 @@
+"""`operant autoload`: a hook in this Python environment, so that gymnasium alone knows `operant/*`."""
+
+from __future__ import annotations
+
+import importlib.util
+import py_compile
+import sys
+import sysconfig
+from pathlib import Path
+
+from operant.cli import autoload_hook
+from operant.cli.parser import Parser, fail, unknown
+
+PTH_NAME = "operant-autoload.pth"
+HOOK_NAME = "_operant_autoload.py"
+
+# site executes the line at every start and prints a traceback if it raises: hence the try, which needs the exec.
+PTH_LINE = 'import sys; exec("try: import _operant_autoload; _operant_autoload.install()\\nexcept Exception: pass")\n'
+
+DESCRIPTION = """\
+With autoload on, a script that imports only gymnasium finds operant/CartPole-v1 and its siblings: a .pth file in this
+Python environment's site-packages waits until gymnasium is imported, then imports operant. Nothing else is changed.
+Uninstalling operant leaves the file without effect.
+"""
+
+
+def command(argv: list[str]) -> int:
+    """Turns the hook on or off, or says which it is."""
+    parser = Parser("operant autoload", description=DESCRIPTION)
+    parser.add_argument("action", metavar="on|off|status", help="what to do; status changes nothing")
+    action = parser.parse(argv).action
+    actions = {"on": _turn_on, "off": _turn_off, "status": _status}
+    if action not in actions:
+        parser.error(unknown("action", action, actions))
+    pth = Path(sysconfig.get_path("purelib")) / PTH_NAME
+    try:
+        actions[action](pth, pth.with_name(HOOK_NAME))
+    except OSError as problem:
+        fail(parser.prog, f"cannot change {problem.filename or pth}: {problem.strerror}", 1)
+    return 0
+
+
+def _source() -> str:
+    return Path(autoload_hook.__file__).read_text(encoding="utf-8")
+
+
+def _turn_on(pth: Path, hook: Path) -> None:
+    # The hook first: at no moment does the .pth file name something that is not there.
+    hook.write_text(_source(), encoding="utf-8")
+    py_compile.compile(str(hook))
+    try:
+        pth.write_text(PTH_LINE, encoding="ascii")
+    except OSError:
+        _remove_hook(hook)
+        raise
+    print(f"autoload is on: {pth}")
+    if sys.flags.no_site:
+        print("This Python runs without site (-S), which reads no .pth file.")
+
+
+def _turn_off(pth: Path, hook: Path) -> None:
+    was_on = pth.exists() or hook.exists()
+    pth.unlink(missing_ok=True)
+    _remove_hook(hook)
+    print(f"autoload is off: {'removed ' if was_on else 'there was no '}{pth}")
+
+
+def _remove_hook(hook: Path) -> None:
+    hook.unlink(missing_ok=True)
+    Path(importlib.util.cache_from_source(str(hook))).unlink(missing_ok=True)
+
+
+def _status(pth: Path, hook: Path) -> None:
+    if not (pth.is_file() and hook.is_file()):
+        print(f"autoload is off: there is no {pth if hook.is_file() or not pth.is_file() else hook}")
+    elif (pth.read_text(encoding="utf-8"), hook.read_text(encoding="utf-8")) == (PTH_LINE, _source()):
+        print(f"autoload is on: {pth}")
+    else:
+        print(f"autoload is on, from another version of operant (`operant autoload on` renews it): {pth}")

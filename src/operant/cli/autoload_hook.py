@@ -1,0 +1,79 @@
+"""Registers operant's environments when gymnasium is imported. `operant autoload on` copies this file.
+
+The copy is `_operant_autoload.py` in site-packages, started by `operant-autoload.pth` beside it. `operant autoload off`
+removes both; with operant uninstalled they do nothing, and may simply be deleted.
+
+Every start of Python runs this: it must import nothing that Python has not loaded already, and never fail.
+"""
+
+import sys
+
+TYPE_CHECKING = False  # importing typing takes longer than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+
+class AfterGymnasium:
+    """A finder that finds gymnasium by the other finders, and has operant imported once gymnasium is."""
+
+    def find_spec(
+        self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
+        """None, except for gymnasium."""
+        if name != "gymnasium":
+            return None
+        for finder in list(sys.meta_path):
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(name, path, target) if find else None
+            if spec is not None:
+                self._follow(spec)
+                return spec
+        return None
+
+    def _follow(self, spec: "ModuleSpec") -> None:
+        loader = spec.loader
+        execute = getattr(loader, "exec_module", None)
+        if loader is None or execute is None or isinstance(loader, type):
+            return
+
+        def execute_and_register(module: "ModuleType") -> None:
+            vars(loader).pop("exec_module")
+            execute(module)  # if this fails, the finder stays, for another attempt
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            register()
+
+        try:
+            # On the instance: a wrapper would hide the loader's other methods, which importlib.resources needs.
+            loader.exec_module = execute_and_register  # type: ignore[method-assign]
+        except AttributeError:
+            return
+
+
+def register() -> None:
+    """Imports operant, which registers its environments. Does nothing if it is not installed; never raises."""
+    try:
+        from importlib.util import find_spec
+
+        spec = find_spec("operant")
+        # Without an origin it is some folder of that name; without locations it is a script, not our package.
+        if spec is not None and spec.origin is not None and spec.submodule_search_locations is not None:
+            __import__("operant")
+    except Exception as problem:
+        _warn(f"operant is installed but could not be imported ({type(problem).__name__}: {problem}): reinstall it")
+
+
+def _warn(message: str) -> None:
+    import contextlib
+    import warnings
+
+    with contextlib.suppress(Warning):  # under "python -W error", gymnasium itself still works
+        warnings.warn(f"{message}, or remove {__file__} and its .pth file", stacklevel=2)
+
+
+def install() -> None:
+    """Starts waiting for gymnasium. Called again, as when a .pth file is read twice, it does nothing."""
+    if not any(isinstance(finder, AfterGymnasium) for finder in sys.meta_path):
+        sys.meta_path.insert(0, AfterGymnasium())

@@ -1,0 +1,147 @@
+"""`operant list`: what there is to make, from the catalog."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete, Space
+
+from operant.batch import defaults
+from operant.catalog import CATALOG
+from operant.cli.parser import Parser, unknown
+from operant.spaces import action_space, observation_space
+from operant.spec import EnvSpec
+
+DESCRIPTION = """\
+Lists the environments. With ENV_ID, that one and the components of its observation. STEPS is the time limit, REWARD
+THRESHOLD the mean return that counts as solved. Parameters are set by gymnasium.make_vec(id, params={...}) or drawn for
+each episode by randomize={...}.
+"""
+
+
+def command(argv: list[str]) -> int:
+    """Prints the list."""
+    parser = Parser("operant list", description=DESCRIPTION)
+    parser.add_argument("env_id", metavar="ENV_ID", nargs="?", help="such as CartPole-v1 or operant/CartPole-v1")
+    parser.add_argument("--params", action="store_true", help="add the physical parameters")
+    parser.add_argument("--json", action="store_true", help="print a JSON list; an infinite bound is null")
+    options = parser.parse(argv)
+    specs = list(CATALOG.values())
+    if options.env_id is not None:
+        name = options.env_id.removeprefix("operant:").removeprefix("operant/")
+        if name not in CATALOG:
+            parser.error(unknown("environment", name, CATALOG))
+        specs = [CATALOG[name]]
+    if options.json:
+        print(json.dumps([_record(spec, options.params) for spec in specs], indent=2, allow_nan=False))
+        return 0
+    _print_environments(specs)
+    for spec in specs:
+        if options.env_id is not None or options.params:
+            print(f"\n{textwrap.fill(f'operant/{spec.id}: {spec.summary}', 100)}")
+        if options.env_id is not None:
+            _print_observation(spec)
+        if options.params:
+            _print_parameters(spec)
+    return 0
+
+
+def _print_environments(specs: Iterable[EnvSpec]) -> None:
+    rows = []
+    for spec in specs:
+        observation, action = _spaces(spec)
+        threshold = "none" if spec.reward_threshold is None else f"{spec.reward_threshold:g}"
+        rows.append([f"operant/{spec.id}", _brief(observation), _brief(action), str(spec.max_episode_steps), threshold])
+    _print_table(["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "REWARD THRESHOLD"], rows, right=(3, 4))
+
+
+def _print_observation(spec: EnvSpec) -> None:
+    box, _ = _spaces(spec)
+    rows = [
+        [part.name, f"{low:g}", f"{high:g}"]
+        for part, low, high in zip(spec.observation, box.low.tolist(), box.high.tolist(), strict=True)
+    ]
+    print()
+    _print_table(["OBSERVATION", "LOW", "HIGH"], rows, right=(1, 2))
+
+
+def _print_parameters(spec: EnvSpec) -> None:
+    values = defaults(spec)
+    rows = [
+        [part.name, f"{values[part.name]:.12g}", f"{part.low:g} to {part.high:g}", part.unit, part.option or ""]
+        for part in spec.parameters
+    ]
+    print()
+    _print_table(["PARAMETER", "DEFAULT", "ALLOWED", "UNIT", "GYMNASIUM OPTION"], rows, right=(1,))
+
+
+def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
+    """Prints columns two spaces apart, those of `right` flush right."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, *rows):
+        cells = [
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _spaces(spec: EnvSpec) -> tuple[Box, Space[Any]]:
+    values = defaults(spec)
+    return observation_space(spec, values, values), action_space(spec, values)
+
+
+def _brief(space: Space[Any]) -> str:
+    """As Gymnasium writes it, without the dtype; without the bounds where components have their own."""
+    if isinstance(space, Box) and np.ptp([space.low, space.high], axis=1).any():
+        return f"Box({space.shape})"
+    return str(space).replace(", float32", "")
+
+
+def _record(spec: EnvSpec, with_parameters: bool) -> dict[str, Any]:
+    observation, action = _spaces(spec)
+    record: dict[str, Any] = {
+        "id": f"operant/{spec.id}",
+        "summary": spec.summary,
+        "observation_space": _space_record(observation),
+        "observation_names": [part.name for part in spec.observation],
+        "action_space": _space_record(action),
+        "max_episode_steps": spec.max_episode_steps,
+        "reward_threshold": spec.reward_threshold,
+    }
+    if with_parameters:
+        values = defaults(spec)
+        record["parameters"] = [
+            {
+                "name": part.name,
+                "default": values[part.name],
+                "unit": part.unit,
+                "low": _finite(part.low),
+                "high": _finite(part.high),
+                "gymnasium_option": part.option,
+            }
+            for part in spec.parameters
+        ]
+    return record
+
+
+def _space_record(space: Space[Any]) -> dict[str, Any]:
+    if isinstance(space, Discrete):
+        return {"type": "Discrete", "n": int(space.n)}
+    assert isinstance(space, Box)
+    return {
+        "type": "Box",
+        "shape": list(space.shape),
+        "dtype": str(space.dtype),
+        "low": [_finite(bound) for bound in space.low.tolist()],
+        "high": [_finite(bound) for bound in space.high.tolist()],
+    }
+
+
+def _finite(bound: float) -> float | None:
+    return float(bound) if math.isfinite(bound) else None

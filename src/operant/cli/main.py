@@ -1,0 +1,67 @@
+"""The `operant` command: finds the subcommand and hands it the remaining arguments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from operant.cli.parser import Parser, fail, unknown
+
+COMMANDS = {
+    "list": ("operant.cli.catalog_list", "environments with their spaces, limits and physical parameters"),
+    "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
+    "run": ("operant.cli.run", "runs a script that names operant/* ids but does not import operant"),
+    "autoload": ("operant.cli.autoload", "makes `import gymnasium` enough, in this Python environment"),
+}
+"""Each subcommand's module, whose `command(argv)` returns the exit code, and what it does."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line `argv` (None: this process's) and returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0].startswith("-"):
+        return _without_command(arguments)
+    name, *rest = arguments
+    if name not in COMMANDS:
+        fail("operant", f"{unknown('command', name, COMMANDS)} (see operant --help)")
+    command: Callable[[list[str]], int] = import_module(COMMANDS[name][0]).command
+    if name == "run":  # what the script raises is the script's
+        return command(rest)
+    try:
+        code = command(rest)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has gone. Without this, Python complains again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _without_command(arguments: list[str]) -> int:
+    width = max(map(len, COMMANDS))
+    parser = Parser(
+        "operant",
+        usage="operant COMMAND ...",
+        description="Gymnasium environments as one native SIMD batch.",
+        epilog="commands:\n"
+        + "".join(f"  {name:{width}}  {summary}\n" for name, (_, summary) in COMMANDS.items())
+        + "\n`operant COMMAND --help` says more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print operant's version and exit")
+    if parser.parse(arguments).version:
+        from operant import __version__
+
+        print(f"operant {__version__}")
+    else:
+        parser.print_help()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

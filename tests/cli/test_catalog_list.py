@@ -1,0 +1,65 @@
+import json
+import math
+
+import gymnasium
+import pytest
+
+from operant.batch import defaults
+from operant.catalog import CATALOG
+from operant.cli.catalog_list import command
+
+
+def test_the_list_has_a_row_for_every_environment(operant):
+    finished = operant("list")
+    titles, *rows = finished.stdout.splitlines()
+    assert titles.split() == ["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "REWARD", "THRESHOLD"]
+    assert [row.split()[0] for row in rows] == [f"operant/{name}" for name in CATALOG]
+    assert rows[1].split() == ["operant/CartPole-v1", "Box((4,))", "Discrete(2)", "500", "475"]
+
+
+@pytest.mark.parametrize("options", [[], ["--params"], *([name, "--params"] for name in CATALOG)])
+def test_the_tables_fit_in_a_hundred_columns_and_align(capsys, options):
+    assert command(options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    titles, *rows = lines[: len(CATALOG) + 1 if not options or options == ["--params"] else 2]
+    assert {row[titles.index("ACTION") - 1] for row in rows} == {" "}
+    assert len({len(row) for row in (titles, *rows)}) == 1
+
+
+def test_one_environment_shows_the_components_of_its_observation(capsys):
+    command(["CartPole-v1"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["theta", "-0.418879", "0.418879"] in lines
+    assert ["x_dot", "-inf", "inf"] in lines
+
+
+def test_parameters_show_default_bounds_unit_and_constructor_option(capsys):
+    command(["operant/Pendulum-v1", "--params"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["gravity", "10", "-1000", "to", "1000", "m/s2", "g"] in lines
+    assert ["mass", "1", "0.001", "to", "1e+06", "kg"] in lines
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "operant/CartPole-v1", "operant:operant/CartPole-v1"])
+def test_an_environment_may_be_named_as_gymnasium_names_it(capsys, name):
+    command([name, "--json"])
+    assert [record["id"] for record in json.loads(capsys.readouterr().out)] == ["operant/CartPole-v1"]
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_the_json_describes_gymnasiums_spaces_and_the_parameters(capsys, name):
+    command([name, "--params", "--json"])
+    [record] = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    env = gymnasium.make(name)
+    assert record["observation_space"]["shape"] == list(env.observation_space.shape)
+    bounds = [math.inf if bound is None else bound for bound in record["observation_space"]["high"]]
+    assert bounds == env.observation_space.high.tolist()
+    assert record["action_space"]["type"] == type(env.action_space).__name__
+    assert record["max_episode_steps"] == env.spec.max_episode_steps
+    assert record["reward_threshold"] == env.spec.reward_threshold
+    assert {part["name"]: part["default"] for part in record["parameters"]} == defaults(CATALOG[name])
+
+
+def test_an_unknown_environment_is_answered_with_the_nearest(error_line):
+    assert "unknown environment 'CartPol-v1': did you mean 'CartPole-v1'?" in error_line("list", "CartPol-v1")

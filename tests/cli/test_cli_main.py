@@ -1,0 +1,66 @@
+from importlib.metadata import version
+
+import pytest
+
+
+def test_version_is_that_of_the_installed_distribution(operant):
+    finished = operant("--version")
+    assert (finished.stdout, finished.stderr, finished.returncode) == (f"operant {version('operant')}\n", "", 0)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_names_every_command(operant, arguments):
+    finished = operant(*arguments)
+    assert (finished.stderr, finished.returncode) == ("", 0)
+    for name in ("list", "bench", "run", "autoload"):
+        assert f"\n  {name} " in finished.stdout
+
+
+@pytest.mark.parametrize("command", ["list", "run", "autoload"])
+def test_every_command_has_help(operant, command):
+    finished = operant(command, "--help")
+    assert finished.returncode == 0
+    assert finished.stdout.startswith(f"usage: operant {command}")
+
+
+@pytest.mark.parametrize(
+    "arguments, nearest",
+    [
+        (["lsit"], "'list'"),
+        (["autolaod", "on"], "'autoload'"),
+        (["--versoin"], "'--version'"),
+        (["list", "--param"], "'--params'"),
+        (["autoload", "statsu"], "'status'"),
+    ],
+)
+def test_a_typo_is_answered_with_the_nearest_name(error_line, arguments, nearest):
+    assert f"did you mean {nearest}?" in error_line(*arguments)
+
+
+def test_a_name_near_to_none_is_answered_with_all_commands(error_line):
+    assert "choose from list, bench, run, autoload" in error_line("frobnicate")
+
+
+def test_bench_forwards_its_arguments_and_exit_code(monkeypatch):
+    import sys
+    from types import SimpleNamespace
+
+    from operant.cli.main import main
+
+    seen = []
+    stand_in = SimpleNamespace(main=lambda argv: seen.extend(argv) or 3)
+    monkeypatch.setitem(sys.modules, "operant.bench.main", stand_in)
+    assert main(["bench", "--env", "CartPole-v1", "--json"]) == 3
+    assert seen == ["--env", "CartPole-v1", "--json"]
+
+
+def test_a_reader_that_has_gone_ends_the_command_quietly():
+    import subprocess
+    import sys
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "operant.cli.main", "list", "--params"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(timeout=60)) == (b"", 0)
+    process.stderr.close()
