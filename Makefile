@@ -20,7 +20,8 @@ LIST = native/build/environments.h
 OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -Inative $(CFLAGS)
 
-.PHONY: demo test test-twin test-floors venv native exercise certificates sanitize neon lint clean FORCE
+.PHONY: demo test test-twin test-floors venv native exercise certificates sanitize sanitize-address \
+	sanitize-thread neon lint clean FORCE
 
 # The C library.
 
@@ -57,10 +58,14 @@ exercise certificates: %: $(BUILD)/%
 $(BUILD)/%: tests/native/%.c $(BUILD)/liboperant.a
 	$(COMPILE) $< $(BUILD)/liboperant.a $(LDFLAGS) -lm -lpthread -o $@
 
-sanitize:
+sanitize: sanitize-address sanitize-thread
+
+sanitize-address:
 	$(MAKE) exercise BUILD=build/address CFLAGS="-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 	build/address/exercise
 	build/address/exercise 3
+
+sanitize-thread:
 	$(MAKE) exercise BUILD=build/thread CFLAGS="-O1 -g1 -fsanitize=thread"
 	build/thread/exercise 3
 

@@ -1,0 +1,73 @@
+"""Builds the C library, and a wheel, for the tests that need them: once, however many pytest workers ask."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_SOURCES = (".*", "build", "dist", "__pycache__", "*.so", "*.egg-info", "*.pyc")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a lock file, so that parallel pytest workers take turns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def run(*command: str | Path, **options: object) -> str:
+    """The standard output of a command; fails the test with everything the command said if it fails."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    if done.returncode:
+        said = (done.stdout + done.stderr)[-6000:]
+        pytest.fail(f"{' '.join(str(part) for part in command)} exited with {done.returncode}:\n{said}")
+    return str(done.stdout)
+
+
+def make(*arguments: str, directory: Path = ROOT) -> str:
+    """Runs make, unaffected by a make that runs these tests, one at a time for each target."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    lock = "-".join(arguments).replace("/", "-").replace("=", "-")
+    with locked(directory / "build" / "locks" / lock):
+        return run("make", "-s", "-j2", *arguments, cwd=directory, env=environment)
+
+
+def needs(program: str, package: str) -> None:
+    """Skips the test where a tool is missing; in CI, where it must be there, fails it."""
+    if shutil.which(program):
+        return
+    reason = f"{program} is missing: apt-get install {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def copy_sources(to: Path) -> Path:
+    """A copy of the source tree without anything that was built in it."""
+    return Path(shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(*NOT_SOURCES)))
+
+
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sdist and the wheel built from it without mypyc; built once a session."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # the workers' own directories lie in one
+    dist = shared / "distributions"
+    with locked(shared / "distributions.lock"):
+        if not (dist / "done").exists():
+            source = copy_sources(shared / "sources")
+            environment = os.environ | {"OPERANT_MYPYC": "0"}
+            build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", dist)
+            run(*build, cwd=source, env=environment)
+            (dist / "done").touch()
+    return next(dist.glob("*.tar.gz")), next(dist.glob("*.whl"))

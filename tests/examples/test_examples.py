@@ -1,0 +1,75 @@
+"""Every example runs, and what it prints is what it promises."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from building import ROOT, make, run
+
+EXAMPLES = ROOT / "examples"
+
+
+def output_of(name, *arguments):
+    """What an example prints. It must end well, and with nothing but a progress bar on standard error."""
+    done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    return done.stdout
+
+
+def number(pattern, text):
+    """The number that the pattern's group matches."""
+    match = re.search(pattern, text)
+    assert match, f"{pattern!r} is not in:\n{text}"
+    return float(match[1])
+
+
+def test_vector_quickstart_measures_thousands_of_environments():
+    printed = output_of("vector_quickstart.py")
+    assert "observations (4096, 4) float32, actions Discrete(2)" in printed
+    assert number(r"mean return of \d+ episodes of a simple controller: (\d+)", printed) > 400
+    assert number(r"(\d+) million steps per second", printed) > 0
+
+
+def test_cross_entropy_solves_cartpole():
+    printed = output_of("cross_entropy.py")
+    assert number(r"solved: mean return ([\d.]+) over 2048 episodes", printed) >= 475
+    assert "theta_dot > 0" in printed
+
+
+def test_domain_randomisation_shows_that_poles_differ():
+    printed = output_of("domain_randomisation.py")
+    assert number(r"all four +mean return (\d+)", printed) > number(r"angle only +mean return (\d+)", printed)
+    assert "gravities drawn: 1.6 to 24.8 m/s2, all different: True" in printed
+    standard = re.search(r"all four: .*\n.*\n.*\n.*\n +0\.50 +(\d+) +(\d+) +(\d+)", printed)
+    assert standard and int(standard[2]) == 500
+
+
+def test_branching_swings_the_pendulum_up():
+    printed = output_of("branching.py")
+    assert number(r"return (-?\d+)", printed) > -700
+    assert number(r"upright for the last (\d+) steps", printed) > 50
+
+
+def test_sb3_ppo_solves_gymnasiums_cartpole():
+    printed = output_of("sb3_ppo.py")
+    assert number(r"mean return on Gymnasium's CartPole-v1 over 32 episodes: ([\d.]+)", printed) >= 475
+    assert "\nsolved" in printed
+
+
+@pytest.mark.parametrize("standard", ["c11", "gnu11"])
+def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
+    make("native", "CC=cc", "BUILD=build/native")
+    library = ROOT / "build" / "native" / "liboperant.a"
+    warnings = (f"-std={standard}", "-Wall", "-Wextra", "-Werror")
+    run("cc", *warnings, f"-I{ROOT / 'native'}", EXAMPLES / "step.c", library, "-lm", "-lpthread", "-o", tmp_path / "step")
+    printed = run(tmp_path / "step")
+    assert "1024 CartPoles on " in printed
+    assert number(r"episodes ended, after ([\d.]+) steps on average", printed) > 400
+    assert "action 7 of environment 3 was refused" in printed
+
+
+def test_every_example_is_tested():
+    tested = set(re.findall(r'"(\w+\.py)"', (ROOT / "tests" / "examples" / "test_examples.py").read_text()))
+    assert {path.name for path in EXAMPLES.glob("*.py")} == tested

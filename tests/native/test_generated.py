@@ -1,0 +1,46 @@
+"""What is written twice, once for Python and once for make, is the same."""
+
+import re
+import runpy
+import shutil
+
+import pytest
+from building import ROOT, make
+
+
+@pytest.fixture(scope="module")
+def native(tmp_path_factory):
+    """A copy of native/ and the Makefile."""
+    directory = tmp_path_factory.mktemp("native")
+    shutil.copytree(ROOT / "native", directory / "native", ignore=shutil.ignore_patterns("build", "__pycache__"))
+    shutil.copy(ROOT / "Makefile", directory)
+    return directory
+
+
+def test_make_lists_the_environments_as_build_py_does(native):
+    listing = native / "native" / "build" / "environments.h"
+    make("native/build/environments.h", directory=native)
+    made = listing.read_text()
+    listing.unlink()
+    runpy.run_path(str(native / "native" / "build.py"))
+    assert listing.read_text() == made
+    assert '#include "envs/cartpole.h"' in made
+
+
+def test_make_notices_a_new_header(native):
+    make("native/build/environments.h", directory=native)
+    added = native / "native" / "envs" / "zzz.h"
+    added.touch()
+    make("native/build/environments.h", directory=native)
+    assert "&zzz_kernel, NULL" in (native / "native" / "build" / "environments.h").read_text()
+    added.unlink()
+    make("native/build/environments.h", directory=native)
+    assert "zzz" not in (native / "native" / "build" / "environments.h").read_text()
+
+
+def test_make_compiles_with_the_flags_of_build_py(native):
+    flags = re.search(r"^FLAGS = (.*)$", (native / "Makefile").read_text(), re.MULTILINE)
+    assert flags
+    ours = runpy.run_path(str(native / "native" / "build.py"))["FLAGS"]
+    without_debugging = [flag for flag in ours if not re.fullmatch(r"-g\d?", flag)]
+    assert without_debugging == flags[1].split()

@@ -1,0 +1,41 @@
+"""The C core as a library of its own: it compiles without a warning, and what it computes depends on no compiler."""
+
+import subprocess
+
+import pytest
+from building import ROOT, make, needs
+
+BUILDS = {"cc": "build/native", "clang": "build/clang"}
+
+
+def certificates(compiler):
+    """`{(environment, target): hash}` from the library built by one compiler; warnings are errors in the Makefile."""
+    needs(compiler, "clang" if compiler == "clang" else "gcc")
+    make("native", "certificates", f"CC={compiler}", f"BUILD={BUILDS[compiler]}")
+    lines = subprocess.check_output([ROOT / BUILDS[compiler] / "certificates"], text=True).splitlines()
+    return {(name, isa): value for name, isa, value in (line.split() for line in lines)}
+
+
+@pytest.mark.parametrize("compiler", BUILDS)
+def test_all_targets_of_the_fast_build_compute_the_same_bits(compiler):
+    hashes = certificates(compiler)
+    for name in {name for name, _ in hashes}:
+        fast = {isa: value for (env, isa), value in hashes.items() if env == name and isa != "exact"}
+        assert len(fast) >= 2, f"only {list(fast)} ran"
+        assert set(fast.values()) == {fast["scalar"]}, f"{name}: {fast}"
+        assert int(fast["scalar"], 16) != 0
+        assert (name, "exact") in hashes
+
+
+def test_gcc_and_clang_compute_the_same_bits():
+    assert certificates("cc") == certificates("clang")
+
+
+def test_the_python_extension_computes_the_same_bits_as_the_library():
+    import operant
+    from operant.catalog import CATALOG
+
+    fast = {(name, isa): value for (name, isa), value in certificates("cc").items() if isa != "exact"}
+    python = {(name, isa): value for (name, isa, precision), value in operant.certificate().items() if precision == "float32"}
+    assert python == fast
+    assert {name for name, _ in python} == {spec.header for spec in CATALOG.values()}

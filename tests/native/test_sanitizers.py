@@ -1,0 +1,9 @@
+"""The whole C interface under AddressSanitizer with UBSan, and under ThreadSanitizer; see exercise.c and the Makefile."""
+
+import pytest
+from building import make
+
+
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+def test_no_sanitizer_finds_a_fault(sanitizer):
+    assert "exercised" in make(f"sanitize-{sanitizer}")

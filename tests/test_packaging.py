@@ -1,0 +1,72 @@
+"""What `pip install` gets: an sdist that builds, and a small wheel that runs from a clean directory."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email.parser import Parser
+
+import pytest
+from building import ROOT, distributions, run
+
+STEPS = """
+import sys
+sys.path.insert(0, {target!r})
+import gymnasium as gym, numpy as np, operant, operant.bench, operant.outputs
+assert operant.__file__.startswith({target!r}), operant.__file__
+assert operant.outputs.__file__.endswith(".py"), operant.outputs.__file__
+envs = gym.make_vec("operant/CartPole-v1", num_envs=64)
+envs.reset(seed=0)
+observations, rewards, *_ = envs.step(np.ones(64, np.int64))
+env = gym.make("operant/CartPole-v1")
+env.reset(seed=63)
+assert (env.step(1)[0] == observations[63]).all() and rewards.sum() == 64
+print("stepped")
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return distributions(tmp_path_factory)
+
+
+def test_the_wheel_is_small_and_holds_the_package_alone(built):
+    _, wheel = built
+    names = zipfile.ZipFile(wheel).namelist()
+    assert wheel.stat().st_size < 2_000_000
+    assert "abi3" in wheel.name
+    assert {name.split("/")[0] for name in names} == {"operant", "operant-0.1.0.dist-info"}
+    for wanted in ("operant/_native.abi3.so", "operant/py.typed", "operant/bench/__init__.py", "operant/cli/__init__.py"):
+        assert wanted in names
+    sources = {f"operant/{path.relative_to(ROOT / 'src' / 'operant')}" for path in (ROOT / "src" / "operant").rglob("*.py")}
+    assert sources <= set(names)
+    assert not [name for name in names if name.endswith((".c", ".h"))]
+
+
+def test_the_wheel_needs_gymnasium_numpy_and_cffi_alone(built):
+    archive = zipfile.ZipFile(built[1])
+    metadata = Parser().parsestr(archive.read("operant-0.1.0.dist-info/METADATA").decode())
+    needed = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
+    assert sorted(line.split(">")[0] for line in needed) == ["cffi", "gymnasium", "numpy"]
+    assert metadata["License-Expression"] == "MIT"
+    assert "operant-0.1.0.dist-info/licenses/LICENSE" in archive.namelist()
+    entry_points = archive.read("operant-0.1.0.dist-info/entry_points.txt").decode()
+    assert "operant = operant.registration:register_environments" in entry_points
+    assert "operant = operant.cli.main:main" in entry_points
+
+
+def test_the_sdist_holds_all_sources(built):
+    with tarfile.open(built[0]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for directory, pattern in (("native", "*.[ch]"), ("src", "*.py"), ("bench", "*.py"), ("examples", "*.*"), ("tests", "*.py")):
+        wanted = {str(path.relative_to(ROOT)) for path in (ROOT / directory).rglob(pattern) if "build" not in path.parts}
+        wanted = {name for name in wanted if not name.startswith("native/build/") and "__pycache__" not in name}
+        assert wanted <= names, wanted - names
+    assert {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "constraints.txt", "native/build.py", "setup.py"} <= names
+
+
+def test_the_wheel_steps_from_a_clean_directory(built, tmp_path):
+    target = str(tmp_path / "site")
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, built[1])
+    printed = subprocess.check_output([sys.executable, "-c", STEPS.format(target=target)], text=True, cwd=tmp_path)
+    assert printed == "stepped\n"
