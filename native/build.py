@@ -11,7 +11,7 @@ from cffi import FFI
 NATIVE = Path(__file__).resolve().parent
 
 # Part of correctness, not of tuning: without them targets differ in their last bits.
-FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
+FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
 
 
 def list_environments() -> None:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from operant.catalog import CATALOG
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from operant.single import OperantEnv as OperantEnv
     from operant.vector import OperantVectorEnv as OperantVectorEnv
 
-__version__ = _version("operant")
 __all__ = ["CATALOG", "AsyncEnvPool", "OperantEnv", "OperantVectorEnv", "certificate", "register_environments"]
 
 # Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and has not what vector
@@ -33,6 +31,10 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # importlib.metadata takes longer to import than all the rest
+        from importlib.metadata import version
+
+        return version("operant")
     if name not in _LAZY:
         raise AttributeError(f"module 'operant' has no attribute {name!r}")
     from importlib import import_module

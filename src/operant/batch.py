@@ -18,7 +18,7 @@ import numpy as np
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from operant._native import ffi, lib
-from operant.outputs import OutputRing, Slot, trustworthy_policy
+from operant.outputs import OutputRing, Slot, Stepper, trustworthy_policy
 from operant.spec import EnvSpec
 
 AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
@@ -34,7 +34,7 @@ _from_buffer = ffi.from_buffer
 
 # NumPy evaluates float32 trigonometry with its own polynomials where the CPU allows; the exact Acrobot follows it.
 # This cosine comes out one unit in the last place apart.
-_PROBE = np.float32(0.0087890625)
+_PROBE = np.float32(1.2333984375)
 
 
 def unknown(kind: str, value: object, known: Iterable[str]) -> str:
@@ -167,17 +167,23 @@ class Batch:
         self.observation_size: int = self._info.observation_size
         self._discrete = self._info.actions > 0
         self._action_shape = (self.num_envs,) if self._discrete else (self.num_envs, self._info.action_size)
-        self._narrow: np.dtype[Any] = _INT32 if self._discrete else _FLOAT32
-        self._wide: np.dtype[Any] = _INT64 if self._discrete else _FLOAT64
-        self._narrow_code = lib.OPERANT_INT32 if self._discrete else lib.OPERANT_FLOAT32
-        self._wide_code = lib.OPERANT_INT64 if self._discrete else lib.OPERANT_FLOAT64
+        self._wide: tuple[Any, Any]
+        narrow: tuple[Any, Any]
+        if self._discrete:
+            self._wide, narrow = (_INT64, lib.OPERANT_INT64), (_INT32, lib.OPERANT_INT32)
+        else:
+            self._wide, narrow = (_FLOAT64, lib.OPERANT_FLOAT64), (_FLOAT32, lib.OPERANT_FLOAT32)
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
         self.last_finished: Any = lib.operant_last_finished(handle)
-        self._ring = OutputRing(self._make_slot, trustworthy_policy(self.copy))
-        self._take = self._ring.take
+        self._finished_views = self._view_finished()
+        ring = OutputRing(self._make_slot, trustworthy_policy(self.copy))
+        self._take = ring.take
+        self.stepper = Stepper(
+            ring, _step, self._handle, _from_buffer, self._action_shape, self._wide, narrow, self._convert, self._error
+        )
         # The same for step_one, which returns a row: [D] instead of [1, D].
         self._take_row = (
-            OutputRing(lambda: self._make_slot(row=True), self._ring.policy).take if self.num_envs == 1 else self._take
+            OutputRing(lambda: self._make_slot(row=True), ring.policy).take if self.num_envs == 1 else self._take
         )
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
@@ -188,41 +194,18 @@ class Batch:
 
     # The step path.
 
-    def step(self, actions: Any) -> Slot:
-        """Steps every environment; returns the slot with the results.
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`.
 
         Args:
             actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64. Anything else is converted.
         """
-        handle = self._handle
-        if handle is None:
-            raise ClosedEnvironmentError("step after close: make a new environment")
-        if actions.__class__ is np.ndarray and actions.shape == self._action_shape:
-            dtype = actions.dtype
-            if dtype is self._wide:
-                code = self._wide_code
-            elif dtype is self._narrow:
-                code = self._narrow_code
-            else:
-                actions, code = self._convert(actions)
-            try:
-                data = _from_buffer(actions)
-            except (ValueError, BufferError):  # not contiguous
-                data = _from_buffer(np.ascontiguousarray(actions))
-        else:
-            actions, code = self._convert(actions)
-            data = _from_buffer(actions)
-        slot = self._take()
-        status = _step(handle, data, code, slot.output)
-        if status != _OK:
-            raise self._error(status, actions)
-        return slot
+        results: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] = self.stepper.step(actions)
+        return results
 
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
         """Steps a batch of one without batched arrays: observation `[D]`, reward, terminated."""
-        handle = self._handle
-        if handle is None:
-            raise ClosedEnvironmentError("step after close: make a new environment")
+        handle = self._open_handle()
         slot = self._take_row()
         if self._discrete:
             try:
@@ -251,7 +234,8 @@ class Batch:
             )
         if array.dtype == np.uint64:
             array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of range either way
-        return np.ascontiguousarray(array, self._wide), self._wide_code
+        dtype, code = self._wide
+        return np.ascontiguousarray(array, dtype), code
 
     def check_actions(self, actions: Any, rows: np.ndarray) -> np.ndarray:
         """Actions for the environments `rows` as the core reads them, or the error that `step` would raise."""
@@ -268,6 +252,8 @@ class Batch:
         return ValueError(f"action {value} of environment {index} must be {allowed}; nothing was stepped")
 
     def _error(self, status: int, actions: Any = None) -> Exception:
+        if self._handle is None:
+            return ClosedEnvironmentError("the environment is closed: make a new one")
         if status == lib.OPERANT_BAD_ACTION:
             index = lib.operant_culprit(self._handle)
             return self._action_error(actions[index], index)
@@ -351,6 +337,13 @@ class Batch:
         values = np.ascontiguousarray(values)
         self._check(lib.operant_set_param(self._open_handle(), index, ffi.from_buffer("double[]", values), len(values)))
 
+    def _write_parameter(self, name: str, values: np.ndarray) -> None:
+        """Writes values `[N]` that `parameter` returned, without giving each environment its own unless they differ."""
+        alike = not lib.operant_view(self._open_handle()).params_vary and bool((values == values[0]).all())
+        numbers = np.ascontiguousarray(values[:1] if alike else values, _FLOAT64)
+        data = ffi.from_buffer("double[]", numbers)
+        self._check(lib.operant_set_param(self._handle, self._parameter(name), data, len(numbers)))
+
     def randomize(self, name: str, low: float, high: float) -> None:
         """From the next reset on, draws a parameter uniformly from [low, high) for every episode."""
         index = self._parameter(name)
@@ -420,18 +413,26 @@ class Batch:
 
     def finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The episodes that ended in the last step: environments int64, returns (reals), lengths int64, each `[K]`."""
-        last = self.last_finished
-        count = last.count if self._handle is not None else 0
-        index = self._array(ffi.cast("void *", last.index), (count,), _INT32)
-        length = self._array(ffi.cast("void *", last.length), (count,), _INT32)
-        returns = self._array(ffi.cast("void *", last.episode_return), (count,), self.real)
-        return index.astype(np.int64), returns.copy(), length.astype(np.int64)
+        self._open_handle()
+        count = self.last_finished.count
+        index, returns, length, _ = self._finished_views
+        return index[:count].astype(np.int64), returns[:count].copy(), length[:count].astype(np.int64)
 
     def final_observations(self) -> np.ndarray:
         """What the episodes that ended in the last step ended on, under "SameStep": `[K, D]` float32, a copy."""
-        last = self.last_finished
-        shape = (last.count, self.observation_size)
-        return self._array(ffi.cast("void *", last.observations), shape, _FLOAT32).copy()
+        self._open_handle()
+        return self._finished_views[3][: self.last_finished.count].copy()
+
+    def _view_finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Views of the core's lists of finished episodes at full length: environments, returns, lengths, observations."""
+        last, n = self.last_finished, self.num_envs
+        rows = (n if self.autoreset == "SameStep" else 0, self.observation_size)
+        return (
+            self._array(ffi.cast("void *", last.index), (n,), _INT32),
+            self._array(ffi.cast("void *", last.episode_return), (n,), self.real),
+            self._array(ffi.cast("void *", last.length), (n,), _INT32),
+            self._array(ffi.cast("void *", last.observations), rows, _FLOAT32),
+        )
 
     # Snapshots.
 
@@ -503,8 +504,7 @@ class Batch:
             values, wanted = self.parameter(part.name), records[f"param:{part.name}"]
             if not np.array_equal(values[rows], np.broadcast_to(wanted, rows.shape)):
                 values[rows] = wanted
-                alike = len(np.unique(values)) == 1 and not lib.operant_view(self._handle).params_vary
-                self.set_parameter(part.name, values[0] if alike else values)
+                self._write_parameter(part.name, values)
         for name, column in self._columns().items():
             column[rows] = records[name]
         deadline = self._array(lib.operant_view(self._handle).deadline, (self.num_envs,), _INT32)
@@ -558,6 +558,8 @@ class Batch:
         """Frees the memory; every later call raises."""
         if self._handle is not None:
             handle, self._handle = self._handle, None
+            self.stepper.handle = None
+            self._finished_views = (np.empty(0),) * 4  # they point into the memory that goes now
             ffi.release(handle)
 
     def _array(self, pointer: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -581,6 +583,7 @@ class Batch:
         handle = self._open_handle()
         return {
             "arguments": arguments,
+            "parameters": {part.name: self.parameter(part.name) for part in self.spec.parameters},
             "randomized": self._ranges,
             "snapshot": self.get_state() if lib.operant_is_ready(handle) else None,
         }
@@ -588,6 +591,8 @@ class Batch:
     def __setstate__(self, state: dict[str, Any]) -> None:
         arguments = dict(state["arguments"])
         self.__init__(arguments.pop("spec"), arguments.pop("num_envs"), **arguments)  # type: ignore[misc]
+        for name, values in state["parameters"].items():
+            self._write_parameter(name, values)
         for name, (low, high) in state["randomized"].items():
             self.randomize(name, low, high)
         if state["snapshot"] is not None:

@@ -1,4 +1,6 @@
-"""The arrays that `step` and `reset` return: reused only when nobody outside holds them any more.
+"""The step path: the arrays that `step` returns, and the call that fills them. mypyc compiles this module.
+
+Arrays are reused only when nobody outside holds them any more.
 
 A slot is one block of memory with four arrays over it. `OutputRing.take` hands out a slot whose arrays nobody else
 references, views and tensors made of them included, and makes a new one otherwise: what a caller keeps is never written
@@ -46,11 +48,11 @@ class Slot:
             (int(np.prod(shape)) * dtype.itemsize + LINE - 1) // LINE * LINE + STAGGER
             for shape, dtype in zip(shapes, types, strict=True)
         ]
-        block = np.empty(sum(sizes) + LINE, np.uint8)
-        start = -block.__array_interface__["data"][0] % LINE
+        # Not an ndarray, nor a memoryview of one: NumPy looks through both, and a view of one of the four arrays would
+        # hold the block under all four instead of that array, where its reference counts.
+        memory = bytearray(sum(sizes) + LINE)
+        start = -np.frombuffer(memory, np.uint8).__array_interface__["data"][0] % LINE
         offsets = [start + sum(sizes[:k]) for k in range(4)]
-        # Over a memoryview, not an ndarray: a view of an array then holds that array, not the block under all four.
-        memory = memoryview(block)  # type: ignore[arg-type]  # NumPy declares the buffer protocol for 3.12 only
         arrays = [
             np.ndarray(shape, dtype, buffer=memory, offset=offset)
             for shape, dtype, offset in zip(shapes, types, offsets, strict=True)
@@ -88,6 +90,69 @@ class OutputRing:
             slot = self.make_slot()
             self.slots[self.turn] = slot
         return slot
+
+
+class Stepper:
+    """One batch's step, with everything it needs at hand.
+
+    `step` is the core's function and `handle` its batch, None once closed. `wide` and `narrow` are the dtypes that the
+    core reads in place, with their codes; `convert` makes any other actions one of them or raises; `fail` turns a
+    status other than 0 into the exception to raise.
+    """
+
+    def __init__(
+        self,
+        ring: OutputRing,
+        step: Any,
+        handle: Any,
+        from_buffer: Any,
+        shape: tuple[int, ...],
+        wide: tuple[Any, int],
+        narrow: tuple[Any, int],
+        convert: Callable[[Any], tuple[Any, int]],
+        fail: Callable[[int, Any], Exception],
+    ):
+        self.ring: OutputRing = ring
+        self.core_step: Any = step
+        self.handle: Any = handle
+        self.from_buffer: Any = from_buffer
+        self.ndarray: Any = np.ndarray
+        self.shape: tuple[int, ...] = shape
+        self.wide, self.wide_code = wide
+        self.narrow, self.narrow_code = narrow
+        self.convert: Callable[[Any], tuple[Any, int]] = convert
+        self.fail: Callable[[int, Any], Exception] = fail
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any]:
+        """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`.
+
+        Args:
+            actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64. Anything else is converted.
+        """
+        code: Any
+        if type(actions) is self.ndarray and actions.shape == self.shape:
+            dtype: Any = actions.dtype
+            if dtype is self.wide:
+                code = self.wide_code
+            elif dtype is self.narrow:
+                code = self.narrow_code
+            else:
+                actions, code = self.convert(actions)
+        else:
+            actions, code = self.convert(actions)
+        data: Any
+        try:
+            data = self.from_buffer(actions)
+        except (ValueError, BufferError):  # not contiguous
+            actions = actions.copy()
+            data = self.from_buffer(actions)
+        if self.handle is None:
+            raise self.fail(0, None)
+        slot: Slot = self.ring.take()
+        status: Any = self.core_step(self.handle, data, code, slot.output)
+        if status != 0:
+            raise self.fail(status, actions)
+        return (slot.observations, slot.rewards, slot.terminated, slot.truncated)
 
 
 def trustworthy_policy(copy: bool) -> str:

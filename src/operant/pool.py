@@ -176,10 +176,10 @@ class AsyncEnvPool:
         bench.set_finished(finished)
         padded = np.zeros((bench.num_envs, *actions.shape[1:]), actions.dtype)
         padded[:count] = actions
-        slot = bench.step(padded)
+        observations, rewards, terminated, truncated = bench.step(padded)
         self._store.copy_rows(ids, bench, None, count)
-        self._finished[ids] = slot.terminated[:count] | slot.truncated[:count]
-        return tuple(array[:count] for array in (slot.observations, slot.rewards, slot.terminated, slot.truncated))
+        self._finished[ids] = terminated[:count] | truncated[:count]
+        return tuple(array[:count] for array in (observations, rewards, terminated, truncated))
 
     def _check_open(self) -> None:
         if self.closed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,8 +108,6 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         lows, highs = extremes(self._batch, randomize, given)
         self.single_observation_space = observation_space(spec, lows, highs)
         self.single_action_space = action_space(spec, highs)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._renderer = Renderer(self._batch, self.render_mode, render_envs)
         self._seeds: list[int | None] | int | None = None
         self._same_step = mode == "SameStep"
@@ -117,6 +116,16 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         self._restarting = np.empty(0, np.int64)
         # Whether step has more to do than to return the core's arrays.
         self._eventful = self._same_step or episode_statistics or self.render_mode == "human"
+
+    # Batched spaces take more memory per environment than the core does: they are made when somebody asks.
+
+    @cached_property
+    def observation_space(self) -> Any:  # type: ignore[override]  # the base class annotates, and never sets it
+        return batch_space(self.single_observation_space, self.num_envs)
+
+    @cached_property
+    def action_space(self) -> Any:  # type: ignore[override]
+        return batch_space(self.single_action_space, self.num_envs)
 
     @property
     def autoreset_mode(self) -> AutoresetMode:
@@ -191,17 +200,16 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
             ResetNeeded: before the first reset, or in mode DISABLED with a finished environment.
         """
-        slot = self._batch.step(actions)
+        observations, rewards, terminated, truncated = self._batch.stepper.step(actions)
         infos: dict[str, Any] = {}
         if self._eventful:
-            self._add_infos(infos)
-        return slot.observations, slot.rewards, slot.terminated, slot.truncated, infos
+            self._add_infos(infos, terminated, truncated)
+        return observations, rewards, terminated, truncated, infos
 
-    def _add_infos(self, infos: dict[str, Any]) -> None:
+    def _add_infos(self, infos: dict[str, Any], terminated: np.ndarray, truncated: np.ndarray) -> None:
         if self._batch.last_finished.count:
             index, returns, lengths = self._batch.finished()
-            ended = np.zeros(self.num_envs, np.bool_)
-            ended[index] = True
+            ended = terminated | truncated
             if self._same_step:
                 final = np.empty(self.num_envs, object)
                 final[index] = np.fromiter(self._batch.final_observations(), object, len(index))
