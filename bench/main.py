@@ -6,10 +6,9 @@ import argparse
 import json
 import sys
 
+from operant.batch import unknown
 from operant.bench import report, workloads
 from operant.bench.machine import describe
-
-from operant.batch import unknown
 from operant.configuration import find_spec
 
 QUICK = (3, 0.03)  # rounds, seconds of each

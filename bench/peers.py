@@ -14,11 +14,11 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from operant.bench.machine import version
-from operant.bench.timing import Contender, timed_over
 
 import operant  # noqa: F401 - registers operant/*
 from operant.batch import ffi, lib  # type: ignore[attr-defined]
+from operant.bench.machine import version
+from operant.bench.timing import Contender, timed_over
 
 ACTION_SETS = 8  # distinct arrays of actions, cycled
 SYNC_ENVS = 256  # Gymnasium's sync hardly gains beyond it (a few percent at 4096), and samples stay short

@@ -15,14 +15,14 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from operant.bench import peers, probes
-from operant.bench.machine import available_cores
-from operant.bench.report import Measure, Row, Target
-from operant.bench.timing import Comparison, Contender, compare, timed, timed_over
 
 import operant.batch
 import operant.outputs
 from operant.batch import Batch, defaults, isas
+from operant.bench import peers, probes
+from operant.bench.machine import available_cores
+from operant.bench.report import Measure, Row, Target
+from operant.bench.timing import Comparison, Contender, compare, timed, timed_over
 from operant.catalog import CATALOG
 from operant.spec import EnvSpec
 

@@ -424,7 +424,7 @@ class Batch:
         return self._finished_views[3][: self.last_finished.count].copy()
 
     def _view_finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Views of the core's lists of finished episodes at full length: environments, returns, lengths, observations."""
+        """The core's lists of finished episodes at full length: environments, returns, lengths, observations."""
         last, n = self.last_finished, self.num_envs
         rows = (n if self.autoreset == "SameStep" else 0, self.observation_size)
         return (

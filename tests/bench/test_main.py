@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+
 from operant.bench import peers, probes, workloads
 from operant.bench.main import main
-
 from operant.catalog import CATALOG
 
 BRIEF = {"sizes": (8,), "rounds": 1, "seconds": 0.0001}

@@ -1,6 +1,7 @@
 """What is printed, from synthetic figures."""
 
 import pytest
+
 from operant.bench.report import Measure, Row, Target, as_json, format_row, format_summary, number, quantity
 from operant.bench.timing import Comparison, Contender
 

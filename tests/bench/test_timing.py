@@ -1,6 +1,7 @@
 """The arithmetic of a comparison, on synthetic timings."""
 
 import pytest
+
 from operant.bench.timing import Comparison, Contender, Summary, calibrate, compare, summarize, timed, timed_over
 
 
