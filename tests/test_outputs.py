@@ -1,0 +1,168 @@
+"""What `step` returns is the caller's to keep: no array, view or tensor of it ever changes. Unless copy=False."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_returned_data_not_reused
+from support import actions_for, vector
+
+from operant.outputs import OutputRing, trustworthy_policy
+from operant.single import OperantEnv
+
+VIEWS = {
+    "the array": lambda a: a,
+    "a row": lambda a: a[0:1],
+    "the transpose": lambda a: a.T,
+    "a slice of a slice": lambda a: a[:][1:][::2],
+    "a reshape": lambda a: a.reshape(-1),
+    "another dtype": lambda a: a.view(np.uint8),
+    "a memoryview": memoryview,
+    "a torch tensor": torch.from_numpy,
+    "a DLPack array": np.from_dlpack,
+    "a frombuffer": lambda a: np.frombuffer(a, np.uint8),
+    "an array over its memoryview": lambda a: np.asarray(memoryview(a)),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
+def test_nothing_that_is_kept_of_a_long_run_changes(view, precision):
+    env = vector("CartPole-v1", 5, precision=precision)
+    kept = []
+
+    def content(held):
+        return held.numpy().tobytes() if isinstance(held, torch.Tensor) else np.array(held).tobytes()
+
+    def keep(results):
+        for array in results:
+            kept.append((view(array), content(view(array))))
+
+    keep(env.reset(seed=0)[:1])
+    for actions in np.random.default_rng(0).integers(0, 2, (400, 5)):
+        keep(env.step(actions)[:4])
+    for held, expected in kept:
+        assert content(held) == expected
+
+
+def test_only_the_view_of_one_of_the_arrays_need_be_kept():
+    env = vector("Pendulum-v1", 3)
+    env.reset(seed=0)
+    for index in range(4):
+        held = [env.step(np.ones((3, 1), np.float32))[index][0:2] for _ in range(20)]
+        expected = [array.tobytes() for array in held]
+        for _ in range(50):
+            env.step(-np.ones((3, 1), np.float32))
+        assert [array.tobytes() for array in held] == expected
+
+
+def test_results_of_reset_set_state_and_close_are_kept_too():
+    env = vector("CartPole-v1", 2)
+    first, _ = env.reset(seed=0)
+    restored = env.set_state(env.get_state())
+    copies = first.copy(), restored.copy()
+    for _ in range(10):
+        env.step(np.array([0, 1]))
+        env.reset()
+    env.close()
+    gc.collect()
+    assert (first == copies[0]).all() and (restored == copies[1]).all()
+
+
+def test_the_rewards_and_observations_may_be_written_into():
+    """SB3 adds to rewards in place; what the caller writes must not reach the environment."""
+    envs = [vector("CartPole-v1", 4) for _ in range(2)]
+    for env in envs:
+        env.reset(seed=0)
+    for actions in np.random.default_rng(0).integers(0, 2, (200, 4)):
+        touched, untouched = envs[0].step(actions), envs[1].step(actions)
+        for a, b in zip(touched[:4], untouched[:4], strict=True):
+            assert a.tobytes() == b.tobytes()
+            a[:] = 1
+
+
+def test_without_copies_every_call_writes_the_same_four_arrays():
+    env = vector("CartPole-v1", 5, copy=False)
+    observations, _ = env.reset(seed=0)
+    first = env.step(np.ones(5, int))[:4]
+    assert first[0] is observations
+    values = first[0].copy()
+    second = env.step(np.ones(5, int))[:4]
+    assert all(a is b for a, b in zip(first, second, strict=True))
+    assert (first[0] != values).any()
+
+
+def test_copies_and_the_fixed_arrays_hold_the_same_numbers(env_id, precision):
+    safe, fixed = (vector(env_id, 5, precision=precision, copy=copy) for copy in (True, False))
+    assert safe.reset(seed=1)[0].tobytes() == fixed.reset(seed=1)[0].tobytes()
+    for actions in actions_for(safe.single_action_space, np.random.default_rng(0), (50, 5)):
+        for a, b in zip(safe.step(actions)[:4], fixed.step(actions)[:4], strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+def test_the_ring_reuses_two_slots_when_arrays_are_released():
+    env = vector("CartPole-v1", 5)
+    env.reset(seed=0)
+    actions = np.zeros(5, int)
+    addresses = set()
+    for _ in range(500):
+        observations = env.step(actions)[0]
+        addresses.add(observations.__array_interface__["data"][0])
+    assert len(addresses) <= 3  # the reset's, still held at the first step, and two
+
+
+def test_what_was_kept_is_freed_when_the_caller_lets_go():
+    env = vector("CartPole-v1", 100)
+    env.reset(seed=0)
+    kept = [env.step(np.zeros(100, int))[0] for _ in range(50)]
+    assert len({array.__array_interface__["data"][0] for array in kept}) == 50
+    kept.clear()
+    gc.collect()
+    addresses = {env.step(np.zeros(100, int))[0].__array_interface__["data"][0] for _ in range(100)}
+    assert len(addresses) <= 2
+
+
+def test_where_reference_counts_cannot_be_trusted_every_slot_is_new():
+    made = []
+    ring = OutputRing(lambda: made.append(1) or _Slot(), "fresh")
+    taken = [ring.take() for _ in range(10)]
+    assert len({id(slot) for slot in taken}) == 10
+
+
+class _Slot:
+    observations = rewards = terminated = truncated = None
+    idle = 1 << 62
+
+
+def test_the_policy_without_copies_is_one_fixed_slot():
+    assert trustworthy_policy(False) == "fixed"
+    assert trustworthy_policy(True) in ("counted", "fresh")
+
+
+def test_gymnasium_finds_no_data_reused(env_id, precision):
+    """Gymnasium's check takes one flag, so of vector environments it can judge a batch of one."""
+    check_returned_data_not_reused(vector(env_id, 1, precision=precision))
+    check_returned_data_not_reused(vector(env_id, 1, precision=precision, autoreset_mode="SameStep"))
+    check_returned_data_not_reused(OperantEnv(env_id, precision=precision))
+
+
+def test_a_single_environments_observations_are_kept(env_id, precision):
+    env = OperantEnv(env_id, precision=precision)
+    kept = [env.reset(seed=0)[0]]
+    actions = actions_for(env.action_space, np.random.default_rng(0), (20,))
+    kept += [env.step(action)[0] for action in actions[:6]]
+    values = [array.tobytes() for array in kept]
+    for action in actions[6:]:
+        env.reset()
+        env.step(action)
+    assert [array.tobytes() for array in kept] == values
+
+
+def test_arrays_are_contiguous_and_of_the_promised_types(env_id, precision):
+    env = vector(env_id, 4, precision=precision)
+    observations, _ = env.reset(seed=0)
+    results = env.step(actions_for(env.single_action_space, np.random.default_rng(0), (4,)))
+    assert observations.flags.c_contiguous and observations.flags.writeable
+    assert [array.dtype.name for array in results[:4]] == ["float32", precision, "bool", "bool"]
+    assert all(array.flags.c_contiguous and array.flags.writeable for array in results[:4])
+    assert results[0].shape == env.observation_space.shape
