@@ -1,7 +1,7 @@
 """Plans by random shooting: branches the present state into 4096 futures, and takes the first action of the best.
 
-The model that it plans with is the environment itself. `get_state` is everything there is of an environment, the position
-of its random numbers included; `set_state` writes one such record into all environments of a batch.
+The model that it plans with is the environment itself. `get_state` is everything there is of an environment, the
+position of its random numbers included; `set_state` writes one such record into all environments of a batch.
 """
 
 import time

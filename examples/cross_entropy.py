@@ -1,7 +1,7 @@
 """Solves CartPole in about a second with NumPy alone, by the cross-entropy method.
 
-A policy is four numbers: push right if their weighted sum with the observation is positive. Each generation draws
-candidates from a normal distribution, tries every one of them in one native batch, and refits the distribution to the best.
+A policy is four numbers: push right if the observation's sum weighted by them is positive. Each generation draws
+candidates from a normal distribution, tries all of them in one native batch, and refits the distribution to the best.
 """
 
 import time
@@ -46,4 +46,5 @@ for generation in range(1, 51):
         break
 
 print(f"solved: mean return {score:.1f} over {CANDIDATES * EPISODES} episodes in {time.perf_counter() - start:.2f} s")
-print("push right if", " + ".join(f"{w:.2f} {name}" for w, name in zip(mean, ("x", "x_dot", "theta", "theta_dot"), strict=True)), "> 0")
+x, x_dot, theta, theta_dot = mean
+print(f"push right if {x:.2f} x + {x_dot:.2f} x_dot + {theta:.2f} theta + {theta_dot:.2f} theta_dot > 0")

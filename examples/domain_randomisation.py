@@ -30,7 +30,11 @@ def first_returns(envs: gym.vector.VectorEnv, gains: tuple[float, ...]) -> np.nd
     return returns
 
 
-CONTROLLERS = {"angle only": (0.0, 0.0, 1.0, 0.0), "angle and speed": (0.0, 0.0, 1.0, 0.5), "all four": (0.1, 0.5, 1.4, 1.0)}
+CONTROLLERS = {  # gains of cart position, cart speed, pole angle and pole speed
+    "angle only": (0.0, 0.0, 1.0, 0.0),
+    "angle and speed": (0.0, 0.0, 1.0, 0.5),
+    "all four": (0.1, 0.5, 1.4, 1.0),
+}
 
 # One batch holds every combination: a row of environments for each pole length and gravity.
 grid = np.array([(length, gravity) for length in LENGTHS for gravity in GRAVITIES])

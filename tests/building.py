@@ -28,16 +28,18 @@ def locked(path: Path) -> Iterator[None]:
 
 def run(*command: str | Path, **options: object) -> str:
     """The standard output of a command; fails the test with everything the command said if it fails."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    words = [str(part) for part in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
     if done.returncode:
         said = (done.stdout + done.stderr)[-6000:]
-        pytest.fail(f"{' '.join(str(part) for part in command)} exited with {done.returncode}:\n{said}")
+        pytest.fail(f"{' '.join(words)} exited with {done.returncode}:\n{said}")
     return str(done.stdout)
 
 
 def make(*arguments: str, directory: Path = ROOT) -> str:
     """Runs make, unaffected by a make that runs these tests, one at a time for each target."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    ours = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
     lock = "-".join(arguments).replace("/", "-").replace("=", "-")
     with locked(directory / "build" / "locks" / lock):
         return run("make", "-s", "-j2", *arguments, cwd=directory, env=environment)

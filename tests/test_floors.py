@@ -71,5 +71,6 @@ def test_the_oldest_releases_work(tmp_path, tmp_path_factory, packages, script):
     venv.create(tmp_path / "venv", with_pip=True, symlinks=True)
     python = tmp_path / "venv" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", *packages, wheel)
-    done = subprocess.run([python, "-W", "ignore", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    command = [python, "-W", "ignore", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr

@@ -11,8 +11,9 @@ EXAMPLES = ROOT / "examples"
 
 
 def output_of(name, *arguments):
-    """What an example prints. It must end well, and with nothing but a progress bar on standard error."""
-    done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], capture_output=True, text=True, timeout=300, check=False)
+    """What an example prints. It must end well, and without a warning."""
+    command = [sys.executable, EXAMPLES / name, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     return done.stdout
@@ -63,7 +64,8 @@ def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
     make("native", "CC=cc", "BUILD=build/native")
     library = ROOT / "build" / "native" / "liboperant.a"
     warnings = (f"-std={standard}", "-Wall", "-Wextra", "-Werror")
-    run("cc", *warnings, f"-I{ROOT / 'native'}", EXAMPLES / "step.c", library, "-lm", "-lpthread", "-o", tmp_path / "step")
+    sources = (f"-I{ROOT / 'native'}", EXAMPLES / "step.c", library)
+    run("cc", *warnings, *sources, "-lm", "-lpthread", "-o", tmp_path / "step")
     printed = run(tmp_path / "step")
     assert "1024 CartPoles on " in printed
     assert number(r"episodes ended, after ([\d.]+) steps on average", printed) > 400

@@ -1,4 +1,4 @@
-"""The whole C interface under AddressSanitizer with UBSan, and under ThreadSanitizer; see exercise.c and the Makefile."""
+"""The whole C interface under AddressSanitizer with UBSan, and under ThreadSanitizer: see exercise.c."""
 
 import pytest
 from building import make
