@@ -71,8 +71,8 @@ sanitize-thread:
 
 neon: certificates
 	$(MAKE) certificates BUILD=build/neon CC=aarch64-linux-gnu-gcc LDFLAGS=-static
-	$(BUILD)/certificates | awk '$$2 == "scalar" {print $$1, $$3}' > build/expected-hashes
-	qemu-aarch64 build/neon/certificates | awk '$$2 == "neon" {print $$1, $$3}' | tee build/neon-hashes
+	$(BUILD)/certificates | awk '$$2 == "scalar" {print $$1, $$3}' | sort > build/expected-hashes
+	qemu-aarch64 build/neon/certificates | awk '$$2 != "exact" {print $$1, $$3}' | sort -u | tee build/neon-hashes
 	diff build/expected-hashes build/neon-hashes
 
 # Python.

@@ -73,5 +73,5 @@ def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
 
 
 def test_every_example_is_tested():
-    tested = set(re.findall(r'"(\w+\.py)"', (ROOT / "tests" / "examples" / "test_examples.py").read_text()))
+    tested = set(re.findall(r'output_of\("(\w+\.py)"', (ROOT / "tests" / "examples" / "test_examples.py").read_text()))
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
