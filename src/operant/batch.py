@@ -306,6 +306,8 @@ class Batch:
         handle = self._open_handle()
         numbers = ffi.NULL
         if overrides:
+            for name, value in overrides.items():
+                self._check_bounds(name, np.array([value]))
             numbers = ffi.new("double[]", [overrides.get(part.name, math.nan) for part in self.spec.parameters])
         slot = self._take()
         masked = ffi.NULL if mask is None else ffi.from_buffer("uint8_t[]", np.ascontiguousarray(mask, np.bool_))
@@ -496,7 +498,7 @@ class Batch:
         records = np.atleast_1d(snapshot)
         if records.shape not in ((1,), rows.shape):
             raise ValueError(f"the snapshot holds {len(records)} environments, but {len(rows)} are to be set")
-        if mask is not None and not lib.operant_is_ready(self._handle):
+        if mask is not None and not self.ready:
             raise self._error(lib.OPERANT_NOT_RESET)
         finished = np.empty(self.num_envs, np.bool_)
         self._check(lib.operant_get_pending(self._handle, ffi.from_buffer("uint8_t[]", finished)))
@@ -549,6 +551,11 @@ class Batch:
     def bytes(self) -> int:
         """Memory that the core holds for this batch, the returned arrays not included."""
         return int(lib.operant_view(self._open_handle()).bytes)
+
+    @property
+    def ready(self) -> bool:
+        """Whether steps are allowed: after the first reset or `set_state`."""
+        return bool(lib.operant_is_ready(self._open_handle()))
 
     @property
     def closed(self) -> bool:

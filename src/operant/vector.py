@@ -109,7 +109,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         self.single_observation_space = observation_space(spec, lows, highs)
         self.single_action_space = action_space(spec, highs)
         self._renderer = Renderer(self._batch, self.render_mode, render_envs)
-        self._seeds: list[int | None] | int | None = None
+        self._seeds: list[int] | int | None = None
         self._same_step = mode == "SameStep"
         self.episode_statistics = episode_statistics
         self._episode_starts = np.zeros(self.num_envs)
@@ -148,15 +148,16 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         mask = self._check_mask(rest.pop("reset_mask")) if "reset_mask" in rest else None
         overrides = reset_overrides(self._batch.spec, rest)
         seeds = self._check_seeds(seed)
-        if seeds is not None:
-            if mask is not None:
-                each = seeds if isinstance(seeds, list) else [seeds + i for i in range(self.num_envs)]
-                seeds = [value if chosen else None for value, chosen in zip(each, mask, strict=True)]
+        if mask is not None and not self._batch.ready:
+            raise error.ResetNeeded("the first reset must be of all environments, without a reset_mask")
+        if seeds is None and self._seeds is None:
+            self._seeds = self._batch.seed_from_entropy()
+        elif isinstance(seeds, int) and mask is None:
             self._batch.seed(seeds)
             self._seeds = seeds
             self._np_random = None
-        elif self._seeds is None:
-            self._seeds = self._batch.seed_from_entropy()
+        elif seeds is not None:
+            self._seed_some(seeds, mask)
         slot = self._batch.reset(mask, overrides)
         if self.episode_statistics:
             self._episode_starts[slice(None) if mask is None else mask] = time.perf_counter()
@@ -164,6 +165,18 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         if self.render_mode == "human":
             self.render()
         return slot.observations, {}
+
+    def _seed_some(self, seeds: int | list[int | None], mask: np.ndarray | None) -> None:
+        """Seeds those of `mask` (None: all) whose seed is not None; the others' generators go on."""
+        if self._seeds is None:
+            self._seeds = self._batch.seed_from_entropy()
+        known = self.np_random_seed
+        each = seeds if isinstance(seeds, list) else [seeds + i for i in range(self.num_envs)]
+        if mask is not None:
+            each = [value if chosen else None for value, chosen in zip(each, mask, strict=True)]
+        self._batch.seed(each)
+        self._seeds = [old if new is None else new for old, new in zip(known, each, strict=True)]
+        self._np_random = None
 
     def _check_seeds(self, seed: Any) -> int | list[int | None] | None:
         if seed is None:
@@ -234,7 +247,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
 
     @property
     def np_random_seed(self) -> Any:
-        """The seed of each environment, as in `SyncVectorEnv`: a tuple of N."""
+        """The seed of each environment, as in `SyncVectorEnv`: a tuple of N; -1 after `set_state`, if not known."""
         if self._seeds is None:
             self._seeds = self._batch.seed_from_entropy()
         if isinstance(self._seeds, int):
@@ -246,7 +259,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         """A generator for wrappers to draw from; the environments have their own, in C."""
         if self._np_random is None:
             first = self.np_random_seed[0]
-            self._np_random = np.random.Generator(np.random.PCG64(first))
+            self._np_random = np.random.Generator(np.random.PCG64(None if first == -1 else first))
         return self._np_random
 
     @np_random.setter
@@ -286,7 +299,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             The observations `[N, D]` float32 of the present states.
         """
         self._batch.set_state(snapshot, mask if mask is None else self._check_mask(mask))
-        self._seeds = self._seeds if self._seeds is not None else -1
+        if mask is None or self._seeds is None:
+            self._seeds = [-1] * self.num_envs  # as in Gymnasium: not known
         return self._batch.observe().observations
 
     def render(self) -> Any:
