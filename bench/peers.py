@@ -72,7 +72,8 @@ def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name
     batch = envs.unwrapped._batch
     actions = prepare_actions(envs.single_action_space, num_envs)
     dtype = lib.OPERANT_INT64 if actions[0].dtype == np.int64 else lib.OPERANT_FLOAT32
-    slots = [batch._make_slot(), batch._make_slot()]
+    ring = batch.make_stepper().ring
+    slots = [ring.take(), ring.take()]
     endless = itertools.cycle([(ffi.from_buffer(array), slots[k % 2]) for k, array in enumerate(actions)])
     handle, step = batch._handle, lib.operant_step
 

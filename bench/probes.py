@@ -65,11 +65,13 @@ def measure_memory(env_id: str, num_envs: int) -> dict[str, float]:
     before = _resident()
     _restart_peak()
     envs, _held = play(num_envs)
-    slots = envs.unwrapped._batch._ring.slots
+    slots = envs.unwrapped._batch.stepper.ring.slots
     arrays = [array for slot in slots for array in (slot.observations, slot.rewards, slot.terminated, slot.truncated)]
+    made_spaces = [vars(envs.unwrapped).get(name) for name in ("observation_space", "action_space")]
     spaces = [
         array
-        for space in (envs.observation_space, envs.action_space)
+        for space in made_spaces
+        if space is not None
         for array in vars(space).values()
         if isinstance(array, np.ndarray)
     ]

@@ -301,12 +301,11 @@ def mypyc(plan: Plan) -> Iterator[Row]:
         for name, module in (("compiled", compiled), ("Python", twin)):
             batch = Batch(plan.spec, 1)
             stack.callback(batch.close)
-            ring = ring_of(module, batch)
-            contenders.append(Contender(f"OutputRing.take, {name}", timed(ring.take)))
+            contenders.append(Contender(f"OutputRing.take, {name}", timed(batch.make_stepper(module).ring.take)))
         for name, module in (("compiled", compiled), ("Python", twin)):
             envs: Any = operant.OperantVectorEnv(plan.spec.id, 1)
             stack.callback(envs.close)
-            envs._batch._take = ring_of(module, envs._batch).take
+            envs._batch.stepper = envs._batch.make_stepper(module)
             envs.reset(seed=0)
             actions = peers.prepare_actions(envs.single_action_space, 1)
             contenders.append(Contender(f"step of one environment, {name}", timed_over(envs.step, actions)))
@@ -330,14 +329,6 @@ def python_twin(module: ModuleType) -> ModuleType:
     twin = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(twin)
     return twin
-
-
-def ring_of(module: ModuleType, batch: Any) -> Any:
-    """A ring of slots for a batch, both classes from `module`."""
-    shape = (batch.num_envs, batch.observation_size)
-    return module.OutputRing(
-        lambda: module.Slot(shape, batch.num_envs, batch.real, operant.batch._output), module.trustworthy_policy(True)
-    )
 
 
 @row

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
+from operant import outputs
 from operant._native import ffi, lib
-from operant.outputs import OutputRing, Slot, Stepper, trustworthy_policy
 from operant.spec import EnvSpec
 
 AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
@@ -28,9 +28,7 @@ SNAPSHOT_VERSION = 1
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _OK = lib.OPERANT_OK
-_step = lib.operant_step
 _step_one = lib.operant_step_one
-_from_buffer = ffi.from_buffer
 
 # NumPy evaluates float32 trigonometry with its own polynomials where the CPU allows; the exact Acrobot follows it.
 # This cosine comes out one unit in the last place apart.
@@ -168,29 +166,41 @@ class Batch:
         self._discrete = self._info.actions > 0
         self._action_shape = (self.num_envs,) if self._discrete else (self.num_envs, self._info.action_size)
         self._wide: tuple[Any, Any]
-        narrow: tuple[Any, Any]
+        self._narrow: tuple[Any, Any]
         if self._discrete:
-            self._wide, narrow = (_INT64, lib.OPERANT_INT64), (_INT32, lib.OPERANT_INT32)
+            self._wide, self._narrow = (_INT64, lib.OPERANT_INT64), (_INT32, lib.OPERANT_INT32)
         else:
-            self._wide, narrow = (_FLOAT64, lib.OPERANT_FLOAT64), (_FLOAT32, lib.OPERANT_FLOAT32)
+            self._wide, self._narrow = (_FLOAT64, lib.OPERANT_FLOAT64), (_FLOAT32, lib.OPERANT_FLOAT32)
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
         self.last_finished: Any = lib.operant_last_finished(handle)
         self._finished_views = self._view_finished()
-        ring = OutputRing(self._make_slot, trustworthy_policy(self.copy))
-        self._take = ring.take
-        self.stepper = Stepper(
-            ring, _step, self._handle, _from_buffer, self._action_shape, self._wide, narrow, self._convert, self._error
-        )
+        self.stepper = self.make_stepper()
         # The same for step_one, which returns a row: [D] instead of [1, D].
-        self._take_row = (
-            OutputRing(lambda: self._make_slot(row=True), ring.policy).take if self.num_envs == 1 else self._take
-        )
+        row = (self.observation_size,)
+        self._rows = outputs.OutputRing(lambda: self._make_slot(outputs, row), outputs.trustworthy_policy(self.copy))
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
 
-    def _make_slot(self, row: bool = False) -> Slot:
-        shape = (self.observation_size,) if row else (self.num_envs, self.observation_size)
-        return Slot(shape, self.num_envs, self.real, _output)
+    def make_stepper(self, module: Any = outputs) -> outputs.Stepper:
+        """What steps this batch, of the classes of `module`: `outputs`, or for the benchmark its uncompiled twin."""
+        shape = (self.num_envs, self.observation_size)
+        ring = module.OutputRing(lambda: self._make_slot(module, shape), module.trustworthy_policy(self.copy))
+        stepper: outputs.Stepper = module.Stepper(
+            ring,
+            lib.operant_step,
+            self._handle,
+            ffi.from_buffer,
+            self._action_shape,
+            self._wide,
+            self._narrow,
+            self._convert,
+            self._error,
+        )
+        return stepper
+
+    def _make_slot(self, module: Any, observation_shape: tuple[int, ...]) -> outputs.Slot:
+        slot: outputs.Slot = module.Slot(observation_shape, self.num_envs, self.real, _output)
+        return slot
 
     # The step path.
 
@@ -206,7 +216,7 @@ class Batch:
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
         """Steps a batch of one without batched arrays: observation `[D]`, reward, terminated."""
         handle = self._open_handle()
-        slot = self._take_row()
+        slot = self._rows.take()
         if self._discrete:
             try:
                 status = _step_one(handle, action if action.__class__ is int else operator.index(action), slot.output)
@@ -217,7 +227,7 @@ class Batch:
             if actions.ndim == 1:
                 actions = actions[None]
             actions, code = self._convert(actions)
-            status = _step(handle, _from_buffer(actions), code, slot.output)
+            status = lib.operant_step(handle, ffi.from_buffer(actions), code, slot.output)
         if status != _OK:
             raise self._error(status, [action])
         return slot.observations, slot.reward_cell[0], slot.terminated_cell[0] != 0
@@ -298,7 +308,7 @@ class Batch:
         self.seed(seed)
         return seed
 
-    def reset(self, mask: np.ndarray | None = None, overrides: Mapping[str, float] | None = None) -> Slot:
+    def reset(self, mask: np.ndarray | None = None, overrides: Mapping[str, float] | None = None) -> outputs.Slot:
         """Begins an episode in the environments of `mask` (`[N]` bool; None: all); returns all observations.
 
         `overrides` replaces parameters for this reset only. Flags and rewards of the slot are zero.
@@ -309,7 +319,7 @@ class Batch:
             for name, value in overrides.items():
                 self._check_bounds(name, np.array([value]))
             numbers = ffi.new("double[]", [overrides.get(part.name, math.nan) for part in self.spec.parameters])
-        slot = self._take()
+        slot = self.stepper.ring.take()
         masked = ffi.NULL if mask is None else ffi.from_buffer("uint8_t[]", np.ascontiguousarray(mask, np.bool_))
         self._check(lib.operant_reset(handle, masked, numbers, slot.output.observations))
         if mask is not None:
@@ -319,9 +329,9 @@ class Batch:
         slot.truncated.fill(False)
         return slot
 
-    def observe(self) -> Slot:
+    def observe(self) -> outputs.Slot:
         """The observation of every present state."""
-        slot = self._take()
+        slot = self.stepper.ring.take()
         self._check(lib.operant_observe(self._open_handle(), slot.output.observations))
         return slot
 
