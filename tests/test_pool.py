@@ -1,0 +1,134 @@
+"""AsyncEnvPool: the numbers of each environment are those of a batch, whatever the order of stepping."""
+
+import numpy as np
+import pytest
+from gymnasium.error import ClosedEnvironmentError
+from support import actions_for, vector
+
+from operant.pool import AsyncEnvPool
+
+NUM_ENVS, STEPS = 7, 40
+
+
+def expected(env_id, actions, **options):
+    """`[T, N]` results of a batch as tuples of bytes."""
+    env = vector(env_id, NUM_ENVS, **options)
+    rows = [[env.reset(seed=3)[0][i].tobytes() for i in range(NUM_ENVS)]]
+    for row in actions:
+        o, r, d, u, _ = env.step(row)
+        rows.append([(o[i].tobytes(), float(r[i]), bool(d[i]), bool(u[i])) for i in range(NUM_ENVS)])
+    return rows
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_each_environment_has_the_numbers_of_a_batch_in_any_order(physics_id, precision, workers, batch_size):
+    options = {"precision": precision, "max_episode_steps": 9}
+    random = np.random.default_rng(0)
+    space = vector(physics_id, 1).single_action_space
+    actions = actions_for(space, random, (STEPS, NUM_ENVS))
+    wanted = expected(physics_id, actions, **options)
+    with AsyncEnvPool(physics_id, NUM_ENVS, batch_size, workers, **options) as pool:
+        pool.async_reset(seed=3)
+        progress, waiting, in_flight = np.full(NUM_ENVS, -1), [], NUM_ENVS
+        while (progress < STEPS).any():
+            while in_flight >= batch_size:
+                o, r, d, u, info = pool.recv()
+                assert len(info["env_id"]) == batch_size
+                in_flight -= batch_size
+                for k, i in enumerate(info["env_id"]):
+                    progress[i] += 1
+                    t = progress[i]
+                    got = (o[k].tobytes(), float(r[k]), bool(d[k]), bool(u[k]))
+                    assert got == (wanted[t][i] if t else (wanted[0][i], 0.0, False, False))
+                    waiting.append(i)
+            # Those that are done keep stepping only as long as recv needs them to fill a batch.
+            ready = [i for i in waiting if progress[i] < STEPS]
+            if not ready or in_flight + len(ready) < batch_size:
+                break
+            random.shuffle(ready)
+            pool.send(np.stack([actions[progress[i], i] for i in ready]), np.array(ready))
+            waiting = [i for i in waiting if progress[i] >= STEPS]
+            in_flight += len(ready)
+        assert progress.max() >= STEPS - 1
+
+
+def test_sent_in_parts_the_results_come_in_the_order_they_were_finished():
+    with AsyncEnvPool("CartPole-v1", 6, 4) as pool:
+        pool.async_reset(seed=0)
+        assert pool.recv()[4]["env_id"].tolist() == [0, 1, 2, 3]
+        pool.send(np.zeros(2, int), [3, 0])
+        assert pool.recv()[4]["env_id"].tolist() == [4, 5, 3, 0]
+
+
+def test_parameters_of_each_environment_and_their_randomisation_go_along(precision):
+    options = {
+        "precision": precision,
+        "params": {"half_length": np.linspace(0.3, 2, NUM_ENVS)},
+        "randomize": {"gravity": (5.0, 15.0)},
+        "max_episode_steps": 9,
+    }
+    actions = np.random.default_rng(0).integers(0, 2, (STEPS, NUM_ENVS))
+    wanted = expected("CartPole-v1", actions, **options)
+    with AsyncEnvPool("CartPole-v1", NUM_ENVS, **options) as pool:
+        pool.async_reset(seed=3)
+        pool.recv()
+        for t, row in enumerate(actions):
+            pool.send(row)
+            o, r, d, u, info = pool.recv()
+            for k, i in enumerate(info["env_id"]):
+                assert (o[k].tobytes(), float(r[k]), bool(d[k]), bool(u[k])) == wanted[t + 1][i]
+
+
+def test_options_of_a_reset_reach_the_environments():
+    with AsyncEnvPool("CartPole-v1", 4) as pool:
+        pool.async_reset(seed=0, options={"low": 0.01, "high": 0.02})
+        observations = pool.recv()[0]
+        assert (observations >= np.float32(0.01)).all() and (observations <= np.float32(0.02)).all()
+
+
+@pytest.mark.parametrize("ids, says", [([0, 9], "env_id 9"), ([-1], "env_id -1"), ([1, 1], "twice"), ([[0]], "vector"), ([], "non-empty")])
+def test_unusable_ids_are_named_and_nothing_is_queued(ids, says):
+    with AsyncEnvPool("CartPole-v1", 4) as pool:
+        pool.async_reset(seed=0)
+        pool.recv()
+        with pytest.raises(ValueError, match=says):
+            pool.send(np.zeros(len(ids), int), ids)
+        pool.send(np.zeros(4, int))
+        pool.recv()
+
+
+def test_unusable_actions_name_the_environment_and_nothing_is_queued():
+    with AsyncEnvPool("CartPole-v1", 4) as pool:
+        pool.async_reset(seed=0)
+        pool.recv()
+        with pytest.raises(ValueError, match="action 2 of environment 3"):
+            pool.send(np.array([0, 2]), [1, 3])
+        with pytest.raises(ValueError, match="shape"):
+            pool.send(np.zeros(3, int))
+        pool.send(np.zeros(4, int))
+        pool.recv()
+
+
+def test_calls_out_of_order_say_what_is_missing():
+    pool = AsyncEnvPool("CartPole-v1", 4, 4)
+    with pytest.raises(RuntimeError, match="async_reset"):
+        pool.send(np.zeros(4, int))
+    with pytest.raises(RuntimeError, match="wait for ever"):
+        pool.recv()
+    pool.async_reset(seed=0)
+    with pytest.raises(RuntimeError, match="still stepping"):
+        pool.async_reset(seed=0)
+    with pytest.raises(ValueError, match="env_id 0 is still stepping"):
+        pool.send(np.zeros(4, int))
+    pool.close()
+    pool.close()
+    with pytest.raises(ClosedEnvironmentError):
+        pool.recv()
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": 5}, {"workers": 0}, {"num_envs": 0}])
+def test_sizes_that_make_no_sense_are_refused(options):
+    name, value = next(iter(options.items()))
+    with pytest.raises(ValueError, match=f"{name}={value}"):
+        AsyncEnvPool(**{"env_id": "CartPole-v1", "num_envs": 4, **options})
