@@ -105,7 +105,7 @@ test-twin: venv
 	PYTHONPATH=build/twin $(BIN)/python -c "import operant.outputs as o; assert o.__file__.endswith('outputs.py'), o.__file__"
 	PYTHONPATH=build/twin $(BIN)/python -m pytest -n 2 $(TWIN_TESTS)
 
-TWIN_TESTS = $(wildcard tests/test_outputs.py tests/test_vector.py tests/test_single.py tests/test_batch.py)
+TWIN_TESTS = $(filter-out %_packaging.py %_floors.py %_style.py,$(wildcard tests/test_*.py))
 
 # The oldest releases of Gymnasium that are supported; part of `make test` too.
 test-floors: venv
