@@ -117,9 +117,7 @@ def test_one_environments_draws_do_not_depend_on_the_batch():
 
 def test_a_single_environment_takes_params_and_randomize(precision):
     env = OperantEnv("Pendulum-v1", precision=precision, params={"gravity": 5.0}, randomize={"mass": (0.5, 2.0)})
-    batch = vector(
-        "Pendulum-v1", 1, precision=precision, params={"gravity": 5.0}, randomize={"mass": (0.5, 2.0)}
-    )
+    batch = vector("Pendulum-v1", 1, precision=precision, params={"gravity": 5.0}, randomize={"mass": (0.5, 2.0)})
     assert env.reset(seed=1)[0].tobytes() == batch.reset(seed=1)[0].tobytes()
     for _ in range(20):
         action = np.array([1.5], np.float32)

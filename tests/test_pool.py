@@ -87,7 +87,9 @@ def test_options_of_a_reset_reach_the_environments():
         assert (observations >= np.float32(0.01)).all() and (observations <= np.float32(0.02)).all()
 
 
-@pytest.mark.parametrize("ids, says", [([0, 9], "env_id 9"), ([-1], "env_id -1"), ([1, 1], "twice"), ([[0]], "vector"), ([], "non-empty")])
+@pytest.mark.parametrize(
+    "ids, says", [([0, 9], "env_id 9"), ([-1], "env_id -1"), ([1, 1], "twice"), ([[0]], "vector"), ([], "non-empty")]
+)
 def test_unusable_ids_are_named_and_nothing_is_queued(ids, says):
     with AsyncEnvPool("CartPole-v1", 4) as pool:
         pool.async_reset(seed=0)

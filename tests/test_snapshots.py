@@ -104,7 +104,9 @@ def test_one_record_branches_into_the_masked_environments(precision):
     assert env.get_state().tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["deepcopy", "pickle"]
+)
 def test_a_copy_of_the_environment_continues_identically_and_apart(env_id, precision, duplicate):
     env = warm(env_id, 5, precision=precision, workers=2)
     twin = duplicate(env)
@@ -120,7 +122,12 @@ def test_a_copy_of_the_environment_continues_identically_and_apart(env_id, preci
 def test_a_copy_keeps_its_options_parameters_and_randomisation():
     gravity = np.linspace(9, 10, 4)
     env = vector(
-        "CartPole-v1", 4, params={"gravity": gravity}, randomize={"force": (5.0, 6.0)}, autoreset_mode="SameStep", copy=False
+        "CartPole-v1",
+        4,
+        params={"gravity": gravity},
+        randomize={"force": (5.0, 6.0)},
+        autoreset_mode="SameStep",
+        copy=False,
     )
     env.reset(seed=0)
     twin = pickle.loads(pickle.dumps(env))

@@ -35,7 +35,9 @@ def test_long_exact_trajectories_are_gymnasiums_in_every_autoreset_mode(env_id, 
         done = mine[2] | mine[3]
         episodes += int(done.sum())
         if mode == "Disabled" and done.any():
-            same_step(ours.reset(options={"reset_mask": done.copy()}), theirs.reset(options={"reset_mask": done.copy()}))
+            same_step(
+                ours.reset(options={"reset_mask": done.copy()}), theirs.reset(options={"reset_mask": done.copy()})
+            )
         if t % 500 == 0:
             assert bits(physical(ours)) == bits(physical_sync(theirs)), t
     assert episodes >= NUM_ENVS
@@ -52,7 +54,9 @@ def compare(ours, theirs, seed, steps=250, options=None, mode="NextStep"):
         same_step(mine, other)
         done = mine[2] | mine[3]
         if mode == "Disabled" and done.any():
-            same_step(ours.reset(options={"reset_mask": done.copy()}), theirs.reset(options={"reset_mask": done.copy()}))
+            same_step(
+                ours.reset(options={"reset_mask": done.copy()}), theirs.reset(options={"reset_mask": done.copy()})
+            )
     assert bits(physical(ours)) == bits(physical_sync(theirs))
 
 
@@ -94,7 +98,9 @@ def test_masked_resets_are_gymnasiums(env_id, mode, seed):
             same_step(ours.step(actions), theirs.step(actions))
         chosen = np.array(mask, bool)
         options = {"reset_mask": chosen}
-        same_step(ours.reset(seed=seed, options=options), theirs.reset(seed=seed, options={"reset_mask": chosen.copy()}))
+        same_step(
+            ours.reset(seed=seed, options=options), theirs.reset(seed=seed, options={"reset_mask": chosen.copy()})
+        )
         assert list(options) == ["reset_mask"] and options["reset_mask"] is chosen
 
 
@@ -182,7 +188,10 @@ def test_int32_actions_and_lists_step_like_int64(env_id, precision):
 
 def test_final_observations_are_what_the_episode_ended_on():
     """Under SAME_STEP the row in `final_obs` is the row that NEXT_STEP returns at the episode's end."""
-    next_step, same = vector("CartPole-v1", 1, autoreset_mode="NextStep"), vector("CartPole-v1", 1, autoreset_mode="SameStep")
+    next_step, same = (
+        vector("CartPole-v1", 1, autoreset_mode="NextStep"),
+        vector("CartPole-v1", 1, autoreset_mode="SameStep"),
+    )
     next_step.reset(seed=0)
     same.reset(seed=0)
     for _ in range(3):

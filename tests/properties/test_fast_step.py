@@ -172,6 +172,44 @@ def test_a_fast_step_from_a_chosen_state_is_within_its_ulps_of_the_exact_step(ph
     step()
 
 
+def aimed_at_thresholds(header, random, count):
+    """States whose next step ends within a few ulps of what terminates an episode, on either side."""
+    states = random_states(header, random, count)
+    jitter = 1 + random.integers(-6, 7, count) * 2.0**-24
+    if header == "cartpole":
+        limit = np.where(np.arange(count) % 2, 2.4, 12 * 2 * np.pi / 360)
+        side = random.choice([-1, 1], count)
+        for k in (0, 2):
+            aimed = limit == (2.4 if k == 0 else 12 * 2 * np.pi / 360)
+            states[:, k] = np.where(aimed, side * limit * jitter - 0.02 * states[:, k + 1], 0.1 * states[:, k])
+    if header.startswith("mountain_car"):
+        states[:, 1] = np.abs(states[:, 1]) * 0.9
+        goal = 0.45 if header.endswith("continuous") else 0.5
+        push = 0.001 if goal == 0.5 else 0.0015  # full throttle
+        for _ in range(20):  # the position from which one step with full throttle arrives at the goal
+            states[:, 0] = goal * jitter - states[:, 1] - push + 0.0025 * np.cos(3 * states[:, 0])
+    return states
+
+
+@pytest.mark.parametrize("physics_id", ["CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0"])
+def test_flags_differ_only_within_the_ulps_of_a_threshold(physics_id):
+    pair = Pair(physics_id, 4096)
+    random = np.random.default_rng()
+    space = pair.envs[0].single_action_space
+    ended, close = 0, 0
+    for _ in range(5):
+        states = aimed_at_thresholds(pair.header, random, 4096)
+        actions = actions_for(space, random, (4096,))
+        if pair.header != "cartpole":
+            actions[:] = 2 if pair.spec.actions else 1.0
+        errors, of_state, fast, exact = pair.step(states, actions)
+        near = near_threshold(pair.header, exact[0], of_state)
+        errors["reward"][near] = 0
+        check(pair, errors, of_state, fast, exact)
+        ended, close = ended + exact[3].mean() / 5, close + near.mean() / 5
+    assert 0.2 < ended < 0.9 and close > 0.2  # the aim was good: on both sides, and near
+
+
 @pytest.mark.parametrize("physics_id", PHYSICS)
 def test_the_promise_names_every_component(physics_id):
     spec = CATALOG[physics_id]

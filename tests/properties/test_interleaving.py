@@ -77,9 +77,7 @@ def machine(env_id, precision, mode):
             snapshot = self.snapshots[which % len(self.snapshots)]
             chosen = np.ones(NUM_ENVS, bool) if mask is None else mask
             observations = self.batch.set_state(snapshot[chosen], mask)
-            results = [
-                env.set_state(snapshot[i : i + 1]) if chosen[i] else None for i, env in enumerate(self.singles)
-            ]
+            results = [env.set_state(snapshot[i : i + 1]) if chosen[i] else None for i, env in enumerate(self.singles)]
             self.compare(observations, results)
 
         @precondition(lambda self: self.snapshots)

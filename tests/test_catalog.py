@@ -1,0 +1,117 @@
+"""The descriptors say what the C headers and Gymnasium's specs say."""
+
+import math
+import re
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from support import gymnasium_env
+
+from operant.batch import defaults
+from operant.catalog import CATALOG
+from operant.single import OperantEnv
+
+HEADERS = Path(__file__).parents[1] / "native" / "envs"
+
+
+def members(header, struct):
+    """The names of a struct's members, in order."""
+    text = re.sub(r"/\*.*?\*/", "", (HEADERS / f"{header}.h").read_text(), flags=re.S)
+    body = re.search(r"typedef struct \{([^}]*)\}\s*%s_%s;" % (header, struct), text).group(1)
+    return [name.strip() for part in re.findall(r"v[fi]\s+([^;]*);", body) for name in part.split(",")]
+
+
+def test_the_catalog_is_gymnasiums_classic_control():
+    assert list(CATALOG) == [
+        "CartPole-v0",
+        "CartPole-v1",
+        "MountainCar-v0",
+        "MountainCarContinuous-v0",
+        "Pendulum-v1",
+        "Acrobot-v1",
+    ]
+    assert all(spec.id == name for name, spec in CATALOG.items())
+
+
+def test_state_and_parameters_are_those_of_the_header_in_order(env_id):
+    spec = CATALOG[env_id]
+    assert [part.name for part in spec.state] == members(spec.header, "state")
+    assert [part.name for part in spec.parameters] == members(spec.header, "params")
+
+
+def test_sizes_and_actions_are_those_of_the_header(env_id):
+    spec = CATALOG[env_id]
+    text = (HEADERS / f"{spec.header}.h").read_text()
+    sizes = {
+        name: int(re.search(rf"{spec.header}_{name} = (\d+)", text).group(1))
+        for name in ("observation_size", "action_size", "actions")
+    }
+    assert sizes == {
+        "observation_size": len(spec.observation),
+        "action_size": max(1, len(spec.action_bounds)),
+        "actions": spec.actions,
+    }
+
+
+def test_spaces_equal_gymnasiums(env_id, precision):
+    ours, theirs = OperantEnv(env_id, precision=precision), gym.make(env_id)
+    assert ours.observation_space == theirs.observation_space
+    assert ours.observation_space.dtype == theirs.observation_space.dtype
+    assert ours.action_space == theirs.action_space
+
+
+def test_limits_thresholds_and_frame_rates_equal_gymnasiums(env_id):
+    spec, ours, theirs = CATALOG[env_id], gym.spec(f"operant/{env_id}"), gym.spec(env_id)
+    assert spec.max_episode_steps == ours.max_episode_steps == theirs.max_episode_steps
+    assert spec.reward_threshold == ours.reward_threshold == theirs.reward_threshold
+    assert spec.render_fps == gym.make(env_id).metadata["render_fps"]
+
+
+def test_every_default_is_gymnasiums_attribute(env_id):
+    spec, theirs = CATALOG[env_id], gymnasium_env(env_id)
+    for part in spec.parameters:
+        if part.attribute is not None:
+            assert defaults(spec)[part.name] == getattr(theirs, part.attribute), part.name
+
+
+@pytest.mark.parametrize(
+    "env_id, expected",
+    [
+        ("CartPole-v1", {"low": -0.05, "high": 0.05, "sutton_barto_reward": 0.0}),
+        ("MountainCar-v0", {"low": -0.6, "high": -0.4}),
+        ("MountainCarContinuous-v0", {"low": -0.6, "high": -0.4, "gravity": 0.0025}),
+        ("Pendulum-v1", {"x_init": math.pi, "y_init": 1.0}),
+        ("Acrobot-v1", {"low": -0.1, "high": 0.1, "gravity": 9.8, "torque": 1.0}),
+    ],
+)
+def test_the_defaults_that_are_literals_in_gymnasium_are_those(env_id, expected):
+    known = defaults(CATALOG[env_id])
+    assert {name: known[name] for name in expected} == expected
+
+
+def test_every_default_is_within_its_bounds(env_id):
+    spec = CATALOG[env_id]
+    for part in spec.parameters:
+        assert part.low <= defaults(spec)[part.name] <= part.high
+        assert part.unit
+
+
+def test_gymnasiums_constructor_arguments_are_all_options(env_id):
+    import inspect
+
+    arguments = set(inspect.signature(type(gymnasium_env(env_id)).__init__).parameters) - {"self", "render_mode"}
+    assert {part.option for part in CATALOG[env_id].parameters if part.option} == arguments
+
+
+def test_every_integer_action_index_is_found_by_name():
+    spec = CATALOG["CartPole-v1"]
+    assert spec.parameter_index("gravity") == 0
+    with pytest.raises(KeyError, match="graivty"):
+        spec.parameter_index("graivty")
+
+
+def test_infinite_bounds_are_float32_infinity():
+    space = OperantEnv("CartPole-v1").observation_space
+    assert np.isinf(space.high[[1, 3]]).all() and space.dtype == np.float32

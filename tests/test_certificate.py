@@ -1,0 +1,38 @@
+"""Certificates: one fixed trajectory hashes alike on every target and with any number of workers."""
+
+import operant
+from operant.batch import isas, trajectory_hash
+from operant.catalog import CATALOG
+
+HEADERS = {spec.header for spec in CATALOG.values()}
+
+
+def test_all_float32_targets_of_an_environment_have_one_hash(capsys):
+    hashes = operant.certificate()
+    printed = capsys.readouterr().out
+    runnable = {name for name, runs in isas().items() if runs}
+    assert set(hashes) == {
+        (header, isa, "float64" if isa == "exact" else "float32") for header in HEADERS for isa in runnable
+    }
+    for header in HEADERS:
+        assert len({value for (h, _, p), value in hashes.items() if h == header and p == "float32"}) == 1
+    for (header, isa, precision), value in hashes.items():
+        assert len(value) == 16 and int(value, 16) != 0
+        assert any(line.split() == [header, isa, precision, value] for line in printed.splitlines())
+
+
+def test_environments_and_precisions_have_different_hashes():
+    hashes = operant.certificate()
+    assert len(set(hashes.values())) == 2 * len(HEADERS)
+
+
+def test_the_hash_does_not_depend_on_workers():
+    for header in HEADERS:
+        for isa, runs in isas().items():
+            if runs:
+                assert trajectory_hash(header, isa, 3) == trajectory_hash(header, isa, 1) != 0
+
+
+def test_the_hash_of_what_does_not_exist_is_zero():
+    assert trajectory_hash("cartpole", "z80") == 0
+    assert trajectory_hash("ping_pong", "scalar") == 0

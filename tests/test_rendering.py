@@ -1,0 +1,117 @@
+"""Frames are drawn by Gymnasium's own code from our state: the same pixels."""
+
+import gymnasium as gym
+import numpy as np
+import pygame
+import pytest
+from support import actions_for, gymnasium_env, vector
+
+from operant.rendering import reference_env, tile
+from operant.single import OperantEnv
+
+
+def test_a_frame_is_gymnasiums_pixel_for_pixel(env_id):
+    ours = gym.make(f"operant/{env_id}", precision="float64", render_mode="rgb_array")
+    theirs = gym.make(env_id, render_mode="rgb_array")
+    ours.reset(seed=2)
+    theirs.reset(seed=2)
+    for action in actions_for(ours.action_space, np.random.default_rng(0), (6,)):
+        frame, expected = ours.render(), theirs.render()
+        assert frame.dtype == np.uint8 and frame.shape == expected.shape
+        assert (frame == expected).all()
+        ours.step(action)
+        theirs.step(action)
+    ours.close()
+    theirs.close()
+
+
+def test_a_changed_length_is_drawn():
+    ours = OperantEnv("CartPole-v1", render_mode="rgb_array", params={"half_length": 1.0})
+    theirs = reference_env(ours._batch.spec, render_mode="rgb_array")
+    theirs.length = 1.0
+    ours.reset(seed=0)
+    theirs.reset(seed=0)
+    theirs.state = ours.state
+    assert (ours.render() == theirs.render()).all()
+    plain = OperantEnv("CartPole-v1", render_mode="rgb_array")
+    plain.reset(seed=0)
+    assert (ours.render() != plain.render()).any()
+
+
+def test_the_vector_form_draws_a_bounded_number_of_environments():
+    env = gym.make_vec("operant/CartPole-v1", num_envs=100, render_mode="rgb_array", render_envs=3)
+    env.reset(seed=0)
+    frames = env.render()
+    assert type(frames) is tuple and len(frames) == 3
+    assert len({frame.tobytes() for frame in frames}) == 3
+    single = gym.make("operant/CartPole-v1", render_mode="rgb_array")
+    single.reset(seed=1)
+    assert (frames[1] == single.render()).all()
+    env.close()
+
+
+def test_by_default_16_environments_are_drawn_or_all_there_are():
+    for num_envs, expected in ((20, 16), (2, 2)):
+        env = vector("MountainCar-v0", num_envs, render_mode="rgb_array")
+        env.reset(seed=0)
+        assert len(env.render()) == expected
+        env.close()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: OperantEnv("CartPole-v1", render_mode="human"), lambda: vector("CartPole-v1", 3, render_mode="human")],
+    ids=["single", "vector"],
+)
+def test_human_mode_opens_one_window_and_closes_it(make):
+    env = make()
+    env.reset(seed=0)
+    window = pygame.display.get_surface()
+    assert window is not None
+    for _ in range(2):
+        env.step(env.action_space.sample())
+        assert pygame.display.get_surface() is window
+        assert env.render() is None
+    picture = pygame.surfarray.array3d(window)
+    assert len(np.unique(picture)) > 1
+    env.close()
+    assert not pygame.display.get_init()
+
+
+def test_the_human_window_tiles_the_environments():
+    env = vector("CartPole-v1", 5, render_mode="human", render_envs=4)
+    env.reset(seed=0)
+    assert pygame.display.get_surface().get_size() == (1200, 800)
+    env.close()
+
+
+def test_frames_are_tiled_row_by_row_and_missing_ones_are_black():
+    frames = tuple(np.full((2, 3, 3), value, np.uint8) for value in (1, 2, 3))
+    grid = tile(frames)
+    assert grid.shape == (4, 6, 3)
+    assert grid[:, :, 0].tolist() == [[1, 1, 1, 2, 2, 2]] * 2 + [[3, 3, 3, 0, 0, 0]] * 2
+
+
+def test_without_a_render_mode_render_warns_and_returns_nothing(recwarn):
+    for env in (vector("CartPole-v1", 2), OperantEnv("CartPole-v1")):
+        env.reset(seed=0)
+        assert env.render() is None
+        assert any("render_mode" in str(warning.message) for warning in recwarn)
+        recwarn.clear()
+
+
+def test_drawing_does_not_change_the_environment(env_id):
+    drawn, plain = vector(env_id, 2, render_mode="rgb_array"), vector(env_id, 2)
+    drawn.reset(seed=0)
+    plain.reset(seed=0)
+    for actions in actions_for(plain.single_action_space, np.random.default_rng(0), (3, 2)):
+        drawn.render()
+        assert drawn.step(actions)[0].tobytes() == plain.step(actions)[0].tobytes()
+    assert gymnasium_env(env_id).render_mode is None
+
+
+def test_bad_render_options_are_named():
+    with pytest.raises(ValueError, match="'rgb_aray': did you mean 'rgb_array'"):
+        vector("CartPole-v1", 2, render_mode="rgb_aray")
+    with pytest.raises(ValueError, match="render_envs=0"):
+        vector("CartPole-v1", 2, render_mode="rgb_array", render_envs=0)

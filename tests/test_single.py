@@ -1,0 +1,100 @@
+"""OperantEnv under Gymnasium's and Stable-Baselines3's checkers."""
+
+import warnings
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.utils.env_match import check_environments_match
+from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
+from support import CATALOG, actions_for, bits
+
+from operant.single import OperantEnv
+
+
+def float_rewards(env):
+    """Gymnasium's Pendulum returns NumPy's float64 where its API and SB3's checker ask for a float; ours is one."""
+    return gym.wrappers.TransformReward(env, float)
+
+
+@pytest.mark.parametrize("render_mode", [None, "rgb_array"])
+def test_gymnasiums_checker_accepts_every_id(env_id, precision, render_mode):
+    with warnings.catch_warnings():
+        # Pendulum's action space is not normalised to [-1, 1]; neither is Gymnasium's.
+        warnings.simplefilter("ignore")
+        check_env(
+            gym.make(f"operant/{env_id}", precision=precision, render_mode=render_mode).unwrapped,
+            skip_render_check=render_mode is None,
+        )
+
+
+def test_sb3s_checker_accepts_every_id(env_id, precision):
+    check_env_of_sb3(gym.make(f"operant/{env_id}", precision=precision), warn=False)
+
+
+def test_the_exact_environment_matches_gymnasiums(env_id):
+    ours, theirs = gym.make(f"operant/{env_id}", precision="float64"), float_rewards(gym.make(env_id))
+    check_environments_match(ours, theirs, num_steps=1500, seed=3)
+
+
+@pytest.mark.parametrize(
+    "env_id, options",
+    [
+        ("CartPole-v1", {"sutton_barto_reward": True}),
+        ("MountainCar-v0", {"goal_velocity": 0.01}),
+        ("Pendulum-v1", {"g": 5.0}),
+    ],
+)
+def test_constructor_options_match_gymnasiums(env_id, options):
+    ours, theirs = gym.make(f"operant/{env_id}", precision="float64", **options), gym.make(env_id, **options)
+    theirs = float_rewards(theirs)
+    check_environments_match(ours, theirs, num_steps=300, seed=3)
+
+
+def test_the_exact_environment_advances_np_random_as_gymnasiums_does(env_id):
+    ours, theirs = gym.make(f"operant/{env_id}", precision="float64"), gym.make(env_id)
+    for seed in (7, None, None):
+        a, b = ours.reset(seed=seed)[0], theirs.reset(seed=seed)[0]
+        assert a.tobytes() == b.tobytes()
+        assert ours.unwrapped.np_random.bit_generator.state == theirs.unwrapped.np_random.bit_generator.state
+        assert bits(ours.unwrapped.state) == bits(theirs.unwrapped.state)
+
+
+def test_results_have_gymnasiums_types(env_id, precision):
+    env = OperantEnv(env_id, precision=precision)
+    observation, info = env.reset(seed=0)
+    assert observation.dtype == np.float32 and observation.shape == env.observation_space.shape and info == {}
+    action = actions_for(env.action_space, np.random.default_rng(0), (1,))[0]
+    observation, reward, terminated, truncated, info = env.step(action)
+    assert observation.dtype == np.float32 and observation.shape == env.observation_space.shape
+    assert (type(reward), type(terminated), type(truncated), info) == (float, bool, bool, {})
+
+
+@pytest.mark.parametrize("action", [1, np.int64(1), np.int32(1), np.array(1), True], ids=repr)
+def test_what_gymnasium_accepts_as_a_discrete_action_is_accepted(action):
+    ours, theirs = gym.make("operant/CartPole-v1", precision="float64").unwrapped, gym.make("CartPole-v1").unwrapped
+    ours.reset(seed=0)
+    theirs.reset(seed=0)
+    assert ours.step(action)[0].tobytes() == theirs.step(action)[0].tobytes()
+
+
+def test_the_time_limit_is_gymnasiums_wrapper(env_id):
+    env = gym.make(f"operant/{env_id}")
+    assert isinstance(env, gym.wrappers.TimeLimit)
+    assert env.spec.max_episode_steps == CATALOG[env_id].max_episode_steps
+
+
+@pytest.mark.parametrize("prefix", ["operant/", "operant:operant/"])
+def test_make_returns_our_environment(env_id, prefix):
+    assert type(gym.make(prefix + env_id).unwrapped) is OperantEnv
+
+
+def test_the_state_property_is_assigned_and_read(env_id, precision):
+    env = OperantEnv(env_id, precision=precision)
+    env.reset(seed=0)
+    wanted = np.arange(1, len(CATALOG[env_id].state) + 1) / 64  # exact in float32
+    env.state = wanted
+    assert env.state.tolist() == wanted.tolist()
+    with pytest.raises(ValueError):
+        env.state = [0.0]
