@@ -499,6 +499,7 @@ class Batch:
 
         A single record is written into every one of them: one state branched into many.
         """
+        self._open_handle()
         if not isinstance(snapshot, np.ndarray | np.void) or snapshot.dtype.names is None:
             raise ValueError(
                 f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}"

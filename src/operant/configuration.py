@@ -43,7 +43,10 @@ def configure(batch: Batch, params: Mapping[str, Any], randomize: Mapping[str, t
     for name, value in params.items():
         batch.set_parameter(name, value)
     if "low" in params or "high" in params:
-        _check_order(np.max(params.get("low", -np.inf)), np.min(params.get("high", np.inf)))
+        known = {**defaults(batch.spec), **params}
+        lows, highs = np.broadcast_arrays(known["low"], known["high"])
+        worst = np.argmax(lows - highs)
+        _check_order(lows.flat[worst], highs.flat[worst])
     for name, bounds in (randomize or {}).items():
         try:
             low, high = (float(bound) for bound in bounds)
