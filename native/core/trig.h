@@ -13,9 +13,9 @@ LANE_FN void vsincos_near_zero(vf x, vf *sine, vf *cosine) { vsincos(x, sine, co
 LANE_FN vf vcos_less_quarter(vf x) { return cos(x - M_PI / 2); }
 
 /* x squared as Python's and NumPy's `x**2` compute it: C's pow, which in 0.08% of cases is not x * x. The exponent is
- * volatile because compilers turn pow(x, 2) into x * x. */
+ * volatile because compilers turn pow(x, 2) into x * x. Where x * x is exact, as for most parameters, pow returns it. */
 static const volatile float TWO = 2;
-LANE_FN vf vsquare(vf x) { return pow(x, (double)TWO); }
+LANE_FN vf vsquare(vf x) { return x == (float)x ? x * x : pow(x, (double)TWO); }
 LANE_FN vf vsquare_narrow(vf x) { return powf((float)x, TWO); }
 
 /** ((x + pi) % (2 pi)) - pi with NumPy's `%`: the remainder takes the divisor's sign. */
