@@ -19,7 +19,7 @@ HEADERS = Path(__file__).parents[1] / "native" / "envs"
 def members(header, struct):
     """The names of a struct's members, in order."""
     text = re.sub(r"/\*.*?\*/", "", (HEADERS / f"{header}.h").read_text(), flags=re.S)
-    body = re.search(r"typedef struct \{([^}]*)\}\s*%s_%s;" % (header, struct), text).group(1)
+    body = re.search(r"typedef struct \{([^}]*)\}\s*" + f"{header}_{struct};", text).group(1)
     return [name.strip() for part in re.findall(r"v[fi]\s+([^;]*);", body) for name in part.split(",")]
 
 

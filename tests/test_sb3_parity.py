@@ -1,4 +1,4 @@
-"""Training with Stable-Baselines3 ends with the same network weights, bit for bit, on our exact build and on Gymnasium."""
+"""Training with Stable-Baselines3 ends with the same weights, bit for bit, on our exact build and on Gymnasium."""
 
 import gymnasium as gym
 import numpy as np

@@ -5,7 +5,7 @@ import pytest
 from support import CATALOG, HELD_IN, actions_for, bits, physical, same_arrays, same_infos, same_step, sync, vector
 
 NUM_ENVS = 8
-# Steps of the batch in each autoreset mode. CartPole makes 10^5 environment steps in each mode, the others over all three;
+# Steps of the batch in each autoreset mode. CartPole makes 10^5 environment steps in each mode, the others over all;
 # Acrobot, the slowest in Python by far, 48,000.
 STEPS = {
     "CartPole-v1": 12_500,

@@ -5,7 +5,8 @@ from, since a difference of two large numbers cannot be more accurate than they 
 max(|before|, |after|); for a speed the same, or its greatest term times dt if larger (see `magnitudes`); for an
 observation that is a sine or cosine max(1, |angle|), for the angle's own rounding shows in it, as it does in Pendulum's
 reward, whose magnitude is pi * max(pi, |angle|). Acrobot's four stages let errors grow with the greatest speed among
-them; its magnitudes are multiplied by 1 + dt * that speed (`stages`). Angles are compared modulo 2 pi. Parameters count as exact in float64: their rounding to float32 is part of the error.
+them; its magnitudes are multiplied by 1 + dt * that speed (`stages`). Angles are compared modulo 2 pi. Parameters count
+as exact in float64: their rounding to float32 is part of the error.
 """
 
 import numpy as np
@@ -77,7 +78,7 @@ def stages(before, actions):
     k = np.zeros_like(y)
     for part in (0, 0.1, 0.1, 0.2):
         at = y + part * k
-        k = np.stack([*np.broadcast_arrays(*derivative(at)[:4], torque)][:4] + [0 * torque])
+        k = np.stack(np.broadcast_arrays(*derivative(at)))
         speed = np.maximum(speed, np.abs(at[2:4]).max(0))
         acceleration = np.maximum(acceleration, np.abs(k[2:4]).max(0))
     return speed, acceleration, 1 + 0.2 * speed
