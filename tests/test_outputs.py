@@ -8,7 +8,7 @@ import torch
 from gymnasium.utils.env_checker import check_returned_data_not_reused
 from support import actions_for, vector
 
-from operant.outputs import OutputRing, trustworthy_policy
+from operant.outputs import OutputRing, Slot, trustworthy_policy
 from operant.single import OperantEnv
 
 VIEWS = {
@@ -123,15 +123,9 @@ def test_what_was_kept_is_freed_when_the_caller_lets_go():
 
 
 def test_where_reference_counts_cannot_be_trusted_every_slot_is_new():
-    made = []
-    ring = OutputRing(lambda: made.append(1) or _Slot(), "fresh")
+    ring = OutputRing(lambda: Slot((3, 4), 3, np.float32, lambda *_: (None, None, None)), "fresh")
     taken = [ring.take() for _ in range(10)]
     assert len({id(slot) for slot in taken}) == 10
-
-
-class _Slot:
-    observations = rewards = terminated = truncated = None
-    idle = 1 << 62
 
 
 def test_the_policy_without_copies_is_one_fixed_slot():

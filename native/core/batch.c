@@ -320,7 +320,8 @@ static void copy_columns(void *to, int64_t to_stride, const int64_t *dst, const 
 
 operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const operant_batch *from, const int64_t *src,
                                  int64_t count) {
-    if (to->kernel != from->kernel || to->limit != from->limit) return OPERANT_BAD_ARGUMENT;
+    if (strcmp(to->kernel->info.name, from->kernel->info.name) || to->target->exact != from->target->exact || to->limit != from->limit)
+        return OPERANT_BAD_ARGUMENT;
     for (int64_t i = 0; i < count; i++) {
         int64_t t = dst ? dst[i] : i, f = src ? src[i] : i;
         if (t < 0 || t >= to->num_envs || f < 0 || f >= from->num_envs) return OPERANT_BAD_ARGUMENT;

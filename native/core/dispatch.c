@@ -28,7 +28,7 @@ const operant_target *operant_find_target(const char *isa, int32_t exact, int64_
     for (int i = 0; operant_targets[i]; i++) {
         const operant_target *target = operant_targets[i];
         if (target->exact != (exact != 0) || !target->runs_here()) continue;
-        if (isa ? !strcmp(isa, target->isa) : target->lanes <= 2 * num_envs || target->lanes == 1) return target;
+        if (isa ? !strcmp(isa, target->isa) : target->lanes / 2 <= num_envs) return target;
     }
     return NULL;
 }
