@@ -36,7 +36,7 @@ LANE_FN void X(store_state)(operant_batch *b, int64_t i, const X(state) *s) {
 /** The generator that the step to b->clock of the environments from `i` on draws from. */
 LANE_FN rng X(step_rng)(operant_batch *b, int64_t i) {
 #if EXACT
-    vi elapsed = (vi)(uint32_t)(b->clock - 1 + b->limit - (uint32_t)b->view.deadline[i]);
+    vi elapsed = (int32_t)(b->clock - 1 + b->limit - (uint32_t)b->view.deadline[i]); /* -1 where observe finds a fresh state */
     return (rng){(operant_pcg64 *)b->view.generator + i, elapsed};
 #else
     vu key0 = LOAD(vu, b->view.seed + i), key1 = LOAD(vu, b->view.seed + b->view.stride + i);
