@@ -204,14 +204,13 @@ class Batch:
 
     # The step path.
 
-    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`.
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`, and an empty info.
 
         Args:
             actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64. Anything else is converted.
         """
-        results: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] = self.stepper.step(actions)
-        return results
+        return self.stepper.step(actions)
 
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
         """Steps a batch of one without batched arrays: observation `[D]`, reward, terminated."""

@@ -21,6 +21,7 @@ MakeOutput = Callable[[Any, list[int], str], tuple[Any, Any, Any]]
 LINE = 64  # bytes: slots begin on cache lines
 STAGGER = 5 * LINE  # between arrays, so that they do not fall on the same cache sets
 SLOTS = 2
+SMALL = 64  # numbers
 
 
 class Slot:
@@ -29,17 +30,6 @@ class Slot:
     `make_output` turns the memory and its four offsets into what the core is told, and two cells to read a batch of one
     from. `idle` is the number of references to the arrays while nobody outside holds any.
     """
-
-    __slots__ = (
-        "idle",
-        "observations",
-        "output",
-        "reward_cell",
-        "rewards",
-        "terminated",
-        "terminated_cell",
-        "truncated",
-    )
 
     def __init__(self, observation_shape: tuple[int, ...], num_envs: int, reward_type: Any, make_output: MakeOutput):
         shapes: list[tuple[int, ...]] = [observation_shape, (num_envs,), (num_envs,), (num_envs,)]
@@ -66,9 +56,11 @@ class Slot:
 
 def references(slot: Slot) -> int:
     """How many references there are to a slot's arrays."""
-    count: int = getrefcount(slot.observations) + getrefcount(slot.rewards)
-    count += getrefcount(slot.terminated) + getrefcount(slot.truncated)
-    return count
+    observations: int = getrefcount(slot.observations)
+    rewards: int = getrefcount(slot.rewards)
+    terminated: int = getrefcount(slot.terminated)
+    truncated: int = getrefcount(slot.truncated)
+    return observations + rewards + terminated + truncated
 
 
 class OutputRing:
@@ -76,17 +68,18 @@ class OutputRing:
 
     def __init__(self, make_slot: Callable[[], Slot], policy: str):
         self.make_slot: Callable[[], Slot] = make_slot
-        self.policy: str = policy
-        self.slots: list[Slot] = [make_slot() for _ in range(1 if policy == "fixed" else SLOTS)]
+        self.fixed: bool = policy == "fixed"
+        self.fresh: bool = policy == "fresh"
+        self.slots: list[Slot] = [make_slot() for _ in range(1 if self.fixed else SLOTS)]
         self.turn: int = 0
 
     def take(self) -> Slot:
         """The slot to write next."""
-        if self.policy == "fixed":
+        if self.fixed:
             return self.slots[0]
         self.turn = 1 - self.turn
         slot: Slot = self.slots[self.turn]
-        if self.policy == "fresh" or references(slot) > slot.idle:
+        if self.fresh or references(slot) > slot.idle:
             slot = self.make_slot()
             self.slots[self.turn] = slot
         return slot
@@ -118,13 +111,15 @@ class Stepper:
         self.from_buffer: Any = from_buffer
         self.ndarray: Any = np.ndarray
         self.shape: tuple[int, ...] = shape
+        # Copying a few numbers takes less time than a pointer to them, which is an object of its own.
+        self.small: bool = int(np.prod(shape)) <= SMALL
         self.wide, self.wide_code = wide
         self.narrow, self.narrow_code = narrow
         self.convert: Callable[[Any], tuple[Any, int]] = convert
         self.fail: Callable[[int, Any], Exception] = fail
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any]:
-        """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`.
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`, and an empty info.
 
         Args:
             actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64. Anything else is converted.
@@ -141,18 +136,21 @@ class Stepper:
         else:
             actions, code = self.convert(actions)
         data: Any
-        try:
-            data = self.from_buffer(actions)
-        except (ValueError, BufferError):  # not contiguous
-            actions = actions.copy()
-            data = self.from_buffer(actions)
+        if self.small:
+            data = actions.tobytes()
+        else:
+            try:
+                data = self.from_buffer(actions)
+            except (ValueError, BufferError):  # not contiguous
+                actions = actions.copy()
+                data = self.from_buffer(actions)
         if self.handle is None:
             raise self.fail(0, None)
         slot: Slot = self.ring.take()
-        status: Any = self.core_step(self.handle, data, code, slot.output)
+        status: int = self.core_step(self.handle, data, code, slot.output)
         if status != 0:
             raise self.fail(status, actions)
-        return (slot.observations, slot.rewards, slot.terminated, slot.truncated)
+        return (slot.observations, slot.rewards, slot.terminated, slot.truncated, {})
 
 
 def trustworthy_policy(copy: bool) -> str:

@@ -176,7 +176,7 @@ class AsyncEnvPool:
         bench.set_finished(finished)
         padded = np.zeros((bench.num_envs, *actions.shape[1:]), actions.dtype)
         padded[:count] = actions
-        observations, rewards, terminated, truncated = bench.step(padded)
+        observations, rewards, terminated, truncated, _ = bench.step(padded)
         self._store.copy_rows(ids, bench, None, count)
         self._finished[ids] = terminated[:count] | truncated[:count]
         return tuple(array[:count] for array in (observations, rewards, terminated, truncated))

@@ -213,11 +213,11 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
             ResetNeeded: before the first reset, or in mode DISABLED with a finished environment.
         """
-        observations, rewards, terminated, truncated = self._batch.stepper.step(actions)
-        infos: dict[str, Any] = {}
+        results = self._batch.stepper.step(actions)
         if self._eventful:
+            _, _, terminated, truncated, infos = results
             self._add_infos(infos, terminated, truncated)
-        return observations, rewards, terminated, truncated, infos
+        return results
 
     def _add_infos(self, infos: dict[str, Any], terminated: np.ndarray, truncated: np.ndarray) -> None:
         if self._batch.last_finished.count:
