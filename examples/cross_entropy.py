@@ -46,6 +46,7 @@ for generation in range(1, 51):
         break
 
 verdict = "solved" if score >= TARGET else "not solved"
-print(f"{verdict}: mean return {score:.1f} over {CANDIDATES * EPISODES} episodes in {time.perf_counter() - start:.2f} s")
+seconds = time.perf_counter() - start
+print(f"{verdict}: mean return {score:.1f} over {CANDIDATES * EPISODES} episodes in {seconds:.2f} s")
 x, x_dot, theta, theta_dot = mean
 print(f"push right if {x:.2f} x + {x_dot:.2f} x_dot + {theta:.2f} theta + {theta_dot:.2f} theta_dot > 0")

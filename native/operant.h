@@ -1,8 +1,9 @@
 /* operant.h: the whole C interface of operant, and the very file that Python reads through cffi.
  *
- * A batch is N copies of one environment stepped together. Handles are opaque; every call that takes one returns an
- * operant_status and, if that is not OPERANT_OK, leaves the batch as it was. Calls on one batch must not overlap:
- * one that finds another under way returns OPERANT_BUSY. See examples/step.c. */
+ * A batch is N copies of one environment stepped together. Handles are opaque. A call that returns an operant_status
+ * other than OPERANT_OK has left the batch as it was. Such calls on one batch must not overlap: one that finds another
+ * under way returns OPERANT_BUSY. The others (operant_close, operant_view, ...) are for the batch's owner alone.
+ * See examples/step.c. */
 #ifndef OPERANT_H
 #define OPERANT_H
 #include <stdint.h>
@@ -50,7 +51,7 @@ typedef struct {
 operant_batch *operant_open(const operant_options *options, char *message, int32_t message_size);
 void operant_close(operant_batch *batch);
 
-/** Where the results of one call go, row by row of each environment. NULL `rewards` is allowed for a reset only. */
+/** Where the results of a step go, row by row of each environment. */
 typedef struct {
     float *observations;  /* [N, observation_size] */
     void *rewards;        /* [N] float, or double in the exact build */
@@ -69,7 +70,7 @@ operant_status operant_reset(operant_batch *batch, const uint8_t *mask, const do
 /** One step of every environment. `actions` is [N] integers or [N, action_size] floats, of type `dtype`. */
 operant_status operant_step(operant_batch *batch, const void *actions, int32_t dtype, const operant_output *output);
 
-/** operant_step for a batch of one with a discrete action, without arrays. */
+/** operant_step for a batch of one with one discrete action, given as a number. */
 operant_status operant_step_one(operant_batch *batch, int64_t action, const operant_output *output);
 
 /** Writes the observation of every environment's present state. */
@@ -86,7 +87,7 @@ operant_status operant_set_pending(operant_batch *batch, const uint8_t *pending)
 
 /** Copies `count` environments between two batches of the same environment and precision: row dst[i] of `to` becomes row
  *  src[i] of `from`, with its seed, elapsed steps, return and parameters, but not whether it is pending. NULL means
- *  0, 1, 2, ... The batches must not be in use. */
+ *  0, 1, 2, ... Both must have the same max_episode_steps, and not be in use. */
 operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const operant_batch *from, const int64_t *src,
                                  int64_t count);
 

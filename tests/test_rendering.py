@@ -115,3 +115,15 @@ def test_bad_render_options_are_named():
         vector("CartPole-v1", 2, render_mode="rgb_aray")
     with pytest.raises(ValueError, match="render_envs=0"):
         vector("CartPole-v1", 2, render_mode="rgb_array", render_envs=0)
+
+
+def test_the_vector_form_draws_the_torque_as_gymnasium_does():
+    ours = vector("Pendulum-v1", 2, precision="float64", render_mode="rgb_array")
+    theirs = gym.make_vec("Pendulum-v1", num_envs=2, vectorization_mode="sync", render_mode="rgb_array")
+    ours.reset(seed=0)
+    theirs.reset(seed=0)
+    actions = np.array([[2.0], [-0.5]], np.float32)
+    ours.step(actions)
+    theirs.step(actions)
+    for mine, other in zip(ours.render(), theirs.render(), strict=True):
+        assert np.array_equal(mine, other)

@@ -12,7 +12,7 @@ STEPS = {
     "MountainCar-v0": 12_500,
     "MountainCarContinuous-v0": 12_500,
     "Pendulum-v1": 12_500,
-    "Acrobot-v1": 4_200,
+    "Acrobot-v1": 12_500,
 }
 
 

@@ -246,6 +246,7 @@ operant_status operant_step(operant_batch *b, const void *actions, int32_t dtype
 }
 
 operant_status operant_step_one(operant_batch *b, int64_t action, const operant_output *output) {
+    if (b->num_envs != 1 || b->kernel->info.action_size != 1) return OPERANT_BAD_ARGUMENT;
     return operant_step(b, &action, OPERANT_INT64, output);
 }
 
@@ -326,7 +327,9 @@ operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const op
         int64_t t = dst ? dst[i] : i, f = src ? src[i] : i;
         if (t < 0 || t >= to->num_envs || f < 0 || f >= from->num_envs) return OPERANT_BAD_ARGUMENT;
     }
-    if (from->view.params_vary && !vary_params(to)) return OPERANT_NO_MEMORY;
+    size_t params_size = (size_t)to->kernel->info.param_count * (size_t)to->target->real_size;
+    bool alike = !from->view.params_vary && !to->view.params_vary && !memcmp(from->view.params, to->view.params, params_size);
+    if (!alike && !vary_params(to)) return OPERANT_NO_MEMORY;
     const operant_memory *a = &to->view, *b = &from->view;
     size_t real = (size_t)to->target->real_size;
     copy_columns(a->state, a->stride, dst, b->state, b->stride, src, count, to->kernel->info.state_size, real);
@@ -334,7 +337,10 @@ operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const op
     copy_columns(a->episode, 0, dst, b->episode, 0, src, count, 1, 4);
     if (to->target->exact) copy_columns(a->generator, 0, dst, b->generator, 0, src, count, 1, sizeof(operant_pcg64));
     else copy_columns(a->seed, a->stride, dst, b->seed, b->stride, src, count, 2, 4);
-    if (b->params_vary) copy_columns(a->params, a->stride, dst, b->params, b->stride, src, count, to->kernel->info.param_count, real);
+    for (int32_t k = 0; !alike && k < to->kernel->info.param_count; k++)
+        for (int64_t i = 0; i < count; i++)
+            memcpy((char *)a->params + (size_t)(k * a->stride + (dst ? dst[i] : i)) * real,
+                   (const char *)b->params + (size_t)(b->params_vary ? k * b->stride + (src ? src[i] : i) : k) * real, real);
     for (int64_t i = 0; i < count; i++)
         a->deadline[dst ? dst[i] : i] = (int32_t)(to->clock + ((uint32_t)b->deadline[src ? src[i] : i] - from->clock));
     return OPERANT_OK;

@@ -96,7 +96,8 @@ static __attribute__((noinline)) int X(step_rest)(operant_batch *b, int64_t i, c
 
 /** Steps a chunk and lists the environments that ended their episode. */
 LANE_FN void X(step_all)(operant_batch *shared, operant_chunk *chunk, const operant_output *output, bool vary) {
-    operant_batch local = *shared, *b = &local; /* its pointers stay in registers: nothing that is stored aliases them */
+    operant_batch local, *b = &local; /* its pointers stay in registers: nothing that is stored aliases them */
+    memcpy(b, shared, offsetof(operant_batch, busy));
     const vm limited = b->limit ? vint(0) == 0 : vint(0) != 0;
     X(params) p = X(load_params)(b, 0, false);
     int32_t *finished = b->finished + chunk->first;
@@ -124,7 +125,8 @@ static __attribute__((noinline)) void X(step_varied)(operant_batch *b, operant_c
 
 /** Resets LANES listed environments at a time at full width; a short last group repeats its last one. */
 static void X(reset_listed)(operant_batch *shared, const int32_t *index, int64_t count, const double *overrides, float *observations) {
-    operant_batch local = *shared, *b = &local;
+    operant_batch local, *b = &local;
+    memcpy(b, shared, offsetof(operant_batch, busy));
     const int64_t stride = b->view.stride;
     real *state = b->view.state, *params = b->view.params;
     const X(params) alike = X(load_params)(b, 0, false);

@@ -9,13 +9,18 @@
 #endif
 
 #if LANES > 1
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__})
+#endif
 #define LOW_HALF(k) ((k) % 2 ? LANES + (k) / 2 : (k) / 2)
 #define HIGH_HALF(k) (LANES / 2 + LOW_HALF(k))
 
 /** a0 b0 a1 b1 ... over two vectors. */
 LANE_FN void interleave2(vf a, vf b, vf *low, vf *high) {
-    *low = __builtin_shufflevector(a, b, PAIRS(LOW_HALF));
-    *high = __builtin_shufflevector(a, b, PAIRS(HIGH_HALF));
+    *low = SHUFFLE(a, b, PAIRS(LOW_HALF));
+    *high = SHUFFLE(a, b, PAIRS(HIGH_HALF));
 }
 
 /* Element e of a0 b0 c0 a1 b1 c1 ... is component e % 3 of lane e / 3; each vector takes two shuffles: first a and b, then c. */
@@ -30,9 +35,9 @@ LANE_FN void interleave2(vf a, vf b, vf *low, vf *high) {
 
 /** a0 b0 c0 a1 b1 c1 ... over three vectors. */
 LANE_FN void interleave3(const vf *abc, vf *out) {
-    out[0] = __builtin_shufflevector(__builtin_shufflevector(abc[0], abc[1], PAIRS(AB0)), abc[2], PAIRS(ABC0));
-    out[1] = __builtin_shufflevector(__builtin_shufflevector(abc[0], abc[1], PAIRS(AB1)), abc[2], PAIRS(ABC1));
-    out[2] = __builtin_shufflevector(__builtin_shufflevector(abc[0], abc[1], PAIRS(AB2)), abc[2], PAIRS(ABC2));
+    out[0] = SHUFFLE(SHUFFLE(abc[0], abc[1], PAIRS(AB0)), abc[2], PAIRS(ABC0));
+    out[1] = SHUFFLE(SHUFFLE(abc[0], abc[1], PAIRS(AB1)), abc[2], PAIRS(ABC1));
+    out[2] = SHUFFLE(SHUFFLE(abc[0], abc[1], PAIRS(AB2)), abc[2], PAIRS(ABC2));
 }
 #endif
 

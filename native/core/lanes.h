@@ -161,8 +161,29 @@ LANE_FN void vscatter(real *to, const int32_t *at, vf x) {
 }
 
 #if !EXACT
-LANE_FN vu vgather_bits(const uint32_t *from, const int32_t *at) { return bits_of(vgather((const real *)from, at)); }
-LANE_FN void vscatter_bits(uint32_t *to, const int32_t *at, vu x) { vscatter((real *)to, at, from_bits(x)); }
+LANE_FN vu vgather_bits(const uint32_t *from, const int32_t *at) {
+#if defined(__x86_64__) && LANES == 16
+    return (vu)_mm512_i32gather_epi32(_mm512_loadu_si512(at), from, 4);
+#elif defined(__x86_64__) && LANES == 8
+    return (vu)_mm256_i32gather_epi32((const int *)from, _mm256_loadu_si256((const __m256i *)at), 4);
+#else
+    uint32_t each[LANES];
+    vu x;
+    for (int lane = 0; lane < LANES; lane++) each[lane] = from[at[lane]];
+    memcpy(&x, each, sizeof x);
+    return x;
+#endif
+}
+
+LANE_FN void vscatter_bits(uint32_t *to, const int32_t *at, vu x) {
+#if defined(__x86_64__) && LANES == 16
+    _mm512_i32scatter_epi32(to, _mm512_loadu_si512(at), (__m512i)x, 4);
+#else
+    uint32_t each[LANES];
+    memcpy(each, &x, sizeof x);
+    for (int lane = 0; lane < LANES; lane++) to[at[lane]] = each[lane];
+#endif
+}
 #endif
 
 #define SIGN_BIT ((lane_bits)1 << (8 * sizeof(real) - 1))

@@ -1,6 +1,7 @@
 /* layout.h: what a batch holds and what a target offers, as every file of the core sees it. */
 #ifndef OPERANT_LAYOUT_H
 #define OPERANT_LAYOUT_H
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -76,7 +77,6 @@ struct operant_batch {
     uint32_t clock, limit;
     int32_t workers, autoreset;
     bool ready; /* every environment has been reset once */
-    atomic_int busy;
     void *actions;          /* [action_size, stride] integers or reals */
     int32_t *pending;       /* [N] indices, chunk by chunk */
     int32_t *finished;      /* [N] indices, chunk by chunk */
@@ -85,6 +85,7 @@ struct operant_batch {
     float *final_observations; /* [N, D] beside `finished`, only with OPERANT_SAME_STEP */
     operant_range *ranges; /* [param_count], NULL until a parameter is randomised */
     void *varied_params; /* the second allocation, once parameters differ */
+    atomic_int busy;     /* last: workers copy what stands before it */
 };
 
 operant_pool *operant_pool_open(int32_t workers);

@@ -21,30 +21,32 @@
             if (from[i] < 0 || from[i] >= actions) *bad = i;                                                           \
     }
 
-/** Reads one component of float actions; remembers the first environment where it is NaN or infinite. */
-#define TAKE_FLOATS(name, type)                                                                                     \
+/** Reads one component of float actions; remembers the first environment where it is NaN or infinite. What is finite but
+ *  beyond float32 becomes its largest number, for the environment to clip. */
+#define TAKE_FLOATS(name, type, word, exponent)                                                                     \
     LANE_FN int name##_strided(const type *restrict from, real *restrict to, int64_t count, int64_t components) {   \
-        uint32_t bad = 0;                                                                                           \
+        word bad = 0;                                                                                               \
         for (int64_t i = 0; i < count; i++) {                                                                       \
-            float action = (float)from[i * components];                                                             \
-            uint32_t bits;                                                                                          \
-            memcpy(&bits, &action, sizeof bits);                                                                    \
-            bad |= (bits & 0x7f800000u) == 0x7f800000u;                                                             \
-            to[i] = action;                                                                                         \
+            type given = from[i * components];                                                                      \
+            word bits;                                                                                              \
+            memcpy(&bits, &given, sizeof bits);                                                                     \
+            bad |= (bits & (exponent)) == (exponent);                                                               \
+            given = given > (type)FLT_MAX ? (type)FLT_MAX : given;                                                  \
+            to[i] = (float)(given < -(type)FLT_MAX ? -(type)FLT_MAX : given);                                       \
         }                                                                                                           \
-        return (int)bad;                                                                                            \
+        return bad != 0;                                                                                            \
     }                                                                                                               \
     static void name(const type *from, real *to, int64_t count, int64_t components, int64_t *bad) {                 \
         if (!(components == 1 ? name##_strided(from, to, count, 1) : name##_strided(from, to, count, components)))  \
             return;                                                                                                 \
         for (int64_t i = count; i-- > 0;)                                                                           \
-            if (!isfinite((float)from[i * components])) *bad = i;                                                   \
+            if (!isfinite(from[i * components])) *bad = i;                                                          \
     }
 
 TAKE_INTEGERS(take_int32, int32_t)
 TAKE_INTEGERS(take_int64, int64_t)
-TAKE_FLOATS(take_float32, float)
-TAKE_FLOATS(take_float64, double)
+TAKE_FLOATS(take_float32, float, uint32_t, 0x7f800000u)
+TAKE_FLOATS(take_float64, double, uint64_t, 0x7ff0000000000000u)
 
 static void take_actions(operant_batch *b, operant_chunk *chunk, const void *actions, int32_t dtype) {
     const operant_env_info *info = &b->kernel->info;

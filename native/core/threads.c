@@ -71,7 +71,6 @@ static void join(operant_pool *pool) {
 
 /** Starts the threads; false if the system refuses, with none left running. */
 static bool start(operant_pool *pool, int32_t threads) {
-    pool->process = getpid();
     pool->closing = false;
     atomic_store(&pool->generation, 0);
     pthread_mutex_init(&pool->lock, NULL);
@@ -82,9 +81,12 @@ static bool start(operant_pool *pool, int32_t threads) {
         *next = (member){pool, pool->threads + 1, 0};
         if (pthread_create(&next->thread, NULL, work, next)) {
             join(pool);
+            pool->threads = 0;
+            pool->process = 0; /* no process's: every run tries again */
             return false;
         }
     }
+    pool->process = getpid();
     return true;
 }
 

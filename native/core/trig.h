@@ -25,8 +25,9 @@ LANE_FN vf vangle_mod(vf x) {
     return rest - M_PI;
 }
 
-/** Whole turns taken off one at a time until -pi <= x <= pi. */
+/** Whole turns taken off one at a time until -pi <= x <= pi; far out, where that would take for ever, all at once. */
 LANE_FN vf vangle_wrap(vf x) {
+    if (fabs(x) > 1e6) x = fmod(x, 2 * M_PI);
     while (x > M_PI) x -= M_PI - -M_PI;
     while (x < -M_PI) x += M_PI - -M_PI;
     return x;

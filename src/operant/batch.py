@@ -7,6 +7,7 @@ infos or spaces.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import operator
 import os
@@ -33,6 +34,15 @@ _step_one = lib.operant_step_one
 # NumPy evaluates float32 trigonometry with its own polynomials where the CPU allows; the exact Acrobot follows it.
 # This cosine comes out one unit in the last place apart.
 _PROBE = np.float32(1.2333984375)
+
+
+class _NoneFinished:
+    """What a closed batch says of the last step."""
+
+    count = 0
+
+
+_NONE_FINISHED: Any = _NoneFinished()
 
 
 def unknown(kind: str, value: object, known: Iterable[str]) -> str:
@@ -85,6 +95,66 @@ def check_seed(seed: object) -> int:
     if seed < 0:
         raise ValueError(f"seed {seed} must not be negative")
     return int(seed)
+
+
+class ActionReader:
+    """What one batch takes for actions, and the exceptions for what it does not take.
+
+    `shape` is that of all actions; `wide` and `narrow` are the dtypes that the core reads in place, with their codes.
+    """
+
+    def __init__(self, env_id: str, num_envs: int, components: int, count: int):
+        self.env_id = env_id
+        self.count = count  # of discrete actions, or 0
+        self.shape: tuple[int, ...] = (num_envs,) if count else (num_envs, components)
+        self.wide: tuple[Any, Any] = (_INT64, lib.OPERANT_INT64) if count else (_FLOAT64, lib.OPERANT_FLOAT64)
+        self.narrow: tuple[Any, Any] = (_INT32, lib.OPERANT_INT32) if count else (_FLOAT32, lib.OPERANT_FLOAT32)
+
+    def convert(self, actions: Any, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
+        """Actions as the core reads them: contiguous, of the wide dtype."""
+        array, shape = np.asarray(actions), shape or self.shape
+        if array.shape != shape:
+            raise ValueError(f"actions have shape {array.shape}, but {self.env_id} needs {shape}")
+        if array.dtype.kind not in ("iub" if self.count else "fiu"):
+            needed = "int32 or int64" if self.count else "float32 or float64"
+            raise ValueError(f"actions have dtype {array.dtype}, but {self.env_id} needs {needed}")
+        if array.dtype == np.uint64:
+            array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of range either way
+        dtype, code = self.wide
+        return np.ascontiguousarray(array, dtype), code
+
+    def check(self, actions: Any, rows: np.ndarray) -> np.ndarray:
+        """Actions for the environments `rows` as the core reads them, or the error that a step would raise."""
+        array, _ = self.convert(actions, (len(rows), *self.shape[1:]))
+        bad = (array < 0) | (array >= self.count) if self.count else ~np.isfinite(array).all(axis=1)
+        if bad.any():
+            first = int(np.flatnonzero(bad)[0])
+            raise self._unusable(array[first], int(rows[first]))
+        return array
+
+    def _unusable(self, value: Any, index: int) -> ValueError:
+        allowed = f"an integer in [0, {self.count})" if self.count else "finite"
+        return ValueError(f"action {value} of environment {index} must be {allowed}; nothing was stepped")
+
+    def failure(self, handle: Any, status: int, actions: Any = None) -> Exception:
+        """The exception for a status other than OPERANT_OK; `handle` is None after close."""
+        if handle is None:
+            return ClosedEnvironmentError("the environment is closed: make a new one")
+        if status == lib.OPERANT_BAD_ACTION:
+            index = lib.operant_culprit(handle)
+            return self._unusable(actions[index], index)
+        if status == lib.OPERANT_NOT_RESET:
+            return ResetNeeded("reset the whole environment before the first step or masked reset")
+        if status == lib.OPERANT_FINISHED:
+            return ResetNeeded(
+                f"the episode of environment {lib.operant_culprit(handle)} is over: "
+                "reset it with options={'reset_mask': mask} before the next step"
+            )
+        if status == lib.OPERANT_BUSY:
+            return RuntimeError("another thread is inside this environment: give each thread its own, or take turns")
+        if status == lib.OPERANT_NO_MEMORY:
+            return MemoryError("out of memory")
+        return ValueError(f"the core refused the call (status {status})")
 
 
 class Batch:
@@ -163,44 +233,38 @@ class Batch:
         self.isa: str = ffi.string(view.isa).decode()
         self.real = _FLOAT64 if self.exact else _FLOAT32
         self.observation_size: int = self._info.observation_size
-        self._discrete = self._info.actions > 0
-        self._action_shape = (self.num_envs,) if self._discrete else (self.num_envs, self._info.action_size)
-        self._wide: tuple[Any, Any]
-        self._narrow: tuple[Any, Any]
-        if self._discrete:
-            self._wide, self._narrow = (_INT64, lib.OPERANT_INT64), (_INT32, lib.OPERANT_INT32)
-        else:
-            self._wide, self._narrow = (_FLOAT64, lib.OPERANT_FLOAT64), (_FLOAT32, lib.OPERANT_FLOAT32)
+        self._actions = ActionReader(self.spec.id, self.num_envs, self._info.action_size, self._info.actions)
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
         self.last_finished: Any = lib.operant_last_finished(handle)
         self._finished_views = self._view_finished()
         self.stepper = self.make_stepper()
-        # The same for step_one, which returns a row: [D] instead of [1, D].
-        row = (self.observation_size,)
-        self._rows = outputs.OutputRing(lambda: self._make_slot(outputs, row), outputs.trustworthy_policy(self.copy))
+        # For step_one, which returns a row: [D] instead of [1, D].
+        self._rows = self._make_ring(outputs, (self.observation_size,)) if self.num_envs == 1 else None
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
 
     def make_stepper(self, module: Any = outputs) -> outputs.Stepper:
         """What steps this batch, of the classes of `module`: `outputs`, or for the benchmark its uncompiled twin."""
         shape = (self.num_envs, self.observation_size)
-        ring = module.OutputRing(lambda: self._make_slot(module, shape), module.trustworthy_policy(self.copy))
+        ring = self._make_ring(module, shape)
         stepper: outputs.Stepper = module.Stepper(
             ring,
             lib.operant_step,
             self._handle,
             ffi.from_buffer,
-            self._action_shape,
-            self._wide,
-            self._narrow,
-            self._convert,
-            self._error,
+            self._actions.shape,
+            self._actions.wide,
+            self._actions.narrow,
+            self._actions.convert,
+            self._actions.failure,
         )
         return stepper
 
-    def _make_slot(self, module: Any, observation_shape: tuple[int, ...]) -> outputs.Slot:
-        slot: outputs.Slot = module.Slot(observation_shape, self.num_envs, self.real, _output)
-        return slot
+    def _make_ring(self, module: Any, observation_shape: tuple[int, ...]) -> Any:
+        # Nothing here may refer to the batch: its memory goes when the last reference to it does, not with the next
+        # collection of cycles.
+        make_slot = functools.partial(module.Slot, observation_shape, self.num_envs, self.real, _output)
+        return module.OutputRing(make_slot, module.trustworthy_policy(self.copy))
 
     # The step path.
 
@@ -215,69 +279,30 @@ class Batch:
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
         """Steps a batch of one without batched arrays: observation `[D]`, reward, terminated."""
         handle = self._open_handle()
+        if self._rows is None:
+            raise ValueError(f"step_one is for a batch of one, not of {self.num_envs}")
         slot = self._rows.take()
-        if self._discrete:
+        if self._actions.count:
             try:
                 status = _step_one(handle, action if action.__class__ is int else operator.index(action), slot.output)
             except (TypeError, OverflowError):
-                raise ValueError(f"action {action!r} must be an integer in [0, {self._info.actions})") from None
+                raise ValueError(f"action {action!r} must be an integer in [0, {self._actions.count})") from None
         else:
             actions = np.asarray(action)
             if actions.ndim == 1:
                 actions = actions[None]
-            actions, code = self._convert(actions)
+            actions, code = self._actions.convert(actions)
             status = lib.operant_step(handle, ffi.from_buffer(actions), code, slot.output)
         if status != _OK:
             raise self._error(status, [action])
         return slot.observations, slot.reward_cell[0], slot.terminated_cell[0] != 0
 
-    def _convert(self, actions: Any, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
-        """Actions as the core reads them: contiguous, of the one wide dtype."""
-        array, shape = np.asarray(actions), shape or self._action_shape
-        if array.shape != shape:
-            raise ValueError(f"actions have shape {array.shape}, but {self.spec.id} needs {shape}")
-        if array.dtype.kind not in ("iub" if self._discrete else "fiu"):
-            raise ValueError(
-                f"actions have dtype {array.dtype}, but {self.spec.id} needs "
-                f"{'int32 or int64' if self._discrete else 'float32 or float64'}"
-            )
-        if array.dtype == np.uint64:
-            array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of range either way
-        dtype, code = self._wide
-        return np.ascontiguousarray(array, dtype), code
-
     def check_actions(self, actions: Any, rows: np.ndarray) -> np.ndarray:
         """Actions for the environments `rows` as the core reads them, or the error that `step` would raise."""
-        shape = (len(rows), *self._action_shape[1:])
-        array, _ = self._convert(actions, shape)
-        bad = (array < 0) | (array >= self._info.actions) if self._discrete else ~np.isfinite(array).all(axis=1)
-        if bad.any():
-            first = int(np.flatnonzero(bad)[0])
-            raise self._action_error(array[first], int(rows[first]))
-        return array
-
-    def _action_error(self, value: Any, index: int) -> ValueError:
-        allowed = f"an integer in [0, {self._info.actions})" if self._discrete else "finite"
-        return ValueError(f"action {value} of environment {index} must be {allowed}; nothing was stepped")
+        return self._actions.check(actions, rows)
 
     def _error(self, status: int, actions: Any = None) -> Exception:
-        if self._handle is None:
-            return ClosedEnvironmentError("the environment is closed: make a new one")
-        if status == lib.OPERANT_BAD_ACTION:
-            index = lib.operant_culprit(self._handle)
-            return self._action_error(actions[index], index)
-        if status == lib.OPERANT_NOT_RESET:
-            return ResetNeeded("reset the whole environment before the first step or masked reset")
-        if status == lib.OPERANT_FINISHED:
-            return ResetNeeded(
-                f"the episode of environment {lib.operant_culprit(self._handle)} is over: "
-                "reset it with options={'reset_mask': mask} before the next step"
-            )
-        if status == lib.OPERANT_BUSY:
-            return RuntimeError("another thread is inside this environment: give each thread its own, or take turns")
-        if status == lib.OPERANT_NO_MEMORY:
-            return MemoryError("out of memory")
-        return ValueError(f"the core refused the call (status {status})")
+        return self._actions.failure(self._handle, status, actions)
 
     def _check(self, status: int) -> None:
         if status != _OK:
@@ -315,8 +340,6 @@ class Batch:
         handle = self._open_handle()
         numbers = ffi.NULL
         if overrides:
-            for name, value in overrides.items():
-                self._check_bounds(name, np.array([value]))
             numbers = ffi.new("double[]", [overrides.get(part.name, math.nan) for part in self.spec.parameters])
         slot = self.stepper.ring.take()
         masked = ffi.NULL if mask is None else ffi.from_buffer("uint8_t[]", np.ascontiguousarray(mask, np.bool_))
@@ -339,12 +362,15 @@ class Batch:
     def set_parameter(self, name: str, value: Any) -> None:
         """Sets a parameter to a number, or to one number per environment (`[N]`)."""
         index = self._parameter(name)
-        values = np.atleast_1d(np.asarray(value, _FLOAT64))
+        try:
+            values = np.atleast_1d(np.asarray(value, _FLOAT64))
+        except (TypeError, ValueError):
+            raise ValueError(f"parameter {name!r} = {value!r} must be a number, or one for each environment") from None
         if values.shape not in ((1,), (self.num_envs,)):
             raise ValueError(
                 f"parameter {name!r} has shape {np.shape(value)}: give a number, or one for each of {self.num_envs}"
             )
-        self._check_bounds(name, values)
+        self.check_bounds(name, values)
         values = np.ascontiguousarray(values)
         self._check(lib.operant_set_param(self._open_handle(), index, ffi.from_buffer("double[]", values), len(values)))
 
@@ -358,9 +384,11 @@ class Batch:
     def randomize(self, name: str, low: float, high: float) -> None:
         """From the next reset on, draws a parameter uniformly from [low, high) for every episode."""
         index = self._parameter(name)
-        self._check_bounds(name, np.array([low, high], _FLOAT64))
+        self.check_bounds(name, np.array([low, high], _FLOAT64))
         if low > high:
             raise ValueError(f"randomize[{name!r}]: low {low} is above high {high}")
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(f"randomize[{name!r}] = ({low}, {high}) must be finite")
         self._check(lib.operant_randomize(self._open_handle(), index, low, high))
         self._ranges[name] = (low, high)
 
@@ -374,15 +402,26 @@ class Batch:
         table = self._array(view.params, (len(self.spec.parameters), view.stride), self.real)
         return table[index, : self.num_envs].copy()
 
+    def extremes(self, name: str) -> tuple[float, float]:
+        """The smallest and largest value that a parameter has or may be drawn to in this batch."""
+        if name in self._ranges:
+            return self._ranges[name]
+        values = self.parameter(name)
+        return float(values.min()), float(values.max())
+
     def _parameter(self, name: str) -> int:
         try:
             return self.spec.parameter_index(name)
         except KeyError:
             raise ValueError(unknown("parameter", name, (part.name for part in self.spec.parameters))) from None
 
-    def _check_bounds(self, name: str, values: np.ndarray) -> None:
+    def check_bounds(self, name: str, values: np.ndarray) -> None:
+        """Raises a ValueError that names the first of `values` (`[K]`) that the parameter may not have."""
         part = self.spec.parameters[self._parameter(name)]
-        bad = ~((values >= part.low) & (values <= part.high))
+        # In float32 a bound, and a value at it, may have been rounded.
+        low = min(part.low, float(self.real.type(part.low)))
+        high = max(part.high, float(self.real.type(part.high)))
+        bad = ~((values >= low) & (values <= high))
         if bad.any():
             raise ValueError(f"parameter {name!r} = {values[bad][0]} is outside [{part.low}, {part.high}] {part.unit}")
 
@@ -454,7 +493,8 @@ class Batch:
         fields: list[Any] = [(part.name, integer if part.integer else real) for part in self.spec.state]
         fields += [(f"param:{part.name}", real) for part in self.spec.parameters]
         fields.append(("generator", np.uint64, 4) if self.exact else ("seed", np.uint32, 2))
-        fields += [("episode", np.uint32), ("elapsed", _INT32), ("episode_return", real), ("finished", np.bool_)]
+        fields += [("episode", np.uint32), ("elapsed", _INT32), ("episode_return", real)]
+        fields += [("finished", np.bool_), ("version", np.uint16)]
         return np.dtype(fields, metadata={"operant": (self.spec.header, self.precision, SNAPSHOT_VERSION)})
 
     def _columns(self) -> dict[str, np.ndarray]:
@@ -491,6 +531,7 @@ class Batch:
         deadline = self._array(lib.operant_view(self._handle).deadline, (self.num_envs,), _INT32)
         snapshot["elapsed"] = self._elapsed(deadline)[rows]
         snapshot["finished"] = finished[rows]
+        snapshot["version"] = SNAPSHOT_VERSION
         return snapshot
 
     def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> None:
@@ -504,6 +545,7 @@ class Batch:
                 f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}"
             )
         self._check_snapshot(snapshot.dtype)
+        self._check_records(np.atleast_1d(snapshot))
         rows = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
         records = np.atleast_1d(snapshot)
         if records.shape not in ((1,), rows.shape):
@@ -544,6 +586,25 @@ class Batch:
                 f"the snapshot is of {what}, but this environment is {self.spec.header} in {self.precision}"
             )
 
+    def _check_records(self, records: np.ndarray) -> None:
+        """Refuses values that no environment could have got into by itself."""
+        if (records["version"] != SNAPSHOT_VERSION).any():
+            found = records["version"].max()
+            raise ValueError(f"the snapshot has version {found}, but this operant reads version {SNAPSHOT_VERSION}")
+        for part in self.spec.state:
+            if np.isnan(records[part.name]).any():
+                raise ValueError(f"the snapshot's {part.name} is NaN in record {np.isnan(records[part.name]).argmax()}")
+        for parameter in self.spec.parameters:
+            self.check_bounds(parameter.name, records[f"param:{parameter.name}"])
+        # An unfinished episode has at least one step left.
+        limit = (self.max_episode_steps or 1 << 31) - 1 + records["finished"]
+        wrong = (records["elapsed"] < 0) | (records["elapsed"] > limit)
+        if wrong.any():
+            raise ValueError(
+                f"the snapshot's record {wrong.argmax()} has elapsed {records['elapsed'][wrong.argmax()]} steps, but "
+                f"max_episode_steps is {self.max_episode_steps} here: give the environment a longer limit, or none"
+            )
+
     def copy_rows(self, rows: np.ndarray | None, source: Batch, source_rows: np.ndarray | None, count: int) -> None:
         """Makes `rows` of this batch copies of `source_rows` of another of the same environment and precision.
 
@@ -574,10 +635,10 @@ class Batch:
     def close(self) -> None:
         """Frees the memory; every later call raises."""
         if self._handle is not None:
-            handle, self._handle = self._handle, None
-            self.stepper.handle = None
-            self._finished_views = (np.empty(0),) * 4  # they point into the memory that goes now
-            ffi.release(handle)
+            # The core's memory goes with the last reference to the handle; a call under way in a thread holds one.
+            self._handle = self.stepper.handle = None
+            self._finished_views = (np.empty(0),) * 4
+            self.last_finished = _NONE_FINISHED
 
     def _array(self, pointer: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """A view of the core's memory."""

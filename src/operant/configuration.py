@@ -42,17 +42,20 @@ def configure(batch: Batch, params: Mapping[str, Any], randomize: Mapping[str, t
     """Sets and randomises parameters of a new batch; low and high bounds of the reset must agree."""
     for name, value in params.items():
         batch.set_parameter(name, value)
-    if "low" in params or "high" in params:
-        known = {**defaults(batch.spec), **params}
-        lows, highs = np.broadcast_arrays(known["low"], known["high"])
-        worst = np.argmax(lows - highs)
-        _check_order(lows.flat[worst], highs.flat[worst])
     for name, bounds in (randomize or {}).items():
         try:
             low, high = (float(bound) for bound in bounds)
         except (TypeError, ValueError):
             raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
         batch.randomize(name, low, high)
+    names = [part.name for part in batch.spec.parameters]
+    if "low" in names and "high" in names:
+        if {"low", "high"} & {*(randomize or {})}:
+            _check_order(batch.extremes("low")[1], batch.extremes("high")[0])
+        else:
+            lows, highs = batch.parameter("low"), batch.parameter("high")
+            worst = np.argmax(lows - highs)
+            _check_order(float(lows[worst]), float(highs[worst]))
 
 
 def extremes(
@@ -71,8 +74,12 @@ def extremes(
     return lows, highs
 
 
-def reset_overrides(spec: EnvSpec, options: Mapping[str, Any]) -> dict[str, float]:
-    """Parameters that `reset(options=...)` replaces for that reset, as Gymnasium's classes read them."""
+def reset_overrides(batch: Batch, options: Mapping[str, Any]) -> dict[str, float]:
+    """Parameters that `reset(options=...)` replaces for that reset, as Gymnasium's classes read them.
+
+    All is checked here, before anything is seeded or reset.
+    """
+    spec = batch.spec
     names = dict(spec.reset_options)
     overrides: dict[str, float] = {}
     for key, value in options.items():
@@ -84,9 +91,11 @@ def reset_overrides(spec: EnvSpec, options: Mapping[str, Any]) -> dict[str, floa
             raise ValueError(f"reset option {key!r} = {value!r} could not be converted to a float") from None
         if not np.isfinite(overrides[names[key]]):
             raise ValueError(f"reset option {key!r} = {value!r} must be finite")
+        batch.check_bounds(names[key], np.array([overrides[names[key]]]))
     if "low" in overrides or "high" in overrides:
-        known = defaults(spec) | overrides
-        _check_order(known["low"], known["high"])
+        low = overrides["low"] if "low" in overrides else batch.extremes("low")[1]
+        high = overrides["high"] if "high" in overrides else batch.extremes("high")[0]
+        _check_order(low, high)
     return overrides
 
 

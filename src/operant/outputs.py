@@ -89,8 +89,8 @@ class Stepper:
     """One batch's step, with everything it needs at hand.
 
     `step` is the core's function and `handle` its batch, None once closed. `wide` and `narrow` are the dtypes that the
-    core reads in place, with their codes; `convert` makes any other actions one of them or raises; `fail` turns a
-    status other than 0 into the exception to raise.
+    core reads in place, with their codes; `convert` makes any other actions one of them or raises; `fail` turns the
+    handle, a status other than 0 and the actions into the exception to raise.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Stepper:
         wide: tuple[Any, int],
         narrow: tuple[Any, int],
         convert: Callable[[Any], tuple[Any, int]],
-        fail: Callable[[int, Any], Exception],
+        fail: Callable[[Any, int, Any], Exception],
     ):
         self.ring: OutputRing = ring
         self.core_step: Any = step
@@ -116,7 +116,7 @@ class Stepper:
         self.wide, self.wide_code = wide
         self.narrow, self.narrow_code = narrow
         self.convert: Callable[[Any], tuple[Any, int]] = convert
-        self.fail: Callable[[int, Any], Exception] = fail
+        self.fail: Callable[[Any, int, Any], Exception] = fail
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`, and an empty info.
@@ -144,13 +144,16 @@ class Stepper:
             except (ValueError, BufferError):  # not contiguous
                 actions = actions.copy()
                 data = self.from_buffer(actions)
-        if self.handle is None:
-            raise self.fail(0, None)
+        handle: Any = self.handle  # held through the call: another thread may close the batch meanwhile
+        if handle is None:
+            raise self.fail(None, 0, None)
         slot: Slot = self.ring.take()
-        status: int = self.core_step(self.handle, data, code, slot.output)
+        # Held from here on, so that another thread's take finds the slot in use.
+        results: Any = (slot.observations, slot.rewards, slot.terminated, slot.truncated, {})
+        status: int = self.core_step(handle, data, code, slot.output)
         if status != 0:
-            raise self.fail(status, actions)
-        return (slot.observations, slot.rewards, slot.terminated, slot.truncated, {})
+            raise self.fail(handle, status, actions)
+        return results  # type: ignore[no-any-return]
 
 
 def trustworthy_policy(copy: bool) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -73,43 +75,49 @@ class AsyncEnvPool:
         lows, highs = extremes(self._store, randomize, given)
         self.single_observation_space = observation_space(self.spec, lows, highs)
         self.single_action_space = action_space(self.spec, highs)
-        self._finished = np.zeros(self.num_envs, np.bool_)
         self._in_flight = np.zeros(self.num_envs, np.bool_)
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._left_over: list[tuple[np.ndarray, ...]] = []
         self._seeded = False
-        self.closed = False
+        self._process = os.getpid()
+        self._shop = _Shop(self._store, self._work, self._done)
         benches = [make(self.batch_size) for _ in range(workers)]
         for bench in benches:
             # Parameters that differ between environments come along with each environment's state.
-            configure(bench, {name: value for name, value in given.items() if np.ndim(value) == 0}, randomize)
+            configure(bench, {name: value for name, value in given.items() if np.size(value) == 1}, randomize)
             bench.reset()
-        self._threads = [
-            threading.Thread(target=self._serve, args=(bench,), daemon=True, name=f"operant-pool-{k}")
+        threads = [
+            threading.Thread(target=self._shop.serve, args=(bench,), daemon=True, name=f"operant-pool-{k}")
             for k, bench in enumerate(benches)
         ]
-        for thread in self._threads:
+        for thread in threads:
             thread.start()
+        # The threads know the shop, not the pool: dropping the pool ends them too.
+        self._end = weakref.finalize(self, _end, self._work, threads, self._process)
 
     def async_reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        """Begins an episode everywhere; the observations come from `recv`, with rewards 0 and flags False."""
+        """Begins an episode everywhere; the observations come from `recv`, with rewards 0 and flags False.
+
+        Results that were not received are waited for and dropped.
+        """
         self._check_open()
-        if self._in_flight.any():
-            raise RuntimeError(
-                f"{int(self._in_flight.sum())} environments are still stepping: recv() them before a reset"
-            )
-        overrides = reset_overrides(self.spec, options or {})
+        overrides = reset_overrides(self._store, options or {})
+        seed = None if seed is None else check_seed(seed)
+        while self._in_flight.any():  # results that nobody fetched any more
+            self._in_flight[self._fetch()[0]] = False
+        self._left_over = []
         if seed is not None:
-            self._store.seed(check_seed(seed))
+            self._store.seed(seed)
         elif not self._seeded:
             self._store.seed_from_entropy()
         self._seeded = True
         slot = self._store.reset(None, overrides)
-        self._finished[:] = False
+        self._shop.finished[:] = False
         self._in_flight[:] = True
         everyone = np.arange(self.num_envs)
-        self._done.put((everyone, slot.observations, slot.rewards, slot.terminated, slot.truncated))
+        part = (everyone, slot.observations, slot.rewards, slot.terminated, slot.truncated)
+        self._done.put((part, None))
 
     def send(self, actions: Any, env_ids: Any = None) -> None:
         """Queues one step of the environments `env_ids` (`[K]` int, all by default) with actions `[K]` or `[K, A]`.
@@ -146,58 +154,94 @@ class AsyncEnvPool:
             raise RuntimeError(
                 f"recv would wait for ever: {pending} environments are stepping, batch_size={self.batch_size}"
             )
-        parts, have = self._left_over, sum(len(part[0]) for part in self._left_over)
+        parts: list[tuple[np.ndarray, ...]] = []
+        have = 0
         while have < self.batch_size:
-            part = self._done.get()
-            if isinstance(part, BaseException):
-                raise part
-            parts.append(part)
-            have += len(part[0])
+            parts.append(self._fetch())
+            have += len(parts[-1][0])
         joined = parts[0] if len(parts) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         self._left_over = [tuple(array[self.batch_size :] for array in joined)] if have > self.batch_size else []
         ids, observations, rewards, terminated, truncated = (array[: self.batch_size] for array in joined)
         self._in_flight[ids] = False
         return observations, rewards, terminated, truncated, {"env_id": ids}
 
-    def _serve(self, bench: Batch) -> None:
-        """Steps queued environments on this thread's own batch: copied in, stepped, copied back."""
-        while (work := self._work.get()) is not _STOP:
-            ids, actions = work
-            try:
-                self._done.put((ids, *self._step(bench, ids, actions)))
-            except BaseException as problem:  # recv raises it where the caller can see it
-                self._done.put(problem)
-
-    def _step(self, bench: Batch, ids: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, ...]:
-        count = len(ids)
-        bench.copy_rows(None, self._store, ids, count)
-        finished = np.zeros(bench.num_envs, np.bool_)
-        finished[:count] = self._finished[ids]
-        bench.set_finished(finished)
-        padded = np.zeros((bench.num_envs, *actions.shape[1:]), actions.dtype)
-        padded[:count] = actions
-        observations, rewards, terminated, truncated, _ = bench.step(padded)
-        self._store.copy_rows(ids, bench, None, count)
-        self._finished[ids] = terminated[:count] | truncated[:count]
-        return tuple(array[:count] for array in (observations, rewards, terminated, truncated))
+    def _fetch(self) -> tuple[np.ndarray, ...]:
+        """The next results: ids and the four arrays, of any number of environments."""
+        if self._left_over:
+            return self._left_over.pop()
+        part, problem = self._done.get()
+        if problem is not None:
+            self._in_flight[part[0]] = False
+            raise problem
+        results: tuple[np.ndarray, ...] = part
+        return results
 
     def _check_open(self) -> None:
         if self.closed:
             raise ClosedEnvironmentError("the pool is closed: make a new one")
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this process was forked, and the pool's threads did not come along: make a new pool in it"
+            )
+
+    @property
+    def closed(self) -> bool:
+        return not self._end.alive
 
     def close(self) -> None:
         """Waits for what is being stepped and ends the threads."""
-        if self.closed:
-            return
-        self.closed = True
-        for _ in self._threads:
-            self._work.put(_STOP)
-        for thread in self._threads:
-            thread.join()
-        self._store.close()
+        if not self.closed:
+            self._end()
+            self._store.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an AsyncEnvPool has threads and cannot be copied or pickled: make a new one")
 
     def __enter__(self) -> AsyncEnvPool:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Shop:
+    """What the threads of a pool work on."""
+
+    def __init__(self, store: Batch, work: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]):
+        self.store = store
+        self.work = work
+        self.done = done
+        self.finished = np.zeros(store.num_envs, np.bool_)  # episodes that wait for their reset
+
+    def serve(self, bench: Batch) -> None:
+        """Steps queued environments on this thread's own batch: copied in, stepped, copied back."""
+        while (work := self.work.get()) is not _STOP:
+            ids, actions = work
+            try:
+                self.done.put(((ids, *self.step(bench, ids, actions)), None))
+            except BaseException as problem:  # recv raises it where the caller can see it
+                self.done.put(((ids,), problem))
+
+    def step(self, bench: Batch, ids: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, ...]:
+        count = len(ids)
+        bench.copy_rows(None, self.store, ids, count)
+        finished = np.zeros(bench.num_envs, np.bool_)
+        finished[:count] = self.finished[ids]
+        bench.set_finished(finished)
+        padded = np.zeros((bench.num_envs, *actions.shape[1:]), actions.dtype)
+        padded[:count] = actions
+        observations, rewards, terminated, truncated, _ = bench.step(padded)
+        self.store.copy_rows(ids, bench, None, count)
+        self.finished[ids] = terminated[:count] | truncated[:count]
+        return tuple(array[:count] for array in (observations, rewards, terminated, truncated))
+
+
+def _end(work: queue.SimpleQueue[Any], threads: list[threading.Thread], process: int) -> None:
+    """Ends a pool's threads, in the process that has them."""
+    if os.getpid() != process:
+        return
+    for _ in threads:
+        work.put(_STOP)
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join()

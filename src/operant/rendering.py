@@ -33,7 +33,7 @@ class Renderer:
         self.batch = batch
         self.mode = mode
         self.indices = range(min(count, batch.num_envs))
-        self.last_action: np.ndarray | None = None
+        self.last_actions: Any = None  # [N, A], or None before the first step
         self._artist: Any = None
         self._window: Any = None
         if mode is not None and count < 1:
@@ -45,22 +45,21 @@ class Renderer:
             self._artist = reference_env(self.batch.spec, render_mode="rgb_array")
         mask = np.zeros(self.batch.num_envs, np.bool_)
         mask[self.indices] = True
-        frames = tuple(self._draw(record) for record in self.batch.get_state(mask))
+        frames = tuple(self._draw(i, record) for i, record in enumerate(self.batch.get_state(mask)))
         if self.mode == "rgb_array":
             return frames
         self._show(tile(frames))
         return None
 
-    def _draw(self, record: Any) -> np.ndarray:
+    def _draw(self, i: int, record: Any) -> np.ndarray:
         artist, spec = self._artist, self.batch.spec
         for parameter in spec.parameters:
             if parameter.attribute is not None:
                 setattr(artist, parameter.attribute, float(record[f"param:{parameter.name}"]))
         artist.state = np.array([record[part.name] for part in spec.state], np.float64)
-        if self.last_action is not None and hasattr(artist, "max_torque"):  # Pendulum's arrow
-            artist.last_u = float(np.clip(self.last_action, -artist.max_torque, artist.max_torque)[0])
-        else:
-            artist.last_u = None
+        artist.last_u = None  # Pendulum's arrow; there is none after a reset
+        if self.last_actions is not None and hasattr(artist, "max_torque") and record["elapsed"] > 0:
+            artist.last_u = float(np.clip(self.last_actions[i], -artist.max_torque, artist.max_torque)[0])
         frame: np.ndarray = artist.render()
         return frame
 

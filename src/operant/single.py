@@ -68,7 +68,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
             seed: restarts the random numbers; None continues them.
             options: the environment's reset bounds, for this reset.
         """
-        overrides = reset_overrides(self._batch.spec, options or {})
+        overrides = reset_overrides(self._batch, options or {})
         if seed is not None:
             seed = check_seed(seed)
         super().reset(seed=seed)
@@ -82,7 +82,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._batch.reset(None, overrides)
         if self._batch.exact:
             self._batch.get_generator(self.np_random)
-        self._renderer.last_action = None
+        self._renderer.last_actions = None
         if self.render_mode == "human":
             self.render()
         return self._batch.observe().observations[0], {}
@@ -96,7 +96,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         """
         observation, reward, terminated = self._step(action)
         if self.render_mode is not None:
-            self._renderer.last_action = action
+            self._renderer.last_actions = [action]
             if self.render_mode == "human":
                 self.render()
         return observation, reward, terminated, False, {}

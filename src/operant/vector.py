@@ -59,7 +59,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
         max_episode_steps: truncates after so many steps; None never does. By default what the id is registered with.
         render_mode: "rgb_array", "human" or None; see `render`.
-        render_envs: how many environments, from 0 on, `render` draws.
+        render_envs: how many environments, from 0 on, `render` draws. Gymnasium's vector `RecordVideo` and
+            `HumanRendering` want a frame of each: `render_envs=num_envs`.
         episode_statistics: adds `infos["episode"]` where episodes ended, as `RecordEpisodeStatistics` does.
         **options: Gymnasium's own constructor arguments: `sutton_barto_reward`, `g`, `goal_velocity`.
     """
@@ -115,7 +116,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         self._episode_starts = np.zeros(self.num_envs)
         self._restarting = np.empty(0, np.int64)
         # Whether step has more to do than to return the core's arrays.
-        self._eventful = self._same_step or episode_statistics or self.render_mode == "human"
+        self._eventful = self._same_step or episode_statistics or self.render_mode is not None
 
     # Batched spaces take more memory per environment than the core does: they are made when somebody asks.
 
@@ -146,7 +147,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         """
         rest = dict(options or {})
         mask = self._check_mask(rest.pop("reset_mask")) if "reset_mask" in rest else None
-        overrides = reset_overrides(self._batch.spec, rest)
+        overrides = reset_overrides(self._batch, rest)
         seeds = self._check_seeds(seed)
         if mask is not None and not self._batch.ready:
             raise error.ResetNeeded("the first reset must be of all environments, without a reset_mask")
@@ -216,6 +217,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         results = self._batch.stepper.step(actions)
         if self._eventful:
             _, _, terminated, truncated, infos = results
+            self._renderer.last_actions = actions
             self._add_infos(infos, terminated, truncated)
         return results
 

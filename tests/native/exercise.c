@@ -71,6 +71,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
 
     void *actions = make_actions(info, o->num_envs, first_dtype, 0);
     expect(operant_step(b, actions, first_dtype, &output), OPERANT_NOT_RESET, "step before reset", o);
+    expect(operant_step_one(b, 0, &output), n == 1 && info->actions ? OPERANT_NOT_RESET : OPERANT_BAD_ARGUMENT, "step_one", o);
     free(actions);
 
     for (int32_t words = 1; words <= 9; words += 4) {

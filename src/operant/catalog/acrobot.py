@@ -24,8 +24,8 @@ SPEC = EnvSpec(
         Parameter("max_theta2_dot", "rad/s", 0, attribute="MAX_VEL_2"),
         Parameter("torque", "N m", -1e6, 1e6),  # a list of the three torques in Gymnasium
         Parameter("dt", "s", 1e-6, 1, attribute="dt"),
-        Parameter("low", "rad, rad/s"),
-        Parameter("high", "rad, rad/s"),
+        Parameter("low", "rad, rad/s", -1e9, 1e9),
+        Parameter("high", "rad, rad/s", -1e9, 1e9),
     ),
     observation=(
         Observation("cos(theta1)", -1.0, 1.0),

@@ -20,8 +20,8 @@ SPEC = EnvSpec(
         Parameter("x_limit", "m", 0, attribute="x_threshold"),
         Parameter("theta_limit", "rad", 0, attribute="theta_threshold_radians"),
         Parameter("sutton_barto_reward", "bool", 0, 1, option="sutton_barto_reward"),
-        Parameter("low", "m, m/s, rad, rad/s"),
-        Parameter("high", "m, m/s, rad, rad/s"),
+        Parameter("low", "m, m/s, rad, rad/s", -1e9, 1e9),
+        Parameter("high", "m, m/s, rad, rad/s", -1e9, 1e9),
     ),
     observation=(
         Observation("x", ("x_limit", -2), ("x_limit", 2)),

@@ -13,8 +13,8 @@ BOUNDARIES = (
     Parameter("max_speed", "m/step", 0, attribute="max_speed"),
     Parameter("goal_position", "m", attribute="goal_position"),
     Parameter("goal_velocity", "m/step", attribute="goal_velocity", option="goal_velocity"),
-    Parameter("low", "m"),
-    Parameter("high", "m"),
+    Parameter("low", "m", -1e9, 1e9),
+    Parameter("high", "m", -1e9, 1e9),
 )
 
 SPEC = EnvSpec(

@@ -14,8 +14,8 @@ SPEC = EnvSpec(
         Parameter("dt", "s", 1e-6, 1, attribute="dt"),
         Parameter("max_speed", "rad/s", 0, attribute="max_speed"),
         Parameter("max_torque", "N m", 0, attribute="max_torque"),
-        Parameter("x_init", "rad", 0),
-        Parameter("y_init", "rad/s", 0),
+        Parameter("x_init", "rad", 0, 1e9),
+        Parameter("y_init", "rad/s", 0, 1e9),
     ),
     observation=(
         Observation("cos(theta)", -1.0, 1.0),

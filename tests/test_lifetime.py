@@ -1,0 +1,136 @@
+"""When memory goes, what threads may do, and what a refused call leaves behind."""
+
+import subprocess
+import sys
+import threading
+import weakref
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from support import vector
+
+from operant import OperantVectorEnv
+
+STEP_WHILE_CLOSING = """
+import threading, numpy as np, gymnasium as gym, operant
+from gymnasium.error import ClosedEnvironmentError
+for _ in range(5):
+    envs = gym.make_vec("operant/CartPole-v1", num_envs=1 << 18)
+    envs.reset(seed=0)
+    actions, ended = np.zeros(1 << 18, int), []
+    def play():
+        try:
+            while True:
+                envs.step(actions)
+        except ClosedEnvironmentError:
+            ended.append(True)
+    thread = threading.Thread(target=play)
+    thread.start()
+    threading.Event().wait(0.02)
+    envs.close()
+    thread.join()
+    assert ended
+print("survived")
+"""
+
+
+def test_closing_while_another_thread_steps_ends_that_thread_with_an_error():
+    done = subprocess.run([sys.executable, "-c", STEP_WHILE_CLOSING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "survived\n"), done.stderr
+
+
+def test_what_one_thread_was_given_another_does_not_overwrite():
+    env = vector("CartPole-v1", 64)
+    env.reset(seed=0)
+    kept: list[tuple[np.ndarray, bytes]] = []
+
+    def play():
+        for _ in range(200):
+            try:
+                observations = env.step(np.zeros(64, int))[0]
+            except RuntimeError:
+                continue
+            kept.append((observations, observations.tobytes()))
+
+    threads = [threading.Thread(target=play) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(kept) >= 200
+    assert all(array.tobytes() == value for array, value in kept)
+
+
+def test_a_dropped_environment_frees_its_memory_at_once():
+    env = OperantVectorEnv("CartPole-v1", 4)
+    env.reset(seed=0)
+    env.step(np.zeros(4, int))
+    batch = weakref.ref(env._batch)
+    del env
+    assert batch() is None  # without a collection of cycles
+
+
+@pytest.mark.parametrize("make", [gym.make, gym.make_vec])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_refused_reset_leaves_the_generators_alone(make, precision):
+    envs = [make("operant/Pendulum-v1", precision=precision) for _ in range(2)]
+    for env in envs:
+        env.reset(seed=3)
+    with pytest.raises(ValueError, match="x_init"):
+        envs[0].reset(seed=99, options={"x_init": -1})
+    first, second = (env.reset()[0].tobytes() for env in envs)
+    assert first == second
+
+
+def test_reset_bounds_are_judged_by_the_batchs_own():
+    env = vector("CartPole-v1", 3, params={"low": 0.2, "high": 0.5})
+    observations, _ = env.reset(seed=0, options={"low": 0.4})
+    assert observations.min() >= np.float32(0.4)
+    with pytest.raises(ValueError, match=r"0\.2.* must be lower than .*0\.1"):
+        env.reset(options={"high": 0.1})
+    with pytest.raises(ValueError, match="must be lower"):
+        vector("CartPole-v1", 3, randomize={"low": (0.2, 0.3)})
+
+
+def test_a_finite_action_beyond_float32_is_clipped():
+    for precision in ("float32", "float64"):
+        env, twin = (vector("Pendulum-v1", 2, precision=precision) for _ in range(2))
+        env.reset(seed=0)
+        twin.reset(seed=0)
+        assert env.step(np.full((2, 1), -1e300))[0].tobytes() == twin.step(np.full((2, 1), -2.0))[0].tobytes()
+
+
+def test_a_snapshot_that_no_environment_could_be_in_is_refused():
+    env = vector("CartPole-v0", 2)
+    env.reset(seed=0)
+    for field, value, says in [
+        ("elapsed", 300, "elapsed 300 steps, but max_episode_steps is 200"),
+        ("elapsed", -5, "elapsed -5"),
+        ("x", np.nan, "x is NaN"),
+        ("param:gravity", -1e6, "gravity"),
+        ("version", 7, "version 7"),
+    ]:
+        snapshot = env.get_state()
+        snapshot[field][1] = value
+        before = env.get_state().tobytes()
+        with pytest.raises(ValueError, match=says):
+            env.set_state(snapshot)
+        assert env.get_state().tobytes() == before
+
+
+def test_a_saved_snapshot_is_restored_from_its_file(tmp_path):
+    env = vector("CartPole-v1", 3)
+    env.reset(seed=0)
+    np.save(tmp_path / "snapshot.npy", env.get_state())
+    expected = env.step(np.zeros(3, int))[0].tobytes()
+    env.set_state(np.load(tmp_path / "snapshot.npy"))
+    assert env.step(np.zeros(3, int))[0].tobytes() == expected
+
+
+def test_an_acrobot_beyond_all_measure_still_ends_its_step():
+    extreme = {"torque": 1e6, "dt": 1.0, "max_theta1_dot": 1e18, "max_theta2_dot": 1e18}
+    env = vector("Acrobot-v1", 1, precision="float64", params=extreme)
+    env.reset(seed=0)
+    for _ in range(5):
+        env.step(np.array([2]))
