@@ -282,6 +282,7 @@ class Batch:
         if self._rows is None:
             raise ValueError(f"step_one is for a batch of one, not of {self.num_envs}")
         slot = self._rows.take()
+        observation = slot.observations  # held from here on: see Stepper.step
         if self._actions.count:
             try:
                 status = _step_one(handle, action if action.__class__ is int else operator.index(action), slot.output)
@@ -295,7 +296,7 @@ class Batch:
             status = lib.operant_step(handle, ffi.from_buffer(actions), code, slot.output)
         if status != _OK:
             raise self._error(status, [action])
-        return slot.observations, slot.reward_cell[0], slot.terminated_cell[0] != 0
+        return observation, slot.reward_cell[0], slot.terminated_cell[0] != 0
 
     def check_actions(self, actions: Any, rows: np.ndarray) -> np.ndarray:
         """Actions for the environments `rows` as the core reads them, or the error that `step` would raise."""
