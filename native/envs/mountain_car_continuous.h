@@ -29,14 +29,24 @@ LANE_FN vm mountain_car_continuous_step(mountain_car_continuous_state *s, const 
     vf within = narrow(narrow(force * narrow(p->power)) - narrow(slope));
     vf beyond = narrow_unless(fresh, force * p->power - slope); /* a clipped force is Python's float, not NumPy's */
     vf velocity = narrow_unless(fresh, s->velocity + vsel(force == a[0], within, beyond));
-    velocity = vclip(velocity, narrow_unless(fresh, -p->max_speed), narrow_unless(fresh, p->max_speed));
-    vf position = narrow_unless(fresh, s->position + velocity);
-    position = vclip(position, narrow_unless(fresh, p->min_position), narrow_unless(fresh, p->max_position));
-    velocity = vsel((position == narrow_unless(fresh, p->min_position)) & (velocity < 0), vreal(0), velocity);
+    /* What a clip sets is Python's float again: it is not rounded, and what it is compared with is not either. */
+    vm limited = velocity > narrow_unless(fresh, p->max_speed);
+    velocity = vsel(limited, p->max_speed, velocity);
+    vm reversed = velocity < narrow_unless(fresh, -p->max_speed);
+    velocity = vsel(reversed, -p->max_speed, velocity);
+    vf position = narrow_unless(fresh, s->position + narrow_unless(fresh, velocity));
+    vm right = position > narrow_unless(fresh, p->max_position);
+    position = vsel(right, p->max_position, position);
+    vm left = position < narrow_unless(fresh, p->min_position);
+    position = vsel(left, p->min_position, position);
+    vm stopped = (left | (position == narrow_unless(fresh, p->min_position))) & (velocity < 0);
+    velocity = vsel(stopped, vreal(0), velocity);
 
     s->position = narrow(position);
     s->velocity = narrow(velocity);
-    vm arrived = (position >= narrow_unless(fresh, p->goal_position)) & (velocity >= narrow_unless(fresh, p->goal_velocity));
+    vf goal_position = vsel(right | left, p->goal_position, narrow_unless(fresh, p->goal_position));
+    vf goal_velocity = vsel(limited | reversed | stopped, p->goal_velocity, narrow_unless(fresh, p->goal_velocity));
+    vm arrived = (position >= goal_position) & (velocity >= goal_velocity);
     *reward = vsel(arrived, vreal(100), vreal(0)) - a[0] * a[0] * R(0.1);
     return arrived;
 }
