@@ -659,12 +659,11 @@ class Batch:
             for name in ("spec", "num_envs", "precision", "workers", "autoreset", "max_episode_steps", "copy")
         }
         arguments["isa"] = self._requested_isa
-        handle = self._open_handle()
         return {
             "arguments": arguments,
             "parameters": {part.name: self.parameter(part.name) for part in self.spec.parameters},
             "randomized": self._ranges,
-            "snapshot": self.get_state() if lib.operant_is_ready(handle) else None,
+            "snapshot": self.get_state() if self.ready else None,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
