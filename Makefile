@@ -1,5 +1,6 @@
 # make demo      installs into .venv, measures, and trains Stable-Baselines3's PPO on operant/CartPole-v1
 # make test      installs into .venv and runs the whole suite
+# make test-compat   runs the adapters of frameworks that cannot be installed beside the others
 # make native    builds the C library without Python: build/native/liboperant.a and .so
 # make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
 # make neon      cross-compiles the core for 64-bit Arm and compares its bits with this machine's
@@ -20,7 +21,7 @@ LIST = native/build/environments.h
 OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -Inative $(CFLAGS)
 
-.PHONY: demo test test-twin test-floors venv native exercise certificates sanitize sanitize-address \
+.PHONY: demo test test-twin test-floors test-compat venv native exercise certificates sanitize sanitize-address \
 	sanitize-thread neon lint clean FORCE
 
 # The C library.
@@ -101,6 +102,7 @@ test-twin: venv
 	mkdir -p build/twin
 	cp -R src/operant build/twin/operant
 	cp -R bench build/twin/operant/bench
+	cp -R compat build/twin/operant/compat
 	rm -f build/twin/operant/outputs.*.so build/twin/operant/outputs__mypyc.*.so
 	PYTHONPATH=build/twin $(BIN)/python -c "import operant.outputs as o; assert o.__file__.endswith('outputs.py'), o.__file__"
 	PYTHONPATH=build/twin $(BIN)/python -m pytest -n 2 $(TWIN_TESTS)
@@ -110,6 +112,21 @@ TWIN_TESTS = $(filter-out %_packaging.py %_floors.py %_style.py,$(wildcard tests
 # The oldest releases of Gymnasium that are supported; part of `make test` too.
 test-floors: venv
 	$(BIN)/python -m pytest tests/test_floors.py
+
+# Frameworks whose pins conflict with the others', each in a virtual environment of its own with operant's wheel.
+COMPAT = $(patsubst tests/compat/own_environment/%/requirements.txt,%,$(wildcard tests/compat/own_environment/*/requirements.txt))
+
+test-compat: $(COMPAT:%=test-compat-%)
+
+build/compat/wheel: .venv/installed $(wildcard src/operant/*.py src/operant/*/*.py compat/*.py)
+	rm -rf $@
+	OPERANT_MYPYC=0 $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $@ .
+
+test-compat-%: build/compat/wheel
+	test -x build/compat/$*/bin/python || $(PYTHON) -m venv build/compat/$*
+	build/compat/$*/bin/pip install --quiet -r tests/compat/own_environment/$*/requirements.txt
+	build/compat/$*/bin/pip install --quiet --no-deps --force-reinstall build/compat/wheel/*.whl
+	build/compat/$*/bin/python -m pytest --confcutdir=tests/compat/own_environment tests/compat/own_environment/$*
 
 lint: venv
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from pathlib import Path
 import operant
 
 PACKAGE = Path(operant.__file__).parent
+ROOT = Path(__file__).parent.parent
 
 # Each module may import what stands above its own line, and its own package.
 LAYERS = [
@@ -18,7 +19,7 @@ LAYERS = [
     {"spaces", "configuration", "rendering"},
     {"vector", "single", "pool"},
     {"registration", "envs", "certification"},
-    {"cli", "bench"},
+    {"cli", "bench", "compat"},
 ]
 # registration is what gymnasium 0.29 loads while half imported, so it stays above nothing but the catalog.
 ONLY = {"_native": set(), "spec": set(), "catalog": {"spec"}, "registration": {"catalog"}}
@@ -45,11 +46,14 @@ def imports(path):
 
 
 def modules():
+    """Every module's path with the name that stands in LAYERS: its own, or its package's."""
     for path in sorted(PACKAGE.rglob("*.py")):
         relative = path.relative_to(PACKAGE)
         name = relative.parts[0].removesuffix(".py")
         if name != "__init__":
             yield name, path
+    for name in ("bench", "compat"):  # mapped into the package from the top of the repository
+        yield from ((name, path) for path in sorted((ROOT / name).glob("*.py")))
 
 
 def rank(name):
@@ -67,6 +71,7 @@ def test_imports_point_down_only():
         for target in ours - {name, "__version__", ""}:
             siblings = rank(target) == rank(name) and name in {"spaces", "configuration", "rendering", "cli", "bench"}
             assert rank(target) < rank(name) or siblings, f"{path.name} imports {target}"
+            assert target != "compat" or name == "bench", f"{path.name} imports an adapter"
             if name in ONLY:
                 assert target in ONLY[name], f"{path.name} imports {target}"
 
@@ -77,7 +82,7 @@ def test_only_the_batch_imports_the_compiled_core():
 
 def test_no_module_of_the_package_imports_a_framework():
     for name, path in modules():
-        if name not in {"cli", "bench"}:
+        if name not in {"cli", "bench", "compat"}:
             assert not imports(path)[1] & {"torch", "stable_baselines3", "pettingzoo", "jax", "envpool"}, path.name
 
 
