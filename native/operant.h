@@ -12,9 +12,9 @@ typedef struct operant_batch operant_batch;
 
 typedef enum {
     OPERANT_OK,
-    OPERANT_BAD_ACTION,  /* operant_culprit() names the environment */
+    OPERANT_BAD_ACTION,  /* operant_culprit() names the row */
     OPERANT_NOT_RESET,   /* step before the first reset */
-    OPERANT_FINISHED,    /* autoreset is disabled and operant_culprit() is an environment whose episode is over */
+    OPERANT_FINISHED,    /* autoreset is disabled and operant_culprit() is a row whose episode is over */
     OPERANT_BUSY,        /* another thread is inside a call on this batch */
     OPERANT_NO_MEMORY,
     OPERANT_BAD_ARGUMENT /* an unknown name or a number out of range; operant_open() says which in its message */
@@ -23,10 +23,12 @@ typedef enum {
 typedef enum { OPERANT_NEXT_STEP, OPERANT_SAME_STEP, OPERANT_DISABLED } operant_autoreset;
 typedef enum { OPERANT_INT32, OPERANT_INT64, OPERANT_FLOAT32, OPERANT_FLOAT64 } operant_dtype;
 
-/** An environment's sizes, read from its header. `actions` is the number of discrete actions, 0 if they are continuous. */
+/** An environment's sizes, read from its header: observations and actions are those of one of its `agents`, and `actions`
+ *  is the number of discrete actions, 0 if they are continuous. What agents have goes in rows: that of agent k of
+ *  environment i is i * agents + k. With one agent, a row is an environment. */
 typedef struct {
     const char *name;
-    int32_t state_size, param_count, observation_size, action_size, actions;
+    int32_t state_size, param_count, observation_size, action_size, actions, agents;
     const double *defaults; /* [param_count] */
 } operant_env_info;
 
@@ -51,12 +53,12 @@ typedef struct {
 operant_batch *operant_open(const operant_options *options, char *message, int32_t message_size);
 void operant_close(operant_batch *batch);
 
-/** Where the results of a step go, row by row of each environment. */
+/** Where the results of a step go, row by row: R = N * agents. */
 typedef struct {
-    float *observations;  /* [N, observation_size] */
-    void *rewards;        /* [N] float, or double in the exact build */
-    uint8_t *terminated;  /* [N] 0 or 1 */
-    uint8_t *truncated;   /* [N] 0 or 1 */
+    float *observations;  /* [R, observation_size] */
+    void *rewards;        /* [R] float, or double in the exact build */
+    uint8_t *terminated;  /* [R] 0 or 1 */
+    uint8_t *truncated;   /* [R] 0 or 1 */
 } operant_output;
 
 /** Seeds the environments that `mask` names (NULL: all). `words` holds each one's seed as `num_words` 32-bit words,
@@ -67,10 +69,10 @@ operant_status operant_seed(operant_batch *batch, const uint32_t *words, int32_t
  *  other rows alone. `overrides` (NULL, or one number per parameter, NaN for none) holds for this reset only. */
 operant_status operant_reset(operant_batch *batch, const uint8_t *mask, const double *overrides, float *observations);
 
-/** One step of every environment. `actions` is [N] integers or [N, action_size] floats, of type `dtype`. */
+/** One step of every environment. `actions` is [R, action_size] integers or floats, of type `dtype`. */
 operant_status operant_step(operant_batch *batch, const void *actions, int32_t dtype, const operant_output *output);
 
-/** operant_step for a batch of one with one discrete action, given as a number. */
+/** operant_step for a batch of one agent with one discrete action, given as a number. */
 operant_status operant_step_one(operant_batch *batch, int64_t action, const operant_output *output);
 
 /** Writes the observation of every environment's present state. */
@@ -91,7 +93,7 @@ operant_status operant_set_pending(operant_batch *batch, const uint8_t *pending)
 operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const operant_batch *from, const int64_t *src,
                                  int64_t count);
 
-/** The environment that the last OPERANT_BAD_ACTION or OPERANT_FINISHED is about. */
+/** The row that the last OPERANT_BAD_ACTION or OPERANT_FINISHED is about. */
 int64_t operant_culprit(const operant_batch *batch);
 
 /** Views of a batch's memory, valid until it is closed; `stride` is in elements from one row to the next. A real is a
@@ -99,7 +101,7 @@ int64_t operant_culprit(const operant_batch *batch);
 typedef struct {
     void *state;            /* [state_size, stride] reals or integers, as the environment's header declares */
     void *params;           /* [param_count] reals; [param_count, stride] once they differ between environments */
-    void *episode_return;   /* [N] reals: sum of rewards so far */
+    void *episode_return;   /* [agents, stride] reals: sum of rewards so far */
     int32_t *deadline;      /* [N] clock + max_episode_steps at the episode's start */
     uint32_t *episode;      /* [N] how many episodes have begun since the seed was set */
     uint32_t *seed;         /* [2, stride] fast build: low and high word */
@@ -120,9 +122,9 @@ void operant_mark_ready(operant_batch *batch);
 typedef struct {
     int64_t count;
     const int32_t *index;        /* [count] */
-    const void *episode_return;  /* [count] reals */
+    const void *episode_return;  /* [count, agents] reals */
     const int32_t *length;       /* [count] */
-    const float *observations;   /* [count, observation_size], only with OPERANT_SAME_STEP: what the episodes ended on */
+    const float *observations;   /* [count, agents, observation_size], only with OPERANT_SAME_STEP: what the episodes ended on */
 } operant_finished;
 const operant_finished *operant_last_finished(const operant_batch *batch);
 

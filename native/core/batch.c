@@ -25,12 +25,12 @@ static void *map(size_t bytes) {
 /** Lays out a batch's memory at `base` and returns its size. */
 static size_t lay_out(operant_batch *b, char *base) {
     const operant_env_info *info = &b->kernel->info;
-    size_t real = (size_t)b->target->real_size, n = (size_t)b->view.stride, used = 0;
+    size_t real = (size_t)b->target->real_size, n = (size_t)b->view.stride, rows = n * (size_t)info->agents, used = 0;
     bool exact = b->target->exact;
     PLACE(b->view.state, info->state_size * n * real);
-    PLACE(b->view.episode_return, n * real);
+    PLACE(b->view.episode_return, rows * real);
     PLACE(b->view.deadline, n * 4);
-    PLACE(b->actions, info->action_size * n * real);
+    PLACE(b->actions, info->action_size * rows * real);
     PLACE(b->view.episode, n * 4);
     PLACE(b->view.seed, exact ? 0 : 2 * n * 4);
     PLACE(b->view.generator, exact ? n * sizeof(operant_pcg64) : 0);
@@ -38,8 +38,8 @@ static size_t lay_out(operant_batch *b, char *base) {
     PLACE(b->pending, n * 4);
     PLACE(b->finished, n * 4);
     PLACE(b->final_length, n * 4);
-    PLACE(b->final_return, n * real);
-    PLACE(b->final_observations, b->autoreset == OPERANT_SAME_STEP ? n * info->observation_size * sizeof(float) : 0);
+    PLACE(b->final_return, rows * real);
+    PLACE(b->final_observations, b->autoreset == OPERANT_SAME_STEP ? rows * info->observation_size * sizeof(float) : 0);
     return used;
 }
 
@@ -206,13 +206,14 @@ static void step_chunk(void *argument, int32_t worker) {
 
 /** Closes the gaps between the chunks' lists of finished episodes. */
 static void gather_finished(operant_batch *b) {
-    size_t real = (size_t)b->target->real_size, row = (size_t)b->kernel->info.observation_size * sizeof(float);
+    const size_t agents = (size_t)b->kernel->info.agents, reals = agents * (size_t)b->target->real_size;
+    const size_t row = agents * (size_t)b->kernel->info.observation_size * sizeof(float);
     int64_t total = b->chunks[0].finished;
     for (int32_t w = 1; w < b->workers; w++) {
         size_t from = (size_t)b->chunks[w].first, count = (size_t)b->chunks[w].finished, to = (size_t)total;
         memmove(b->finished + to, b->finished + from, count * 4);
         memmove(b->final_length + to, b->final_length + from, count * 4);
-        memmove((char *)b->final_return + to * real, (char *)b->final_return + from * real, count * real);
+        memmove((char *)b->final_return + to * reals, (char *)b->final_return + from * reals, count * reals);
         if (b->autoreset == OPERANT_SAME_STEP)
             memmove((char *)b->final_observations + to * row, (char *)b->final_observations + from * row, count * row);
         total += b->chunks[w].finished;
@@ -228,7 +229,7 @@ operant_status operant_step(operant_batch *b, const void *actions, int32_t dtype
     if (b->autoreset == OPERANT_DISABLED)
         for (int32_t w = 0; w < b->workers; w++)
             if (b->chunks[w].pending) {
-                b->culprit = b->pending[b->chunks[w].first];
+                b->culprit = (int64_t)b->pending[b->chunks[w].first] * b->kernel->info.agents;
                 return leave(b, OPERANT_FINISHED);
             }
 
@@ -246,7 +247,7 @@ operant_status operant_step(operant_batch *b, const void *actions, int32_t dtype
 }
 
 operant_status operant_step_one(operant_batch *b, int64_t action, const operant_output *output) {
-    if (b->num_envs != 1 || b->kernel->info.action_size != 1) return OPERANT_BAD_ARGUMENT;
+    if (b->num_envs != 1 || b->kernel->info.action_size != 1 || b->kernel->info.agents != 1) return OPERANT_BAD_ARGUMENT;
     return operant_step(b, &action, OPERANT_INT64, output);
 }
 
@@ -333,7 +334,7 @@ operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const op
     const operant_memory *a = &to->view, *b = &from->view;
     size_t real = (size_t)to->target->real_size;
     copy_columns(a->state, a->stride, dst, b->state, b->stride, src, count, to->kernel->info.state_size, real);
-    copy_columns(a->episode_return, 0, dst, b->episode_return, 0, src, count, 1, real);
+    copy_columns(a->episode_return, a->stride, dst, b->episode_return, b->stride, src, count, to->kernel->info.agents, real);
     copy_columns(a->episode, 0, dst, b->episode, 0, src, count, 1, 4);
     if (to->target->exact) copy_columns(a->generator, 0, dst, b->generator, 0, src, count, 1, sizeof(operant_pcg64));
     else copy_columns(a->seed, a->stride, dst, b->seed, b->stride, src, count, 2, 4);

@@ -1,15 +1,11 @@
 /* batch.h: the loops over a batch, compiled once for each environment and target. OPERANT_ENV names the environment, whose
  * header stands just before. Nothing here knows physics; nothing in the header knows of memory. */
 
-#define PASTE_(a, b) a##_##b
-#define PASTE(a, b) PASTE_(a, b)
-#define X(name) PASTE(OPERANT_ENV, name)
-#define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
-
 enum {
     X(state_size) = sizeof(X(state)) / sizeof(vf),
     X(param_count) = sizeof(X(params)) / sizeof(vf),
+    X(action_count) = X(agents) * X(action_size), /* components of all agents' actions */
+    X(row_size) = X(agents) * X(observation_size) /* numbers that an environment's agents observe */
 };
 
 /** Parameters of the environments from `i` on: one set for all, or each its own. */
@@ -47,32 +43,45 @@ LANE_FN rng X(step_rng)(operant_batch *b, int64_t i) {
 
 typedef X(action) X(action_anywhere) __attribute__((aligned(sizeof(real)), may_alias));
 
-/** Where one block's results go: LANES rows. */
+/** Where one block's results go: LANES rows for each agent. */
 typedef struct { float *rows; real *rewards; uint8_t *terminated, *truncated; } X(block);
+
+/** Every agent's flag is its environment's. */
+LANE_FN void X(store_flags)(uint8_t *to, vm flags) {
+    vb bytes = vbytes(flags);
+    uint8_t each[LANES];
+    if (X(agents) == 1) {
+        memcpy(to, &bytes, LANES);
+        return;
+    }
+    memcpy(each, &bytes, LANES);
+    UNROLLED for (int lane = 0; lane < LANES; lane++) memset(to + lane * X(agents), each[lane], X(agents));
+}
 
 /** Steps the LANES environments from `i` on; returns which ended their episode. */
 LANE_FN vm X(step_block)(operant_batch *b, int64_t i, const X(params) *p, vm limited, X(block) to) {
     X(state) s = X(load_state)(b, i);
-    X(action) action[X(action_size)];
-    UNROLLED for (int k = 0; k < X(action_size); k++)
+    X(action) action[X(action_count)];
+    UNROLLED for (int k = 0; k < X(action_count); k++)
         action[k] = *(const X(action_anywhere) *)((const real *)b->actions + k * b->view.stride + i);
     rng r = X(step_rng)(b, i);
 
-    vf reward;
-    vm terminated = X(step)(&s, action, &r, p, &reward);
+    vf reward[X(agents)];
+    vm terminated = X(step)(&s, action, &r, p, reward);
     X(store_state)(b, i, &s);
-    vf observation[X(observation_size)];
+    vf observation[X(row_size)];
     r.elapsed += 1;
     X(observe)(&s, &r, p, observation);
-    store_rows(to.rows, observation, X(observation_size));
-    STORE(vf, to.rewards, reward);
-    real *returns = (real *)b->view.episode_return + i;
-    STORE(vf, returns, LOAD(vf, returns) + reward);
+    store_rows(to.rows, observation, X(row_size));
+    store_reals(to.rewards, reward, X(agents));
+    UNROLLED for (int k = 0; k < X(agents); k++) {
+        real *returns = (real *)b->view.episode_return + k * b->view.stride + i;
+        STORE(vf, returns, LOAD(vf, returns) + reward[k]);
+    }
 
     vm truncated = (vm)(LOAD(vw, b->view.deadline + i) == b->clock) & limited;
-    vb terminated_bytes = vbytes(terminated), truncated_bytes = vbytes(truncated);
-    memcpy(to.terminated, &terminated_bytes, LANES);
-    memcpy(to.truncated, &truncated_bytes, LANES);
+    X(store_flags)(to.terminated, terminated);
+    X(store_flags)(to.truncated, truncated);
     return terminated | truncated;
 }
 
@@ -80,17 +89,17 @@ LANE_FN vm X(step_block)(operant_batch *b, int64_t i, const X(params) *p, vm lim
 static __attribute__((noinline)) int X(step_rest)(operant_batch *b, int64_t i, const X(params) *p, vm limited, X(block) to,
                                                   int32_t *finished) {
     size_t rest = (size_t)(b->num_envs - i);
-    float rows[LANES * X(observation_size)];
-    real rewards[LANES];
-    uint8_t terminated[LANES], truncated[LANES];
+    float rows[LANES * X(row_size)];
+    real rewards[LANES * X(agents)];
+    uint8_t terminated[LANES * X(agents)], truncated[LANES * X(agents)];
     X(step_block)(b, i, p, limited, (X(block)){rows, rewards, terminated, truncated});
-    memcpy(to.rows, rows, rest * X(observation_size) * sizeof(float));
-    memcpy(to.rewards, rewards, rest * sizeof(real));
-    memcpy(to.terminated, terminated, rest);
-    memcpy(to.truncated, truncated, rest);
+    memcpy(to.rows, rows, rest * X(row_size) * sizeof(float));
+    memcpy(to.rewards, rewards, rest * X(agents) * sizeof(real));
+    memcpy(to.terminated, terminated, rest * X(agents));
+    memcpy(to.truncated, truncated, rest * X(agents));
     int count = 0;
     for (size_t lane = 0; lane < rest; lane++)
-        if (terminated[lane] | truncated[lane]) finished[count++] = (int32_t)(i + (int64_t)lane);
+        if (terminated[lane * X(agents)] | truncated[lane * X(agents)]) finished[count++] = (int32_t)(i + (int64_t)lane);
     return count;
 }
 
@@ -102,8 +111,9 @@ LANE_FN void X(step_all)(operant_batch *shared, operant_chunk *chunk, const oper
     X(params) p = X(load_params)(b, 0, false);
     int32_t *finished = b->finished + chunk->first;
     int64_t count = 0, i = chunk->first;
-    X(block) to = {output->observations + i * X(observation_size), (real *)output->rewards + i, output->terminated + i,
-                   output->truncated + i};
+    const int64_t row = i * X(agents);
+    X(block) to = {output->observations + row * X(observation_size), (real *)output->rewards + row, output->terminated + row,
+                   output->truncated + row};
     for (int64_t last = chunk->last; i < last; i += LANES) {
         if (vary) p = X(load_params)(b, i, true);
         if (LANES > 1 && __builtin_expect(i + LANES > last, 0)) {
@@ -111,7 +121,8 @@ LANE_FN void X(step_all)(operant_batch *shared, operant_chunk *chunk, const oper
             break;
         }
         count += append_lanes(finished + count, X(step_block)(b, i, &p, limited, to), (int32_t)i);
-        to = (X(block)){to.rows + LANES * X(observation_size), to.rewards + LANES, to.terminated + LANES, to.truncated + LANES};
+        const int rows = LANES * X(agents);
+        to = (X(block)){to.rows + rows * X(observation_size), to.rewards + rows, to.terminated + rows, to.truncated + rows};
     }
     chunk->finished = count;
 }
@@ -166,34 +177,36 @@ static void X(reset_listed)(operant_batch *shared, const int32_t *index, int64_t
 #endif
         union { X(state) lanes; vf each[X(state_size)]; } s;
         X(reset)(&s.lanes, &r, &p.lanes);
-        vf observation[X(observation_size)];
+        vf observation[X(row_size)];
         X(observe)(&s.lanes, &r, &p.lanes, observation);
-        float rows[LANES * X(observation_size)];
-        store_rows(rows, observation, X(observation_size));
+        float rows[LANES * X(row_size)];
+        store_rows(rows, observation, X(row_size));
         UNROLLED for (int k = 0; k < X(state_size); k++) vscatter(state + k * stride, at, s.each[k]);
-        vscatter(b->view.episode_return, at, vreal(0));
+        UNROLLED for (int k = 0; k < X(agents); k++) vscatter((real *)b->view.episode_return + k * stride, at, vreal(0));
         for (int lane = 0; lane < LANES; lane++)
-            memcpy(observations + (int64_t)at[lane] * X(observation_size), rows + lane * X(observation_size),
-                   X(observation_size) * sizeof(float));
+            memcpy(observations + (int64_t)at[lane] * X(row_size), rows + lane * X(row_size), X(row_size) * sizeof(float));
     }
 }
 
 /** One step of a chunk, to b->clock: physics for all, then the resets that the autoreset mode asks for. */
 static void X(step_chunk)(operant_batch *b, operant_chunk *chunk, const operant_output *output) {
     (b->view.params_vary ? X(step_varied) : X(step_alike))(b, chunk, output);
+    enum { A = X(agents), ROW = X(row_size) };
     int32_t *pending = b->pending + chunk->first, *finished = b->finished + chunk->first;
 
     if (b->autoreset == OPERANT_NEXT_STEP && chunk->pending) {
         /* What ended in the last step was stepped along with the rest; its reset overwrites whatever came of that. */
         for (int64_t j = 0; j < chunk->pending; j++) {
-            ((real *)output->rewards)[pending[j]] = 0;
-            output->terminated[pending[j]] = output->truncated[pending[j]] = 0;
+            const int64_t row = (int64_t)pending[j] * A;
+            memset((real *)output->rewards + row, 0, A * sizeof(real));
+            memset(output->terminated + row, 0, A);
+            memset(output->truncated + row, 0, A);
         }
         int64_t kept = 0;
         for (int64_t j = 0; j < chunk->finished; j++) {
-            int32_t i = finished[j];
-            finished[kept] = i;
-            kept += output->terminated[i] | output->truncated[i];
+            const int64_t row = (int64_t)finished[j] * A;
+            finished[kept] = finished[j];
+            kept += output->terminated[row] | output->truncated[row];
         }
         chunk->finished = kept;
         X(reset_listed)(b, pending, chunk->pending, NULL, output->observations);
@@ -201,14 +214,15 @@ static void X(step_chunk)(operant_batch *b, operant_chunk *chunk, const operant_
 
     for (int64_t j = 0; j < chunk->finished; j++) {
         int32_t i = finished[j];
-        ((real *)b->final_return)[chunk->first + j] = ((const real *)b->view.episode_return)[i];
+        for (int k = 0; k < A; k++)
+            ((real *)b->final_return)[(chunk->first + j) * A + k] = ((const real *)b->view.episode_return)[k * b->view.stride + i];
         b->final_length[chunk->first + j] = (int32_t)(b->clock + b->limit - (uint32_t)b->view.deadline[i]);
     }
 
     if (b->autoreset == OPERANT_SAME_STEP) {
-        enum { D = X(observation_size) };
         for (int64_t j = 0; j < chunk->finished; j++)
-            memcpy(b->final_observations + (chunk->first + j) * D, output->observations + (int64_t)finished[j] * D, D * sizeof(float));
+            memcpy(b->final_observations + (chunk->first + j) * ROW, output->observations + (int64_t)finished[j] * ROW,
+                   ROW * sizeof(float));
         X(reset_listed)(b, finished, chunk->finished, NULL, output->observations);
     } else {
         memcpy(pending, finished, (size_t)chunk->finished * sizeof *pending);
@@ -224,12 +238,12 @@ static void X(observe_all)(operant_batch *b, float *observations) {
         X(state) s = X(load_state)(b, i);
         rng r = X(step_rng)(b, i);
         r.elapsed += 1;
-        vf observation[X(observation_size)];
+        vf observation[X(row_size)];
         X(observe)(&s, &r, &p, observation);
-        float rows[LANES * X(observation_size)];
-        store_rows(rows, observation, X(observation_size));
+        float rows[LANES * X(row_size)];
+        store_rows(rows, observation, X(row_size));
         int64_t count = b->num_envs - i < LANES ? b->num_envs - i : LANES;
-        memcpy(observations + i * X(observation_size), rows, (size_t)count * X(observation_size) * sizeof(float));
+        memcpy(observations + i * X(row_size), rows, (size_t)count * X(row_size) * sizeof(float));
     }
 }
 
@@ -237,12 +251,7 @@ _Static_assert(sizeof X(defaults) == X(param_count) * sizeof(double), "one defau
 _Static_assert((int)X(param_count) <= (int)MAX_PARAMS, "too many parameters in " TEXT(OPERANT_ENV));
 
 static const operant_kernel X(kernel) = {
-    {TEXT(OPERANT_ENV), X(state_size), X(param_count), X(observation_size), X(action_size), X(actions), X(defaults)},
+    {TEXT(OPERANT_ENV), X(state_size), X(param_count), X(observation_size), X(action_size), X(actions), X(agents),
+     X(defaults)},
     X(step_chunk), X(reset_listed), X(observe_all),
 };
-
-#undef PASTE_
-#undef PASTE
-#undef X
-#undef TEXT_
-#undef TEXT

@@ -21,17 +21,17 @@ uint64_t operant_certificate(const char *env, const char *isa, int32_t exact, in
     operant_batch *b = operant_open(&options, NULL, 0);
     if (!b) return 0;
     const operant_env_info *info = &b->kernel->info;
-    size_t observations_size = (size_t)(ENVS * info->observation_size) * sizeof(float);
-    size_t rewards_size = (size_t)(ENVS * b->target->real_size);
-    size_t actions = (size_t)(ENVS * info->action_size);
-    char *memory = malloc(observations_size + 2 * ENVS * sizeof(double) + actions * sizeof(int64_t));
+    const size_t rows = ENVS * (size_t)info->agents, actions = rows * (size_t)info->action_size;
+    const size_t observations_size = rows * (size_t)info->observation_size * sizeof(float);
+    const size_t rewards_size = rows * (size_t)b->target->real_size;
+    char *memory = malloc(observations_size + rows * (sizeof(double) + 2) + actions * sizeof(int64_t));
     uint64_t hash = 0;
     if (memory) {
         double *rewards = (double *)memory;
-        int64_t *integers = (int64_t *)(rewards + ENVS);
+        int64_t *integers = (int64_t *)(rewards + rows);
         float *floats = (float *)integers, *observations = (float *)(integers + actions);
-        uint8_t flags[2][ENVS];
-        operant_output output = {observations, rewards, flags[0], flags[1]};
+        uint8_t *flags = (uint8_t *)observations + observations_size;
+        operant_output output = {observations, rewards, flags, flags + rows};
         uint32_t seeds[ENVS];
         for (uint32_t i = 0; i < ENVS; i++) seeds[i] = i;
         uint64_t state = 1;
@@ -48,7 +48,7 @@ uint64_t operant_certificate(const char *env, const char *isa, int32_t exact, in
             operant_step(b, integers, info->actions ? OPERANT_INT64 : OPERANT_FLOAT32, &output);
             hash = fnv1a(hash, observations, observations_size);
             hash = fnv1a(hash, rewards, rewards_size);
-            hash = fnv1a(hash, flags, sizeof flags);
+            hash = fnv1a(hash, flags, 2 * rows);
         }
         free(memory);
     }

@@ -41,6 +41,28 @@ LANE_FN void interleave3(const vf *abc, vf *out) {
 }
 #endif
 
+#if LANES > 1
+/** a0 b0 c0 d0 a1 b1 c1 d1 ... over four vectors. */
+LANE_FN void interleave4(const vf *abcd, vf *out) {
+    vf even[2], odd[2];
+    interleave2(abcd[0], abcd[2], &even[0], &even[1]);
+    interleave2(abcd[1], abcd[3], &odd[0], &odd[1]);
+    interleave2(even[0], odd[0], &out[0], &out[1]);
+    interleave2(even[1], odd[1], &out[2], &out[3]);
+}
+
+/** Rows of more than four numbers, four columns at a time; the last four may overlap those before. */
+LANE_FN void store_wide_rows(float *rows, const vf *columns, int size) {
+    for (int first = 0; first < size; first += 4) {
+        const int d = first + 4 > size ? size - 4 : first;
+        vf quads[4];
+        interleave4(columns + d, quads);
+        UNROLLED for (int lane = 0; lane < LANES; lane++)
+            memcpy(rows + lane * size + d, (const char *)quads + lane * 16, 16);
+    }
+}
+#endif
+
 /** Stores `size` vectors of LANES observations as LANES rows. */
 LANE_FN void store_rows(float *rows, const vf *columns, int size) {
 #if LANES > 1
@@ -52,23 +74,27 @@ LANE_FN void store_rows(float *rows, const vf *columns, int size) {
     } else if (size == 3) {
         interleave3(columns, out);
     } else if (size == 4) {
-        vf even[2], odd[2];
-        interleave2(columns[0], columns[2], &even[0], &even[1]);
-        interleave2(columns[1], columns[3], &odd[0], &odd[1]);
-        interleave2(even[0], odd[0], &out[0], &out[1]);
-        interleave2(even[1], odd[1], &out[2], &out[3]);
+        interleave4(columns, out);
     } else if (size == 6) {
         vf even[3], odd[3];
         interleave3((const vf[]){columns[0], columns[2], columns[4]}, even);
         interleave3((const vf[]){columns[1], columns[3], columns[5]}, odd);
         for (int j = 0; j < 3; j++) interleave2(even[j], odd[j], &out[2 * j], &out[2 * j + 1]);
-    } else {
-        for (int d = 0; d < size; d++)
-            for (int lane = 0; lane < LANES; lane++) rows[lane * size + d] = columns[d][lane];
+    } else if (size > 4) {
+        store_wide_rows(rows, columns, size);
         return;
     }
     UNROLLED for (int j = 0; j < size; j++) STORE(vf, rows + j * LANES, out[j]);
 #else
     for (int d = 0; d < size; d++) rows[d] = (float)columns[d];
+#endif
+}
+
+/** Stores `size` vectors of LANES rewards as LANES rows. */
+LANE_FN void store_reals(real *rows, const vf *columns, int size) {
+#if EXACT
+    for (int k = 0; k < size; k++) rows[k] = columns[k];
+#else
+    store_rows(rows, columns, size);
 #endif
 }

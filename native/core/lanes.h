@@ -193,6 +193,23 @@ LANE_FN vf vmin(vf a, vf b) { return vsel(b < a, b, a); }
 LANE_FN vf vmax(vf a, vf b) { return vsel(b > a, b, a); }
 LANE_FN vf vclip(vf x, vf low, vf high) { return vmin(vmax(x, low), high); }
 
+/** The correctly rounded square root. */
+LANE_FN vf vsqrt(vf x) {
+#if EXACT
+    return sqrt(x);
+#elif LANES == 1
+    return sqrtf(x);
+#elif defined(__x86_64__) && LANES == 16
+    return (vf)_mm512_sqrt_ps((__m512)x);
+#elif defined(__x86_64__) && LANES == 8
+    return (vf)_mm256_sqrt_ps((__m256)x);
+#elif defined(__x86_64__)
+    return (vf)_mm_sqrt_ps((__m128)x);
+#else
+    return (vf)vsqrtq_f32((float32x4_t)x);
+#endif
+}
+
 /** The nearest integer, ties to even, for |x| < 2^22: adding 1.5 * 2^23 pushes the fraction out of a float. */
 #define ROUND_MAGIC R(12582912.0)
 

@@ -37,7 +37,7 @@ typedef struct {
     int64_t first, last;
     int64_t pending;   /* how many of its environments ended in the last step and wait for their reset */
     int64_t finished;  /* how many ended in the last step */
-    int64_t bad_action; /* its first environment with an unusable action, or -1 */
+    int64_t bad_action; /* its first row with an unusable action, or -1 */
 } operant_chunk;
 
 /** Between which bounds a parameter is drawn for every episode. */
@@ -60,7 +60,7 @@ struct operant_target {
     const char *isa;
     int32_t lanes, exact, real_size;
     bool (*runs_here)(void);
-    /** Checks a chunk's actions while it copies them to batch->actions as [action_size, stride]. */
+    /** Checks a chunk's actions while it copies them to batch->actions as [agents * action_size, stride]. */
     void (*take_actions)(operant_batch *, operant_chunk *, const void *actions, int32_t dtype);
     const operant_kernel *const *kernels; /* in the order of envs/, then NULL */
 };
@@ -77,12 +77,12 @@ struct operant_batch {
     uint32_t clock, limit;
     int32_t workers, autoreset;
     bool ready; /* every environment has been reset once */
-    void *actions;          /* [action_size, stride] integers or reals */
+    void *actions;          /* [agents * action_size, stride] integers or reals */
     int32_t *pending;       /* [N] indices, chunk by chunk */
     int32_t *finished;      /* [N] indices, chunk by chunk */
     int32_t *final_length;  /* [N] beside `finished` */
-    void *final_return;     /* [N] beside `finished` */
-    float *final_observations; /* [N, D] beside `finished`, only with OPERANT_SAME_STEP */
+    void *final_return;     /* [N, agents] beside `finished` */
+    float *final_observations; /* [N, agents, D] beside `finished`, only with OPERANT_SAME_STEP */
     operant_range *ranges; /* [param_count], NULL until a parameter is randomised */
     void *varied_params; /* the second allocation, once parameters differ */
     atomic_int busy;     /* last: workers copy what stands before it */

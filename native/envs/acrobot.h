@@ -9,7 +9,7 @@ typedef struct {
 } acrobot_params;
 static const double acrobot_defaults[] = {9.8, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 4 * M_PI, 9 * M_PI, 1.0, 0.2, -0.1, 0.1};
 typedef vi acrobot_action;                                                   /* torque of -1, 0 or +1 */
-enum { acrobot_observation_size = 6, acrobot_action_size = 1, acrobot_actions = 3 };
+enum { acrobot_observation_size = 6, acrobot_action_size = 1, acrobot_actions = 3, acrobot_agents = 1 };
 
 LANE_FN void acrobot_reset(acrobot_state *s, rng *r, const acrobot_params *p) {
     s->theta1 = narrow(uniform(r, p->low, p->high));

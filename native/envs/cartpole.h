@@ -9,7 +9,7 @@ typedef struct {
 } cartpole_params;
 static const double cartpole_defaults[] = {9.8, 1.0, 0.1, 0.5, 10.0, 0.02, 2.4, 12 * 2 * M_PI / 360, 0, -0.05, 0.05};
 typedef vi cartpole_action;                                       /* 0 pushes left, 1 pushes right */
-enum { cartpole_observation_size = 4, cartpole_action_size = 1, cartpole_actions = 2 };
+enum { cartpole_observation_size = 4, cartpole_action_size = 1, cartpole_actions = 2, cartpole_agents = 1 };
 
 LANE_FN void cartpole_reset(cartpole_state *s, rng *r, const cartpole_params *p) {
     s->x = uniform(r, p->low, p->high);

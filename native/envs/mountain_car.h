@@ -9,7 +9,7 @@ typedef struct {
 } mountain_car_params;
 static const double mountain_car_defaults[] = {0.001, 0.0025, -1.2, 0.6, 0.07, 0.5, 0, -0.6, -0.4};
 typedef vi mountain_car_action;               /* 0 accelerates left, 1 coasts, 2 accelerates right */
-enum { mountain_car_observation_size = 2, mountain_car_action_size = 1, mountain_car_actions = 3 };
+enum { mountain_car_observation_size = 2, mountain_car_action_size = 1, mountain_car_actions = 3, mountain_car_agents = 1 };
 
 LANE_FN void mountain_car_reset(mountain_car_state *s, rng *r, const mountain_car_params *p) {
     s->position = uniform(r, p->low, p->high);

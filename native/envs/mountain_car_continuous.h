@@ -13,7 +13,8 @@ typedef vf mountain_car_continuous_action;    /* throttle, clipped to [-1, 1] */
 enum {
     mountain_car_continuous_observation_size = 2,
     mountain_car_continuous_action_size = 1,
-    mountain_car_continuous_actions = 0
+    mountain_car_continuous_actions = 0,
+    mountain_car_continuous_agents = 1
 };
 
 LANE_FN void mountain_car_continuous_reset(mountain_car_continuous_state *s, rng *r, const mountain_car_continuous_params *p) {

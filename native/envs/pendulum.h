@@ -8,7 +8,7 @@ typedef struct {
 } pendulum_params;
 static const double pendulum_defaults[] = {10.0, 1.0, 1.0, 0.05, 8.0, 2.0, M_PI, 1.0};
 typedef vf pendulum_action;                                /* torque, clipped to +-max_torque */
-enum { pendulum_observation_size = 3, pendulum_action_size = 1, pendulum_actions = 0 };
+enum { pendulum_observation_size = 3, pendulum_action_size = 1, pendulum_actions = 0, pendulum_agents = 1 };
 
 LANE_FN void pendulum_reset(pendulum_state *s, rng *r, const pendulum_params *p) {
     s->theta = uniform(r, -p->x_init, p->x_init);

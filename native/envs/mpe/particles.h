@@ -1,0 +1,70 @@
+/* particles.h: round bodies in a plane that are pushed, slowed, and repelled where they overlap: the physics of the
+ * Multi-Agent Particle Environments. Lowe et al. (2017), Mordatch & Abbeel (2018); order of operations of mpe2's World.step. */
+#ifndef OPERANT_PARTICLES_H
+#define OPERANT_PARTICLES_H
+
+typedef struct { vf x, y; } plane; /* a point or a vector */
+typedef struct { vf dt, damping, contact_force, contact_margin; } particle_physics; /* s, per step, N, m */
+#define PARTICLE_DEFAULTS 0.1, 0.25, 100, 1e-3
+
+LANE_FN plane plane_minus(plane a, plane b) { return (plane){a.x - b.x, a.y - b.y}; }
+LANE_FN vf plane_square(plane a) { return a.x * a.x + a.y * a.y; }
+LANE_FN vf plane_distance(plane a, plane b) { return vsqrt(plane_square(plane_minus(a, b))); }
+LANE_FN plane plane_uniform(rng *r, vf extent) {
+    vf x = uniform(r, -extent, extent), y = uniform(r, -extent, extent);
+    return (plane){x, y};
+}
+
+/** Writes a point or vector to an observation; returns where the next goes. */
+LANE_FN vf *plane_observe(vf *observation, plane a) {
+    observation[0] = a.x;
+    observation[1] = a.y;
+    return observation + 2;
+}
+
+/** The force of a discrete action: 0 none, 1 left, 2 right, 3 down, 4 up. */
+LANE_FN plane push_of_choice(vi choice, vf strength) {
+    vf none = vreal(0);
+    return (plane){vsel(choice == 1, -strength, vsel(choice == 2, strength, none)),
+                   vsel(choice == 3, -strength, vsel(choice == 4, strength, none))};
+}
+
+/** The force of a continuous action: five numbers clipped to [0, 1], the same directions; held in float32, as given. */
+LANE_FN plane push_of_degrees(const vf *degrees, vf strength) {
+    vf each[5];
+    for (int k = 1; k < 5; k++) each[k] = vclip(degrees[k], vreal(0), vreal(1));
+    return (plane){narrow(each[2] - each[1]) * strength, narrow(each[4] - each[3]) * strength};
+}
+
+/** Adds the force between bodies at `a` and `b`, whose radii sum to `reach`: a softened spring. Where the two coincide it
+ *  has no direction and is 0 (mpe2 divides by zero). */
+LANE_FN void particle_contact(plane a, plane b, vf reach, const particle_physics *p, plane *force_a, plane *force_b) {
+    plane apart = plane_minus(a, b);
+    vf distance = vmax(vsqrt(plane_square(apart)), vreal(R(1e-30)));
+    vf penetration = vsoftplus(vdiv(-(distance - reach), p->contact_margin)) * p->contact_margin;
+    vf x = vdiv(p->contact_force * apart.x, distance) * penetration;
+    vf y = vdiv(p->contact_force * apart.y, distance) * penetration;
+    force_a->x = x + force_a->x;
+    force_a->y = y + force_a->y;
+    if (!force_b) return; /* immovable */
+    force_b->x = -x + force_b->x;
+    force_b->y = -y + force_b->y;
+}
+
+/** One Euler step of a body of mass 1. */
+LANE_FN void particle_move(plane *position, plane *velocity, plane force, const particle_physics *p) {
+    position->x = position->x + velocity->x * p->dt;
+    position->y = position->y + velocity->y * p->dt;
+    velocity->x = velocity->x * (R(1) - p->damping) + force.x * p->dt;
+    velocity->y = velocity->y * (R(1) - p->damping) + force.y * p->dt;
+}
+
+/** Shortens a velocity to `most`. */
+LANE_FN void particle_limit(plane *velocity, vf most) {
+    vf speed = vsqrt(plane_square(*velocity));
+    vm over = speed > most;
+    velocity->x = vsel(over, velocity->x / speed * most, velocity->x);
+    velocity->y = vsel(over, velocity->y / speed * most, velocity->y);
+}
+
+#endif
