@@ -160,6 +160,9 @@ class ActionReader:
 class Batch:
     """N environments of one kind.
 
+    What agents have comes in rows, R = N * `agents`: agent k of environment i has row i * agents + k. With one agent, a
+    row is an environment.
+
     Args:
         spec: which environment.
         num_envs: N.
@@ -233,19 +236,21 @@ class Batch:
         self.isa: str = ffi.string(view.isa).decode()
         self.real = _FLOAT64 if self.exact else _FLOAT32
         self.observation_size: int = self._info.observation_size
-        self._actions = ActionReader(self.spec.id, self.num_envs, self._info.action_size, self._info.actions)
+        self.agents: int = self._info.agents
+        self.num_rows = self.num_envs * self.agents
+        self._actions = ActionReader(self.spec.id, self.num_rows, self._info.action_size, self._info.actions)
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
         self.last_finished: Any = lib.operant_last_finished(handle)
         self._finished_views = self._view_finished()
         self.stepper = self.make_stepper()
         # For step_one, which returns a row: [D] instead of [1, D].
-        self._rows = self._make_ring(outputs, (self.observation_size,)) if self.num_envs == 1 else None
+        self._rows = self._make_ring(outputs, (self.observation_size,)) if self.num_rows == 1 else None
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
 
     def make_stepper(self, module: Any = outputs) -> outputs.Stepper:
         """What steps this batch, of the classes of `module`: `outputs`, or for the benchmark its uncompiled twin."""
-        shape = (self.num_envs, self.observation_size)
+        shape = (self.num_rows, self.observation_size)
         ring = self._make_ring(module, shape)
         stepper: outputs.Stepper = module.Stepper(
             ring,
@@ -263,16 +268,16 @@ class Batch:
     def _make_ring(self, module: Any, observation_shape: tuple[int, ...]) -> Any:
         # Nothing here may refer to the batch: its memory goes when the last reference to it does, not with the next
         # collection of cycles.
-        make_slot = functools.partial(module.Slot, observation_shape, self.num_envs, self.real, _output)
+        make_slot = functools.partial(module.Slot, observation_shape, self.num_rows, self.real, _output)
         return module.OutputRing(make_slot, module.trustworthy_policy(self.copy))
 
     # The step path.
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`, and an empty info.
+        """Steps every environment: observations `[R, D]`, rewards, terminated and truncated `[R]`, and an empty info.
 
         Args:
-            actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64. Anything else is converted.
+            actions: `[R]` int32 or int64 if discrete, else `[R, A]` float32 or float64. Anything else is converted.
         """
         return self.stepper.step(actions)
 
@@ -280,7 +285,7 @@ class Batch:
         """Steps a batch of one without batched arrays: observation `[D]`, reward, terminated."""
         handle = self._open_handle()
         if self._rows is None:
-            raise ValueError(f"step_one is for a batch of one, not of {self.num_envs}")
+            raise ValueError(f"step_one is for a batch of one, not of {self.num_rows}")
         slot = self._rows.take()
         observation = slot.observations  # held from here on: see Stepper.step
         if self._actions.count:
@@ -452,35 +457,37 @@ class Batch:
 
     @property
     def episode_returns(self) -> np.ndarray:
-        """Sum of rewards of each running episode: `[N]` reals, a copy."""
-        view = lib.operant_view(self._open_handle())
-        return self._array(view.episode_return, (self.num_envs,), self.real).copy()
+        """Sum of rewards in each running episode: `[R]` reals, a copy."""
+        return self._columns()["episode_return"].reshape(self.num_rows).copy()
 
     @property
     def episode_lengths(self) -> np.ndarray:
-        """Steps of each running episode so far: `[N]` int32, a copy."""
+        """Steps of each running episode so far: `[R]` int32, a copy."""
         view = lib.operant_view(self._open_handle())
-        return self._elapsed(self._array(view.deadline, (self.num_envs,), _INT32))
+        return self._elapsed(self._array(view.deadline, (self.num_envs,), _INT32)).repeat(self.agents)
 
     def finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The episodes that ended in the last step: environments int64, returns (reals), lengths int64, each `[K]`."""
+        """The episodes that ended in the last step: rows int64, returns (reals), lengths int64, each `[K]`."""
         self._open_handle()
-        count = self.last_finished.count
+        count, agents = self.last_finished.count, self.agents
         index, returns, length, _ = self._finished_views
-        return index[:count].astype(np.int64), returns[:count].copy(), length[:count].astype(np.int64)
+        rows, lengths = index[:count].astype(np.int64), length[:count].astype(np.int64)
+        if agents > 1:
+            rows, lengths = (rows[:, None] * agents + np.arange(agents)).ravel(), lengths.repeat(agents)
+        return rows, returns[: count * agents].copy(), lengths
 
     def final_observations(self) -> np.ndarray:
         """What the episodes that ended in the last step ended on, under "SameStep": `[K, D]` float32, a copy."""
         self._open_handle()
-        return self._finished_views[3][: self.last_finished.count].copy()
+        return self._finished_views[3][: self.last_finished.count * self.agents].copy()
 
     def _view_finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The core's lists of finished episodes at full length: environments, returns, lengths, observations."""
         last, n = self.last_finished, self.num_envs
-        rows = (n if self.autoreset == "SameStep" else 0, self.observation_size)
+        rows = (self.num_rows if self.autoreset == "SameStep" else 0, self.observation_size)
         return (
             self._array(ffi.cast("void *", last.index), (n,), _INT32),
-            self._array(ffi.cast("void *", last.episode_return), (n,), self.real),
+            self._array(ffi.cast("void *", last.episode_return), (self.num_rows,), self.real),
             self._array(ffi.cast("void *", last.length), (n,), _INT32),
             self._array(ffi.cast("void *", last.observations), rows, _FLOAT32),
         )
@@ -494,7 +501,8 @@ class Batch:
         fields: list[Any] = [(part.name, integer if part.integer else real) for part in self.spec.state]
         fields += [(f"param:{part.name}", real) for part in self.spec.parameters]
         fields.append(("generator", np.uint64, 4) if self.exact else ("seed", np.uint32, 2))
-        fields += [("episode", np.uint32), ("elapsed", _INT32), ("episode_return", real)]
+        returns = ("episode_return", real, self.agents) if self.agents > 1 else ("episode_return", real)
+        fields += [("episode", np.uint32), ("elapsed", _INT32), returns]
         fields += [("finished", np.bool_), ("version", np.uint16)]
         return np.dtype(fields, metadata={"operant": (self.spec.header, self.precision, SNAPSHOT_VERSION)})
 
@@ -511,7 +519,8 @@ class Batch:
         else:
             columns["seed"] = self._array(view.seed, (2, view.stride), np.dtype(np.uint32))[:, :n].T
         columns["episode"] = self._array(view.episode, (n,), np.dtype(np.uint32))
-        columns["episode_return"] = self._array(view.episode_return, (n,), real)
+        returns = self._array(view.episode_return, (self.agents, view.stride), real)[:, :n]
+        columns["episode_return"] = returns[0] if self.agents == 1 else returns.T
         return columns
 
     def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:

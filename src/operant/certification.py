@@ -7,13 +7,13 @@ float32 hashes do not depend on the machine at all; the float64 ones depend on i
 from __future__ import annotations
 
 from operant.batch import isas, trajectory_hash
-from operant.catalog import CATALOG
+from operant.catalog import headers
 
 
 def certificate() -> dict[tuple[str, str, str], str]:
     """Prints and returns the hash of a fixed trajectory for each (environment, target, precision) that runs here."""
     hashes: dict[tuple[str, str, str], str] = {}
-    for header in sorted({spec.header for spec in CATALOG.values()}):
+    for header in headers():
         for isa, runs in isas().items():
             if not runs:
                 continue

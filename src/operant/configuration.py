@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
 
 from operant.batch import Batch, defaults, unknown
-from operant.catalog import CATALOG
+from operant.catalog import CATALOG, MULTIAGENT
 from operant.spec import EnvSpec
 
 
-def find_spec(env_id: str) -> EnvSpec:
-    """The descriptor of "CartPole-v1" or "operant/CartPole-v1"."""
-    name = env_id.removeprefix("operant/")
-    if name not in CATALOG:
-        raise ValueError(unknown("environment", env_id, CATALOG))
-    return CATALOG[name]
+def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> EnvSpec:
+    """The descriptor of "CartPole-v1" or "operant/CartPole-v1"; "simple_tag_v3" is "simple_tag-v3", as in PettingZoo.
+
+    Takes the constructor argument that chooses between variants, if the environment has any, out of `options`.
+    """
+    name = re.sub(r"_v(\d+)$", r"-v\1", env_id.removeprefix("operant/"))
+    spec = CATALOG.get(name) or MULTIAGENT.get(name)
+    if spec is None:
+        raise ValueError(unknown("environment", env_id, (*CATALOG, *MULTIAGENT)))
+    if options is not None and spec.variant_option in options:
+        value = options.pop(spec.variant_option)
+        if value not in spec.variants:
+            known = ", ".join(map(str, spec.variants))
+            raise ValueError(f"{spec.variant_option}={value!r}: {spec.id} is compiled for {known}")
+        spec = spec.variants[value]
+    return spec
+
+
+def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
+    """`find_spec` for what takes environments of one agent only."""
+    spec = find_spec(env_id)
+    if spec.agents:
+        module = re.sub(r"-v(\d+)$", r"_v\1", spec.id)
+        raise ValueError(
+            f"{spec.id} is a PettingZoo environment, and {what} is for one agent: use operant.multiagent.{module}, "
+            "or gymnasium.make_vec for thousands"
+        )
+    return spec
 
 
 def constructor_parameters(

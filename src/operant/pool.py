@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.error import ClosedEnvironmentError
 
 from operant.batch import Batch, check_seed
-from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
+from operant.configuration import configure, constructor_parameters, extremes, find_single_agent_spec, reset_overrides
 from operant.spaces import action_space, observation_space
 
 _KEYWORDS = ("precision", "isa", "params", "randomize", "max_episode_steps")
@@ -57,7 +57,7 @@ class AsyncEnvPool:
         isa: str | None = None,
         **options: Any,
     ):
-        self.spec = find_spec(env_id)
+        self.spec = find_single_agent_spec(env_id, "AsyncEnvPool")
         given = constructor_parameters(self.spec, params, options, _KEYWORDS)
         limit: Any = self.spec.max_episode_steps if max_episode_steps == "from spec" else max_episode_steps
 

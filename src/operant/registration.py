@@ -1,4 +1,4 @@
-"""Registers every environment of the catalog with Gymnasium as `operant/<id>`.
+"""Registers every environment of the catalog with Gymnasium, and those of several agents with PettingZoo, as `operant/<id>`.
 
 Gymnasium 0.29 runs `register_environments` while it is itself being imported, so nothing of it but
 `gymnasium.envs.registration` may be imported here, and that not before this module is whole: importing operant first
@@ -7,7 +7,8 @@ imports Gymnasium, which then comes back for `register_environments`.
 
 from __future__ import annotations
 
-from operant.catalog import CATALOG
+
+from operant.catalog import CATALOG, MULTIAGENT
 
 
 def register_environments() -> None:
@@ -25,3 +26,29 @@ def register_environments() -> None:
             reward_threshold=spec.reward_threshold,
             kwargs={"env_id": spec.id},
         )
+    for spec in MULTIAGENT.values():
+        if f"operant/{spec.id}" not in registry:
+            register(
+                id=f"operant/{spec.id}",
+                entry_point=None,
+                vector_entry_point="operant.vector:OperantVectorEnv",
+                max_episode_steps=spec.max_episode_steps,
+                kwargs={"env_id": spec.id},
+            )
+
+
+def register_parallel_environments() -> None:
+    """Adds the ids of several agents to PettingZoo's registry, which it has from 1.26 on."""
+    import pettingzoo
+
+    if not hasattr(pettingzoo, "parallel_registry"):
+        return
+    for spec in MULTIAGENT.values():
+        module = f"operant.multiagent.{spec.id.replace('-', '_')}"
+        for kind, registry, maker in (
+            ("parallel", pettingzoo.parallel_registry, "parallel_env"),
+            ("aec", pettingzoo.aec_registry, "env"),
+        ):
+            if f"operant/{spec.id}" not in registry:
+                cycles = spec.max_episode_steps
+                pettingzoo.register(kind, f"operant/{spec.id}", f"{module}:{maker}", max_cycles=cycles)

@@ -1,4 +1,4 @@
-"""Drawing by Gymnasium's own classes: our state is put into theirs, and they draw it."""
+"""Drawing by Gymnasium's and mpe2's own classes: our state is put into theirs, and they draw it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ def check_render_mode(mode: str | None) -> str | None:
 
 
 def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
-    """A new environment of Gymnasium's class that `spec` names, without wrappers."""
+    """A new environment of the class that `spec` names, without wrappers."""
     module, name = spec.reference.split(":")
-    return getattr(import_module(module), name)(**kwargs)
+    try:
+        return getattr(import_module(module), name)(**spec.reference_arguments, **kwargs)
+    except ModuleNotFoundError as missing:
+        if missing.name != "mpe2":
+            raise
+        raise ImportError(f"{spec.id} is drawn by mpe2: pip install 'operant[pettingzoo]'", name="mpe2") from None
 
 
 class Renderer:
@@ -53,10 +58,15 @@ class Renderer:
 
     def _draw(self, i: int, record: Any) -> np.ndarray:
         artist, spec = self._artist, self.batch.spec
+        state = np.array([record[part.name] for part in spec.state], np.float64)
+        if spec.agents:
+            place_particles(artist, state)
+            picture: np.ndarray = artist.render()
+            return picture
         for parameter in spec.parameters:
             if parameter.attribute is not None:
                 setattr(artist, parameter.attribute, float(record[f"param:{parameter.name}"]))
-        artist.state = np.array([record[part.name] for part in spec.state], np.float64)
+        artist.state = state
         artist.last_u = None  # Pendulum's arrow; there is none after a reset
         if self.last_actions is not None and hasattr(artist, "max_torque") and record["elapsed"] > 0:
             artist.last_u = float(np.clip(self.last_actions[i], -artist.max_torque, artist.max_torque)[0])
@@ -90,6 +100,18 @@ class Renderer:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_artist": None, "_window": None, "_clock": None}
+
+
+def place_particles(artist: Any, state: np.ndarray) -> None:
+    """Puts a state of the Multi-Agent Particle Environments into mpe2's: agents' positions and velocities, landmarks'."""
+    world, points = artist.world, state.reshape(-1, 2)
+    agents = len(world.agents)
+    for entity, position in zip(world.agents, points[:agents], strict=True):
+        entity.state.p_pos = position
+    for entity, position in zip(world.landmarks, points[2 * agents :], strict=True):
+        entity.state.p_pos = position
+    # What mpe2 scales the bodies by; it keeps the episode's first, which a state does not tell.
+    artist.original_cam_range = np.abs(np.concatenate([points[:agents], points[2 * agents :]])).max()
 
 
 def tile(frames: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import logger
 
 from operant.batch import Batch, check_seed
-from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
+from operant.configuration import configure, constructor_parameters, extremes, find_single_agent_spec, reset_overrides
 from operant.rendering import Renderer, check_render_mode
 from operant.spaces import action_space, observation_space
 
@@ -46,7 +46,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         render_mode: str | None = None,
         **options: Any,
     ):
-        spec = find_spec(env_id)
+        spec = find_single_agent_spec(env_id, "gymnasium.make")
         given = constructor_parameters(spec, params, options, _KEYWORDS)
         self.metadata = {"render_modes": ["human", "rgb_array"], "render_fps": spec.render_fps}
         self.render_mode = check_render_mode(render_mode)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any
 
 Bound = float | tuple[str, float]
 """A number, or the name of a parameter and the factor it is multiplied by."""
@@ -57,6 +59,11 @@ class EnvSpec:
         action_bounds: for each component of a continuous action, its low and high.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
         reference: Gymnasium's class, "module:name": what draws, and what judges the exact build.
+        reference_arguments: what its constructor needs to make the same.
+        agents: the names of several agents; () is Gymnasium's one, who has no name.
+        observation_sizes: how many components each agent observes, if not all alike; the rest of its row is 0.
+        variant_option, variants: a constructor argument that chooses another descriptor, and the descriptors by its
+            value, this one's default among them.
     """
 
     id: str
@@ -72,6 +79,11 @@ class EnvSpec:
     reward_threshold: float | None = None
     reset_options: tuple[tuple[str, str], ...] = (("low", "low"), ("high", "high"))
     render_fps: int = 30
+    reference_arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    agents: tuple[str, ...] = ()
+    observation_sizes: tuple[int, ...] = ()
+    variant_option: str | None = None
+    variants: Mapping[Any, EnvSpec] = dataclasses.field(default_factory=dict)
 
     def parameter_index(self, name: str) -> int:
         """Position of a parameter; KeyError if there is none of that name."""

@@ -45,6 +45,11 @@ _KEYWORDS = (
 class OperantVectorEnv(VectorEnv[Any, Any, Any]):
     """N environments as one native batch, with Gymnasium's semantics.
 
+    A PettingZoo environment has a row for each agent of each environment: then `num_envs` as an argument says how many
+    environments there are, and as an attribute how many rows, for that is what wrappers and training loops count by.
+    Agent k of environment i has row i * len(agents) + k. Seeds, parameters and snapshots are one for each environment,
+    and all agents of an environment begin and end together.
+
     Args:
         env_id: "CartPole-v1" or "operant/CartPole-v1".
         num_envs: N.
@@ -62,7 +67,11 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         render_envs: how many environments, from 0 on, `render` draws. Gymnasium's vector `RecordVideo` and
             `HumanRendering` want a frame of each: `render_envs=num_envs`.
         episode_statistics: adds `infos["episode"]` where episodes ended, as `RecordEpisodeStatistics` does.
-        **options: Gymnasium's own constructor arguments: `sutton_barto_reward`, `g`, `goal_velocity`.
+        **options: the environment's own constructor arguments: `sutton_barto_reward`, `g`, `goal_velocity`; `N`,
+            `local_ratio`.
+
+    Attributes:
+        agents: the names of an environment's agents; () if it has one, without a name.
     """
 
     def __init__(
@@ -83,7 +92,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         episode_statistics: bool = False,
         **options: Any,
     ):
-        spec = find_spec(env_id)
+        spec = find_spec(env_id, options)
         given = constructor_parameters(spec, params, options, _KEYWORDS)
         mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
         if mode not in AUTORESET:
@@ -105,7 +114,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             copy=copy,
         )
         configure(self._batch, given, randomize)
-        self.num_envs = self._batch.num_envs
+        self.num_envs = self._batch.num_rows
+        self.agents = spec.agents
         lows, highs = extremes(self._batch, randomize, given)
         self.single_observation_space = observation_space(spec, lows, highs)
         self.single_action_space = action_space(spec, highs)
@@ -140,7 +150,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
 
         Args:
             seed: environment i gets `seed + i`; a sequence gives each its own, None leaves that one's generator.
-            options: `reset_mask` (`[N]` bool, at least one True) and the environment's reset bounds. Not modified.
+            options: `reset_mask` (`[N]` bool, at least one True; a row for each agent, those of an environment alike)
+                and the environment's reset bounds. Not modified.
 
         Returns:
             Observations `[N, D]` float32 and an empty info. Environments outside the mask keep theirs.
@@ -161,8 +172,9 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             self._seed_some(seeds, mask)
         slot = self._batch.reset(mask, overrides)
         if self.episode_statistics:
-            self._episode_starts[slice(None) if mask is None else mask] = time.perf_counter()
-            self._restarting = self._restarting[:0] if mask is None else self._restarting[~mask[self._restarting]]
+            rows = np.ones(self.num_envs, np.bool_) if mask is None else mask.repeat(self._batch.agents)
+            self._episode_starts[rows] = time.perf_counter()
+            self._restarting = self._restarting[~rows[self._restarting]]
         if self.render_mode == "human":
             self.render()
         return slot.observations, {}
@@ -172,7 +184,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         if self._seeds is None:
             self._seeds = self._batch.seed_from_entropy()
         known = self.np_random_seed
-        each = seeds if isinstance(seeds, list) else [seeds + i for i in range(self.num_envs)]
+        each = seeds if isinstance(seeds, list) else [seeds + i for i in range(self._batch.num_envs)]
         if mask is not None:
             each = [value if chosen else None for value, chosen in zip(each, mask, strict=True)]
         self._batch.seed(each)
@@ -183,12 +195,15 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         if seed is None:
             return None
         if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
-            if len(seed) != self.num_envs:
-                raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments: give one for each, or an int")
+            if len(seed) != self._batch.num_envs:
+                raise ValueError(
+                    f"{len(seed)} seeds for {self._batch.num_envs} environments: give one for each, or an int"
+                )
             return [None if each is None else check_seed(each) for each in seed]
         return check_seed(seed)
 
     def _check_mask(self, mask: Any) -> np.ndarray:
+        """Which environments a mask of rows names: `[N]` bool."""
         if not isinstance(mask, np.ndarray):
             raise TypeError(f"options['reset_mask'] must be a numpy array, got {type(mask)}")
         if mask.shape != (self.num_envs,):
@@ -197,14 +212,20 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             raise TypeError(f"options['reset_mask'] must have dtype bool, got {mask.dtype}")
         if not mask.any():
             raise ValueError("options['reset_mask'] must have at least one True")
-        return mask
+        each = mask.reshape(self._batch.num_envs, self._batch.agents)
+        mixed = (each != each[:, :1]).any(axis=1)
+        if mixed.any():
+            raise ValueError(f"options['reset_mask']: the agents of environment {mixed.argmax()} are reset together")
+        environments: np.ndarray = each[:, 0]
+        return environments
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Steps every environment.
 
         Args:
             actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64 (rounded to float32), read in
-                place if contiguous. Finite actions beyond the bounds are clipped as Gymnasium clips them.
+                place if contiguous. Finite actions beyond the bounds are clipped as Gymnasium clips them. Here and below
+                N counts rows.
 
         Returns:
             Observations `[N, D]` float32, rewards `[N]` (float32, or float64 in the exact build), terminated and
@@ -253,7 +274,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         if self._seeds is None:
             self._seeds = self._batch.seed_from_entropy()
         if isinstance(self._seeds, int):
-            return tuple(range(self._seeds, self._seeds + self.num_envs))
+            return tuple(range(self._seeds, self._seeds + self._batch.num_envs))
         return tuple(self._seeds)
 
     @property
@@ -279,7 +300,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         return self._batch.episode_lengths
 
     def finished_episodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The episodes that ended in the last step: environments, returns and lengths, each `[K]`."""
+        """The episodes that ended in the last step: rows, returns and lengths, each `[K]`."""
         return self._batch.finished()
 
     def parameter(self, name: str) -> np.ndarray:
@@ -302,7 +323,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         """
         self._batch.set_state(snapshot, mask if mask is None else self._check_mask(mask))
         if mask is None or self._seeds is None:
-            self._seeds = [-1] * self.num_envs  # as in Gymnasium: not known
+            self._seeds = [-1] * self._batch.num_envs  # as in Gymnasium: not known
         return self._batch.observe().observations
 
     def render(self) -> Any:

@@ -1,6 +1,15 @@
-"""Every environment's descriptor, by Gymnasium's id."""
+"""Every environment's descriptor by its id: Gymnasium's in CATALOG, PettingZoo's, of several agents, in MULTIAGENT."""
 
-from operant.catalog import acrobot, cartpole, mountain_car, mountain_car_continuous, pendulum
+from operant.catalog import (
+    acrobot,
+    cartpole,
+    mountain_car,
+    mountain_car_continuous,
+    pendulum,
+    simple,
+    simple_spread,
+    simple_tag,
+)
 from operant.spec import EnvSpec
 
 CATALOG: dict[str, EnvSpec] = {
@@ -14,3 +23,11 @@ CATALOG: dict[str, EnvSpec] = {
         acrobot.SPEC,
     )
 }
+
+MULTIAGENT: dict[str, EnvSpec] = {spec.id: spec for spec in (simple.SPEC, simple_spread.SPEC, simple_tag.SPEC)}
+
+
+def headers() -> list[str]:
+    """The header of every environment, variants included, in alphabetical order."""
+    specs = [*CATALOG.values(), *MULTIAGENT.values()]
+    return sorted({each.header for spec in specs for each in (spec, *spec.variants.values())})

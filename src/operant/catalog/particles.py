@@ -1,0 +1,31 @@
+"""What the Multi-Agent Particle Environments' descriptors have in common; native/envs/mpe/particles.h in numbers."""
+
+import math
+
+from operant.spec import Observation, Parameter, Quantity
+
+PHYSICS = (
+    Parameter("dt", "s", 1e-6, 10),
+    Parameter("damping", "per step", 0, 1),
+    Parameter("contact_force", "N", 0, 1e6),
+    Parameter("contact_margin", "m", 1e-6, 1e3),
+)
+
+
+def positive(name: str, unit: str) -> Parameter:
+    """A length, force or speed."""
+    return Parameter(name, unit, 0, 1e6)
+
+
+def bodies(agents: tuple[str, ...], landmarks: tuple[str, ...]) -> tuple[Quantity, ...]:
+    """The state: positions, then velocities of the agents, then positions of the landmarks, x before y."""
+    return (
+        *(Quantity(f"{name}_{axis}", "m") for name in agents for axis in "xy"),
+        *(Quantity(f"{name}_{axis}_dot", "m/s") for name in agents for axis in "xy"),
+        *(Quantity(f"{name}_{axis}", "m") for name in landmarks for axis in "xy"),
+    )
+
+
+def unbounded(*names: str) -> tuple[Observation, ...]:
+    """Two components for each name, without bounds."""
+    return tuple(Observation(f"{name}_{axis}", -math.inf, math.inf) for name in names for axis in "xy")

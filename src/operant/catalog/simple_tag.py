@@ -1,0 +1,32 @@
+"""simple_tag_v3."""
+
+from operant.catalog.particles import PHYSICS, bodies, positive, unbounded
+from operant.spec import EnvSpec
+
+AGENTS = ("adversary_0", "adversary_1", "adversary_2", "agent_0")
+OBSTACLES = ("obstacle_0", "obstacle_1")
+
+SPEC = EnvSpec(
+    id="simple_tag-v3",
+    header="simple_tag",
+    summary="Three slow adversaries chase one fast agent between obstacles.",
+    agents=AGENTS,
+    observation_sizes=(16, 16, 16, 14),  # the agent has no other agent's velocity to observe
+    state=bodies(AGENTS, OBSTACLES),
+    parameters=(
+        *PHYSICS,
+        *(positive(f"{body}_radius", "m") for body in ("adversary", "agent", "obstacle")),
+        *(positive(f"{body}_force", "N") for body in ("adversary", "agent")),
+        *(positive(f"{body}_max_speed", "m/s") for body in ("adversary", "agent")),
+        positive("extent", "m"),
+        positive("obstacle_extent", "m"),
+    ),
+    observation=unbounded(
+        "velocity", "position", *(f"to_{name}" for name in OBSTACLES), *(f"to_other_{i}" for i in (1, 2, 3)), "agent_velocity"
+    ),
+    actions=5,
+    max_episode_steps=25,
+    reset_options=(),
+    reference="mpe2.simple_tag.simple_tag:raw_env",
+    render_fps=10,
+)

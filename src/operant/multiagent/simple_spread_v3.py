@@ -1,0 +1,10 @@
+"""simple_spread_v3: agents cover as many landmarks without bumping into each other."""
+
+from functools import partial
+
+from operant.parallel import OperantParallelEnv, aec_env
+from operant.vector import OperantVectorEnv
+
+parallel_env = partial(OperantParallelEnv, "simple_spread_v3")
+env = partial(aec_env, "simple_spread_v3")
+vector_env = partial(OperantVectorEnv, "simple_spread_v3")

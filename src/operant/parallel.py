@@ -1,0 +1,184 @@
+"""OperantParallelEnv: a batch of one environment of several agents as a `pettingzoo.ParallelEnv`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import logger, spaces
+from gymnasium.error import ResetNeeded
+
+from operant.batch import Batch, check_seed
+from operant.configuration import configure, constructor_parameters, extremes, find_spec
+from operant.rendering import Renderer, check_render_mode
+from operant.spaces import action_space, observation_space
+
+try:
+    from pettingzoo import AECEnv, ParallelEnv
+    from pettingzoo.utils import parallel_to_aec, wrappers
+except ModuleNotFoundError as missing:
+    raise ImportError(
+        "operant's environments of several agents need pettingzoo: pip install 'operant[pettingzoo]'", name="pettingzoo"
+    ) from missing
+
+_KEYWORDS = ("isa", "max_cycles", "params", "precision", "randomize", "render_mode")
+
+
+class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
+    """One environment of several agents that act at the same time.
+
+    Args:
+        env_id: "simple_spread_v3", "simple_spread-v3" or "operant/simple_spread-v3".
+        max_cycles: steps until all agents are truncated.
+        render_mode: "rgb_array", "human" or None.
+        precision: "float32": the fast build. "float64": mpe2's trajectories bit for bit from the same seeds.
+        params, randomize, isa: as for `OperantVectorEnv`.
+        **options: the environment's own constructor arguments: `N`, `local_ratio`.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        *,
+        max_cycles: int | None = None,
+        render_mode: str | None = None,
+        precision: str = "float32",
+        isa: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        randomize: Mapping[str, tuple[float, float]] | None = None,
+        **options: Any,
+    ):
+        spec = find_spec(env_id, options)
+        if not spec.agents:
+            raise ValueError(f"{spec.id} has one agent: gymnasium.make('operant/{spec.id}') makes it")
+        given = constructor_parameters(spec, params, options, _KEYWORDS)
+        self.render_mode = check_render_mode(render_mode)
+        self._batch = Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa)
+        configure(self._batch, given, randomize)
+        self.max_cycles = spec.max_episode_steps if max_cycles is None else _positive(max_cycles)
+        self.metadata = {
+            "render_modes": ["human", "rgb_array"],
+            "render_fps": spec.render_fps,
+            "name": re.sub(r"-v(\d+)$", r"_v\1", spec.id),
+            "is_parallelizable": True,
+        }
+        self.possible_agents = list(spec.agents)
+        self.agents: list[str] = []
+        row = observation_space(spec, *extremes(self._batch, randomize, given))
+        self._sizes = spec.observation_sizes or (len(spec.observation),) * len(spec.agents)
+        self.observation_spaces: dict[str, spaces.Space[Any]] = {
+            agent: spaces.Box(row.low[:size], row.high[:size], dtype=np.float32)
+            for agent, size in zip(spec.agents, self._sizes, strict=True)
+        }
+        self.action_spaces = {agent: action_space(spec, {}) for agent in spec.agents}
+        self.state_space = spaces.Box(-np.inf, np.inf, (sum(self._sizes),), np.float32)
+        self._renderer = Renderer(self._batch, self.render_mode, 1)
+        self._cycles = 0
+        self._seeded = False
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """Box `[D]` float32; agents may observe different numbers of components."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Discrete(n)."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """Begins an episode of all agents; returns each one's observation `[D]` float32 and an empty info.
+
+        Args:
+            seed: restarts the random numbers; None continues them.
+            options: PettingZoo passes them to every environment; these have none, and disregard them.
+        """
+        if seed is not None:
+            self._batch.seed(check_seed(seed))
+        elif not self._seeded:
+            self._batch.seed_from_entropy()
+        self._seeded = True
+        self._cycles = 0
+        self.agents = self.possible_agents[:]
+        rows = self._batch.reset().observations
+        if self.render_mode == "human":
+            self.render()
+        return self._by_agent(rows), {agent: {} for agent in self.agents}
+
+    def step(self, actions: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+        """One step of all agents.
+
+        Args:
+            actions: an integer for each agent.
+
+        Returns:
+            By agent: observations `[D]` float32, rewards, terminations, truncations and infos. At the episode's end
+            `agents` becomes empty.
+
+        Raises:
+            ValueError: an agent without an action, or an action out of range. Nothing moved.
+            ResetNeeded: before the first reset and after an episode's end.
+        """
+        if not self.agents:
+            if not actions and self._seeded:
+                return {}, {}, {}, {}, {}
+            raise ResetNeeded("there are no agents: reset the environment before its first step and after its last")
+        if set(actions) != set(self.agents):
+            odd = sorted(set(actions) ^ set(self.agents), key=str)
+            raise ValueError(f"actions must name every agent, and no other: check {odd} against {self.agents}")
+        for agent, action in actions.items():
+            if not self.action_spaces[agent].contains(action):
+                raise ValueError(f"action {action!r} of {agent} is not in {self.action_spaces[agent]}")
+        rows = np.array([actions[agent] for agent in self.agents])
+        observations, rewards, terminated, _, _ = self._batch.step(rows)
+        self._cycles += 1
+        agents, ended = self.agents, self._cycles >= self.max_cycles
+        results = (
+            self._by_agent(observations),
+            dict(zip(agents, rewards.tolist(), strict=True)),
+            dict(zip(agents, terminated.tolist(), strict=True)),
+            dict.fromkeys(agents, ended),
+            {agent: {} for agent in agents},
+        )
+        if ended or terminated[0]:
+            self.agents = []
+        if self.render_mode == "human":
+            self.render()
+        return results
+
+    def _by_agent(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            agent: row[:size] for agent, row, size in zip(self.possible_agents, rows, self._sizes, strict=True)
+        }
+
+    def state(self) -> np.ndarray:
+        """What all agents observe, one after another: `[S]` float32."""
+        return np.concatenate([*self._by_agent(self._batch.observe().observations).values()])
+
+    def render(self) -> np.ndarray | None:
+        """The frame `[H, W, 3]` uint8 that mpe2 draws; None with "human", which shows it in a window."""
+        if self.render_mode is None:
+            logger.warn('render() without a render_mode: give one, as in parallel_env(render_mode="rgb_array")')
+            return None
+        frames = self._renderer.frames()
+        return None if frames is None else frames[0]
+
+    def close(self) -> None:
+        """Frees the core's memory and the window."""
+        self._renderer.close()
+        self._batch.close()
+        self.agents = []
+
+
+def aec_env(env_id: str, **options: Any) -> AECEnv[str, Any, Any]:
+    """`OperantParallelEnv` as an AECEnv, whose agents act one after another; arguments are the same."""
+    env: Any = parallel_to_aec(OperantParallelEnv(env_id, **options))
+    return wrappers.OrderEnforcingWrapper(wrappers.AssertOutOfBoundsWrapper(env))
+
+
+def _positive(max_cycles: int) -> int:
+    if isinstance(max_cycles, bool) or not isinstance(max_cycles, int) or max_cycles < 1:
+        raise ValueError(f"max_cycles={max_cycles!r} must be an integer of at least 1")
+    return max_cycles
