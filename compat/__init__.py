@@ -29,8 +29,7 @@ def framework(module: str, extra: str, at_least: str = "0") -> ModuleType:
         ) from None
     if _minor(version) < _minor(at_least):
         raise ImportError(
-            f"operant.compat.{extra} needs {name} {at_least} or newer, not {version}: pip install -U 'operant[{extra}]'",
-            name=name,
+            f"operant.compat.{extra} needs {name} {at_least} or newer, not {version}: pip install -U 'operant[{extra}]'"
         )
     return found
 
