@@ -8,6 +8,8 @@ import torch
 from gymnasium.utils.env_checker import check_returned_data_not_reused
 from support import actions_for, vector
 
+from operant.batch import Batch
+from operant.catalog import CATALOG
 from operant.outputs import OutputRing, Slot, trustworthy_policy
 from operant.single import OperantEnv
 
@@ -160,3 +162,47 @@ def test_arrays_are_contiguous_and_of_the_promised_types(env_id, precision):
     assert [array.dtype.name for array in results[:4]] == ["float32", precision, "bool", "bool"]
     assert all(array.flags.c_contiguous and array.flags.writeable for array in results[:4])
     assert results[0].shape == env.observation_space.shape
+
+
+def test_a_batch_writes_into_the_arrays_that_it_is_given(precision):
+    reals = np.dtype(precision)
+    theirs = [np.full((9, 4), 7, np.float32), np.full(9, 7, reals), np.ones(9, bool), np.ones(9, bool)]
+    batch = Batch(CATALOG["CartPole-v1"], 5, precision=precision, copy=False)
+    batch.write_into(*(array[2:7] for array in theirs))  # a place in a larger buffer
+    batch.seed(0)
+    batch.reset()
+    assert not theirs[1][2:7].any() and not theirs[2][2:7].any() and not theirs[3][2:7].any()
+
+    alone = vector("CartPole-v1", 5, precision=precision)
+    assert (alone.reset(seed=0)[0] == theirs[0][2:7]).all()
+    for _ in range(30):
+        results = batch.step(np.ones(5, np.int64))
+        for ours, given, expected in zip(results, theirs, alone.step(np.ones(5, np.int64)), strict=False):
+            assert np.shares_memory(ours, given)
+            assert given[2:7].tobytes() == expected.tobytes()
+    rest = np.r_[0, 1, 7, 8]
+    assert (theirs[0][rest] == 7).all() and (theirs[1][rest] == 7).all() and theirs[2][rest].all()
+
+
+@pytest.mark.parametrize(
+    "index, array, message",
+    [
+        (0, np.zeros((5, 3), np.float32), r"observations must be an array float32 \(5, 4\), not float32 \(5, 3\)"),
+        (1, np.zeros(5), r"rewards must be an array float32 \(5,\), not float64 \(5,\)"),
+        (2, [False] * 5, r"terminated must be an array bool \(5,\), not list"),
+        (3, np.zeros(10, bool)[::2], "truncated must be contiguous, aligned and writeable"),
+        (1, np.frombuffer(bytes(20), np.float32), "rewards must be contiguous, aligned and writeable"),
+        (1, np.frombuffer(bytearray(21), np.uint8)[1:].view(np.float32), "rewards must be contiguous, aligned"),
+    ],
+)
+def test_an_array_that_the_core_cannot_write_into_is_refused(index, array, message):
+    arrays = [np.zeros((5, 4), np.float32), np.zeros(5, np.float32), np.zeros(5, bool), np.zeros(5, bool)]
+    arrays[index] = array
+    with pytest.raises(ValueError, match=message):
+        Batch(CATALOG["CartPole-v1"], 5, copy=False).write_into(*arrays)
+
+
+def test_a_batch_whose_arrays_are_the_callers_to_keep_writes_into_no_given_ones():
+    arrays = [np.zeros((5, 4), np.float32), np.zeros(5, np.float32), np.zeros(5, bool), np.zeros(5, bool)]
+    with pytest.raises(ValueError, match="copy=False"):
+        Batch(CATALOG["CartPole-v1"], 5).write_into(*arrays)

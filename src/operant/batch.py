@@ -271,6 +271,31 @@ class Batch:
         make_slot = functools.partial(module.Slot, observation_shape, self.num_rows, self.real, _output)
         return module.OutputRing(make_slot, module.trustworthy_policy(self.copy))
 
+    def write_into(self, observations: Any, rewards: Any, terminated: Any, truncated: Any) -> None:
+        """From now on every step and reset writes into these arrays of the caller's, and returns them.
+
+        For libraries that give an environment its place in a larger or shared buffer; the batch has `copy=False`.
+
+        Args:
+            observations: `[N, D]` float32.
+            rewards: `[N]` reals.
+            terminated, truncated: `[N]` bool.
+        """
+        if self.copy:
+            raise ValueError("write_into writes into the same arrays every time: open the batch with copy=False")
+        n, flag = self.num_envs, np.dtype(np.bool_)
+        _check_array("observations", observations, (n, self.observation_size), _FLOAT32)
+        _check_array("rewards", rewards, (n,), self.real)
+        _check_array("terminated", terminated, (n,), flag)
+        _check_array("truncated", truncated, (n,), flag)
+        # The slot holds the arrays, and with them the memory that the core is pointed to.
+        slot = self.stepper.ring.take()
+        slot.observations, slot.rewards, slot.terminated, slot.truncated = observations, rewards, terminated, truncated
+        slot.output.observations = ffi.from_buffer("float[]", observations)
+        slot.output.rewards = ffi.from_buffer("char[]", rewards)
+        slot.output.terminated = ffi.from_buffer("uint8_t[]", terminated)
+        slot.output.truncated = ffi.from_buffer("uint8_t[]", truncated)
+
     # The step path.
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -695,6 +720,15 @@ def _output(memory: Any, offsets: list[int], reward_type: str) -> tuple[Any, Any
     output.terminated = ffi.cast("uint8_t *", start + offsets[2])
     output.truncated = ffi.cast("uint8_t *", start + offsets[3])
     return output, ffi.cast("double *" if reward_type == "float64" else "float *", output.rewards), output.terminated
+
+
+def _check_array(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raises a ValueError unless the core can write rows of numbers of that type into the array as it is."""
+    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise ValueError(f"{name} must be an array {dtype} {shape}, not {found}")
+    if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
+        raise ValueError(f"{name} must be contiguous, aligned and writeable")
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:

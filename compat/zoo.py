@@ -1,0 +1,39 @@
+"""operant.compat.zoo: RL-Zoo3 trains and enjoys operant's ids on native batches.
+
+    python -m rl_zoo3.train --algo ppo --env operant/CartPole-v1 --gym-packages operant.compat.zoo
+    python -m rl_zoo3.enjoy --algo ppo --env operant/CartPole-v1 --gym-packages operant.compat.zoo -f logs
+
+Importing this module, which is what `--gym-packages` does, sets the zoo's own hook for vector environments,
+`ExperimentManager.default_vec_env_cls`, and gives operant/X the hyperparameters that the zoo has tuned for X.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from operant.compat import framework
+
+framework("rl_zoo3", "zoo", at_least="2.7")
+from huggingface_sb3 import EnvironmentName  # noqa: E402
+from rl_zoo3 import exp_manager  # noqa: E402
+
+from operant.compat.sb3 import OperantVecEnv  # noqa: E402
+
+Manager: Any = exp_manager.ExperimentManager
+_read = Manager.read_hyperparameters
+
+
+def read_hyperparameters(manager: Any) -> Any:
+    """The zoo's method, which in the zoo's own files looks operant/X up as X. A --conf-file names ids in full."""
+    name = manager.env_name
+    if Path(manager.config).parent == Path(exp_manager.__file__).parent / "hyperparams":
+        manager.env_name = EnvironmentName(name.gym_id.removeprefix("operant/"))
+    try:
+        return _read(manager)
+    finally:
+        manager.env_name = name
+
+
+Manager.default_vec_env_cls = OperantVecEnv
+Manager.read_hyperparameters = read_hyperparameters
