@@ -16,7 +16,7 @@ FLAGS = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno
 WARNINGS = -Wall -Wextra -Werror
 CFLAGS ?=
 SOURCES = $(wildcard native/core/*.c native/targets/*.c)
-HEADERS = $(wildcard native/operant.h native/core/*.h native/envs/*.h)
+HEADERS = $(wildcard native/operant.h native/core/*.h native/envs/*.h native/envs/*/*.h)
 LIST = native/build/environments.h
 OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -Inative $(CFLAGS)

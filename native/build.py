@@ -41,6 +41,7 @@ ffi.set_source(
     sources=sorted(
         f"native/{path.relative_to(NATIVE)}" for part in ("core", "targets") for path in (NATIVE / part).glob("*.c")
     ),
+    depends=sorted(f"native/{path.relative_to(NATIVE)}" for path in NATIVE.rglob("*.h")),
     include_dirs=["native"],
     libraries=["m", "pthread"],
     extra_compile_args=FLAGS,

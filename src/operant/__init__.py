@@ -8,22 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from operant.catalog import CATALOG
-from operant.registration import register_environments
+from operant.catalog import CATALOG, MULTIAGENT
+from operant.import_hook import after_import
+from operant.registration import register_environments, register_parallel_environments
 
 if TYPE_CHECKING:
     from operant.certification import certificate as certificate
+    from operant.parallel import OperantParallelEnv as OperantParallelEnv
     from operant.pool import AsyncEnvPool as AsyncEnvPool
     from operant.single import OperantEnv as OperantEnv
     from operant.vector import OperantVectorEnv as OperantVectorEnv
 
-__all__ = ["CATALOG", "AsyncEnvPool", "OperantEnv", "OperantVectorEnv", "certificate", "register_environments"]
+__all__ = [
+    "CATALOG",
+    "MULTIAGENT",
+    "AsyncEnvPool",
+    "OperantEnv",
+    "OperantParallelEnv",
+    "OperantVectorEnv",
+    "certificate",
+    "register_environments",
+]
 
 # Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and has not what vector
 # needs.
 _LAZY = {
     "AsyncEnvPool": "operant.pool",
     "OperantEnv": "operant.single",
+    "OperantParallelEnv": "operant.parallel",
     "OperantVectorEnv": "operant.vector",
     "certificate": "operant.certification",
     "envs": "operant.envs",
@@ -44,3 +56,4 @@ def __getattr__(name: str) -> Any:
 
 
 register_environments()
+after_import("pettingzoo", register_parallel_environments)

@@ -277,13 +277,13 @@ class Batch:
         For libraries that give an environment its place in a larger or shared buffer; the batch has `copy=False`.
 
         Args:
-            observations: `[N, D]` float32.
-            rewards: `[N]` reals.
-            terminated, truncated: `[N]` bool.
+            observations: `[R, D]` float32.
+            rewards: `[R]` reals.
+            terminated, truncated: `[R]` bool.
         """
         if self.copy:
             raise ValueError("write_into writes into the same arrays every time: open the batch with copy=False")
-        n, flag = self.num_envs, np.dtype(np.bool_)
+        n, flag = self.num_rows, np.dtype(np.bool_)
         _check_array("observations", observations, (n, self.observation_size), _FLOAT32)
         _check_array("rewards", rewards, (n,), self.real)
         _check_array("terminated", terminated, (n,), flag)

@@ -16,19 +16,24 @@ from operant.spec import EnvSpec
 def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> EnvSpec:
     """The descriptor of "CartPole-v1" or "operant/CartPole-v1"; "simple_tag_v3" is "simple_tag-v3", as in PettingZoo.
 
-    Takes the constructor argument that chooses between variants, if the environment has any, out of `options`.
+    Takes the constructor arguments that choose between variants, if the environment has any, out of `options`.
     """
     name = re.sub(r"_v(\d+)$", r"-v\1", env_id.removeprefix("operant/"))
     spec = CATALOG.get(name) or MULTIAGENT.get(name)
     if spec is None:
         raise ValueError(unknown("environment", env_id, (*CATALOG, *MULTIAGENT)))
-    if options is not None and spec.variant_option in options:
-        value = options.pop(spec.variant_option)
-        if value not in spec.variants:
-            known = ", ".join(map(str, spec.variants))
-            raise ValueError(f"{spec.variant_option}={value!r}: {spec.id} is compiled for {known}")
-        spec = spec.variants[value]
+    if options is not None and spec.variants:
+        names = tuple(spec.variant_options)
+        chosen = tuple(options.pop(name, spec.variant_options[name]) for name in names)
+        if chosen not in spec.variants:
+            known = "; ".join(_arguments(names, values) for values in spec.variants)
+            raise ValueError(f"{spec.id} has no {_arguments(names, chosen)}; it has {known}")
+        spec = spec.variants[chosen]
     return spec
+
+
+def _arguments(names: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
 
 
 def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
@@ -48,13 +53,19 @@ def constructor_parameters(
 ) -> dict[str, Any]:
     """`params` joined with Gymnasium's own constructor arguments (`g`, `goal_velocity`), which name parameters too.
 
+    Arguments that have but one value here are taken with that value.
     `keywords` are the environment's other keyword arguments, for the error that an unknown one raises.
     """
     by_option = {part.option: part.name for part in spec.parameters if part.option}
     merged = dict(params or {})
     for name, value in options.items():
+        if name in spec.only_options:
+            if value != spec.only_options[name]:
+                raise ValueError(f"{name}={value!r}: operant/{spec.id} has only {name}={spec.only_options[name]!r}")
+            continue
         if name not in by_option:
-            raise TypeError(unknown(f"keyword argument of operant/{spec.id}", name, (*by_option, *keywords)))
+            known = (*by_option, *spec.variant_options, *spec.only_options, *keywords)
+            raise TypeError(unknown(f"keyword argument of operant/{spec.id}", name, known))
         if by_option[name] in merged:
             raise TypeError(f"{name!r} and params[{by_option[name]!r}] set the same parameter: give one of them")
         merged[by_option[name]] = value

@@ -35,7 +35,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
         render_mode: "rgb_array", "human" or None.
         precision: "float32": the fast build. "float64": mpe2's trajectories bit for bit from the same seeds.
         params, randomize, isa: as for `OperantVectorEnv`.
-        **options: the environment's own constructor arguments: `N`, `local_ratio`.
+        **options: mpe2's constructor arguments: `N`, `local_ratio`, `continuous_actions`.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
-        """Discrete(n)."""
+        """Discrete(n), or Box `[A]` float32."""
         return self.action_spaces[agent]
 
     def reset(
@@ -111,7 +111,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
         """One step of all agents.
 
         Args:
-            actions: an integer for each agent.
+            actions: for each agent an integer, or with continuous actions numbers `[A]`, which are clipped.
 
         Returns:
             By agent: observations `[D]` float32, rewards, terminations, truncations and infos. At the episode's end
@@ -129,8 +129,9 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
             odd = sorted(set(actions) ^ set(self.agents), key=str)
             raise ValueError(f"actions must name every agent, and no other: check {odd} against {self.agents}")
         for agent, action in actions.items():
-            if not self.action_spaces[agent].contains(action):
-                raise ValueError(f"action {action!r} of {agent} is not in {self.action_spaces[agent]}")
+            space = self.action_spaces[agent]
+            if not (space.contains(action) if self._batch.spec.actions else np.shape(action) == space.shape):
+                raise ValueError(f"action {action!r} of {agent} is not in {space}")
         rows = np.array([actions[agent] for agent in self.agents])
         observations, rewards, terminated, _, _ = self._batch.step(rows)
         self._cycles += 1
@@ -149,9 +150,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
         return results
 
     def _by_agent(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            agent: row[:size] for agent, row, size in zip(self.possible_agents, rows, self._sizes, strict=True)
-        }
+        return {agent: row[:size] for agent, row, size in zip(self.possible_agents, rows, self._sizes, strict=True)}
 
     def state(self) -> np.ndarray:
         """What all agents observe, one after another: `[S]` float32."""
@@ -175,7 +174,9 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
 def aec_env(env_id: str, **options: Any) -> AECEnv[str, Any, Any]:
     """`OperantParallelEnv` as an AECEnv, whose agents act one after another; arguments are the same."""
     env: Any = parallel_to_aec(OperantParallelEnv(env_id, **options))
-    return wrappers.OrderEnforcingWrapper(wrappers.AssertOutOfBoundsWrapper(env))
+    discrete = isinstance(env.action_space(env.possible_agents[0]), spaces.Discrete)
+    bounded = wrappers.AssertOutOfBoundsWrapper(env) if discrete else wrappers.ClipOutOfBoundsWrapper(env)
+    return wrappers.OrderEnforcingWrapper(bounded)
 
 
 def _positive(max_cycles: int) -> int:

@@ -1,4 +1,4 @@
-"""Registers every environment of the catalog with Gymnasium, and those of several agents with PettingZoo, as `operant/<id>`.
+"""Registers every environment with Gymnasium, and those of several agents with PettingZoo too, as `operant/<id>`.
 
 Gymnasium 0.29 runs `register_environments` while it is itself being imported, so nothing of it but
 `gymnasium.envs.registration` may be imported here, and that not before this module is whole: importing operant first
@@ -6,7 +6,6 @@ imports Gymnasium, which then comes back for `register_environments`.
 """
 
 from __future__ import annotations
-
 
 from operant.catalog import CATALOG, MULTIAGENT
 

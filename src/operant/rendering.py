@@ -103,7 +103,7 @@ class Renderer:
 
 
 def place_particles(artist: Any, state: np.ndarray) -> None:
-    """Puts a state of the Multi-Agent Particle Environments into mpe2's: agents' positions and velocities, landmarks'."""
+    """Puts a state (agents' positions, their velocities, landmarks' positions) into an environment of mpe2's."""
     world, points = artist.world, state.reshape(-1, 2)
     agents = len(world.agents)
     for entity, position in zip(world.agents, points[:agents], strict=True):

@@ -62,8 +62,9 @@ class EnvSpec:
         reference_arguments: what its constructor needs to make the same.
         agents: the names of several agents; () is Gymnasium's one, who has no name.
         observation_sizes: how many components each agent observes, if not all alike; the rest of its row is 0.
-        variant_option, variants: a constructor argument that chooses another descriptor, and the descriptors by its
-            value, this one's default among them.
+        variant_options, variants: constructor arguments that choose a descriptor, with their defaults, and the
+            descriptors by their values.
+        only_options: the reference's constructor arguments of which this environment has but the default.
     """
 
     id: str
@@ -82,8 +83,9 @@ class EnvSpec:
     reference_arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     agents: tuple[str, ...] = ()
     observation_sizes: tuple[int, ...] = ()
-    variant_option: str | None = None
-    variants: Mapping[Any, EnvSpec] = dataclasses.field(default_factory=dict)
+    variant_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    variants: Mapping[tuple[Any, ...], EnvSpec] = dataclasses.field(default_factory=dict)
+    only_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def parameter_index(self, name: str) -> int:
         """Position of a parameter; KeyError if there is none of that name."""

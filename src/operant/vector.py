@@ -224,8 +224,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
 
         Args:
             actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64 (rounded to float32), read in
-                place if contiguous. Finite actions beyond the bounds are clipped as Gymnasium clips them. Here and below
-                N counts rows.
+                place if contiguous. Finite actions beyond the bounds are clipped as Gymnasium clips them. (N is the
+                number of rows, here and below.)
 
         Returns:
             Observations `[N, D]` float32, rewards `[N]` (float32, or float64 in the exact build), terminated and

@@ -3,7 +3,8 @@ from types import ModuleType
 
 import pytest
 
-from operant.cli import autoload, autoload_hook
+from operant import import_hook
+from operant.cli import autoload
 
 MAKE = "import gymnasium; print(gymnasium.make_vec('operant/CartPole-v1', num_envs=3).num_envs)"
 LOADED = "import sys; print([name for name in ('operant', 'gymnasium', 'numpy') if name in sys.modules])"
@@ -127,19 +128,19 @@ def waiting(monkeypatch, tmp_path):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(autoload_hook, "register", lambda: registered.append(dict(vars(sys.modules["gymnasium"]))))
-    autoload_hook.install()
+    monkeypatch.setattr(import_hook, "register", lambda: registered.append(dict(vars(sys.modules["gymnasium"]))))
+    import_hook.install()
     yield registered
     sys.modules.pop("gymnasium", None)
 
 
 def hooks():
-    return [finder for finder in sys.meta_path if isinstance(finder, autoload_hook.AfterGymnasium)]
+    return [finder for finder in sys.meta_path if isinstance(finder, import_hook.AfterImport)]
 
 
 def test_registration_follows_the_whole_import_and_happens_once(waiting, tmp_path):
     (tmp_path / "gymnasium.py").write_text("first = 1\nlast = 2\n")
-    autoload_hook.install()
+    import_hook.install()
     assert len(hooks()) == 1
     import gymnasium
 

@@ -1,5 +1,19 @@
 /* particles.h: round bodies in a plane that are pushed, slowed, and repelled where they overlap: the physics of the
  * Multi-Agent Particle Environments. Lowe et al. (2017), Mordatch & Abbeel (2018); order of operations of mpe2's World.step. */
+
+/* Each environment comes with discrete and, where its header defines CONTINUOUS, with continuous actions. */
+#undef PUSH
+#undef PUSH_ACTION
+#ifdef CONTINUOUS
+#define PUSH_ACTION vf
+#define PUSH(actions, agent, strength) push_of_degrees((actions) + 5 * (agent), strength)
+enum { X(action_size) = 5, X(actions) = 0 };
+#else
+#define PUSH_ACTION vi
+#define PUSH(actions, agent, strength) push_of_choice((actions) + (agent), strength)
+enum { X(action_size) = 1, X(actions) = 5 };
+#endif
+
 #ifndef OPERANT_PARTICLES_H
 #define OPERANT_PARTICLES_H
 
@@ -23,13 +37,13 @@ LANE_FN vf *plane_observe(vf *observation, plane a) {
 }
 
 /** The force of a discrete action: 0 none, 1 left, 2 right, 3 down, 4 up. */
-LANE_FN plane push_of_choice(vi choice, vf strength) {
+LANE_FN plane push_of_choice(const vi *choice, vf strength) {
     vf none = vreal(0);
-    return (plane){vsel(choice == 1, -strength, vsel(choice == 2, strength, none)),
-                   vsel(choice == 3, -strength, vsel(choice == 4, strength, none))};
+    return (plane){vsel(*choice == 1, -strength, vsel(*choice == 2, strength, none)),
+                   vsel(*choice == 3, -strength, vsel(*choice == 4, strength, none))};
 }
 
-/** The force of a continuous action: five numbers clipped to [0, 1], the same directions; held in float32, as given. */
+/** The force of a continuous action: how much of none, left, right, down and up, in [0, 1]; mpe2 subtracts in float32. */
 LANE_FN plane push_of_degrees(const vf *degrees, vf strength) {
     vf each[5];
     for (int k = 1; k < 5; k++) each[k] = vclip(degrees[k], vreal(0), vreal(1));

@@ -1,5 +1,5 @@
-/* spread.h: agents cover as many landmarks without bumping into each other. Included once for each number of them, AGENTS,
- * by the header of that environment. Lowe et al. (2017); mpe2's simple_spread_v3. */
+/* spread.h: agents cover as many landmarks without bumping into each other. Included by a header for each number of them,
+ * AGENTS. Lowe et al. (2017); mpe2's simple_spread_v3. */
 #include "envs/mpe/particles.h"
 
 typedef struct { plane position[AGENTS], velocity[AGENTS], landmark[AGENTS]; } X(state); /* m, m/s, m */
@@ -10,8 +10,8 @@ typedef struct {
     vf extent;                                                          /* m: positions start in [-extent, extent] */
 } X(params);
 static const double X(defaults)[] = {PARTICLE_DEFAULTS, 0.15, 5, 0.5, 1};
-typedef vi X(action);                                                   /* none, left, right, down, up */
-enum { X(agents) = AGENTS, X(observation_size) = 6 * AGENTS, X(action_size) = 1, X(actions) = 5 };
+typedef PUSH_ACTION X(action);                                          /* none, left, right, down, up */
+enum { X(agents) = AGENTS, X(observation_size) = 6 * AGENTS };
 
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
     for (int i = 0; i < AGENTS; i++) {
@@ -24,7 +24,7 @@ LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
 LANE_FN vm X(step)(X(state) *s, const X(action) *a, rng *r, const X(params) *p, vf *reward) {
     (void)r;
     plane force[AGENTS];
-    for (int i = 0; i < AGENTS; i++) force[i] = push_of_choice(a[i], p->force);
+    for (int i = 0; i < AGENTS; i++) force[i] = PUSH(a, i, p->force);
     vf reach = p->radius + p->radius;
     for (int i = 0; i < AGENTS; i++)
         for (int j = i + 1; j < AGENTS; j++)

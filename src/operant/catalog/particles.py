@@ -2,7 +2,7 @@
 
 import math
 
-from operant.spec import Observation, Parameter, Quantity
+from operant.spec import Bound, Observation, Parameter, Quantity
 
 PHYSICS = (
     Parameter("dt", "s", 1e-6, 10),
@@ -10,6 +10,17 @@ PHYSICS = (
     Parameter("contact_force", "N", 0, 1e6),
     Parameter("contact_margin", "m", 1e-6, 1e3),
 )
+
+CONTINUOUS_ACTION: tuple[tuple[Bound, Bound], ...] = ((0, 1),) * 5  # how much of none, left, right, down, up
+
+# mpe2's constructor arguments that stand at their defaults here.
+ONLY = {"dynamic_rescaling": True, "benchmark_data": False}
+ONLY_OF_SCENARIOS = ONLY | {
+    "curriculum": False,
+    "terminate_on_success": False,
+    "num_agent_neighbors": None,
+    "num_landmark_neighbors": None,
+}
 
 
 def positive(name: str, unit: str) -> Parameter:

@@ -1,9 +1,11 @@
 """simple_v3."""
 
-from operant.catalog.particles import PHYSICS, bodies, positive, unbounded
+import dataclasses
+
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY, PHYSICS, bodies, positive, unbounded
 from operant.spec import EnvSpec
 
-SPEC = EnvSpec(
+_DISCRETE = EnvSpec(
     id="simple-v3",
     header="simple",
     summary="One agent goes to one landmark.",
@@ -16,4 +18,12 @@ SPEC = EnvSpec(
     reset_options=(),
     reference="mpe2.simple.simple:raw_env",
     render_fps=10,
+    only_options=ONLY,
+)
+_CONTINUOUS = dataclasses.replace(_DISCRETE, header="simple_continuous", actions=0, action_bounds=CONTINUOUS_ACTION)
+
+SPEC = dataclasses.replace(
+    _DISCRETE,
+    variant_options={"continuous_actions": False},
+    variants={(False,): _DISCRETE, (True,): _CONTINUOUS},
 )

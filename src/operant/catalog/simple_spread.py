@@ -1,8 +1,8 @@
-"""simple_spread_v3, for several numbers of agents."""
+"""simple_spread_v3, for several numbers of agents and landmarks, N."""
 
 import dataclasses
 
-from operant.catalog.particles import PHYSICS, bodies, positive, unbounded
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, PHYSICS, bodies, positive, unbounded
 from operant.spec import EnvSpec, Parameter
 
 
@@ -37,11 +37,21 @@ def _spec(count: int, header: str) -> EnvSpec:
         reference="mpe2.simple_spread.simple_spread:raw_env",
         reference_arguments={"N": count},
         render_fps=10,
+        only_options=ONLY_OF_SCENARIOS,
     )
 
 
+_THREE = _spec(3, "simple_spread")
+_CONTINUOUS = dataclasses.replace(_THREE, header="simple_spread_continuous", actions=0, action_bounds=CONTINUOUS_ACTION)
+
 SPEC = dataclasses.replace(
-    _spec(3, "simple_spread"),
-    variant_option="N",
-    variants={count: _spec(count, "simple_spread" if count == 3 else f"simple_spread_{count}") for count in (2, 3, 4, 5)},
+    _THREE,
+    variant_options={"N": 3, "continuous_actions": False},
+    variants={
+        (2, False): _spec(2, "simple_spread_2"),
+        (3, False): _THREE,
+        (4, False): _spec(4, "simple_spread_4"),
+        (5, False): _spec(5, "simple_spread_5"),
+        (3, True): _CONTINUOUS,
+    },
 )

@@ -1,12 +1,14 @@
 """simple_tag_v3."""
 
-from operant.catalog.particles import PHYSICS, bodies, positive, unbounded
+import dataclasses
+
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, PHYSICS, bodies, positive, unbounded
 from operant.spec import EnvSpec
 
 AGENTS = ("adversary_0", "adversary_1", "adversary_2", "agent_0")
 OBSTACLES = ("obstacle_0", "obstacle_1")
 
-SPEC = EnvSpec(
+_DISCRETE = EnvSpec(
     id="simple_tag-v3",
     header="simple_tag",
     summary="Three slow adversaries chase one fast agent between obstacles.",
@@ -22,11 +24,23 @@ SPEC = EnvSpec(
         positive("obstacle_extent", "m"),
     ),
     observation=unbounded(
-        "velocity", "position", *(f"to_{name}" for name in OBSTACLES), *(f"to_other_{i}" for i in (1, 2, 3)), "agent_velocity"
+        "velocity",
+        "position",
+        *(f"to_{name}" for name in OBSTACLES),
+        *(f"to_other_{i}" for i in (1, 2, 3)),
+        "agent_velocity",
     ),
     actions=5,
     max_episode_steps=25,
     reset_options=(),
     reference="mpe2.simple_tag.simple_tag:raw_env",
     render_fps=10,
+    only_options=ONLY_OF_SCENARIOS | {"num_good": 1, "num_adversaries": 3, "num_obstacles": 2},
+)
+_CONTINUOUS = dataclasses.replace(_DISCRETE, header="simple_tag_continuous", actions=0, action_bounds=CONTINUOUS_ACTION)
+
+SPEC = dataclasses.replace(
+    _DISCRETE,
+    variant_options={"continuous_actions": False},
+    variants={(False,): _DISCRETE, (True,): _CONTINUOUS},
 )

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from operant.cli import autoload_hook
+from operant import import_hook
 from operant.cli.parser import Parser, fail, unknown
 
 PTH_NAME = "operant-autoload.pth"
@@ -41,7 +41,7 @@ def command(argv: list[str]) -> int:
 
 
 def _source() -> str:
-    return Path(autoload_hook.__file__).read_text(encoding="utf-8")
+    return Path(import_hook.__file__).read_text(encoding="utf-8")
 
 
 def _turn_on(pth: Path, hook: Path) -> None:

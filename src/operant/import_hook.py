@@ -1,7 +1,9 @@
-"""Registers operant's environments when gymnasium is imported. `operant autoload on` copies this file.
+"""Does something once another package has been imported, without importing it.
 
-The copy is `_operant_autoload.py` in site-packages, started by `operant-autoload.pth` beside it. `operant autoload off`
-removes both; with operant uninstalled they do nothing, and may simply be deleted.
+operant registers its environments of several agents so, when pettingzoo comes. And `operant autoload on` copies this
+file, to have operant imported when gymnasium is: the copy is `_operant_autoload.py` in site-packages, started by
+`operant-autoload.pth` beside it. `operant autoload off` removes both; with operant uninstalled they do nothing, and may
+simply be deleted.
 
 Every start of Python runs this: it must import nothing that Python has not loaded already, and never fail.
 """
@@ -10,19 +12,23 @@ import sys
 
 TYPE_CHECKING = False  # importing typing takes longer than all the rest
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
 
-class AfterGymnasium:
-    """A finder that finds gymnasium by the other finders, and has operant imported once gymnasium is."""
+class AfterImport:
+    """A finder that finds one package by the other finders, and calls `action` once that package has been imported."""
+
+    def __init__(self, package: str, action: "Callable[[], None]"):
+        self.package = package
+        self.action = action
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        """None, except for gymnasium."""
-        if name != "gymnasium":
+        """None, except for the package."""
+        if name != self.package:
             return None
         for finder in list(sys.meta_path):
             find = None if finder is self else getattr(finder, "find_spec", None)
@@ -43,7 +49,7 @@ class AfterGymnasium:
             execute(module)  # if this fails, the finder stays, for another attempt
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
-            register()
+            self.action()
 
         try:
             # On the instance: a wrapper would hide the loader's other methods, which importlib.resources needs.
@@ -73,7 +79,14 @@ def _warn(message: str) -> None:
         warnings.warn(f"{message}, or remove {__file__} and its .pth file", stacklevel=2)
 
 
+def after_import(package: str, action: "Callable[[], None]") -> None:
+    """Calls `action` once `package` has been imported: now if it has. Once for each package, however often called."""
+    if package in sys.modules:
+        action()
+    elif not any(isinstance(finder, AfterImport) and finder.package == package for finder in sys.meta_path):
+        sys.meta_path.insert(0, AfterImport(package, action))
+
+
 def install() -> None:
     """Starts waiting for gymnasium. Called again, as when a .pth file is read twice, it does nothing."""
-    if not any(isinstance(finder, AfterGymnasium) for finder in sys.meta_path):
-        sys.meta_path.insert(0, AfterGymnasium())
+    after_import("gymnasium", lambda: register())  # looked up then, for the tests

@@ -1,0 +1,31 @@
+/* simple.h: one agent goes to one landmark. Lowe et al. (2017); mpe2's simple_v3. */
+#include "envs/mpe/particles.h"
+
+typedef struct { plane position, velocity, landmark; } X(state); /* m, m/s, m */
+typedef struct {
+    particle_physics physics;
+    vf force;                                                        /* N */
+    vf extent;                                                       /* m: positions start in [-extent, extent] */
+} X(params);
+static const double X(defaults)[] = {PARTICLE_DEFAULTS, 5, 1};
+typedef PUSH_ACTION X(action);                                       /* none, left, right, down, up */
+enum { X(agents) = 1, X(observation_size) = 4 };
+
+LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
+    s->position = plane_uniform(r, p->extent);
+    s->velocity = (plane){vreal(0), vreal(0)};
+    s->landmark = plane_uniform(r, p->extent);
+}
+
+LANE_FN vm X(step)(X(state) *s, const X(action) *a, rng *r, const X(params) *p, vf *reward) {
+    (void)r;
+    particle_move(&s->position, &s->velocity, PUSH(a, 0, p->force), &p->physics);
+    *reward = -plane_square(plane_minus(s->position, s->landmark));
+    return vreal(0) != 0;
+}
+
+LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vf *observation) {
+    (void)r, (void)p;
+    observation = plane_observe(observation, s->velocity);
+    plane_observe(observation, plane_minus(s->landmark, s->position));
+}
