@@ -494,6 +494,10 @@ class Batch:
         index, returns, length, _ = self._finished_views
         return index[:count].astype(np.int64), returns[:count].copy(), length[:count].astype(np.int64)
 
+    def finished_returns(self) -> np.ndarray:
+        """The returns alone of the episodes that ended in the last step: `[K]` reals, a copy."""
+        return self._finished_views[1][: self.last_finished.count].copy()
+
     def final_observations(self) -> np.ndarray:
         """What the episodes that ended in the last step ended on, under "SameStep": `[K, D]` float32, a copy."""
         self._open_handle()
