@@ -19,8 +19,7 @@ from operant.compat import framework
 
 framework("stable_baselines3", "sb3", at_least="2.7")
 from stable_baselines3.common.monitor import Monitor  # noqa: E402
-from stable_baselines3.common.vec_env import VecEnv  # noqa: E402
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices  # noqa: E402
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices  # noqa: E402
 
 from operant.compat.sb3_sources import Source, open_source  # noqa: E402
 
@@ -83,9 +82,10 @@ class OperantVecEnv(VecEnv):
         batch, seconds = self.vector_env._batch, round(time.time() - self._start, 6)
         index, returns, lengths = batch.finished()
         limited, finals, rows = truncated[index] & ~terminated[index], batch.final_observations(), index.tolist()
-        ended = zip(rows, returns.tolist(), lengths.tolist(), limited.tolist(), finals, strict=True)
+        totals = np.round(returns.astype(np.float64), 6).tolist()  # ten times as fast as Python's round, one by one
+        ended = zip(rows, totals, lengths.tolist(), limited.tolist(), finals, strict=True)
         for i, total, length, cut, final in ended:
-            episode = {"r": round(total, 6), "l": length, "t": seconds}
+            episode = {"r": total, "l": length, "t": seconds}
             infos[i] = {"TimeLimit.truncated": cut, "episode": episode, "terminal_observation": final}
         if self._writer is not None:
             self._writer.logger.writerows(infos[i]["episode"] for i in rows)

@@ -28,7 +28,8 @@ def read_hyperparameters(manager: Any) -> Any:
     """The zoo's method, which in the zoo's own files looks operant/X up as X. A --conf-file names ids in full."""
     name = manager.env_name
     if Path(manager.config).parent == Path(exp_manager.__file__).parent / "hyperparams":
-        manager.env_name = EnvironmentName(name.gym_id.removeprefix("operant/"))
+        tuned = name.gym_id.removeprefix("operant/")
+        manager.env_name = EnvironmentName("CartPole-v1" if tuned == "CartPole-v0" else tuned)  # v0 is not in them
     try:
         return _read(manager)
     finally:

@@ -2,9 +2,9 @@
 
 import operant
 from operant.batch import isas, trajectory_hash
-from operant.catalog import headers
+from operant.catalog import header_names
 
-HEADERS = set(headers())
+HEADERS = set(header_names())
 
 
 def test_all_float32_targets_of_an_environment_have_one_hash(capsys):

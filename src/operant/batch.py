@@ -501,6 +501,10 @@ class Batch:
             rows, lengths = (rows[:, None] * agents + np.arange(agents)).ravel(), lengths.repeat(agents)
         return rows, returns[: count * agents].copy(), lengths
 
+    def finished_returns(self) -> np.ndarray:
+        """The returns alone of the episodes that ended in the last step: `[K]` reals, a copy."""
+        return self._finished_views[1][: self.last_finished.count * self.agents].copy()
+
     def final_observations(self) -> np.ndarray:
         """What the episodes that ended in the last step ended on, under "SameStep": `[K, D]` float32, a copy."""
         self._open_handle()

@@ -7,13 +7,13 @@ float32 hashes do not depend on the machine at all; the float64 ones depend on i
 from __future__ import annotations
 
 from operant.batch import isas, trajectory_hash
-from operant.catalog import headers
+from operant.catalog import header_names
 
 
 def certificate() -> dict[tuple[str, str, str], str]:
     """Prints and returns the hash of a fixed trajectory for each (environment, target, precision) that runs here."""
     hashes: dict[tuple[str, str, str], str] = {}
-    for header in headers():
+    for header in header_names():
         for isa, runs in isas().items():
             if not runs:
                 continue

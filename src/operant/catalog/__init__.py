@@ -27,7 +27,7 @@ CATALOG: dict[str, EnvSpec] = {
 MULTIAGENT: dict[str, EnvSpec] = {spec.id: spec for spec in (simple.SPEC, simple_spread.SPEC, simple_tag.SPEC)}
 
 
-def headers() -> list[str]:
+def header_names() -> list[str]:
     """The header of every environment, variants included, in alphabetical order."""
     specs = [*CATALOG.values(), *MULTIAGENT.values()]
     return sorted({each.header for spec in specs for each in (spec, *spec.variants.values())})

@@ -13,6 +13,7 @@ from operant.cli.parser import Parser, fail, unknown
 COMMANDS = {
     "list": ("operant.cli.catalog_list", "environments with their spaces, limits and physical parameters"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
+    "export": ("operant.cli.export", "writes an environment as a C header for PufferLib"),
     "run": ("operant.cli.run", "runs a script that names operant/* ids but does not import operant"),
     "autoload": ("operant.cli.autoload", "makes `import gymnasium` enough, in this Python environment"),
 }

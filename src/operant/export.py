@@ -1,0 +1,256 @@
+"""An environment of the catalog as one self-contained C header in the form of PufferLib's Ocean.
+
+The header holds the physics of `native/envs/` and the one-lane float32 arithmetic of `native/core/`, word for word, so
+it computes what the core computes. What is for several lanes, for float64 or for one instruction set is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from string import Template
+
+from operant import headers
+from operant.catalog import CATALOG
+from operant.spec import EnvSpec
+
+# One float per lane, and no instruction set.
+KNOWN = {"defined(LANES)": "1", "LANES": "1", "EXACT": "0", "defined(__x86_64__)": "0", "defined(__aarch64__)": "0"}
+
+# Of the headers that core/target.h joins: what turns lanes into rows is not needed where a row is a lane.
+LEFT_OUT = ("interleave",)
+
+OCEAN = Template("""\
+/* ${file}: ${summary}
+ * operant's ${id} as an environment of PufferLib's Ocean, written by `operant export`. SPDX-License-Identifier: MIT
+ *
+ * The same seed and actions give the same bits as operant's float32 build: environment i of operant's reset(seed=s) is
+ * init(env); env->seed = s + i; c_reset(env). Compile with -ffp-contract=off: with FMA instructions (-march=native, or
+ * Arm) a compiler may otherwise round a * b + c once instead of twice. -ffast-math breaks the physics and is refused.
+ *
+ * An episode that ends in c_step is logged and the next begun at once: the observation is the next episode's already,
+ * the reward, terminal and truncation are of the one that ended. PufferLib 3.0's env_binding.h gives no truncations.
+ * A binding.c, whose module takes num_envs and seed as all of PufferLib's do:
+ *
+ *   #include "${file}"
+ *   #define Env ${struct}
+ *   #include "../env_binding.h"
+ *   static int my_init(Env* env, PyObject* args, PyObject* kwargs) {
+ *       init(env);
+ *       env->seed = (uint64_t)unpack(kwargs, "seed");
+ *       return 0;
+ *   }
+ *   static int my_log(PyObject* dict, Log* log) {
+ *       assign_to_dict(dict, "score", log->score);
+ *       assign_to_dict(dict, "episode_return", log->episode_return);
+ *       assign_to_dict(dict, "episode_length", log->episode_length);
+ *       return 0;
+ *   }
+ */
+#ifndef ${guard}
+#define ${guard}
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __FAST_MATH__
+#error "-ffast-math breaks the physics: angles are reduced by adding and subtracting one large number"
+#endif
+#ifndef M_PI
+#define M_PI 3.14159265358979323846
+#endif
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+#define LANES 1
+#define EXACT 0
+
+${core}
+${physics}
+/* What follows knows no physics. */
+
+enum { ${name}_param_count = sizeof(${name}_params) / sizeof(vf) };
+
+typedef struct Log Log;
+struct Log { /* sums over the episodes that ended; PufferLib divides by n */
+    float score;          /* the return again, under the name that PufferLib's sweeps look for */
+    float episode_return;
+    float episode_length;
+    float n;
+};
+
+typedef struct ${struct} ${struct};
+struct ${struct} {
+    float *observations;        /* [${observation_size}] ${observation} */
+    ${actions_member} /* [${action_size}] ${action} */
+    float *rewards;             /* [1] */
+    unsigned char *terminals;   /* [1] 1 where the episode ended by itself */
+    unsigned char *truncations; /* [1] 1 where max_episode_steps ended it; may be NULL */
+    Log log;
+    uint64_t seed;              /* with the number of the episode, decides its random numbers */
+    uint32_t episode;           /* episodes begun since init */
+    int elapsed;                /* steps of the running episode */
+    int max_episode_steps;      /* truncates after so many; 0 never does */
+    float episode_return;
+    ${name}_params params;
+    ${name}_state state;
+};
+
+/** The defaults: parameters, time limit, seed 0 and no episode begun. Change them before c_reset. */
+static inline void init(${struct} *env) {
+    for (int k = 0; k < ${name}_param_count; k++) ((vf *)&env->params)[k] = (real)${name}_defaults[k];
+    env->max_episode_steps = ${max_episode_steps};
+    env->seed = 0;
+    env->episode = 0;
+    env->elapsed = 0;
+    memset(&env->log, 0, sizeof env->log);
+}
+
+/** init with arrays of its own, for programs without PufferLib. */
+static inline void allocate(${struct} *env) {
+    init(env);
+    env->observations = (float *)calloc(${observation_size}, sizeof(float));
+    env->actions = (${action_type} *)calloc(${action_size}, sizeof(${action_type}));
+    env->rewards = (float *)calloc(1, sizeof(float));
+    env->terminals = (unsigned char *)calloc(1, 1);
+    env->truncations = (unsigned char *)calloc(1, 1);
+}
+
+static inline void free_allocated(${struct} *env) {
+    free(env->observations);
+    free(env->actions);
+    free(env->rewards);
+    free(env->terminals);
+    free(env->truncations);
+}
+
+/** The generator that draws for `purpose` from its `block` on. */
+static inline rng generator(const ${struct} *env, uint32_t purpose, uint32_t block, uint32_t spare) {
+    rng r = {(vu)env->seed, (vu)(env->seed >> 32) ^ purpose, env->episode, block, spare, 0, env->elapsed};
+    return r;
+}
+
+static inline void c_reset(${struct} *env) {
+    env->episode += 1;
+    env->elapsed = 0;
+    env->episode_return = 0;
+    rng r = generator(env, FOR_RESET, 0, 0);
+    ${name}_reset(&env->state, &r, &env->params);
+    ${name}_observe(&env->state, &r, &env->params, env->observations);
+}
+
+static inline void c_step(${struct} *env) {
+    ${name}_action action[${action_size}];
+    for (int k = 0; k < ${action_size}; k++) ${take_action}
+    rng r = generator(env, FOR_STEP, (uint32_t)env->elapsed * BLOCKS_PER_STEP, env->episode);
+    int terminated = ${name}_step(&env->state, action, &r, &env->params, env->rewards) != 0;
+    env->elapsed += 1;
+    r.elapsed = env->elapsed;
+    env->episode_return += env->rewards[0];
+    int truncated = env->elapsed == env->max_episode_steps;
+    env->terminals[0] = (unsigned char)terminated;
+    if (env->truncations) env->truncations[0] = (unsigned char)truncated;
+    if (terminated || truncated) {
+        env->log.score += env->episode_return;
+        env->log.episode_return += env->episode_return;
+        env->log.episode_length += (float)env->elapsed;
+        env->log.n += 1;
+        c_reset(env);
+    } else {
+        ${name}_observe(&env->state, &r, &env->params, env->observations);
+    }
+}
+
+/** Prints the observation: there is no window. */
+static inline void c_render(${struct} *env) {
+    static const char *const names[${observation_size}] = {${names}};
+    printf("${id} episode %u step %d:", (unsigned)env->episode, env->elapsed);
+    for (int d = 0; d < ${observation_size}; d++) printf("  %s %.4f", names[d], env->observations[d]);
+    printf("\\n");
+}
+
+/** Nothing to free: the arrays are the caller's. */
+static inline void c_close(${struct} *env) { (void)env; }
+
+#undef R
+#undef LANES
+#undef EXACT
+#endif
+""")
+
+DISCRETE = "action[k] = env->actions[k] < 0 ? 0 : env->actions[k] >= {n} ? {last} : env->actions[k];"
+CONTINUOUS = "action[k] = isfinite(env->actions[k]) ? env->actions[k] : 0;"
+
+
+def find_spec(name: str) -> EnvSpec:
+    """The descriptor of an id ("CartPole-v1") or of a header ("cartpole", its newest id); KeyError if there is none."""
+    found = CATALOG.get(name.removeprefix("operant/"))
+    return found or {spec.header: spec for spec in CATALOG.values()}[name]
+
+
+def ocean_header(spec: EnvSpec, file: str) -> str:
+    """The C header of an environment, which will be named `file`."""
+    physics = (headers.folder() / "envs" / f"{spec.header}.h").read_text(encoding="utf-8")
+    sizes = {key: int(value) for key, value in re.findall(rf"{spec.header}_(\w+) = (\d+)", physics)}
+    if sizes.get("agents", 1) != 1:
+        raise ValueError(f"{spec.id} has {sizes['agents']} agents, and a header of the Ocean form is written for one")
+    target = (headers.folder() / "core" / "target.h").read_text(encoding="utf-8")
+    core = [name for name in re.findall(r'^#include "core/(\w+)\.h"', target, re.MULTILINE) if name not in LEFT_OUT]
+    n = spec.actions
+    return OCEAN.substitute(
+        file=file,
+        summary=spec.summary[0].lower() + spec.summary[1:],
+        id=spec.id,
+        name=spec.header,
+        struct="".join(part.capitalize() for part in spec.header.split("_")),
+        guard=f"OPERANT_{spec.header.upper()}_H",
+        core="\n".join(resolve((headers.folder() / "core" / f"{name}.h").read_text(encoding="utf-8")) for name in core),
+        physics=resolve(physics),
+        observation_size=sizes["observation_size"],
+        observation=", ".join(part.name for part in spec.observation),
+        action_type="int" if n else "float",
+        actions_member=f"{'int' if n else 'float'} *actions;".ljust(27),
+        action_size=sizes["action_size"],
+        action=f"0 to {n - 1}; beyond, the nearest" if n else "what is not finite counts as 0",
+        take_action=DISCRETE.format(n=n, last=n - 1) if n else CONTINUOUS,
+        max_episode_steps=spec.max_episode_steps,
+        names=", ".join(f'"{part.name}"' for part in spec.observation),
+    )
+
+
+def resolve(source: str) -> str:
+    """C source without the branches that KNOWN decides against; other conditions stay as they are."""
+    kept: list[str] = []
+    # For each conditional around the line: whether its branch holds (None: not known), and whether one has held so far.
+    live: list[bool | None] = []
+    done: list[bool] = []
+    for line in source.splitlines():
+        directive = re.match(r"#\s*(if|ifdef|ifndef|elif|else|endif)\b(.*)", line)
+        if directive and directive[1].startswith("if"):
+            live.append(_holds(directive[1], directive[2]))
+            done.append(live[-1] is True)
+            known = live[-1] is not None
+        elif directive:
+            known = live[-1] is not None
+            if directive[1] == "endif":
+                live.pop()
+                done.pop()
+            elif known:
+                live[-1] = not done[-1] and (directive[1] == "else" or _holds("if", directive[2]))
+                done[-1] = done[-1] or live[-1] is True
+        if not (directive and known) and False not in live:
+            kept.append(line)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
+
+
+def _holds(kind: str, condition: str) -> bool | None:
+    """Whether a condition holds, or None where KNOWN does not decide it."""
+    text = re.sub(r"/\*.*?\*/", "", condition).strip()
+    if kind != "if":
+        text = f"defined({text})" if kind == "ifdef" else f"!defined({text})"
+    for name, value in KNOWN.items():
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", value, text)
+    if not re.fullmatch(r"[\d\s()<>=!&|]+", text):
+        return None
+    return bool(eval(re.sub(r"!(?!=)", " not ", text.replace("&&", " and ").replace("||", " or "))))

@@ -1,0 +1,229 @@
+"""What `operant export` writes compiles alone, and computes what the core computes, bit for bit."""
+
+import ctypes
+import re
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import pytest
+from building import needs, run
+from support import PHYSICS, actions_for, vector
+
+from operant.catalog import CATALOG
+from operant.cli.main import main
+
+STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off")
+# On x86-64, -march=native brings FMA, which -ffp-contract=off keeps from changing any bit.
+BUILDS = {"gcc": ("gcc", "-O3", "-march=native"), "clang": ("clang", "-O2")}
+N = 8
+
+SHIM = """
+#include "exported.h"
+size_t size(void) { return sizeof(Env); }
+void begin(Env *envs, int n, float *observations, Action *actions, float *rewards, unsigned char *terminals,
+           unsigned char *truncations, uint64_t seed, int max_episode_steps, float gravity) {
+    for (int i = 0; i < n; i++) {
+        Env *env = &envs[i];
+        init(env);
+        env->observations = observations + i * OBSERVATION_SIZE;
+        env->actions = actions + i;
+        env->rewards = rewards + i;
+        env->terminals = terminals + i;
+        env->truncations = truncations ? truncations + i : NULL;
+        env->seed = seed + (uint64_t)i;
+        if (max_episode_steps >= 0) env->max_episode_steps = max_episode_steps;
+        if (gravity != 0) env->params.gravity = gravity;
+        c_reset(env);
+    }
+}
+void step(Env *envs, int n) { for (int i = 0; i < n; i++) c_step(&envs[i]); }
+void logged(Env *envs, int n, float *sums) {
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < 4; k++) sums[k] += ((float *)&envs[i].log)[k];
+}
+void draw(Env *envs) { c_render(&envs[0]); fflush(stdout); c_close(&envs[0]); }
+int main(void) {
+    Env env;
+    allocate(&env);
+    c_reset(&env);
+    for (int t = 0; t < 100; t++) c_step(&env);
+    c_render(&env);
+    free_allocated(&env);
+    c_close(&env);
+    return 0;
+}
+"""
+
+
+def export(tmp_path, name):
+    """The exported header's path and the names that the shim needs of it."""
+    header = tmp_path / "exported.h"
+    assert main(["export", name, "--pufferlib", "--out", str(header)]) == 0
+    text = header.read_text()
+    struct = re.search(r"^typedef struct \w+ (?!Log)(\w+);", text, re.MULTILINE)[1]
+    action = re.search(r"(\w+) \*actions;", text)[1]
+    size = re.search(r"_observation_size = (\d+)", text)[1]
+    (tmp_path / "shim.c").write_text(SHIM)
+    return (f"-DEnv={struct}", f"-DAction={action}", f"-DOBSERVATION_SIZE={size}", f"-I{tmp_path}", tmp_path / "shim.c")
+
+
+class Exported:
+    """N exported environments, compiled and loaded."""
+
+    def __init__(self, tmp_path, name, build="gcc", truncations=True, seed=0, limit=-1, gravity=0.0):
+        compiler, *flags = BUILDS[build]
+        needs(compiler, compiler)
+        library = Path(mkdtemp(dir=tmp_path)) / "exported.so"
+        run(compiler, *STRICT, *flags, "-shared", "-fPIC", *export(tmp_path, name), "-o", library, "-lm")
+        self.library = ctypes.CDLL(str(library))
+        self.library.size.restype = ctypes.c_size_t
+        spec = CATALOG[name]
+        self.memory = ctypes.create_string_buffer(N * self.library.size())
+        self.observations = np.full((N, len(spec.observation)), np.nan, np.float32)
+        self.actions = np.zeros(N, np.int32 if spec.actions else np.float32)
+        self.rewards = np.full(N, np.nan, np.float32)
+        self.terminals, self.truncations = np.full(N, 9, np.uint8), np.full(N, 9, np.uint8)
+        arrays = (self.observations, self.actions, self.rewards, self.terminals, self.truncations)
+        pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
+        if not truncations:
+            pointers[-1] = None
+        self.library.begin(self.memory, N, *pointers, ctypes.c_uint64(seed), limit, ctypes.c_float(gravity))
+
+    def step(self, actions):
+        self.actions[:] = actions.reshape(N)
+        self.library.step(self.memory, N)
+        return self.observations, self.rewards, self.terminals, self.truncations
+
+    def log(self):
+        """Sums over the episodes that ended: score, return, length, count."""
+        sums = np.zeros(4, np.float32)
+        self.library.logged(self.memory, N, ctypes.c_void_p(sums.ctypes.data))
+        return sums.tolist()
+
+
+def compare(exported, envs, steps, seed=0):
+    """Steps both; every bit must agree. Returns how many episodes terminated and were truncated, and their lengths."""
+    random = np.random.default_rng(1)
+    assert exported.observations.tobytes() == envs.reset(seed=seed)[0].tobytes()
+    terminated = truncated = length = 0
+    for _ in range(steps):
+        actions = actions_for(envs.single_action_space, random, (N,))
+        observations, rewards, *flags = envs.step(actions)[:4]
+        ours = exported.step(actions)
+        assert ours[0].tobytes() == observations.tobytes()
+        assert ours[1].tobytes() == rewards.tobytes()
+        assert ours[2].tobytes() == flags[0].tobytes() and ours[3].tobytes() == flags[1].tobytes()
+        terminated, truncated = terminated + flags[0].sum(), truncated + flags[1].sum()
+        length += envs.finished_episodes()[2].sum()
+    return terminated, truncated, length
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("name", PHYSICS)
+def test_every_environment_returns_the_bits_of_the_core(tmp_path, name, build):
+    exported = Exported(tmp_path, name, build)
+    limit = CATALOG[name].max_episode_steps
+    terminated, truncated, length = compare(exported, vector(name, N, autoreset_mode="SameStep"), 2 * limit + 5)
+    assert terminated + truncated >= 2 * N
+    score, episode_return, episode_length, count = exported.log()
+    assert (count, episode_length, score) == (terminated + truncated, length, episode_return)
+
+
+@pytest.mark.parametrize("name", PHYSICS)
+def test_truncations_and_seeds_beyond_32_bits_agree_too(tmp_path, name):
+    seed = (1 << 40) - 3
+    exported = Exported(tmp_path, name, seed=seed, limit=7)
+    envs = vector(name, N, autoreset_mode="SameStep", max_episode_steps=7, isa="scalar")
+    _, truncated, _ = compare(exported, envs, 100, seed=seed)
+    assert truncated == 14 * N
+
+
+def test_without_a_limit_no_episode_is_truncated(tmp_path):
+    exported = Exported(tmp_path, "Pendulum-v1", limit=0)
+    assert compare(exported, vector("Pendulum-v1", N, max_episode_steps=None), 500) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", PHYSICS)
+def test_parameters_are_members_of_the_struct(tmp_path, name):
+    value = float(np.float32(0.7 if "Car" not in name else 0.003))
+    exported = Exported(tmp_path, name, gravity=value)
+    compare(exported, vector(name, N, autoreset_mode="SameStep", params={"gravity": value}), 50)
+
+
+def test_pufferlibs_binding_leaves_truncations_null(tmp_path):
+    exported = Exported(tmp_path, "CartPole-v1", truncations=False, limit=3)
+    for _ in range(3):
+        exported.step(np.ones(N, np.int32))
+    assert exported.log()[2:] == [3.0 * N, N]
+    assert (exported.truncations == 9).all()
+
+
+def test_unusable_actions_become_usable_ones(tmp_path):
+    discrete = [Exported(tmp_path, "Acrobot-v1") for _ in range(2)]
+    given, meant = [-7, 0, 1, 2, 3, 2**31 - 1, -(2**31), 2], [0, 0, 1, 2, 2, 2, 0, 2]
+    for _ in range(20):
+        one, other = discrete[0].step(np.array(given)), discrete[1].step(np.array(meant))
+        assert one[0].tobytes() == other[0].tobytes()
+    continuous = [Exported(tmp_path, "Pendulum-v1") for _ in range(2)]
+    # float32's largest is finite: it is clipped, as by the core.
+    given, meant = [np.nan, np.inf, -np.inf, 3e38, 1, -2, 7, 0], [0, 0, 0, 2, 1, -2, 2, 0]
+    for _ in range(20):
+        one, other = continuous[0].step(np.array(given)), continuous[1].step(np.array(meant))
+        assert one[0].tobytes() == other[0].tobytes()
+
+
+@pytest.mark.parametrize("standard", ["c11", "gnu17"])
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_program_needs_the_header_and_libm_alone(tmp_path, compiler, standard):
+    needs(compiler, compiler)
+    source = export(tmp_path, "CartPole-v1")
+    flags = (f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=address,undefined")
+    run(compiler, *flags, *source, "-o", tmp_path / "program", "-lm")
+    printed = run(tmp_path / "program")
+    assert re.fullmatch(r"CartPole-v1 episode \d+ step \d+:  x -?[\d.]+  x_dot .+  theta .+  theta_dot \S+\n", printed)
+
+
+def test_fast_math_is_refused_by_name(tmp_path):
+    with pytest.raises(pytest.fail.Exception, match="-ffast-math breaks the physics"):
+        run("cc", "-ffast-math", "-fsyntax-only", *export(tmp_path, "CartPole-v1"))
+
+
+@pytest.mark.parametrize("name", PHYSICS)
+def test_nothing_is_left_of_other_targets(capsys, name):
+    assert main(["export", CATALOG[name].header, "--pufferlib"]) == 0
+    text = capsys.readouterr().out
+    assert not re.search(r"immintrin|_mm\d*_|arm_neon|vector_size|pcg64|defined\(__(x86_64|aarch64)__\)", text)
+    assert text.count("#if") == text.count("#endif")
+    assert set(re.findall(r'#include [<"](.+?)[>"]', text)) - {f"{CATALOG[name].header}.h", "../env_binding.h"} == {
+        "math.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"
+    }  # fmt: skip
+
+
+def test_an_id_has_its_own_time_limit_and_a_header_the_newest(operant):
+    printed = [
+        operant("export", name, "--pufferlib").stdout for name in ("CartPole-v0", "operant/CartPole-v1", "cartpole")
+    ]
+    assert "env->max_episode_steps = 200;" in printed[0]
+    assert "env->max_episode_steps = 500;" in printed[1]
+    assert printed[1] == printed[2]
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ([], "the following arguments are required: ENV"),
+        (["cartpole"], "say for which framework: --pufferlib"),
+        (["cartpol", "--pufferlib"], "unknown environment 'cartpol': did you mean 'cartpole'?"),
+        (["CartPole-v2", "--pufferlib"], "did you mean 'CartPole-v1'?"),
+        (["cartpole", "--puferlib"], "did you mean '--pufferlib'?"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(error_line, arguments, expected):
+    assert expected in error_line("export", *arguments)
+
+
+def test_a_file_that_cannot_be_written_is_one_line(operant):
+    finished = operant("export", "cartpole", "--pufferlib", "--out", "missing/cartpole.h")
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert finished.stderr == "operant export: cannot write missing/cartpole.h: No such file or directory\n"
