@@ -26,7 +26,7 @@ except ModuleNotFoundError as missing:
 _KEYWORDS = ("isa", "max_cycles", "params", "precision", "randomize", "render_mode")
 
 
-class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
+class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[misc]  # pettingzoo has no types
     """One environment of several agents that act at the same time.
 
     Args:
@@ -136,7 +136,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):
         observations, rewards, terminated, _, _ = self._batch.step(rows)
         self._cycles += 1
         agents, ended = self.agents, self._cycles >= self.max_cycles
-        results = (
+        results: tuple[dict[str, Any], ...] = (
             self._by_agent(observations),
             dict(zip(agents, rewards.tolist(), strict=True)),
             dict(zip(agents, terminated.tolist(), strict=True)),
