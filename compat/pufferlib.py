@@ -18,8 +18,8 @@ from operant.configuration import configure, constructor_parameters, extremes, f
 from operant.spaces import action_space, observation_space
 
 MISSING = (
-    "operant.compat.pufferlib needs PufferLib 3.0, which is not installed. PyPI's pufferlib 3.0.0 does not build on a plain "
-    "machine: docs/integrations.md says how it does"
+    "operant.compat.pufferlib needs PufferLib 3.0, which is not installed. PyPI's pufferlib 3.0.0 does not build on a "
+    "plain machine: docs/integrations.md says how it does"
 )
 UNSUPPORTED = (
     "operant.compat.pufferlib is for PufferLib 3.x, not {version}: install pufferlib 3.0.0. PufferLib 4 has no Python "
@@ -79,14 +79,14 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         spec = find_spec(env_id)
         given = constructor_parameters(spec, params, options, _KEYWORDS)
         limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
-        in_place: Any = {"autoreset": "SameStep", "copy": False}
-        self._batch = Batch(spec, num_envs, workers=workers, isa=isa, max_episode_steps=limit, **in_place)
+        self._batch = Batch(
+            spec, num_envs, workers=workers, autoreset="SameStep", isa=isa, max_episode_steps=limit, copy=False
+        )
         configure(self._batch, given, randomize)
         lows, highs = extremes(self._batch, randomize, given)
         self.single_observation_space = observation_space(spec, lows, highs)
         self.single_action_space = action_space(spec, highs)
-        self.num_agents = self._batch.num_envs
-        self.report_interval = report_interval
+        self.num_agents, self.report_interval = self._batch.num_envs, report_interval
         self._seed = None if seed is None else check_seed(seed)
         super().__init__(buf)
         self._batch.write_into(self.observations, self.rewards, self.terminals, self.truncations)
