@@ -158,3 +158,41 @@ def episodes(step: Callable[[Any], Any], reset: Callable[[], Any], actions: list
         return seconds
 
     return measure
+
+
+def sb3_envs(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: bool) -> Any:
+    """Made by SB3's `make_vec_env`: its DummyVecEnv of Gymnasium's environments, or if `native` ours as one batch."""
+    from stable_baselines3.common.env_util import make_vec_env
+
+    from operant.compat.sb3 import OperantVecEnv
+
+    with quiet():
+        envs = make_vec_env(
+            f"operant/{env_id}" if native else env_id, num_envs, seed=0, vec_env_cls=OperantVecEnv if native else None
+        )
+    stack.callback(envs.close)
+    envs.reset()
+    return envs
+
+
+def sb3_step(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: bool) -> Contender:
+    """`step` of those, with the statistics of Monitor."""
+    envs = sb3_envs(stack, env_id, num_envs, native=native)
+    name = "OperantVecEnv.step" if native else "DummyVecEnv.step, Gymnasium's environments"
+    return Contender(name, timed_over(envs.step, prepare_actions(envs.action_space, num_envs)), num_envs)
+
+
+def sb3_ppo(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: bool) -> Contender:
+    """PPO on those: a call is one rollout of 32 steps and 4 epochs of 4 minibatches."""
+    from stable_baselines3 import PPO
+
+    envs = sb3_envs(stack, env_id, num_envs, native=native)
+    rollout = 32 * num_envs
+    model = PPO("MlpPolicy", envs, n_steps=32, batch_size=rollout // 4, n_epochs=4, device="cpu", seed=0)
+
+    def measure(calls: int) -> float:
+        start = time.perf_counter()
+        model.learn(calls * rollout, reset_num_timesteps=False)
+        return time.perf_counter() - start
+
+    return Contender(f"PPO.learn on {'OperantVecEnv' if native else 'DummyVecEnv'}", measure, rollout)

@@ -30,6 +30,7 @@ STANDARD = 4096  # the batch size that the targets are stated for
 WORKERS_SIZE, MEMORY_SIZE = 65_536, 1_048_576
 LARGE_COPY = 1 << 27  # bytes, well beyond any cache
 
+SB3_TARGETS = {64: 20.0, 1024: 80.0}  # by batch size: how many times the speed of DummyVecEnv
 SYNC_TARGETS = {"CartPole-v1": 4000.0, "MountainCar-v0": 3000.0, "Pendulum-v1": 2500.0, "Acrobot-v1": 2000.0}
 
 
@@ -356,6 +357,40 @@ def options(plan: Plan) -> Iterator[Row]:
         for label in list(variants)[1:]:
             result.add_ratio(label, f"{label}, times default options", comparison.ratios(label, "default options"))
         yield result
+
+
+@row
+def sb3(plan: Plan) -> Iterator[Row]:
+    """Stable-Baselines3: its step and its whole PPO on our batch, against Gymnasium's environments."""
+    env_id = plan.spec.id
+    title = "{}, {:,} environments, one thread"
+    sizes = tuple(SB3_TARGETS) if plan.sizes == (STANDARD,) else plan.sizes
+    try:
+        import torch
+
+        import operant.compat.sb3  # noqa: F401 - is it there at all?
+    except ImportError as problem:
+        yield Row("sb3", title.format(env_id, sizes[0]), skipped=str(problem))
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for num_envs in sizes:
+            with contextlib.ExitStack() as stack:
+                pairs = [
+                    (make(stack, env_id, num_envs, native=True), make(stack, env_id, num_envs, native=False))
+                    for make in (peers.sb3_step, peers.sb3_ppo)
+                ]
+                comparison = plan.compare([each for pair in pairs for each in pair])
+            result = Row("sb3", title.format(env_id, num_envs), comparison, "operant is faster")
+            targets = [Target(at_least=SB3_TARGETS[num_envs]) if num_envs in SB3_TARGETS else None, None]
+            for (ours, dummy), target in zip(pairs, targets, strict=True):
+                label = f"{ours.name}, {num_envs:,} environments, times DummyVecEnv"
+                result.add_ratio(dummy.name, label, comparison.ratios(ours.name, dummy.name), target)
+            result.notes.append("A call of learn is a rollout of 32 steps and 4 epochs of 4 minibatches.")
+            yield result
+    finally:
+        torch.set_num_threads(threads)
 
 
 FOR_ANY_ENVIRONMENT = tuple(name for name in ROWS if name not in ("environments", "imports", "mypyc"))

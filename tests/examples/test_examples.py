@@ -59,6 +59,13 @@ def test_sb3_ppo_solves_gymnasiums_cartpole():
     assert "\nsolved" in printed
 
 
+def test_torchrl_collector_collects_from_thousands_of_environments():
+    printed = output_of("torchrl_collector.py")
+    assert "2621440 frames from 4096 environments" in printed
+    assert number(r"(\d)[\d,]* frames/s", printed) > 0
+    assert 300 < number(r"episodes ended, with a mean return of ([\d.]+)", printed) < 500
+
+
 @pytest.mark.parametrize("standard", ["c11", "gnu11"])
 def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
     make("native", "CC=cc", "BUILD=build/native")
@@ -73,5 +80,7 @@ def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
 
 
 def test_every_example_is_tested():
-    tested = set(re.findall(r'output_of\("(\w+\.py)"', (ROOT / "tests" / "examples" / "test_examples.py").read_text()))
+    """Here, or where its framework is: in one of the environments that `make test-compat` makes."""
+    tests = [ROOT / "tests/examples/test_examples.py", *(ROOT / "tests/compat/own_environment").glob("*/test_*.py")]
+    tested = {name for path in tests for name in re.findall(r'output_of\(\s*"(\w+\.py)"', path.read_text())}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested

@@ -1,0 +1,150 @@
+"""OperantPufferEnv: a batch as a PufferLib 3.0 environment; the core writes straight into PufferLib's buffers.
+
+from operant.compat.pufferlib import OperantPufferEnv
+
+envs = pufferlib.vector.make(OperantPufferEnv, env_args=["operant/CartPole-v1", 4096])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from operant.batch import Batch, check_seed
+from operant.configuration import configure, constructor_parameters, extremes, find_spec
+from operant.spaces import action_space, observation_space
+
+MISSING = (
+    "operant.compat.pufferlib needs PufferLib 3.0, which is not installed. PyPI's pufferlib 3.0.0 does not build on a "
+    "plain machine: docs/integrations.md says how it does"
+)
+UNSUPPORTED = (
+    "operant.compat.pufferlib is for PufferLib 3.x, not {version}: install pufferlib 3.0.0. PufferLib 4 has no Python "
+    "environments: `operant export ENV --pufferlib` writes a C header for it to build on"
+)
+FROM_SPEC: Any = "from spec"
+_KEYWORDS = ("isa", "max_episode_steps", "params", "precision", "randomize", "report_interval", "workers")
+
+
+def _base_class() -> Any:
+    """PufferLib's class of native environments, or an ImportError that says what to do."""
+    try:
+        pufferlib = import_module("pufferlib")
+    except ModuleNotFoundError as missing:
+        if missing.name != "pufferlib":
+            raise
+        raise ImportError(MISSING, name="pufferlib") from None
+    version = str(getattr(pufferlib, "__version__", "an unknown version"))
+    if version.partition(".")[0] != "3":
+        raise ImportError(UNSUPPORTED.format(version=version), name="pufferlib")
+    return pufferlib.PufferEnv
+
+
+class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns is known at run time only
+    """N environments as one native batch, one agent each. What ends its episode begins the next in the same step.
+
+    Args:
+        env_id: "CartPole-v1" or "operant/CartPole-v1".
+        num_envs: N, PufferLib's `num_agents`.
+        buf: the arrays to write into, as PufferLib's Serial and Multiprocessing give them; None makes some.
+        seed: what the first `reset` uses if it is given none; None draws one from the operating system.
+        report_interval: every so many steps, `step` reports the episodes that have ended since.
+        precision: "float32"; PufferLib has no place for the rewards of the float64 build.
+        workers, isa, params, randomize, max_episode_steps, **options: as of `operant.vector.OperantVectorEnv`.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        num_envs: int = 1,
+        *,
+        buf: Mapping[str, np.ndarray] | None = None,
+        seed: int | None = 0,
+        report_interval: int = 128,
+        precision: str = "float32",
+        workers: int = 1,
+        isa: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        randomize: Mapping[str, tuple[float, float]] | None = None,
+        max_episode_steps: int | None = FROM_SPEC,
+        **options: Any,
+    ):
+        if precision != "float32":
+            raise ValueError(f"precision={precision!r}: PufferLib's rewards are float32, so it must be 'float32'")
+        if isinstance(report_interval, bool) or not isinstance(report_interval, int) or report_interval < 1:
+            raise ValueError(f"report_interval={report_interval!r} must be an int of at least 1")
+        spec = find_spec(env_id)
+        given = constructor_parameters(spec, params, options, _KEYWORDS)
+        limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
+        self._batch = Batch(
+            spec, num_envs, workers=workers, autoreset="SameStep", isa=isa, max_episode_steps=limit, copy=False
+        )
+        configure(self._batch, given, randomize)
+        lows, highs = extremes(self._batch, randomize, given)
+        self.single_observation_space = observation_space(spec, lows, highs)
+        self.single_action_space = action_space(spec, highs)
+        self.num_agents, self.report_interval = self._batch.num_envs, report_interval
+        self._seed = None if seed is None else check_seed(seed)
+        super().__init__(buf)
+        self._batch.write_into(self.observations, self.rewards, self.terminals, self.truncations)
+        self._begin_report()
+
+    def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, float]]]:
+        """Begins an episode everywhere; returns the observations `[N, D]` float32 and no infos.
+
+        Environment i gets the seed `seed * N + i`, as in PufferLib's own, so that the sub-environments of Serial and
+        Multiprocessing, which are seeded with seed, seed + 1, ..., share none. None goes on with the generators.
+        """
+        if seed is None and not self._batch.ready:
+            seed = self._seed
+            if seed is None:
+                self._batch.seed_from_entropy()
+        if seed is not None:
+            self._batch.seed(check_seed(seed) * self.num_agents)
+        self._batch.reset()
+        self._begin_report()
+        return self.observations, []
+
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[dict[str, float]]]:
+        """Steps every environment.
+
+        Args:
+            actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64.
+
+        Returns:
+            The buffers, which the next step overwrites: observations `[N, D]` float32, rewards `[N]` float32, terminals
+            and truncations `[N]` bool. And a list: empty, but every `report_interval` steps with one dict, the mean
+            `episode_return` and `episode_length` of the `n` episodes that ended since the last, if any did.
+
+        Raises:
+            ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
+        """
+        observations, rewards, terminals, truncations, _ = self._batch.stepper.step(actions)
+        if self._batch.last_finished.count:
+            self._ended.append(self._batch.finished_returns())
+        self._steps += 1
+        infos = self._report() if self._steps == self.report_interval else []
+        return observations, rewards, terminals, truncations, infos
+
+    def _begin_report(self) -> None:
+        self._steps = 0
+        self._ended: list[np.ndarray] = []  # returns
+        self._running = int(self._batch.episode_lengths.sum()) if self._batch.ready else 0
+
+    def _report(self) -> list[dict[str, float]]:
+        returns = np.concatenate([*self._ended, np.empty(0, np.float32)])
+        steps, n = self._running + self._steps * self.num_agents, len(returns)
+        self._begin_report()
+        steps -= self._running  # those of running episodes: the others are of episodes that ended
+        return [{"episode_return": float(returns.mean(dtype=float)), "episode_length": steps / n, "n": n}] if n else []
+
+    def close(self) -> None:
+        """Frees the core's memory; the buffers stay as they are."""
+        self._batch.close()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._batch.write_into(self.observations, self.rewards, self.terminals, self.truncations)
