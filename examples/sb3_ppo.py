@@ -1,6 +1,7 @@
 """Trains Stable-Baselines3's PPO on operant/CartPole-v1 until it is solved, and checks it on Gymnasium's own CartPole.
 
-The environment id is the only thing that differs from an ordinary SB3 script. Run with a number to use another seed.
+The environment id and `vec_env_cls` are all that differs from an ordinary SB3 script. Run with a number to use another
+seed.
 """
 
 import sys
@@ -13,7 +14,7 @@ from stable_baselines3.common.callbacks import EvalCallback, StopTrainingOnRewar
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 
-import operant  # noqa: F401 - registers operant/*
+from operant.compat.sb3 import OperantVecEnv
 
 TARGET = 475.0  # the reward threshold at which Gymnasium calls CartPole-v1 solved
 MARGIN = 15.0  # training goes on until an evaluation exceeds the target by this, so that the final one does not miss it
@@ -22,7 +23,7 @@ seed = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 
 torch.set_num_threads(1)  # the networks are tiny: a second thread would only be in the way
 start = time.perf_counter()
-envs = make_vec_env("operant/CartPole-v1", n_envs=64, seed=seed)
+envs = make_vec_env("operant/CartPole-v1", n_envs=64, seed=seed, vec_env_cls=OperantVecEnv)  # one native batch
 
 # Many environments give large batches, and large batches allow large steps: few updates suffice. Both step sizes shrink
 # linearly as training proceeds.
@@ -41,7 +42,7 @@ model = PPO(
 )
 # Evaluates every now and then, and ends the training as soon as an evaluation is good enough.
 stop_when_solved = EvalCallback(
-    make_vec_env("operant/CartPole-v1", n_envs=EPISODES, seed=seed + 1000),
+    make_vec_env("operant/CartPole-v1", n_envs=EPISODES, seed=seed + 1000, vec_env_cls=OperantVecEnv),
     callback_on_new_best=StopTrainingOnRewardThreshold(TARGET + MARGIN),
     n_eval_episodes=EPISODES,
     eval_freq=256,  # steps of 64 environments each
