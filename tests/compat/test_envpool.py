@@ -1,0 +1,241 @@
+"""operant.compat.envpool beside the real EnvPool: what scripts written for it see."""
+
+import sys
+import warnings
+
+import dm_env
+import envpool
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from snippets import run_snippets
+
+from operant.compat import envpool as ours
+
+BOTH = (ours, envpool)
+
+
+def still(envs, count):
+    """An action for each of `count` environments."""
+    return np.zeros((count, *envs.action_space.shape), envs.action_space.dtype)
+
+
+def layout(value):
+    """Dtypes and shapes of nested results."""
+    if isinstance(value, dict):
+        return {key: layout(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [layout(each) for each in value]
+    return value.dtype, value.shape
+
+
+@pytest.fixture(autouse=True)
+def no_warnings_of_envpools_own_spaces():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(?s).*precision lowered.*")
+        yield
+
+
+@pytest.mark.parametrize("task", ours.list_all_envs())
+def test_spaces_results_and_infos_have_envpools_types_and_shapes(task):
+    mine, real = (module.make(task, env_type="gymnasium", num_envs=3, seed=7) for module in BOTH)
+    assert mine.observation_space == real.observation_space
+    assert mine.action_space == real.action_space
+    assert mine.spec.reward_threshold == real.spec.reward_threshold
+    assert len(mine) == len(real) == 3
+    first, expected = layout(mine.reset()), layout(real.reset())
+    stepped, wanted = layout(mine.step(still(mine, 3))), layout(real.step(still(real, 3)))
+    if task == "Acrobot-v1":  # EnvPool adds the joints' angles, which the observation holds as sines and cosines
+        del expected[1]["state"], wanted[4]["state"]
+    assert first == expected
+    assert stepped == wanted
+
+
+@pytest.mark.parametrize("module", BOTH)
+def test_an_ended_episode_is_reset_by_the_next_step_with_reward_zero(module):
+    envs = module.make_gymnasium("MountainCar-v0", num_envs=2, seed=0, max_episode_steps=3)
+    _, info = envs.reset()
+    seen = [info["elapsed_step"].tolist()]
+    for _ in range(5):
+        _, rewards, terminated, truncated, info = envs.step(still(envs, 2))
+        seen.append((info["elapsed_step"].tolist(), rewards.tolist(), truncated.tolist()))
+        assert not terminated.any()
+    go, over = [False, False], [True, True]
+    assert seen == [
+        [0, 0],
+        ([1, 1], [-1, -1], go),
+        ([2, 2], [-1, -1], go),
+        ([3, 3], [-1, -1], over),
+        ([0, 0], [0, 0], go),
+        ([1, 1], [-1, -1], go),
+    ]
+
+
+@pytest.mark.parametrize("module", BOTH)
+def test_dm_time_steps_say_first_mid_and_last(module):
+    envs = module.make_dm("CartPole-v1", num_envs=2, max_episode_steps=2)
+    steps = [envs.reset(), *(envs.step(still_dm(envs)) for _ in range(3))]
+    assert all(isinstance(step, dm_env.TimeStep) for step in steps)
+    assert [step.step_type.tolist() for step in steps] == [[0, 0], [1, 1], [2, 2], [0, 0]]
+    assert [step.discount.tolist() for step in steps] == [[1, 1], [1, 1], [0, 0], [1, 1]]
+    assert [step.reward.tolist() for step in steps] == [[0, 0], [1, 1], [1, 1], [0, 0]]
+    assert steps[0].observation.players.env_id.tolist() == [0, 1]
+
+
+def still_dm(envs):
+    return np.zeros(len(envs), envs.action_spec().dtype)
+
+
+@pytest.mark.parametrize("task", [task for task in ours.TASKS if task != "Acrobot-v1"])
+def test_dm_results_and_specs_are_envpools(task):
+    mine, real = (module.make_dm(task, num_envs=3) for module in BOTH)
+    assert mine.observation_spec() == real.observation_spec()
+    assert mine.action_spec() == real.action_spec()
+    first, expected = mine.reset(), real.reset()
+    assert first._fields == expected._fields
+    assert first.observation._fields == expected.observation._fields
+    assert layout(first) == layout(expected)
+
+
+@pytest.mark.parametrize("module", BOTH)
+def test_seeds_count_up_from_the_first_environment_and_reset_goes_on(module):
+    first = module.make_gymnasium("CartPole-v1", num_envs=4, seed=5)
+    second = module.make_gymnasium("CartPole-v1", num_envs=4, seed=6)
+    observations = first.reset()[0]
+    assert (observations[1:] == second.reset()[0][:-1]).all()
+    assert (observations != first.reset()[0]).any()
+    again = module.make_gymnasium("CartPole-v1", num_envs=4, seed=5)
+    with pytest.warns(UserWarning, match=r"reset\(seed=\.\.\.\) is ignored"):
+        assert (again.reset(seed=99)[0] == observations).all()
+
+
+@pytest.mark.parametrize("module", BOTH)
+def test_an_asynchronous_pool_returns_batches_of_whoever_is_ready(module):
+    envs = module.make("Pendulum-v1", env_type="gymnasium", num_envs=6, batch_size=2, num_threads=1, seed=0)
+    assert envs.is_async
+    envs.async_reset()
+    steps = np.zeros(6, int)
+    for _ in range(300):
+        observations, _, _, truncated, info = envs.recv()
+        ids = info["env_id"]
+        assert observations.shape == (2, 3) and len(set(ids.tolist())) == 2
+        assert (info["elapsed_step"] == steps[ids] % 201).all()  # 0 after the reset, 200 at the time limit
+        assert (truncated == (info["elapsed_step"] == 200)).all()
+        steps[ids] += 1
+        envs.send(np.zeros((2, 1), np.float32), ids)
+    assert steps.sum() == 600
+
+
+@pytest.mark.parametrize("task", ["CartPole-v1", "MountainCar-v0"])
+def test_the_physics_is_envpools(task):
+    """EnvPool's states are put into our environment, which must go where EnvPool goes.
+
+    EnvPool computes in float64, from states that we see rounded to float32: relative 1e-5 is 80 such roundings.
+    """
+    real = envpool.make_gymnasium(task, num_envs=64, seed=3)
+    check = gym.make_vec(f"operant:operant/{task}", num_envs=64)
+    check.reset(seed=0)
+    before, info = real.reset()
+    random = np.random.default_rng(0)
+    names = list(check.unwrapped.get_state().dtype.names)[: before.shape[1]]
+    for _ in range(100):
+        actions = random.integers(0, real.action_space.n, 64)
+        after, rewards, terminated, _, info = real.step(actions)
+        records = check.unwrapped.get_state()
+        for name, column in zip(names, before.T, strict=True):
+            records[name] = column
+        records["elapsed"], records["finished"] = 1, False
+        check.unwrapped.set_state(records)
+        ours_after, ours_rewards, ours_terminated, *_ = check.step(actions)
+        stepped = info["elapsed_step"] > 0
+        np.testing.assert_allclose(ours_after[stepped], after[stepped], rtol=1e-5, atol=1e-6)
+        assert (ours_rewards[stepped] == rewards[stepped]).all()
+        assert (ours_terminated[stepped] == terminated[stepped]).all()
+        before = after
+
+
+def test_an_episode_that_terminates_on_its_last_step_keeps_both_flags():
+    """EnvPool reports such an end as truncated only, and a learner would bootstrap from a fallen pole."""
+    free = ours.make_gymnasium("CartPole-v1", num_envs=1, seed=1)
+    free.reset()
+    length = next(n for n in range(1, 100) if free.step(np.zeros(1, int))[2][0])
+    limited = ours.make_gymnasium("CartPole-v1", num_envs=1, seed=1, max_episode_steps=length)
+    limited.reset()
+    results = [limited.step(np.zeros(1, int)) for _ in range(length)]
+    assert results[-1][2][0] and results[-1][3][0]
+
+
+def test_config_holds_what_make_was_told():
+    options = {"num_envs": 6, "batch_size": 3, "num_threads": 1, "seed": 9, "max_episode_steps": 50}
+    mine, real = (module.make_gymnasium("CartPole-v1", **options) for module in BOTH)
+    assert mine.config == {key: real.config[key] for key in options}
+    assert mine.spec.config._asdict() == mine.config
+    spec = ours.make_spec("CartPole-v1")
+    real_spec = envpool.make_spec("CartPole-v1")
+    for key in options:
+        assert getattr(spec.config, key) == getattr(real_spec.config, key)
+    assert set(ours.list_all_envs()) < set(envpool.list_all_envs())
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        (("Pendulum-v0", "gymnasium", {}), ValueError, "'Pendulum-v0': did you mean 'Pendulum-v1'"),
+        (("Pong-v5", "gymnasium", {}), ValueError, "unknown EnvPool task 'Pong-v5'.*CartPole-v1"),
+        (("CartPole-v1", "gymnasum", {}), ValueError, "unknown env_type 'gymnasum': did you mean 'gymnasium'"),
+        (("CartPole-v1", "dm", {"num_env": 4}), TypeError, "unknown EnvPool option 'num_env': did you mean 'num_envs'"),
+        (("CartPole-v1", "dm", {"max_num_players": 2}), ValueError, "max_num_players=2 can only be 1 here"),
+        (("CartPole-v1", "dm", {"render_mode": "human"}), ValueError, "render_mode='human' can only be None here"),
+        (("CartPole-v1", "dm", {"num_envs": 4, "batch_size": 7}), ValueError, "batch_size=7 must be from 1 to"),
+        (("CartPole-v1", "dm", {"num_envs": 0}), ValueError, "num_envs=0 must be from 1"),
+        (("CartPole-v1", "dm", {"seed": [1]}), TypeError, r"seed \[1\] must be an int"),
+        (("CartPole-v1", "dm", {"max_episode_steps": 0}), ValueError, "max_episode_steps=0 must be from 1"),
+    ],
+)
+def test_unknown_tasks_and_options_are_named(arguments, error, message):
+    task, env_type, options = arguments
+    with pytest.raises(error, match=message):
+        ours.make(task, env_type, **options)
+
+
+def test_misuse_is_told_instead_of_waited_for():
+    envs = ours.make_gymnasium("CartPole-v1", num_envs=3)
+    with pytest.raises(ResetNeeded):
+        envs.step(np.zeros(3, int))
+    with pytest.raises(RuntimeError, match="nothing was sent"):
+        envs.recv()
+    envs.reset()
+    with pytest.raises(ValueError, match="action 5 of environment 1"):
+        envs.step(np.array([0, 5, 0]))
+    with pytest.raises(ValueError, match="must be all, in order"):
+        envs.step(np.zeros(1, int), np.array([2]))
+    with pytest.raises(TypeError, match="'options'"):
+        envs.reset(options={"low": 0.0})
+    envs.send(np.zeros(3, int), np.arange(3))
+    with pytest.raises(RuntimeError, match=r"call recv\(\) first"):
+        envs.send(np.zeros(3, int))
+    envs.recv()
+    envs.close()
+    envs.close()
+    with pytest.raises(ClosedEnvironmentError):
+        envs.step(np.zeros(3, int))
+
+
+def test_results_are_the_callers_to_keep():
+    envs = ours.make_gymnasium("CartPole-v1", num_envs=3, seed=0)
+    kept = [envs.reset()[1]["elapsed_step"]] + [envs.step(np.zeros(3, int))[4]["elapsed_step"] for _ in range(3)]
+    kept[0][:] = 77  # nor does writing into them disturb the pool
+    assert envs.step(np.zeros(3, int))[4]["elapsed_step"].tolist() == [4, 4, 4]
+    assert [each.tolist() for each in kept[1:]] == [[1] * 3, [2] * 3, [3] * 3]
+
+
+def test_only_the_dm_form_needs_dm_env(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dm_env", None)
+    ours.make_gymnasium("CartPole-v1").reset()
+    with pytest.raises(ImportError, match=r"pip install 'operant\[envpool\]'"):
+        ours.make_dm("CartPole-v1")
+
+
+def test_the_pages_snippets_run():
+    run_snippets("EnvPool")
