@@ -1,0 +1,168 @@
+"""operant.compat.rllib under RLlib itself: one environment runner, and env runners spread over two nodes of a cluster."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+from gymnasium.vector import AutoresetMode
+from ray.cluster_utils import Cluster
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
+from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
+from snippets import run_snippets
+
+from operant.compat.rllib import configure
+from operant.vector import OperantVectorEnv
+
+EXAMPLES = Path(__file__).parents[4] / "examples"
+OBJECT_STORE = 100 * 2**20  # bytes, of each node
+
+# For Ray's own processes and the example's too.
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+
+
+def env_runner(env_id, num_envs=8, **options):
+    """An env runner in this process."""
+    config = configure(PPOConfig(), env_id, num_envs=num_envs, **options)
+    return SingleAgentEnvRunner(config=config.env_runners(num_env_runners=0).debugging(seed=3))
+
+
+def output_of(name, *arguments):
+    command = [sys.executable, EXAMPLES / name, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes on this machine, with two processors each to hand out."""
+    node = {"num_cpus": 2, "object_store_memory": OBJECT_STORE}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    cluster.add_node(**node)
+    cluster.wait_for_nodes()  # an error, where a training would wait for ever
+    ray.init(address=cluster.address, log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def test_the_environment_is_one_native_batch_and_every_sampled_episode_is_whole():
+    runner = env_runner("operant/CartPole-v1")
+    envs = runner.env.unwrapped
+    assert isinstance(envs, OperantVectorEnv)
+    assert envs.num_envs == 8
+    assert envs.autoreset_mode == AutoresetMode.NEXT_STEP
+    episodes = runner.sample(num_timesteps=1000, random_actions=True)
+    ended = [episode for episode in episodes if episode.is_done]
+    assert len(ended) > 20
+    for episode in ended:
+        observations = np.array(episode.get_observations())
+        assert episode.is_terminated and episode.get_return() == len(episode)
+        assert len(observations) == len(episode) + 1
+        assert (np.abs(observations[0]) <= 0.05).all()  # where CartPole starts
+        assert abs(observations[-1, 0]) > 2.4 or abs(observations[-1, 2]) > 0.2095  # where it ends
+    runner.stop()
+
+
+def test_a_time_limit_truncates():
+    runner = env_runner("operant/Pendulum-v1", max_episode_steps=20)
+    ended = [e for e in runner.sample(num_timesteps=400, random_actions=True) if e.is_done]
+    assert len(ended) == 16
+    assert all(len(e) == 20 and e.is_truncated and not e.is_terminated for e in ended)
+    runner.stop()
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "operant/CartPole-v1", "operant:operant/CartPole-v1"])
+def test_the_id_names_the_module_that_registers_it(env_id):
+    config = configure(PPOConfig(), env_id, num_envs=4, precision="float64")
+    assert config.env == "operant:operant/CartPole-v1"
+    assert config.env_config == {"precision": "float64"}
+    assert config.gym_env_vectorize_mode == "vector_entry_point"
+    assert config.num_envs_per_env_runner == 4
+
+
+def test_options_reach_the_batch():
+    runner = env_runner("operant/CartPole-v1", 3, params={"gravity": 3.7}, workers=2, episode_statistics=True)
+    assert runner.env.unwrapped.parameter("gravity").tolist() == pytest.approx([3.7] * 3)
+    runner.sample(num_timesteps=100, random_actions=True)
+    runner.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"autoreset_mode": "SameStep"}, ValueError, "autoreset_mode='SameStep' cannot be honoured.*'NextStep'"),
+        ({"autoreset_mode": AutoresetMode.DISABLED}, ValueError, "DISABLED.*cannot be honoured"),
+        ({"copy": False}, ValueError, "copy=False cannot be honoured"),
+        ({"wrappers": []}, ValueError, "wrappers=.*connectors"),
+        ({"vector_kwargs": {}}, ValueError, "vector_kwargs=.*directly"),
+        ({"vectorization_mode": "sync"}, ValueError, "vectorization_mode='sync' cannot be honoured"),
+        ({"num_envs_per_env_runner": 3}, ValueError, "it is called num_envs here"),
+        ({"prcision": "float64"}, TypeError, "did you mean 'precision'"),
+        ({"num_envs": 0}, ValueError, "num_envs=0 must be from 1"),
+        ({"env_id": "operant/CartPol-v1"}, ValueError, "did you mean 'CartPole-v1'"),
+        ({"config": {"env": None}}, TypeError, "must be an AlgorithmConfig, such as PPOConfig.., not dict"),
+        (
+            {
+                "config": AlgorithmConfig().api_stack(
+                    enable_rl_module_and_learner=False, enable_env_runner_and_connector_v2=False
+                )
+            },
+            ValueError,
+            "old API stack.*config.api_stack",
+        ),
+        ({"config": PPOConfig().multi_agent(policies={"a", "b"})}, ValueError, "multi-agent"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_by_name(options, kind, message):
+    with pytest.raises(kind, match=message):
+        configure(**{"config": PPOConfig(), "env_id": "operant/CartPole-v1", "num_envs": 2, **options})
+
+
+def test_env_runners_on_two_nodes_step_a_batch_each(cluster):
+    config = configure(PPOConfig(), "operant/CartPole-v1", num_envs=16)
+    config.env_runners(num_env_runners=2, num_cpus_per_env_runner=2)  # a whole node each
+    config.training(train_batch_size_per_learner=1024, minibatch_size=256, num_epochs=4, lr=2e-3)
+    config.resources(num_cpus_for_main_process=0)
+    algorithm = config.build_algo()
+    try:
+        found = algorithm.env_runner_group.foreach_env_runner(
+            lambda runner: (
+                ray.get_runtime_context().get_node_id(),
+                type(runner.env.unwrapped).__name__,
+                runner.env.num_envs,
+            ),
+            local_env_runner=False,
+        )
+        nodes, kinds, sizes = zip(*found, strict=True)
+        assert set(nodes) == {node["NodeID"] for node in ray.nodes()}
+        assert len(set(nodes)) == 2
+        assert kinds == ("OperantVectorEnv",) * 2
+        assert sizes == (16, 16)
+        returns = [algorithm.train()["env_runners"]["episode_return_mean"] for _ in range(4)]
+    finally:
+        algorithm.stop()
+    assert 10 < returns[0] < 35  # of a policy that knows nothing
+    assert returns[-1] > 1.5 * returns[0]
+
+
+def test_the_example_trains_on_the_cluster_whose_address_it_is_given(cluster):
+    printed = output_of("rllib_ppo.py", "--address", cluster.address, "--env-runners", "2", "--iterations", "1")
+    assert "2 env runner(s), 2 node(s)" in printed
+    assert re.search(r"iteration 1: \d{4} steps, mean return [12]\d,", printed)
+
+
+def test_the_example_trains_here(monkeypatch):
+    printed = output_of("rllib_ppo.py")
+    assert "1 env runner(s), 1 node(s)" in printed
+    assert "\nreached a mean return of 150" in printed
+
+
+def test_the_snippets_of_the_documentation_run():
+    assert run_snippets("RLlib")["config"].env == "operant:operant/CartPole-v1"

@@ -1,0 +1,21 @@
+"""operant.compat.rllib where Ray is not installed, or too old; under Ray itself: tests/compat/own_environment/rllib."""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+
+def test_a_missing_ray_is_named_with_the_extra_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ImportError, match=r"needs ray, which is not installed: pip install 'operant\[rllib\]'"):
+        import_module("operant.compat.rllib")
+
+
+def test_an_old_ray_is_named_with_its_version(monkeypatch):
+    old = ModuleType("ray")
+    old.__version__ = "2.51.1"
+    monkeypatch.setitem(sys.modules, "ray", old)
+    with pytest.raises(ImportError, match=r"needs ray 2\.52 or newer, not 2\.51\.1"):
+        import_module("operant.compat.rllib")
