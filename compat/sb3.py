@@ -92,14 +92,14 @@ class OperantVecEnv(VecEnv):
             self._writer.file_handler.flush()
 
     def reset(self) -> np.ndarray:
-        first, options = self._seeds[0], self._options[0]
-        if any(other != options for other in self._options):
+        if not self._options or self._options != self._options[:1] * self.num_envs:
             raise ValueError(f"set_options({self._options}): a batch resets all environments with the same options")
         if not self._resettable:
             raise RuntimeError("reset before the episodes are over: make the Monitor with allow_early_resets=True")
+        first = self._seeds[0]
         counted = first is not None and self._seeds == list(range(first, first + self.num_envs))
         seed = first if counted else None if self._seeds == [None] * self.num_envs else self._seeds
-        observations: np.ndarray = self.vector_env.reset(seed=seed, options=options)[0]
+        observations: np.ndarray = self.vector_env.reset(seed=seed, options=self._options[0])[0]
         self._resettable = self._early_resets
         self._reset_seeds()
         self._reset_options()

@@ -1,7 +1,4 @@
-"""What an `OperantVecEnv` can be made from: an id, the closures of `make_vec_env`, or a vector environment of operant.
-
-`make_vec_env` hands its `vec_env_cls` functions that make one wrapped environment each. As few as possible are called.
-"""
+"""What an `OperantVecEnv` can be made from: an id, the closures of `make_vec_env`, a vector environment of operant."""
 
 from __future__ import annotations
 
@@ -49,7 +46,15 @@ def open_source(env: Source, num_envs: int | None, options: dict[str, Any]) -> t
             raise TypeError(f"{['num_envs', *options]} are given with a vector environment: give them to that")
         return _check(env), None
     if isinstance(env, str):
-        return _make(f"operant/{env}" if env in CATALOG else env, 1 if num_envs is None else num_envs, options), None
+        env = f"operant/{env}" if env in CATALOG else env
+        registered = gymnasium.registry.get(env.rpartition(":")[2])
+        if registered is not None and not str(registered.vector_entry_point).startswith("operant."):
+            raise ValueError(f"{env} is not one of operant's: name an id such as operant/CartPole-v1")
+        return _make(env, 1 if num_envs is None else num_envs, options), None
+    if not (isinstance(env, list | tuple) and all(map(callable, env))):
+        raise TypeError(
+            f"OperantVecEnv takes an id, a list of functions that make environments or a VectorEnv, not {env}"
+        )
     if num_envs is not None:
         raise TypeError(f"num_envs={num_envs} is given with closures, of which there is one for each environment")
     recipe = read_closures(env)
@@ -76,12 +81,9 @@ def _check(env: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
 
 
 def read_closures(closures: Closures) -> Recipe:
-    """What the closures make.
+    """What the closures make, or a ValueError that says which makes something else or what a batch cannot honour.
 
     Those of one `make_vec_env` with an id differ in their rank only: the first is called. Others are called once each.
-
-    Raises:
-        ValueError: they differ, or one makes what a native batch cannot honour; it says which and what.
     """
     if len(closures) == 0:
         raise ValueError("there are no closures: give OperantVecEnv at least one")
@@ -112,9 +114,9 @@ def _same_but_rank(first: Any, other: Any) -> bool:
 
 
 def _read(closure: Any, number: int) -> Recipe:
-    if not callable(closure):
-        raise TypeError(f"OperantVecEnv takes an id, functions that make environments or a VectorEnv, not {closure!r}")
     whole = closure()
+    if not isinstance(whole, gymnasium.Env):
+        raise TypeError(f"closure {number} makes {whole!r}, which is not an environment")
     try:
         return _describe(whole, f"closure {number}")
     finally:
@@ -131,10 +133,8 @@ def _describe(whole: gymnasium.Env[Any, Any], who: str) -> Recipe:
         elif name in TIME_LIMITS:
             limit = min(limit or env._max_episode_steps, env._max_episode_steps)  # type: ignore[attr-defined]
         elif name not in CHECKS:
-            raise ValueError(
-                f"{who} makes an environment wrapped in {name}, which a native batch cannot honour: wrap the VecEnv "
-                "instead (VecNormalize, VecFrameStack, ...), or do without OperantVecEnv"
-            )
+            instead = "wrap the VecEnv instead (VecNormalize, VecFrameStack, ...), or do without OperantVecEnv"
+            raise ValueError(f"{who} wraps its environment in {name}, which a batch cannot honour: {instead}")
         env = env.env
     if type(env) is not OperantEnv:
         raise ValueError(f"{who} makes {env}, which is not operant's: name an id such as operant/CartPole-v1")

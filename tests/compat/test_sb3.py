@@ -338,9 +338,10 @@ def test_options_hold_for_the_next_reset_and_must_be_the_same_everywhere():
     first = mine.reset()
     assert first.tobytes() == other.reset().tobytes() and first.max() <= 0
     assert mine.reset().tobytes() == other.reset().tobytes()
-    mine.set_options([{"low": -0.01}, {"low": -0.01}, {"low": -0.02}])
-    with pytest.raises(ValueError, match=r"same options"):
-        mine.reset()
+    for wrong in ([{"low": -0.01}, {"low": -0.01}, {"low": -0.02}], [{"low": -0.01}], []):
+        mine.set_options(wrong)
+        with pytest.raises(ValueError, match=r"same options"):
+            mine.reset()
     mine.set_options({"lo": -0.01})
     with pytest.raises(ValueError, match=r"unknown reset option of CartPole-v1 'lo': did you mean 'low'"):
         mine.reset()
@@ -521,11 +522,11 @@ def varying():
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
-        (lambda: ours("CartPole-v1", wrapper_class=Shaped), ValueError, r"closure 0 .* wrapped in test_sb3.Shaped"),
+        (lambda: ours("CartPole-v1", wrapper_class=Shaped), ValueError, r"closure 0 wraps .* in test_sb3.Shaped"),
         (
             lambda: OperantVecEnv([plain, lambda: Shaped(plain())]),
             ValueError,
-            r"closure 1 .* wrapped in test_sb3.Shaped",
+            r"closure 1 wraps .* in test_sb3.Shaped",
         ),
         (
             lambda: OperantVecEnv([plain, functools.partial(plain, precision="float64")]),
@@ -559,7 +560,12 @@ def varying():
         ),
         (lambda: OperantVecEnv([lambda: OperantEnv("CartPole-v1")]), ValueError, "let gymnasium.make make it"),
         (lambda: OperantVecEnv([]), ValueError, "at least one"),
-        (lambda: OperantVecEnv([plain()]), TypeError, "takes an id, functions"),
+        (lambda: OperantVecEnv([plain()]), TypeError, "takes an id, a list of functions .*, not .*OperantEnv"),
+        (lambda: OperantVecEnv(plain), TypeError, "takes an id, a list of functions .*, not <function plain"),
+        (lambda: OperantVecEnv(theirs("CartPole-v1", 2)), TypeError, "takes an id, .*, not .*DummyVecEnv"),
+        (lambda: OperantVecEnv([lambda: None]), TypeError, "closure 0 makes None, which is not an environment"),
+        (lambda: OperantVecEnv("gymnasium:CartPole-v1", 2), ValueError, "not one of operant's: name an id such as"),
+        (lambda: OperantVecEnv("Ant-v5", 2), ValueError, "Ant-v5 is not one of operant's: name an id such as"),
         (lambda: OperantVecEnv([plain], 4), TypeError, "num_envs=4 is given with closures"),
         (lambda: OperantVecEnv(OperantVectorEnv("CartPole-v1", 2)), ValueError, "autoreset_mode='SameStep'"),
         (lambda: OperantVecEnv("operant/CartPole-v1", 2, autoreset_mode="Disabled"), ValueError, "'SameStep'"),

@@ -80,8 +80,8 @@ folder = Path(exp_manager.__file__).parent / "hyperparams"
 for algorithm in ("ppo", "a2c", "dqn", "sac"):
     table = yaml.safe_load((folder / f"{algorithm}.yml").read_text())
     for name in CATALOG:
-        tuned = table.get("CartPole-v1" if name == "CartPole-v0" else name, table["default"])
-        assert read(algorithm, f"operant/{name}") == tuned, (algorithm, name)
+        tuned = table.get("CartPole-v1" if name == "CartPole-v0" else name)
+        assert tuned is None or read(algorithm, f"operant/{name}") == tuned, (algorithm, name)
 assert read("ppo", "operant/Acrobot-v1")["n_envs"] == 16
 assert read("ppo", "CartPole-v1")["n_envs"] == 8
 
@@ -107,7 +107,7 @@ run("operant/Pendulum-v1", "normalize:True", "frame_stack:2", "env_kwargs:{'max_
 assert list(Path("logs/ppo/operant-Pendulum-v1_1").rglob("vecnormalize.pkl"))
 wrapper = "sb3_contrib.common.wrappers.TimeFeatureWrapper"
 for env_id, parameter, message in (
-    ("operant/CartPole-v1", f"env_wrapper:'{wrapper}'", "closure 0 makes an environment wrapped in sb3_contrib"),
+    ("operant/CartPole-v1", f"env_wrapper:'{wrapper}'", "closure 0 wraps its environment in sb3_contrib"),
     ("operant/CartPole-v1", "monitor_kwargs:{'info_keywords':('won',)}", "Monitor's info_keywords=('won',)"),
     ("CartPole-v1", "n_epochs:1", "which is not operant's"),
 ):
