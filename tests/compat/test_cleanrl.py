@@ -1,0 +1,193 @@
+"""operant.compat.cleanrl under gymnasium 1.x; tests/compat/own_environment/cleanrl has gymnasium 0.29.1."""
+
+import os
+import pickle
+import sys
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from cleanrl_script import make_env, returns_as_in_0_29, returns_as_in_1, rollout, sync_vector_env
+from gymnasium.error import ClosedEnvironmentError, DependencyNotInstalled, ResetNeeded
+from snippets import run_snippets
+from support import same_arrays
+
+from operant.compat.cleanrl import make_vec_env
+
+
+def test_a_script_runs_on_our_id_unmodified_and_sees_gymnasiums_numbers():
+    ids = ("operant:operant/CartPole-v1", "CartPole-v1")
+    ours, theirs = (
+        gym.vector.SyncVectorEnv(
+            [lambda env_id=env_id, kwargs=kwargs: gym.wrappers.RecordEpisodeStatistics(gym.make(env_id, **kwargs))] * 3,
+            autoreset_mode=gym.vector.AutoresetMode.SAME_STEP,
+        )
+        for env_id, kwargs in zip(ids, ({"precision": "float64"}, {}), strict=True)
+    )
+    mine, other = (rollout(envs, returns_as_in_1, "final_obs", 300) for envs in (ours, theirs))
+    assert (mine[0] == other[0]).all()
+    assert mine[2] == other[2] and len(other[2]) > 20
+
+
+def test_a_script_films_our_single_environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    env = make_env("operant:operant/CartPole-v1", 0, True, "run")()
+    env.reset(seed=0)
+    while not env.step(0)[2]:
+        pass
+    env.close()
+    assert os.listdir("videos/run") == ["rl-video-episode-0.mp4"]
+
+
+@pytest.mark.parametrize(
+    "env_id, steps", [("CartPole-v1", 300), ("Pendulum-v1", 401), ("MountainCarContinuous-v0", 999)]
+)
+def test_make_vec_env_gives_a_script_what_sync_vector_env_gives_it(env_id, steps):
+    """Observations with final ones put in, rewards, returns and lengths: the same bits."""
+    ours = rollout(make_vec_env(env_id, 3, precision="float64"), returns_as_in_1, "final_obs", steps)
+    theirs = rollout(sync_vector_env(env_id, 3), returns_as_in_1, "final_obs", steps)
+    assert (ours[0] == theirs[0]).all()
+    assert (ours[1] == theirs[1]).all()
+    assert ours[2] == theirs[2] and len(ours[2]) >= 3
+
+
+def test_scripts_written_for_0_29_find_what_they_read():
+    old = rollout(make_vec_env("CartPole-v1", 3), returns_as_in_0_29, "final_observation", 300)
+    new = rollout(make_vec_env("CartPole-v1", 3), returns_as_in_1, "final_obs", 300)
+    assert old[2] == new[2] and len(old[2]) > 20
+    assert (old[0] == new[0]).all()
+
+
+def test_infos_have_the_layout_of_sync_vector_env():
+    ours, theirs = make_vec_env("CartPole-v1", 3, precision="float64"), sync_vector_env("CartPole-v1", 3)
+    same_arrays(ours.reset(seed=0)[0], theirs.reset(seed=0)[0])
+    other = {}
+    while not other:
+        actions = np.array([1, 1, 0])
+        mine, other = ours.step(actions)[4], theirs.step(actions)[4]
+        assert bool(mine) == bool(other)
+    assert set(mine) == {*other, "final_observation", "_final_observation"}
+    for key in ("_final_info", "_final_obs"):
+        same_arrays(mine[key], other[key])
+    for got, expected in zip(mine["final_obs"], other["final_obs"], strict=True):
+        assert (got is None) == (expected is None)
+        if expected is not None:
+            same_arrays(got, expected)
+    info, expected = mine["final_info"], other["final_info"]
+    assert set(info.keys()) == set(expected)
+    assert set(info["episode"]) == set(expected["episode"])
+    same_arrays(info["_episode"], expected["_episode"])
+    for name in ("r", "l", "_r", "_l", "_t"):
+        same_arrays(info["episode"][name], expected["episode"][name])
+    assert info["episode"]["t"].dtype == expected["episode"]["t"].dtype
+    assert 0 < info["episode"]["t"].max() < 60
+    assert (info["episode"]["t"] > 0).tolist() == info["_episode"].tolist()
+
+
+def test_final_info_can_be_indexed_by_number_as_in_0_29():
+    envs = make_vec_env("CartPole-v1", 3, max_episode_steps=4)
+    envs.reset(seed=0)
+    info = [envs.step(np.ones(3, int))[4] for _ in range(4)][-1]["final_info"]
+    assert float(info[2]["episode"]["r"][0]) == 4
+    assert [each["episode"]["l"].item() for each in info] == [4, 4, 4]
+    assert len(info[np.array([True, False, True])]) == 2
+
+
+def test_vector_wrappers_go_around_the_batch():
+    """NormalizeObservation is Gymnasium's to refuse: it does not know same-step resets."""
+    envs = make_vec_env("Pendulum-v1", 4)
+    with pytest.raises(ValueError, match=r"SAME_STEP|SameStep"):
+        gym.wrappers.vector.NormalizeObservation(envs)
+    wrapped = gym.wrappers.vector.NormalizeReward(gym.wrappers.vector.ClipAction(envs), gamma=0.99)
+    wrapped = gym.wrappers.vector.TransformReward(wrapped, lambda reward: np.clip(reward, -10, 10))
+    wrapped.reset(seed=0)
+    rewards = np.array([wrapped.step(np.full((4, 1), 9.0, np.float32))[1] for _ in range(250)])
+    assert np.abs(rewards).max() <= 10 and -1 < rewards[50:].mean() < 0
+
+
+def test_dict_info_to_list_reads_final_info():
+    envs = gym.wrappers.vector.DictInfoToList(make_vec_env("CartPole-v1", 2, max_episode_steps=3))
+    envs.reset(seed=0)
+    infos = [envs.step(np.ones(2, int))[4] for _ in range(3)][-1]
+    assert [info["final_info"]["episode"]["r"] for info in infos] == [3, 3]
+
+
+def test_capture_video_films_the_episodes_of_environment_0(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    envs = make_vec_env("CartPole-v1", 3, True, "run", max_episode_steps=5)
+    envs.reset(seed=0)
+    for _ in range(12):  # episode 0 and 1 are filmed, 2 is not
+        envs.step(np.array([0, 1, 0]))
+    envs.close()
+    assert sorted(os.listdir("videos/run")) == ["rl-video-episode-0.mp4", "rl-video-episode-1.mp4"]
+
+
+def test_capture_video_without_moviepy_says_so_at_once(monkeypatch):
+    monkeypatch.delitem(sys.modules, "gymnasium.utils.save_video", raising=False)
+    monkeypatch.setitem(sys.modules, "moviepy", None)
+    for name in [name for name in sys.modules if name.startswith("moviepy.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(DependencyNotInstalled, match="moviepy"):
+        make_vec_env("CartPole-v1", 2, True, "run")
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "operant/CartPole-v1", "operant:operant/CartPole-v1"])
+def test_every_form_of_an_id_is_taken(env_id):
+    envs = make_vec_env(env_id, 2)
+    assert isinstance(envs, gym.vector.VectorEnv)
+    assert isinstance(envs.single_action_space, gym.spaces.Discrete)
+    assert envs.single_observation_space == gym.make("CartPole-v1").observation_space
+    assert envs.metadata["autoreset_mode"] is gym.vector.AutoresetMode.SAME_STEP
+    assert envs.action_space.shape == (2,) and envs.observation_space.shape == (2, 4)
+
+
+def test_parameters_and_limits_are_those_of_the_native_batch():
+    envs = make_vec_env("Pendulum-v1", 2, g=3.7, max_episode_steps=7)
+    reference = gym.make_vec("operant:operant/Pendulum-v1", num_envs=2, g=3.7, autoreset_mode="SameStep")
+    assert (envs.reset(seed=4)[0] == reference.reset(seed=4)[0]).all()
+    steps = [(envs.step(np.ones((2, 1))), reference.step(np.ones((2, 1)))) for _ in range(7)]
+    assert all((ours[1] == theirs[1]).all() for ours, theirs in steps)
+    assert steps[-1][0][3].all() and not steps[-2][0][3].any()
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"env_id": "HalfCheetah-v4"}, ValueError, "unknown environment 'HalfCheetah-v4'"),
+        ({"wrappers": [gym.wrappers.ClipAction]}, TypeError, "cannot take wrappers=.*around the result"),
+        ({"autoreset_mode": "NextStep"}, TypeError, "cannot take autoreset_mode='NextStep'.*gymnasium.make_vec"),
+        ({"seed": 3}, TypeError, r"cannot take seed=3.*reset\(seed"),
+        ({"gama": 0.99}, TypeError, "unknown keyword argument of operant/CartPole-v1 'gama'"),
+        ({"num_envs": 0}, ValueError, "num_envs=0 must be from 1"),
+        ({"precision": "float16"}, ValueError, "unknown precision 'float16'"),
+    ],
+)
+def test_what_cannot_be_honoured_is_named(options, error, message):
+    with pytest.raises(error, match=message):
+        make_vec_env(**{"env_id": "CartPole-v1", **options})
+
+
+def test_misuse_raises():
+    envs = make_vec_env("CartPole-v1", 2)
+    with pytest.raises(ResetNeeded):
+        envs.step(np.zeros(2, int))
+    with pytest.raises(TypeError, match=r"seed \[1, 2\] must be an int"):
+        envs.reset(seed=[1, 2])
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match="action 2 of environment 1"):
+        envs.step(np.array([0, 2]))
+    copy = pickle.loads(pickle.dumps(envs))
+    same_arrays(copy.step(np.zeros(2, int))[0], envs.step(np.zeros(2, int))[0])
+    envs.close()
+    envs.close()
+    with pytest.raises(ClosedEnvironmentError):
+        envs.step(np.zeros(2, int))
+
+
+def test_without_a_seed_every_run_differs():
+    first, second = (make_vec_env("CartPole-v1", 2).reset()[0] for _ in range(2))
+    assert (first != second).all()
+
+
+def test_the_pages_snippets_run():
+    run_snippets("CleanRL")
