@@ -118,14 +118,14 @@ OFF_POLICY = {"learning_starts": 64, "batch_size": 32, "buffer_size": 1000, "pol
 @pytest.mark.parametrize(
     ("algorithm", "env_id", "num_envs", "steps", "options"),
     [
-        (PPO, "CartPole-v1", 8, 2048, ON_POLICY),
+        (PPO, "CartPole-v1", 8, 1024, ON_POLICY),
         (PPO, "MountainCarContinuous-v0", 4, 1024, ON_POLICY),
         (PPO, "Pendulum-v1", 4, 1024, ON_POLICY),
         (PPO, "Acrobot-v1", 4, 1024, ON_POLICY),
-        (A2C, "CartPole-v1", 16, 1600, {}),
+        (A2C, "CartPole-v1", 16, 960, {}),
         (A2C, "MountainCar-v0", 4, 800, {}),
         (DQN, "CartPole-v1", 4, 800, OFF_POLICY | {"exploration_fraction": 0.5}),
-        (SAC, "Pendulum-v1", 4, 480, OFF_POLICY),
+        (SAC, "Pendulum-v1", 4, 400, OFF_POLICY),
     ],
     ids=lambda value: getattr(value, "__name__", value) if not isinstance(value, dict) else "",
 )
