@@ -66,6 +66,12 @@ def test_torchrl_collector_collects_from_thousands_of_environments():
     assert 300 < number(r"episodes ended, with a mean return of ([\d.]+)", printed) < 500
 
 
+def test_cleanrl_ppo_solves_gymnasiums_cartpole():
+    printed = output_of("cleanrl_ppo.py")
+    assert number(r"mean return 475 reached after (\d+) steps", printed) < 200_000
+    assert number(r"mean return on Gymnasium's CartPole-v1 over 100 episodes: ([\d.]+)", printed) >= 475
+
+
 @pytest.mark.parametrize("standard", ["c11", "gnu11"])
 def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
     make("native", "CC=cc", "BUILD=build/native")
