@@ -20,8 +20,8 @@ def test_a_script_runs_on_our_ids_unmodified(prefix):
     assert len(returns) > 20 and all(r == length for r, length in returns)
 
 
-# CartPole's numbers are the same bits. MountainCarContinuous adds in float32 where NumPy 1 promotes otherwise than NumPy 2,
-# whose bits our exact build has: 1e-5 is some 80 roundings of observations below 1, after 999 steps.
+# CartPole's numbers are the same bits. MountainCarContinuous's differ, since NumPy 1 promotes otherwise than NumPy 2,
+# whose bits our exact build has: 1e-5 is some 80 float32 roundings of observations below 1, after 999 steps.
 @pytest.mark.parametrize(
     "env_id, steps, tolerance", [("CartPole-v1", 400, 0), ("MountainCarContinuous-v0", 1100, 1e-5)]
 )
