@@ -15,8 +15,8 @@ sys.path.insert(0, {target!r})
 import gymnasium as gym, numpy as np, operant, operant.bench, operant.outputs
 assert operant.__file__.startswith({target!r}), operant.__file__
 assert operant.outputs.__file__.endswith(".py"), operant.outputs.__file__
-from operant.export import find_spec, ocean_header
-assert "cartpole_step" in ocean_header(find_spec("cartpole"), "cartpole.h")
+from operant.export import exportable, ocean_header
+assert "cartpole_step" in ocean_header(exportable()["cartpole"], "cartpole.h")
 envs = gym.make_vec("operant/CartPole-v1", num_envs=64)
 envs.reset(seed=0)
 observations, rewards, *_ = envs.step(np.ones(64, np.int64))

@@ -7,10 +7,11 @@ it computes what the core computes. What is for several lanes, for float64 or fo
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from string import Template
 
 from operant import headers
-from operant.catalog import CATALOG
+from operant.catalog import CATALOG, MULTIAGENT
 from operant.spec import EnvSpec
 
 # One float per lane, and no instruction set.
@@ -21,7 +22,7 @@ LEFT_OUT = ("interleave",)
 
 OCEAN = Template("""\
 /* ${file}: ${summary}
- * operant's ${id} as an environment of PufferLib's Ocean, written by `operant export`. SPDX-License-Identifier: MIT
+ * operant's ${id} for PufferLib's Ocean, written by `operant export`. SPDX-License-Identifier: MIT
  *
  * The same seed and actions give the same bits as operant's float32 build: environment i of operant's reset(seed=s) is
  * init(env); env->seed = s + i; c_reset(env). Compile with -ffp-contract=off: with FMA instructions (-march=native, or
@@ -29,7 +30,7 @@ OCEAN = Template("""\
  *
  * An episode that ends in c_step is logged and the next begun at once: the observation is the next episode's already,
  * the reward, terminal and truncation are of the one that ended. PufferLib 3.0's env_binding.h gives no truncations.
- * A binding.c, whose module takes num_envs and seed as all of PufferLib's do:
+ * ${binding}
  *
  *   #include "${file}"
  *   #define Env ${struct}
@@ -73,7 +74,7 @@ ${physics}
 enum { ${name}_param_count = sizeof(${name}_params) / sizeof(vf) };
 
 typedef struct Log Log;
-struct Log { /* sums over the episodes that ended; PufferLib divides by n */
+struct Log { /* sums over the episodes that ended, once for each agent; PufferLib divides by n */
     float score;          /* the return again, under the name that PufferLib's sweeps look for */
     float episode_return;
     float episode_length;
@@ -82,17 +83,17 @@ struct Log { /* sums over the episodes that ended; PufferLib divides by n */
 
 typedef struct ${struct} ${struct};
 struct ${struct} {
-    float *observations;        /* [${observation_size}] ${observation} */
-    ${actions_member} /* [${action_size}] ${action} */
-    float *rewards;             /* [1] */
-    unsigned char *terminals;   /* [1] 1 where the episode ended by itself */
-    unsigned char *truncations; /* [1] 1 where max_episode_steps ended it; may be NULL */
+    float *observations;        /* ${rows}[${observation_size}] ${observation} */
+    ${actions_member} /* ${rows}[${action_size}] ${action} */
+    float *rewards;             /* [${agents}] */
+    unsigned char *terminals;   /* [${agents}] 1 where the episode ended by itself */
+    unsigned char *truncations; /* [${agents}] 1 where max_episode_steps ended it; may be NULL */
     Log log;
     uint64_t seed;              /* with the number of the episode, decides its random numbers */
     uint32_t episode;           /* episodes begun since init */
     int elapsed;                /* steps of the running episode */
     int max_episode_steps;      /* truncates after so many; 0 never does */
-    float episode_return;
+    float episode_return[${name}_agents];
     ${name}_params params;
     ${name}_state state;
 };
@@ -110,11 +111,11 @@ static inline void init(${struct} *env) {
 /** init with arrays of its own, for programs without PufferLib. */
 static inline void allocate(${struct} *env) {
     init(env);
-    env->observations = (float *)calloc(${observation_size}, sizeof(float));
-    env->actions = (${action_type} *)calloc(${action_size}, sizeof(${action_type}));
-    env->rewards = (float *)calloc(1, sizeof(float));
-    env->terminals = (unsigned char *)calloc(1, 1);
-    env->truncations = (unsigned char *)calloc(1, 1);
+    env->observations = (float *)calloc(${name}_agents * ${name}_observation_size, sizeof(float));
+    env->actions = (${action_type} *)calloc(${name}_agents * ${name}_action_size, sizeof(${action_type}));
+    env->rewards = (float *)calloc(${name}_agents, sizeof(float));
+    env->terminals = (unsigned char *)calloc(${name}_agents, 1);
+    env->truncations = (unsigned char *)calloc(${name}_agents, 1);
 }
 
 static inline void free_allocated(${struct} *env) {
@@ -134,40 +135,43 @@ static inline rng generator(const ${struct} *env, uint32_t purpose, uint32_t blo
 static inline void c_reset(${struct} *env) {
     env->episode += 1;
     env->elapsed = 0;
-    env->episode_return = 0;
+    memset(env->episode_return, 0, sizeof env->episode_return);
     rng r = generator(env, FOR_RESET, 0, 0);
     ${name}_reset(&env->state, &r, &env->params);
     ${name}_observe(&env->state, &r, &env->params, env->observations);
 }
 
 static inline void c_step(${struct} *env) {
-    ${name}_action action[${action_size}];
-    for (int k = 0; k < ${action_size}; k++) ${take_action}
+    ${name}_action action[${name}_agents * ${name}_action_size];
+    for (int k = 0; k < ${name}_agents * ${name}_action_size; k++) ${take_action}
     rng r = generator(env, FOR_STEP, (uint32_t)env->elapsed * BLOCKS_PER_STEP, env->episode);
     int terminated = ${name}_step(&env->state, action, &r, &env->params, env->rewards) != 0;
     env->elapsed += 1;
     r.elapsed = env->elapsed;
-    env->episode_return += env->rewards[0];
     int truncated = env->elapsed == env->max_episode_steps;
-    env->terminals[0] = (unsigned char)terminated;
-    if (env->truncations) env->truncations[0] = (unsigned char)truncated;
-    if (terminated || truncated) {
-        env->log.score += env->episode_return;
-        env->log.episode_return += env->episode_return;
+    for (int agent = 0; agent < ${name}_agents; agent++) {
+        env->episode_return[agent] += env->rewards[agent];
+        env->terminals[agent] = (unsigned char)terminated;
+        if (env->truncations) env->truncations[agent] = (unsigned char)truncated;
+        if (!terminated && !truncated) continue;
+        env->log.score += env->episode_return[agent];
+        env->log.episode_return += env->episode_return[agent];
         env->log.episode_length += (float)env->elapsed;
         env->log.n += 1;
-        c_reset(env);
-    } else {
-        ${name}_observe(&env->state, &r, &env->params, env->observations);
     }
+    if (terminated || truncated) c_reset(env);
+    else ${name}_observe(&env->state, &r, &env->params, env->observations);
 }
 
-/** Prints the observation: there is no window. */
+/** Prints what each agent observes: there is no window. */
 static inline void c_render(${struct} *env) {
-    static const char *const names[${observation_size}] = {${names}};
-    printf("${id} episode %u step %d:", (unsigned)env->episode, env->elapsed);
-    for (int d = 0; d < ${observation_size}; d++) printf("  %s %.4f", names[d], env->observations[d]);
-    printf("\\n");
+    static const char *const names[] = {${names}};
+    for (int k = 0; k < ${name}_agents * ${name}_observation_size; k++) {
+        int d = k % ${name}_observation_size;
+        int agent = k / ${name}_observation_size;
+        if (d == 0) printf("${id} agent %d episode %u step %d:", agent, env->episode, env->elapsed);
+        printf("  %s %.4f%s", names[d], env->observations[k], d + 1 == ${name}_observation_size ? "\\n" : "");
+    }
 }
 
 /** Nothing to free: the arrays are the caller's. */
@@ -179,25 +183,27 @@ static inline void c_close(${struct} *env) { (void)env; }
 #endif
 """)
 
+ONE_AGENT = "A binding.c, whose module takes num_envs and seed as all of PufferLib's do:"
+SEVERAL_AGENTS = """\
+Its {agents} agents are {agents} consecutive rows of every buffer: make each environment by binding.env_init with its
+ * rows, and join them by binding.vectorize. A binding.c:"""
 DISCRETE = "action[k] = env->actions[k] < 0 ? 0 : env->actions[k] >= {n} ? {last} : env->actions[k];"
 CONTINUOUS = "action[k] = isfinite(env->actions[k]) ? env->actions[k] : 0;"
 
 
-def find_spec(name: str) -> EnvSpec:
-    """The descriptor of an id ("CartPole-v1") or of a header ("cartpole", its newest id); KeyError if there is none."""
-    found = CATALOG.get(name.removeprefix("operant/"))
-    return found or {spec.header: spec for spec in CATALOG.values()}[name]
+def exportable() -> dict[str, EnvSpec]:
+    """Every environment by its header's name ("cartpole": the newest id with it) and by its id."""
+    ids = {**CATALOG, **MULTIAGENT}
+    variants = [variant for spec in ids.values() for variant in (spec, *spec.variants.values())]
+    return {spec.header: spec for spec in variants} | ids
 
 
 def ocean_header(spec: EnvSpec, file: str) -> str:
     """The C header of an environment, which will be named `file`."""
-    physics = (headers.folder() / "envs" / f"{spec.header}.h").read_text(encoding="utf-8")
-    sizes = {key: int(value) for key, value in re.findall(rf"{spec.header}_(\w+) = (\d+)", physics)}
-    if sizes.get("agents", 1) != 1:
-        raise ValueError(f"{spec.id} has {sizes['agents']} agents, and a header of the Ocean form is written for one")
-    target = (headers.folder() / "core" / "target.h").read_text(encoding="utf-8")
+    folder = headers.folder()
+    target = (folder / "core" / "target.h").read_text(encoding="utf-8")
     core = [name for name in re.findall(r'^#include "core/(\w+)\.h"', target, re.MULTILINE) if name not in LEFT_OUT]
-    n = spec.actions
+    agents, n = max(1, len(spec.agents)), spec.actions
     return OCEAN.substitute(
         file=file,
         summary=spec.summary[0].lower() + spec.summary[1:],
@@ -205,18 +211,27 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         name=spec.header,
         struct="".join(part.capitalize() for part in spec.header.split("_")),
         guard=f"OPERANT_{spec.header.upper()}_H",
-        core="\n".join(resolve((headers.folder() / "core" / f"{name}.h").read_text(encoding="utf-8")) for name in core),
-        physics=resolve(physics),
-        observation_size=sizes["observation_size"],
-        observation=", ".join(part.name for part in spec.observation),
+        binding=ONE_AGENT if agents == 1 else SEVERAL_AGENTS.format(agents=agents),
+        core="\n".join(resolve(_read(folder, f"core/{name}.h")) for name in core),
+        physics=resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, f"envs/{spec.header}.h"))),
+        agents=agents,
+        rows="" if agents == 1 else f"[{agents}]",
+        observation_size=len(spec.observation),
+        observation=", ".join(part.name for part in spec.observation) if agents == 1 else "named in c_render",
         action_type="int" if n else "float",
         actions_member=f"{'int' if n else 'float'} *actions;".ljust(27),
-        action_size=sizes["action_size"],
+        action_size=1 if n else len(spec.action_bounds),
         action=f"0 to {n - 1}; beyond, the nearest" if n else "what is not finite counts as 0",
         take_action=DISCRETE.format(n=n, last=n - 1) if n else CONTINUOUS,
         max_episode_steps=spec.max_episode_steps,
         names=", ".join(f'"{part.name}"' for part in spec.observation),
     )
+
+
+def _read(folder: Path, name: str) -> str:
+    """A header's text, with those of `envs/` that it includes in place."""
+    text = (folder / name).read_text(encoding="utf-8")
+    return re.sub(r'^#include "(envs/.+)"$', lambda found: _read(folder, found[1]), text, flags=re.MULTILINE)
 
 
 def resolve(source: str) -> str:

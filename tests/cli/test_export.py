@@ -10,30 +10,37 @@ import pytest
 from building import needs, run
 from support import PHYSICS, actions_for, vector
 
-from operant.catalog import CATALOG
+from operant.catalog import CATALOG, MULTIAGENT, header_names
 from operant.cli.main import main
+from operant.export import exportable
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off")
 # On x86-64, -march=native brings FMA, which -ffp-contract=off keeps from changing any bit.
-BUILDS = {"gcc": ("gcc", "-O3", "-march=native"), "clang": ("clang", "-O2")}
+BUILDS = {"gcc": ("gcc", "-O2", "-march=native"), "clang": ("clang", "-O1")}
 N = 8
+
+# Of every header its id, and the constructor arguments that choose it.
+HEADERS = {CATALOG[name].header: (name, {}) for name in PHYSICS}
+for name, spec in MULTIAGENT.items():
+    for values, variant in (spec.variants or {(): spec}).items():
+        HEADERS[variant.header] = (name, dict(zip(spec.variant_options, values, strict=False)))
 
 SHIM = """
 #include "exported.h"
 size_t size(void) { return sizeof(Env); }
 void begin(Env *envs, int n, float *observations, Action *actions, float *rewards, unsigned char *terminals,
-           unsigned char *truncations, uint64_t seed, int max_episode_steps, float gravity) {
+           unsigned char *truncations, uint64_t seed, int max_episode_steps, float first_parameter) {
     for (int i = 0; i < n; i++) {
         Env *env = &envs[i];
         init(env);
-        env->observations = observations + i * OBSERVATION_SIZE;
-        env->actions = actions + i;
-        env->rewards = rewards + i;
-        env->terminals = terminals + i;
-        env->truncations = truncations ? truncations + i : NULL;
+        env->observations = observations + i * NAME(agents) * NAME(observation_size);
+        env->actions = actions + i * NAME(agents) * NAME(action_size);
+        env->rewards = rewards + i * NAME(agents);
+        env->terminals = terminals + i * NAME(agents);
+        env->truncations = truncations ? truncations + i * NAME(agents) : NULL;
         env->seed = seed + (uint64_t)i;
         if (max_episode_steps >= 0) env->max_episode_steps = max_episode_steps;
-        if (gravity != 0) env->params.gravity = gravity;
+        if (first_parameter != 0) *(float *)&env->params = first_parameter;
         c_reset(env);
     }
 }
@@ -42,7 +49,6 @@ void logged(Env *envs, int n, float *sums) {
     for (int i = 0; i < n; i++)
         for (int k = 0; k < 4; k++) sums[k] += ((float *)&envs[i].log)[k];
 }
-void draw(Env *envs) { c_render(&envs[0]); fflush(stdout); c_close(&envs[0]); }
 int main(void) {
     Env env;
     allocate(&env);
@@ -57,41 +63,42 @@ int main(void) {
 
 
 def export(tmp_path, name):
-    """The exported header's path and the names that the shim needs of it."""
+    """Exports an environment; returns what a compiler needs for a program with it."""
     header = tmp_path / "exported.h"
     assert main(["export", name, "--pufferlib", "--out", str(header)]) == 0
-    text = header.read_text()
-    struct = re.search(r"^typedef struct \w+ (?!Log)(\w+);", text, re.MULTILINE)[1]
-    action = re.search(r"(\w+) \*actions;", text)[1]
-    size = re.search(r"_observation_size = (\d+)", text)[1]
+    struct = re.search(r"^typedef struct \w+ (?!Log)(\w+);", header.read_text(), re.MULTILINE)[1]
+    action = re.search(r"(\w+) \*actions;", header.read_text())[1]
     (tmp_path / "shim.c").write_text(SHIM)
-    return (f"-DEnv={struct}", f"-DAction={action}", f"-DOBSERVATION_SIZE={size}", f"-I{tmp_path}", tmp_path / "shim.c")
+    named = f"-DNAME(part)={exportable()[name].header}_##part"
+    return (f"-DEnv={struct}", f"-DAction={action}", named, f"-I{tmp_path}", tmp_path / "shim.c")
 
 
 class Exported:
     """N exported environments, compiled and loaded."""
 
-    def __init__(self, tmp_path, name, build="gcc", truncations=True, seed=0, limit=-1, gravity=0.0):
+    def __init__(self, tmp_path, name, build="gcc", truncations=True, seed=0, limit=-1, first_parameter=0.0):
         compiler, *flags = BUILDS[build]
         needs(compiler, compiler)
         library = Path(mkdtemp(dir=tmp_path)) / "exported.so"
         run(compiler, *STRICT, *flags, "-shared", "-fPIC", *export(tmp_path, name), "-o", library, "-lm")
         self.library = ctypes.CDLL(str(library))
         self.library.size.restype = ctypes.c_size_t
-        spec = CATALOG[name]
+        spec = exportable()[name]
+        rows = N * max(1, len(spec.agents))
         self.memory = ctypes.create_string_buffer(N * self.library.size())
-        self.observations = np.full((N, len(spec.observation)), np.nan, np.float32)
-        self.actions = np.zeros(N, np.int32 if spec.actions else np.float32)
-        self.rewards = np.full(N, np.nan, np.float32)
-        self.terminals, self.truncations = np.full(N, 9, np.uint8), np.full(N, 9, np.uint8)
+        self.observations = np.full((rows, len(spec.observation)), np.nan, np.float32)
+        shape = (rows,) if spec.actions else (rows, len(spec.action_bounds))
+        self.actions = np.zeros(shape, np.int32 if spec.actions else np.float32)
+        self.rewards = np.full(rows, np.nan, np.float32)
+        self.terminals, self.truncations = np.full(rows, 9, np.uint8), np.full(rows, 9, np.uint8)
         arrays = (self.observations, self.actions, self.rewards, self.terminals, self.truncations)
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
         if not truncations:
             pointers[-1] = None
-        self.library.begin(self.memory, N, *pointers, ctypes.c_uint64(seed), limit, ctypes.c_float(gravity))
+        self.library.begin(self.memory, N, *pointers, ctypes.c_uint64(seed), limit, ctypes.c_float(first_parameter))
 
     def step(self, actions):
-        self.actions[:] = actions.reshape(N)
+        self.actions[:] = actions.reshape(self.actions.shape)
         self.library.step(self.memory, N)
         return self.observations, self.rewards, self.terminals, self.truncations
 
@@ -102,13 +109,19 @@ class Exported:
         return sums.tolist()
 
 
+def core(header, **options):
+    """The same environments in the core."""
+    name, variant = HEADERS[header]
+    return vector(name, N, autoreset_mode="SameStep", **variant, **options)
+
+
 def compare(exported, envs, steps, seed=0):
     """Steps both; every bit must agree. Returns how many episodes terminated and were truncated, and their lengths."""
     random = np.random.default_rng(1)
     assert exported.observations.tobytes() == envs.reset(seed=seed)[0].tobytes()
     terminated = truncated = length = 0
     for _ in range(steps):
-        actions = actions_for(envs.single_action_space, random, (N,))
+        actions = actions_for(envs.single_action_space, random, (envs.num_envs,))
         observations, rewards, *flags = envs.step(actions)[:4]
         ours = exported.step(actions)
         assert ours[0].tobytes() == observations.tobytes()
@@ -119,36 +132,31 @@ def compare(exported, envs, steps, seed=0):
     return terminated, truncated, length
 
 
-@pytest.mark.parametrize("build", BUILDS)
-@pytest.mark.parametrize("name", PHYSICS)
-def test_every_environment_returns_the_bits_of_the_core(tmp_path, name, build):
-    exported = Exported(tmp_path, name, build)
-    limit = CATALOG[name].max_episode_steps
-    terminated, truncated, length = compare(exported, vector(name, N, autoreset_mode="SameStep"), 2 * limit + 5)
-    assert terminated + truncated >= 2 * N
+@pytest.mark.parametrize(
+    "header, build",
+    [(header, "gcc") for header in HEADERS] + [(header, "clang") for header in HEADERS if "simple_s" not in header],
+)
+def test_every_environment_returns_the_bits_of_the_core(tmp_path, header, build):
+    exported, envs = Exported(tmp_path, header, build), core(header)
+    terminated, truncated, length = compare(exported, envs, 2 * exportable()[header].max_episode_steps + 5)
+    assert terminated + truncated >= 2 * envs.num_envs
     score, episode_return, episode_length, count = exported.log()
     assert (count, episode_length, score) == (terminated + truncated, length, episode_return)
 
 
-@pytest.mark.parametrize("name", PHYSICS)
-def test_truncations_and_seeds_beyond_32_bits_agree_too(tmp_path, name):
-    seed = (1 << 40) - 3
-    exported = Exported(tmp_path, name, seed=seed, limit=7)
-    envs = vector(name, N, autoreset_mode="SameStep", max_episode_steps=7, isa="scalar")
+@pytest.mark.parametrize("header", HEADERS)
+def test_truncations_parameters_and_seeds_beyond_32_bits_agree_too(tmp_path, header):
+    seed, first = (1 << 40) - 3, exportable()[header].parameters[0].name
+    value = float(np.float32(0.003 if "car" in header else 0.07))
+    exported = Exported(tmp_path, header, seed=seed, limit=7, first_parameter=value)
+    envs = core(header, max_episode_steps=7, isa="scalar", params={first: value})
     _, truncated, _ = compare(exported, envs, 100, seed=seed)
-    assert truncated == 14 * N
+    assert truncated == 14 * envs.num_envs
 
 
 def test_without_a_limit_no_episode_is_truncated(tmp_path):
-    exported = Exported(tmp_path, "Pendulum-v1", limit=0)
-    assert compare(exported, vector("Pendulum-v1", N, max_episode_steps=None), 500) == (0, 0, 0)
-
-
-@pytest.mark.parametrize("name", PHYSICS)
-def test_parameters_are_members_of_the_struct(tmp_path, name):
-    value = float(np.float32(0.7 if "Car" not in name else 0.003))
-    exported = Exported(tmp_path, name, gravity=value)
-    compare(exported, vector(name, N, autoreset_mode="SameStep", params={"gravity": value}), 50)
+    exported = Exported(tmp_path, "pendulum", limit=0)
+    assert compare(exported, core("pendulum", max_episode_steps=None), 500) == (0, 0, 0)
 
 
 def test_pufferlibs_binding_leaves_truncations_null(tmp_path):
@@ -181,7 +189,9 @@ def test_a_program_needs_the_header_and_libm_alone(tmp_path, compiler, standard)
     flags = (f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=address,undefined")
     run(compiler, *flags, *source, "-o", tmp_path / "program", "-lm")
     printed = run(tmp_path / "program")
-    assert re.fullmatch(r"CartPole-v1 episode \d+ step \d+:  x -?[\d.]+  x_dot .+  theta .+  theta_dot \S+\n", printed)
+    assert re.fullmatch(
+        r"CartPole-v1 agent 0 episode \d+ step \d+:  x -?[\d.]+  x_dot .+  theta .+  theta_dot \S+\n", printed
+    )
 
 
 def test_fast_math_is_refused_by_name(tmp_path):
@@ -189,15 +199,20 @@ def test_fast_math_is_refused_by_name(tmp_path):
         run("cc", "-ffast-math", "-fsyntax-only", *export(tmp_path, "CartPole-v1"))
 
 
-@pytest.mark.parametrize("name", PHYSICS)
-def test_nothing_is_left_of_other_targets(capsys, name):
-    assert main(["export", CATALOG[name].header, "--pufferlib"]) == 0
+@pytest.mark.parametrize("header", HEADERS)
+def test_nothing_is_left_of_other_targets(capsys, header):
+    assert main(["export", header, "--pufferlib"]) == 0
     text = capsys.readouterr().out
     assert not re.search(r"immintrin|_mm\d*_|arm_neon|vector_size|pcg64|defined\(__(x86_64|aarch64)__\)", text)
     assert text.count("#if") == text.count("#endif")
-    assert set(re.findall(r'#include [<"](.+?)[>"]', text)) - {f"{CATALOG[name].header}.h", "../env_binding.h"} == {
+    assert set(re.findall(r'#include [<"](.+?)[>"]', text)) - {f"{header}.h", "../env_binding.h"} == {
         "math.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"
     }  # fmt: skip
+
+
+def test_every_header_can_be_exported_by_name():
+    assert set(HEADERS) | set(CATALOG) | set(MULTIAGENT) == set(exportable())
+    assert set(HEADERS) == set(header_names())
 
 
 def test_an_id_has_its_own_time_limit_and_a_header_the_newest(operant):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from operant.catalog import CATALOG
 from operant.cli.parser import Parser, fail, unknown
-from operant.export import find_spec, ocean_header
+from operant.export import exportable, ocean_header
 
 DESCRIPTION = """\
 Writes one environment as a C header that stands alone: the same physics, random numbers and resets, for one float at a
@@ -21,14 +20,14 @@ def command(argv: list[str]) -> int:
     parser.add_argument("--pufferlib", action="store_true", help="in the form of PufferLib's Ocean: c_reset, c_step")
     parser.add_argument("--out", metavar="FILE", type=Path, help="write FILE instead of printing")
     options = parser.parse(argv)
-    try:
-        spec = find_spec(options.env)
-    except KeyError:
-        names = [*dict.fromkeys(spec.header for spec in CATALOG.values()), *CATALOG]
-        parser.error(unknown("environment", options.env, names))
+    specs = exportable()
+    name = options.env.removeprefix("operant/")
+    if name not in specs:
+        parser.error(unknown("environment", options.env, specs))
     if not options.pufferlib:
         parser.error("say for which framework: --pufferlib")
     path: Path | None = options.out
+    spec = specs[name]
     text = ocean_header(spec, path.name if path else f"{spec.header}.h")
     if path is None:
         print(text, end="")
