@@ -44,11 +44,11 @@ def _base_class() -> Any:
 
 
 class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns is known at run time only
-    """N environments as one native batch, one agent each. What ends its episode begins the next in the same step.
+    """N environments as one native batch, an agent in each of R rows. What ends begins anew in the same step.
 
     Args:
         env_id: "CartPole-v1" or "operant/CartPole-v1".
-        num_envs: N, PufferLib's `num_agents`.
+        num_envs: N. R, PufferLib's `num_agents`, is N times the agents of one, whose rows follow each other.
         buf: the arrays to write into, as PufferLib's Serial and Multiprocessing give them; None makes some.
         seed: what the first `reset` uses if it is given none; None draws one from the operating system.
         report_interval: every so many steps, `step` reports the episodes that have ended since.
@@ -76,7 +76,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
             raise ValueError(f"precision={precision!r}: PufferLib's rewards are float32, so it must be 'float32'")
         if isinstance(report_interval, bool) or not isinstance(report_interval, int) or report_interval < 1:
             raise ValueError(f"report_interval={report_interval!r} must be an int of at least 1")
-        spec = find_spec(env_id)
+        spec = find_spec(env_id, options)
         given = constructor_parameters(spec, params, options, _KEYWORDS)
         limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
         self._batch = Batch(
@@ -86,14 +86,14 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         lows, highs = extremes(self._batch, randomize, given)
         self.single_observation_space = observation_space(spec, lows, highs)
         self.single_action_space = action_space(spec, highs)
-        self.num_agents, self.report_interval = self._batch.num_envs, report_interval
+        self.num_agents, self.report_interval = self._batch.num_rows, report_interval
         self._seed = None if seed is None else check_seed(seed)
         super().__init__(buf)
         self._batch.write_into(self.observations, self.rewards, self.terminals, self.truncations)
         self._begin_report()
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, float]]]:
-        """Begins an episode everywhere; returns the observations `[N, D]` float32 and no infos.
+        """Begins an episode everywhere; returns the observations `[R, D]` float32 and no infos.
 
         Environment i gets the seed `seed * N + i`, as in PufferLib's own, so that the sub-environments of Serial and
         Multiprocessing, which are seeded with seed, seed + 1, ..., share none. None goes on with the generators.
@@ -103,7 +103,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
             if seed is None:
                 self._batch.seed_from_entropy()
         if seed is not None:
-            self._batch.seed(check_seed(seed) * self.num_agents)
+            self._batch.seed(check_seed(seed) * self._batch.num_envs)
         self._batch.reset()
         self._begin_report()
         return self.observations, []
@@ -112,11 +112,11 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         """Steps every environment.
 
         Args:
-            actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64.
+            actions: `[R]` int32 or int64 if discrete, else `[R, A]` float32 or float64.
 
         Returns:
-            The buffers, which the next step overwrites: observations `[N, D]` float32, rewards `[N]` float32, terminals
-            and truncations `[N]` bool. And a list: empty, but every `report_interval` steps with one dict, the mean
+            The buffers, which the next step overwrites: observations `[R, D]` float32, rewards `[R]` float32, terminals
+            and truncations `[R]` bool. And a list: empty, but every `report_interval` steps with one dict, the mean
             `episode_return` and `episode_length` of the `n` episodes that ended since the last, if any did.
 
         Raises:

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from operant.batch import Batch
-from operant.catalog import CATALOG
+from operant.catalog import CATALOG, MULTIAGENT
 from operant.compat.pufferlib import OperantPufferEnv
 
-PHYSICS = tuple({spec.header: name for name, spec in CATALOG.items()}.values())  # one id for each header
+SPECS = {**CATALOG, **MULTIAGENT}
+PHYSICS = tuple({spec.header: name for name, spec in SPECS.items()}.values())  # one id for each header
 
 
 def actions_for(env, random):
@@ -26,7 +27,7 @@ def actions_for(env, random):
 
 def batch_of(env_id, num_envs, seed, limit):
     """The core without an adapter."""
-    batch = Batch(CATALOG[env_id], num_envs, autoreset="SameStep", max_episode_steps=limit)
+    batch = Batch(SPECS[env_id], num_envs, autoreset="SameStep", max_episode_steps=limit)
     batch.seed(seed)
     return batch, batch.reset().observations
 
@@ -49,6 +50,19 @@ def test_what_it_returns_are_its_buffers_with_the_bits_of_the_core(env_id):
         ends += results[3].sum()
     assert ends >= 22
     assert env.rewards.dtype == np.float32 and env.terminals.dtype == bool and env.masks.all()
+
+
+def test_several_agents_are_rows_that_follow_each_other():
+    env = OperantPufferEnv("simple_spread-v3", 6, N=4, report_interval=25)
+    assert (env.num_agents, env.single_observation_space.shape) == (24, (24,))
+    observations = env.reset(1)[0].reshape(6, 4, 24)
+    assert (observations[:, :, :2] == 0).all()  # velocities
+    positions = observations[:, :, 2:4]
+    others = observations[:, 0, 12:18].reshape(6, 3, 2)
+    assert np.allclose(others, positions[:, 1:] - positions[:, :1], atol=1e-6)  # differences of float32
+    for _ in range(25):
+        infos = env.step(np.zeros(24, np.int32))[4]
+    assert env.truncations.all() and infos[0]["n"] == 24 and infos[0]["episode_length"] == 25
 
 
 def test_an_episode_that_ended_is_followed_by_the_next_in_the_same_step():
@@ -121,7 +135,7 @@ def test_a_report_averages_the_episodes_that_ended_since_the_last(env_id):
     env = OperantPufferEnv(env_id, 16, report_interval=30, max_episode_steps=37)
     env.reset(1)
     random = np.random.default_rng(1)
-    returns, lengths = np.zeros(16), np.zeros(16, int)
+    returns, lengths = np.zeros(env.num_agents), np.zeros(env.num_agents, int)
     ended_returns, ended_lengths, reports = [], [], 0
     for step in range(1, 301):
         _, rewards, terminals, truncations, infos = env.step(actions_for(env, random))
