@@ -81,7 +81,7 @@ def _warn(message: str) -> None:
 
 def after_import(package: str, action: "Callable[[], None]") -> None:
     """Calls `action` once `package` has been imported: now if it has. Once for each package, however often called."""
-    if package in sys.modules:
+    if sys.modules.get(package) is not None:  # None forbids the import
         action()
     elif not any(isinstance(finder, AfterImport) and finder.package == package for finder in sys.meta_path):
         sys.meta_path.insert(0, AfterImport(package, action))

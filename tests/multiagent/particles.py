@@ -1,0 +1,76 @@
+"""mpe2's environments beside ours: the same arbitrary state in both."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from operant.parallel import OperantParallelEnv
+from operant.vector import OperantVectorEnv
+
+# What is compiled: the module's name in PettingZoo's form, and its constructor's arguments.
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    ("simple_v3", {}),
+    ("simple_v3", {"continuous_actions": True}),
+    ("simple_spread_v3", {"N": 2}),
+    ("simple_spread_v3", {}),
+    ("simple_spread_v3", {"N": 4}),
+    ("simple_spread_v3", {"N": 5}),
+    ("simple_spread_v3", {"continuous_actions": True}),
+    ("simple_tag_v3", {}),
+    ("simple_tag_v3", {"continuous_actions": True}),
+]
+NAMES = ("simple_v3", "simple_spread_v3", "simple_tag_v3")
+
+
+def variant_id(value: Any) -> str:
+    """A readable id of a test's parameter."""
+    return (
+        ",".join(f"{key}={each}" for key, each in value.items()) or "default" if isinstance(value, dict) else str(value)
+    )
+
+
+def mpe2_env(name: str, options: dict[str, Any]) -> Any:
+    return import_module(f"mpe2.{name}").parallel_env(**options)
+
+
+def random_state(agents: int, landmarks: int, random: np.random.Generator) -> np.ndarray:
+    """Positions, velocities, landmarks `[2A + L, 2]`: bodies that overlap, speeds beyond the caps, places outside."""
+    scale = random.choice([0.1, 0.5, 1.5])
+    positions = random.uniform(-scale, scale, (agents, 2))
+    velocities = random.uniform(-2, 2, (agents, 2)) * random.choice([0, 1, 1], (agents, 1))
+    return np.concatenate([positions, velocities, random.uniform(-1, 1, (landmarks, 2))])
+
+
+def put_mpe2(env: Any, state: np.ndarray) -> None:
+    """Puts a state into a reset environment of mpe2's."""
+    world = env.unwrapped.world
+    agents = len(world.agents)
+    for k, agent in enumerate(world.agents):
+        agent.state.p_pos, agent.state.p_vel = state[k].copy(), state[agents + k].copy()
+    for k, landmark in enumerate(world.landmarks):
+        landmark.state.p_pos = state[2 * agents + k].copy()
+
+
+def put_ours(env: OperantParallelEnv | OperantVectorEnv, states: np.ndarray) -> None:
+    """Puts states `[N, 2A + L, 2]` into the environments of a reset batch."""
+    batch = env._batch
+    records = batch.get_state()
+    for part, column in zip(batch.spec.state, states.reshape(len(states), -1).T, strict=True):
+        records[part.name] = column
+    batch.set_state(records)
+
+
+def bodies(env: OperantParallelEnv | OperantVectorEnv) -> tuple[int, int]:
+    """How many agents and landmarks there are."""
+    agents = env._batch.agents
+    return agents, len(env._batch.spec.state) // 2 - 2 * agents
+
+
+def random_actions(space: Any, count: int, random: np.random.Generator) -> np.ndarray:
+    """`[count]` integers, or `[count, 5]` float32 that reach a little beyond [0, 1]."""
+    if hasattr(space, "n"):
+        return random.integers(0, space.n, count)
+    return random.uniform(-0.2, 1.2, (count, *space.shape)).astype(np.float32)
