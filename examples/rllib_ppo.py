@@ -16,7 +16,7 @@ from operant.compat.rllib import configure
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--address", help="of a Ray cluster, as `ray start --head` prints it; without it Ray starts here")
-parser.add_argument("--env-runners", type=int, default=1, help="processes that step a batch each, on any machine")
+parser.add_argument("--env-runners", type=int, default=1, help="processes that step a batch, anywhere; 0: in this one")
 parser.add_argument("--envs", type=int, default=32, help="environments in each batch")
 parser.add_argument("--iterations", type=int, default=6, help="updates of the policy at most")
 parser.add_argument("--target", type=float, default=150.0, help="mean return at which training ends")
