@@ -27,7 +27,7 @@ def test_the_base_class_is_pufferlibs_beside_the_releases_that_it_pins():
 
 
 @pytest.mark.parametrize("options", [{"backend": "Serial"}, {"backend": "Multiprocessing", "overwork": True}])
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1"])
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1", "simple_spread-v3"])
 def test_serial_and_multiprocessing_return_the_bits_of_one_native_batch(env_id, options):
     def make(num_agents, **options):
         keywords = {"max_episode_steps": 30, "report_interval": 10}
@@ -91,10 +91,16 @@ def test_an_exported_environment_builds_against_pufferlibs_binding_and_returns_o
     module = module_from_spec(spec := spec_from_file_location("binding", library))
     spec.loader.exec_module(module)
 
-    ours, n = OperantPufferEnv(env_id, 6, report_interval=2000), 6
+    ours = OperantPufferEnv(env_id, 6, report_interval=2000)
     arrays = [np.zeros_like(array) for array in (ours.observations, ours.actions, ours.rewards)]
-    flags = [np.zeros(n, bool), np.zeros(n, bool)]
-    environments = module.vec_init(*arrays, *flags, n, 3)
+    flags = [np.zeros(ours.num_agents, bool), np.zeros(ours.num_agents, bool)]
+    agents = ours.num_agents // 6
+    if agents == 1:
+        environments = module.vec_init(*arrays, *flags, 6, 3)
+    else:
+        rows = [slice(agents * i, agents * (i + 1)) for i in range(6)]
+        each = [module.env_init(*(a[part] for a in (*arrays, *flags)), 18 + i) for i, part in enumerate(rows)]
+        environments = module.vectorize(*each)
     module.vec_reset(environments, 3)
     ours.reset(3)
     random = np.random.default_rng(0)
