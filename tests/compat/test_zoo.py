@@ -103,7 +103,7 @@ def run(env_id, *parameters):
     sys.argv = ["train", *common.split(), "--env", env_id, "-params", *sizes, *parameters]
     train.train()
 
-run("operant/Pendulum-v1", "normalize:True", "frame_stack:2", "env_kwargs:{'max_episode_steps':20}")
+run("operant/Pendulum-v1", "normalize:True", "frame_stack:2", "--env-kwargs", "max_episode_steps:20")
 assert list(Path("logs/ppo/operant-Pendulum-v1_1").rglob("vecnormalize.pkl"))
 wrapper = "sb3_contrib.common.wrappers.TimeFeatureWrapper"
 for env_id, parameter, message in (
