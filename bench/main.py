@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         "--num-envs", metavar="N", type=int, nargs="+", default=[workloads.STANDARD], help="batch sizes (4096)"
     )
     result.add_argument("--rows", metavar="NAME", nargs="+", help="what to run (all; with --env those about that one)")
-    result.add_argument("--quick", action="store_true", help="fewer and shorter rounds: less than a minute for all rows")
+    result.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute for all rows")
     result.add_argument("--json", action="store_true", help="print one JSON object with every round, and nothing else")
     return result
 
