@@ -6,6 +6,7 @@ Every function registers with `stack` what must be closed, and returns a `Conten
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import time
 import warnings
@@ -196,3 +197,38 @@ def sb3_ppo(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: 
         return time.perf_counter() - start
 
     return Contender(f"PPO.learn on {'OperantVecEnv' if native else 'DummyVecEnv'}", measure, rollout)
+
+
+def operant_agents(stack: contextlib.ExitStack, name: str, num_envs: int) -> Contender:
+    """`step` of an environment of several agents as rows; a step of one agent is a step."""
+    from operant.vector import OperantVectorEnv
+
+    envs = OperantVectorEnv(name, num_envs)
+    stack.callback(envs.close)
+    envs.reset(seed=0)
+    return Contender(
+        "operant", timed_over(envs.step, prepare_actions(envs.single_action_space, envs.num_envs)), envs.num_envs
+    )
+
+
+def mpe2_agents(stack: contextlib.ExitStack, name: str) -> Contender:
+    """mpe2's `parallel_env`, reset where its episode ends."""
+    with quiet():
+        env = importlib.import_module(f"mpe2.{name}").parallel_env()
+    stack.callback(env.close)
+    agents = env.possible_agents
+    actions = [
+        dict(zip(agents, row.tolist(), strict=True))
+        for row in prepare_actions(env.action_space(agents[0]), len(agents))
+    ]
+    env.reset(seed=0)
+
+    def measure(calls: int) -> float:
+        start = time.perf_counter()
+        for by_agent in itertools.islice(itertools.cycle(actions), calls):
+            env.step(by_agent)
+            if not env.agents:
+                env.reset()
+        return time.perf_counter() - start
+
+    return Contender("mpe2 parallel_env", measure, len(agents))

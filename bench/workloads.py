@@ -30,6 +30,7 @@ STANDARD = 4096  # the batch size that the targets are stated for
 WORKERS_SIZE, MEMORY_SIZE = 65_536, 1_048_576
 LARGE_COPY = 1 << 27  # bytes, well beyond any cache
 
+AGENTS_TARGETS = {"simple_v3": None, "simple_spread_v3": 1000.0, "simple_tag_v3": None}
 SB3_TARGETS = {64: 20.0, 1024: 80.0}  # by batch size: how many times the speed of DummyVecEnv
 SYNC_TARGETS = {"CartPole-v1": 4000.0, "MountainCar-v0": 3000.0, "Pendulum-v1": 2500.0, "Acrobot-v1": 2000.0}
 
@@ -393,4 +394,24 @@ def sb3(plan: Plan) -> Iterator[Row]:
         torch.set_num_threads(threads)
 
 
-FOR_ANY_ENVIRONMENT = tuple(name for name in ROWS if name not in ("environments", "imports", "mypyc"))
+@row
+def agents(plan: Plan) -> Iterator[Row]:
+    """Environments of several agents, in steps of one agent, against mpe2."""
+    for name in AGENTS_TARGETS:
+        title = f"{name}, {STANDARD:,} environments, one worker"
+        if importlib.util.find_spec("mpe2") is None:
+            yield Row("agents", title, skipped="mpe2 is not installed: pip install 'operant[pettingzoo]'")
+            return
+        with contextlib.ExitStack() as stack:
+            ours, theirs = peers.operant_agents(stack, name, STANDARD), peers.mpe2_agents(stack, name)
+            comparison = plan.compare([ours, theirs])
+        result = Row("agents", title, comparison, "operant is faster")
+        least = AGENTS_TARGETS[name]
+        label = f"{name}, {STANDARD:,} environments, times mpe2"
+        ratios = comparison.ratios(ours.name, theirs.name)
+        result.add_ratio(theirs.name, label, ratios, None if least is None else Target(at_least=least))
+        result.notes.append("A step is one agent's.")
+        yield result
+
+
+FOR_ANY_ENVIRONMENT = tuple(name for name in ROWS if name not in ("environments", "imports", "mypyc", "agents"))
