@@ -74,6 +74,10 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         agents: the names of an environment's agents; () if it has one, without a name.
     """
 
+    # gymnasium before 1.3 closes what its constructor refused, too.
+    _batch: Any = None
+    _renderer: Any = None
+
     def __init__(
         self,
         env_id: str,
@@ -339,8 +343,9 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the core's memory and the window."""
-        self._renderer.close()
-        self._batch.close()
+        for part in (self._renderer, self._batch):
+            if part is not None:
+                part.close()
 
     def __getstate__(self) -> dict[str, Any]:
         if self.closed:

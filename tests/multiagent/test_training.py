@@ -1,0 +1,38 @@
+"""What trains on Gymnasium's, SB3's or PufferLib's vectors trains on rows of agents."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO
+
+from operant.compat.sb3 import OperantVecEnv
+from operant.multiagent import simple_v3
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "compat"))
+from snippets import run_snippets  # noqa: E402 - lies beside the adapters' tests
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_snippets_of_the_page_run():
+    names = run_snippets("PettingZoo")
+    assert names["observations"].shape == (3072, 18)
+    assert names["model"].num_timesteps == 76_800
+
+
+def test_one_policy_for_all_rows_learns_to_go_to_the_landmark():
+    torch.set_num_threads(1)
+    envs = OperantVecEnv(simple_v3.vector_env(256, autoreset_mode="SameStep"))
+    model = PPO("MlpPolicy", envs, n_steps=25, batch_size=1600, n_epochs=4, learning_rate=3e-3, seed=0, device="cpu")
+    returns = []
+
+    def keep(variables, _):
+        returns.extend(info["episode"]["r"] for info in variables["infos"] if "episode" in info)
+        return True
+
+    model.learn(100_000, callback=keep)
+    # A random walk returns about -30 (start and landmark in a square of 2 m for 25 steps), standing on it 0.
+    first, last = np.mean(returns[:256]), np.mean(returns[-256:])
+    assert first < -20 and last > 0.5 * first
