@@ -1,18 +1,13 @@
 """What trains on Gymnasium's, SB3's or PufferLib's vectors trains on rows of agents."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from snippets import run_snippets
 from stable_baselines3 import PPO
 
 from operant.compat.sb3 import OperantVecEnv
 from operant.multiagent import simple_v3
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "compat"))
-from snippets import run_snippets  # noqa: E402 - lies beside the adapters' tests
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

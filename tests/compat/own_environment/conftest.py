@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+# What these tests share with the others: tests/snippets.py, and what lies in tests/compat.
+sys.path[:0] = [str(Path(__file__).parents[level]) for level in (1, 2)]
