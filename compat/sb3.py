@@ -123,16 +123,17 @@ class OperantVecEnv(VecEnv):
         rows = list(self._get_indices(indices))
         if attr_name in SHARED:
             return [getattr(self if "space" in attr_name else self.vector_env, attr_name)] * len(rows)
-        return list(self.vector_env.parameter(self._parameter(attr_name))[rows].tolist())
+        values = self.vector_env.parameter(self._parameter(attr_name)).repeat(self.vector_env._batch.agents)
+        return list(values[rows].tolist())
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Sets a physical parameter, by our name or Gymnasium's: a number, or without `indices` one for each."""
+        """Sets a physical parameter: a number, or without `indices` one for each environment, whose agents share it."""
         batch, name = self.vector_env._batch, self._parameter(attr_name)
         if name in batch._ranges:
             raise ValueError(f"{attr_name} is drawn anew for every episode: take it out of randomize to set it")
         if indices is not None:
             values = self.vector_env.parameter(name).astype(np.float64)
-            values[list(self._get_indices(indices))] = value
+            values[np.array(self._get_indices(indices)) // batch.agents] = value
             value = values
         batch.set_parameter(name, value)
 

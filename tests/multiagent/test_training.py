@@ -7,7 +7,7 @@ from snippets import run_snippets
 from stable_baselines3 import PPO
 
 from operant.compat.sb3 import OperantVecEnv
-from operant.multiagent import simple_v3
+from operant.multiagent import simple_spread_v3, simple_v3
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -31,3 +31,12 @@ def test_one_policy_for_all_rows_learns_to_go_to_the_landmark():
     # A random walk returns about -30 (start and landmark in a square of 2 m for 25 steps), standing on it 0.
     first, last = np.mean(returns[:256]), np.mean(returns[-256:])
     assert first < -20 and last > 0.5 * first
+
+
+def test_agents_share_their_environments_parameters():
+    envs = OperantVecEnv(simple_spread_v3.vector_env(3, autoreset_mode="SameStep"))
+    envs.set_attr("local_ratio", 0.25, indices=[4])
+    assert envs.get_attr("local_ratio") == [0.5] * 3 + [0.25] * 3 + [0.5] * 3
+    assert envs.get_attr("local_ratio", indices=[0, 5]) == [0.5, 0.25]
+    envs.set_attr("local_ratio", [0, 0.5, 1])
+    assert envs.get_attr("local_ratio") == [0] * 3 + [0.5] * 3 + [1] * 3
