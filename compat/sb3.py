@@ -120,11 +120,13 @@ class OperantVecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """A physical parameter of each environment, by our name or Gymnasium's; or one of SHARED."""
-        rows = list(self._get_indices(indices))
         if attr_name in SHARED:
-            return [getattr(self if "space" in attr_name else self.vector_env, attr_name)] * len(rows)
+            return [
+                getattr(self if "space" in attr_name else self.vector_env, attr_name)
+                for _ in self._get_indices(indices)
+            ]
         values = self.vector_env.parameter(self._parameter(attr_name)).repeat(self.vector_env._batch.agents)
-        return list(values[rows].tolist())
+        return list(values[list(self._get_indices(indices))].tolist())
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         """Sets a physical parameter: a number, or without `indices` one for each environment, whose agents share it."""
@@ -133,7 +135,7 @@ class OperantVecEnv(VecEnv):
             raise ValueError(f"{attr_name} is drawn anew for every episode: take it out of randomize to set it")
         if indices is not None:
             values = self.vector_env.parameter(name).astype(np.float64)
-            values[np.array(self._get_indices(indices)) // batch.agents] = value
+            values[[row // batch.agents for row in self._get_indices(indices)]] = value
             value = values
         batch.set_parameter(name, value)
 

@@ -74,10 +74,6 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         agents: the names of an environment's agents; () if it has one, without a name.
     """
 
-    # gymnasium before 1.3 closes what its constructor refused, too.
-    _batch: Any = None
-    _renderer: Any = None
-
     def __init__(
         self,
         env_id: str,
@@ -343,9 +339,9 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the core's memory and the window."""
-        for part in (self._renderer, self._batch):
-            if part is not None:
-                part.close()
+        for name in ("_renderer", "_batch"):
+            if hasattr(self, name):  # gymnasium before 1.3 closes what its constructor refused, too
+                getattr(self, name).close()
 
     def __getstate__(self) -> dict[str, Any]:
         if self.closed:
