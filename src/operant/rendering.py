@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -60,7 +61,8 @@ class Renderer:
         artist, spec = self._artist, self.batch.spec
         state = np.array([record[part.name] for part in spec.state], np.float64)
         if spec.agents:
-            place_particles(artist, state)
+            parameters = {part.attribute: float(record[f"param:{part.name}"]) for part in spec.parameters}
+            place_particles(artist, state, parameters)
             picture: np.ndarray = artist.render()
             return picture
         for parameter in spec.parameters:
@@ -102,14 +104,22 @@ class Renderer:
         return self.__dict__ | {"_artist": None, "_window": None, "_clock": None}
 
 
-def place_particles(artist: Any, state: np.ndarray) -> None:
-    """Puts a state (agents' positions, their velocities, landmarks' positions) into an environment of mpe2's."""
+def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str | None, float]) -> None:
+    """Puts a state (agents' positions, their velocities, landmarks' positions) into an environment of mpe2's.
+
+    `parameters` are by attribute: "agent.size" is the size of every body whose name begins with "agent".
+    """
     world, points = artist.world, state.reshape(-1, 2)
     agents = len(world.agents)
     for entity, position in zip(world.agents, points[:agents], strict=True):
         entity.state.p_pos = position
     for entity, position in zip(world.landmarks, points[2 * agents :], strict=True):
         entity.state.p_pos = position
+    for attribute, value in parameters.items():
+        body, _, name = (attribute or "").partition(".")
+        for entity in world.entities:
+            if name and entity.name.startswith(body):
+                setattr(entity, name, value)
     # What mpe2 scales the bodies by; it keeps the episode's first, which a state does not tell.
     artist.original_cam_range = np.abs(np.concatenate([points[:agents], points[2 * agents :]])).max()
 

@@ -24,8 +24,9 @@ class Quantity:
 class Parameter:
     """One parameter of the physics. Its default stands in the environment's header.
 
-    `low` and `high` bound what a user may set, inclusive. `attribute` is its name in Gymnasium's class, `option` the
-    keyword argument of Gymnasium's constructor that sets it.
+    `low` and `high` bound what a user may set, inclusive. `attribute` is its name in Gymnasium's class, for mpe2's
+    "body.attribute" with what the bodies' names begin with; `option` is the keyword argument of the constructor that sets
+    it.
     """
 
     name: str

@@ -197,3 +197,12 @@ def test_a_video_shows_each_environment():
     frames = envs.render()
     assert len(frames) == 3 and frames[0].shape == (700, 700, 3)
     assert (frames[0] != frames[1]).any()
+
+
+def test_a_video_shows_the_bodies_as_large_as_they_are():
+    inked = []
+    for radius in (0.1, 0.2):
+        envs = simple_spread_v3.vector_env(1, render_mode="rgb_array", params={"radius": radius})
+        envs.reset(seed=0)
+        inked.append((envs.render()[0] == [70, 70, 170]).all(axis=2).sum())
+    assert 3 < inked[1] / inked[0] < 4.5  # four times the area, but for borders and what lies outside

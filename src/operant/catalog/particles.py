@@ -28,6 +28,11 @@ def positive(name: str, unit: str) -> Parameter:
     return Parameter(name, unit, 0, 1e6)
 
 
+def radius(name: str, body: str) -> Parameter:
+    """The radius of the bodies whose names in mpe2 begin with `body`."""
+    return Parameter(name, "m", 0, 1e6, attribute=f"{body}.size")
+
+
 def bodies(agents: tuple[str, ...], landmarks: tuple[str, ...]) -> tuple[Quantity, ...]:
     """The state: positions, then velocities of the agents, then positions of the landmarks, x before y."""
     return (

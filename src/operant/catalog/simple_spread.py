@@ -2,7 +2,15 @@
 
 import dataclasses
 
-from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, PHYSICS, bodies, positive, unbounded
+from operant.catalog.particles import (
+    CONTINUOUS_ACTION,
+    ONLY_OF_SCENARIOS,
+    PHYSICS,
+    bodies,
+    positive,
+    radius,
+    unbounded,
+)
 from operant.spec import EnvSpec, Parameter
 
 
@@ -19,7 +27,7 @@ def _spec(count: int, header: str) -> EnvSpec:
         state=bodies(agents, landmarks),
         parameters=(
             *PHYSICS,
-            positive("radius", "m"),
+            radius("radius", "agent"),
             positive("force", "N"),
             Parameter("local_ratio", "1", 0, 1, option="local_ratio"),
             positive("extent", "m"),

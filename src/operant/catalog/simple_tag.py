@@ -2,7 +2,15 @@
 
 import dataclasses
 
-from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, PHYSICS, bodies, positive, unbounded
+from operant.catalog.particles import (
+    CONTINUOUS_ACTION,
+    ONLY_OF_SCENARIOS,
+    PHYSICS,
+    bodies,
+    positive,
+    radius,
+    unbounded,
+)
 from operant.spec import EnvSpec
 
 AGENTS = ("adversary_0", "adversary_1", "adversary_2", "agent_0")
@@ -17,7 +25,9 @@ _DISCRETE = EnvSpec(
     state=bodies(AGENTS, OBSTACLES),
     parameters=(
         *PHYSICS,
-        *(positive(f"{body}_radius", "m") for body in ("adversary", "agent", "obstacle")),
+        radius("adversary_radius", "adversary"),
+        radius("agent_radius", "agent"),
+        radius("obstacle_radius", "landmark"),
         *(positive(f"{body}_force", "N") for body in ("adversary", "agent")),
         *(positive(f"{body}_max_speed", "m/s") for body in ("adversary", "agent")),
         positive("extent", "m"),
