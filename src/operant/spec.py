@@ -25,8 +25,7 @@ class Parameter:
     """One parameter of the physics. Its default stands in the environment's header.
 
     `low` and `high` bound what a user may set, inclusive. `attribute` is its name in Gymnasium's class, for mpe2's
-    "body.attribute" with what the bodies' names begin with; `option` is the keyword argument of the constructor that sets
-    it.
+    "body.attribute" with what the bodies' names begin with; `option` is its constructor's keyword argument that sets it.
     """
 
     name: str
