@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 
 from operant.batch import Batch, unknown
 from operant.spec import EnvSpec
@@ -32,6 +33,10 @@ def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
         raise ImportError(f"{spec.id} is drawn by mpe2: pip install 'operant[pettingzoo]'", name="mpe2") from None
 
 
+def _is_mpe2(spec: EnvSpec) -> bool:
+    return spec.reference.startswith("mpe2.")
+
+
 class Renderer:
     """Draws the first `count` environments of a batch."""
 
@@ -42,6 +47,7 @@ class Renderer:
         self.last_actions: Any = None  # [N, A], or None before the first step
         self._artist: Any = None
         self._window: Any = None
+        self._cameras: dict[int, float] = {}  # by environment: half the width that mpe2's first frame shows
         if mode is not None and count < 1:
             raise ValueError(f"render_envs={count} must be at least 1")
 
@@ -49,20 +55,39 @@ class Renderer:
         """A frame `[H, W, 3]` uint8 of each; None in mode "human", which shows them in one window."""
         if self._artist is None:
             self._artist = reference_env(self.batch.spec, render_mode="rgb_array")
-        mask = np.zeros(self.batch.num_envs, np.bool_)
-        mask[self.indices] = True
-        frames = tuple(self._draw(i, record) for i, record in enumerate(self.batch.get_state(mask)))
+        frames = tuple(self._draw(i, record) for i, record in enumerate(self._records()))
         if self.mode == "rgb_array":
             return frames
         self._show(tile(frames))
         return None
 
+    def _records(self) -> np.ndarray:
+        if not self.batch.ready:
+            raise ResetNeeded("reset the environment before it is drawn")
+        mask = np.zeros(self.batch.num_envs, np.bool_)
+        mask[self.indices] = True
+        return self.batch.get_state(mask)
+
+    def look(self) -> None:
+        """Remembers what mpe2 scales the bodies of an episode by, without drawing; for after a reset."""
+        if self.mode is not None and _is_mpe2(self.batch.spec):
+            for i, record in enumerate(self._records()):
+                self._camera(i, record)
+
+    def _camera(self, i: int, record: Any) -> float:
+        """The farthest coordinate of the episode's first state, or if that was never seen of the present one."""
+        if record["elapsed"] == 0 or i not in self._cameras:
+            quantities = self.batch.spec.state
+            self._cameras[i] = max(abs(float(record[part.name])) for part in quantities if part.unit == "m")
+        return self._cameras[i]
+
     def _draw(self, i: int, record: Any) -> np.ndarray:
         artist, spec = self._artist, self.batch.spec
         state = np.array([record[part.name] for part in spec.state], np.float64)
-        if spec.agents:
+        if _is_mpe2(spec):
             parameters = {part.attribute: float(record[f"param:{part.name}"]) for part in spec.parameters}
             place_particles(artist, state, parameters)
+            artist.original_cam_range = self._camera(i, record)
             picture: np.ndarray = artist.render()
             return picture
         for parameter in spec.parameters:
@@ -120,8 +145,6 @@ def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str | No
         for entity in world.entities:
             if name and entity.name.startswith(body):
                 setattr(entity, name, value)
-    # What mpe2 scales the bodies by; it keeps the episode's first, which a state does not tell.
-    artist.original_cam_range = np.abs(np.concatenate([points[:agents], points[2 * agents :]])).max()
 
 
 def tile(frames: tuple[np.ndarray, ...]) -> np.ndarray:
