@@ -23,13 +23,21 @@ class AfterImport:
     def __init__(self, package: str, action: "Callable[[], None]"):
         self.package = package
         self.action = action
+        self.asking = False  # the other finders, one of which may ask us again
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
         """None, except for the package."""
-        if name != self.package:
+        if name != self.package or self.asking:
             return None
+        self.asking = True
+        try:
+            return self._ask(name, path, target)
+        finally:
+            self.asking = False
+
+    def _ask(self, name: str, path: "Sequence[str] | None", target: "ModuleType | None") -> "ModuleSpec | None":
         for finder in list(sys.meta_path):
             find = None if finder is self else getattr(finder, "find_spec", None)
             spec: ModuleSpec | None = find(name, path, target) if find else None
@@ -41,15 +49,23 @@ class AfterImport:
     def _follow(self, spec: "ModuleSpec") -> None:
         loader = spec.loader
         execute = getattr(loader, "exec_module", None)
-        if loader is None or execute is None or isinstance(loader, type):
+        if (
+            loader is None
+            or execute is None
+            or isinstance(loader, type)
+            or "exec_module" in getattr(loader, "__dict__", ())
+        ):
             return
 
         def execute_and_register(module: "ModuleType") -> None:
-            vars(loader).pop("exec_module")
+            vars(loader).pop("exec_module", None)
             execute(module)  # if this fails, the finder stays, for another attempt
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
-            self.action()
+            try:
+                self.action()
+            except Exception as problem:  # the package itself was imported well
+                _warn(f"operant did not register its environments with {self.package} ({problem!r}): reinstall operant")
 
         try:
             # On the instance: a wrapper would hide the loader's other methods, which importlib.resources needs.
@@ -68,7 +84,17 @@ def register() -> None:
         if spec is not None and spec.origin is not None and spec.submodule_search_locations is not None:
             __import__("operant")
     except Exception as problem:
-        _warn(f"operant is installed but could not be imported ({type(problem).__name__}: {problem}): reinstall it")
+        _warn(
+            f"operant is installed but could not be imported ({type(problem).__name__}: {problem}): reinstall it, "
+            f"or remove {__file__} and its .pth file"
+        )
+
+
+def register_agents() -> None:
+    """`register`, for pettingzoo: it imports gymnasium, and so operant, before it has its own registry."""
+    register()
+    if "operant" in sys.modules:
+        sys.modules["operant"].registration.register_parallel_environments()
 
 
 def _warn(message: str) -> None:
@@ -76,17 +102,19 @@ def _warn(message: str) -> None:
     import warnings
 
     with contextlib.suppress(Warning):  # under "python -W error", gymnasium itself still works
-        warnings.warn(f"{message}, or remove {__file__} and its .pth file", stacklevel=2)
+        warnings.warn(message, stacklevel=2)
 
 
 def after_import(package: str, action: "Callable[[], None]") -> None:
-    """Calls `action` once `package` has been imported: now if it has. Once for each package, however often called."""
-    if sys.modules.get(package) is not None:  # None forbids the import
+    """Calls `action` once `package` has been imported: now if it has. The first action given for a package counts."""
+    module = sys.modules.get(package)  # None where it may not be imported
+    if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False):
         action()
     elif not any(isinstance(finder, AfterImport) and finder.package == package for finder in sys.meta_path):
         sys.meta_path.insert(0, AfterImport(package, action))
 
 
 def install() -> None:
-    """Starts waiting for gymnasium. Called again, as when a .pth file is read twice, it does nothing."""
+    """Starts waiting for gymnasium and pettingzoo. Called again, as when a .pth file is read twice, it does nothing."""
     after_import("gymnasium", lambda: register())  # looked up then, for the tests
+    after_import("pettingzoo", lambda: register_agents())

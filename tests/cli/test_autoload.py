@@ -129,13 +129,15 @@ def waiting(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(import_hook, "register", lambda: registered.append(dict(vars(sys.modules["gymnasium"]))))
+    monkeypatch.setattr(import_hook, "register_agents", lambda: None)
     import_hook.install()
     yield registered
     sys.modules.pop("gymnasium", None)
 
 
 def hooks():
-    return [finder for finder in sys.meta_path if isinstance(finder, import_hook.AfterImport)]
+    ours = [finder for finder in sys.meta_path if isinstance(finder, import_hook.AfterImport)]
+    return [finder for finder in ours if finder.package == "gymnasium"]
 
 
 def test_registration_follows_the_whole_import_and_happens_once(waiting, tmp_path):
