@@ -5,7 +5,7 @@ import gymnasium
 import pytest
 
 from operant.batch import defaults
-from operant.catalog import CATALOG
+from operant.catalog import CATALOG, MULTIAGENT
 from operant.cli.catalog_list import command
 
 
@@ -13,16 +13,16 @@ def test_the_list_has_a_row_for_every_environment(operant):
     finished = operant("list")
     titles, *rows = finished.stdout.splitlines()
     assert titles.split() == ["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "REWARD", "THRESHOLD"]
-    assert [row.split()[0] for row in rows] == [f"operant/{name}" for name in CATALOG]
+    assert [row.split()[0] for row in rows] == [f"operant/{name}" for name in (*CATALOG, *MULTIAGENT)]
     assert rows[1].split() == ["operant/CartPole-v1", "Box((4,))", "Discrete(2)", "500", "475"]
 
 
-@pytest.mark.parametrize("options", [[], ["--params"], *([name, "--params"] for name in CATALOG)])
+@pytest.mark.parametrize("options", [[], ["--params"], *([name, "--params"] for name in (*CATALOG, *MULTIAGENT))])
 def test_the_tables_fit_in_a_hundred_columns_and_align(capsys, options):
     assert command(options) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
-    titles, *rows = lines[: len(CATALOG) + 1 if not options or options == ["--params"] else 2]
+    titles, *rows = lines[: len(CATALOG) + len(MULTIAGENT) + 1 if not options or options == ["--params"] else 2]
     assert {row[titles.index("ACTION") - 1] for row in rows} == {" "}
     assert len({len(row) for row in (titles, *rows)}) == 1
 
@@ -32,6 +32,16 @@ def test_one_environment_shows_the_components_of_its_observation(capsys):
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["theta", "-0.418879", "0.418879"] in lines
     assert ["x_dot", "-inf", "inf"] in lines
+
+
+def test_an_environment_of_several_agents_names_them_and_its_variants(capsys):
+    command(["simple_spread_v3"])
+    output = capsys.readouterr().out
+    assert "each observes and acts as below: agent_0, agent_1, agent_2." in output
+    assert "Constructor argument N: 2, 3, 4, 5." in output
+    command(["operant/simple_tag-v3", "--json"])
+    [record] = json.loads(capsys.readouterr().out)
+    assert record["agents"] == ["adversary_0", "adversary_1", "adversary_2", "agent_0"]
 
 
 def test_parameters_show_default_bounds_unit_and_constructor_option(capsys):

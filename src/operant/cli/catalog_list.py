@@ -12,15 +12,17 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
 
 from operant.batch import defaults
-from operant.catalog import CATALOG
-from operant.cli.parser import Parser, unknown
+from operant.catalog import CATALOG, MULTIAGENT
+from operant.cli.parser import Parser
+from operant.configuration import find_spec
 from operant.spaces import action_space, observation_space
 from operant.spec import EnvSpec
 
 DESCRIPTION = """\
 Lists the environments. With ENV_ID, that one and the components of its observation. STEPS is the time limit, REWARD
 THRESHOLD the mean return that counts as solved. Parameters are set by gymnasium.make_vec(id, params={...}) or drawn for
-each episode by randomize={...}.
+each episode by randomize={...}. Of several agents it shows one's spaces: such environments are PettingZoo's, and
+gymnasium.make_vec gives a row to each agent.
 """
 
 
@@ -31,12 +33,12 @@ def command(argv: list[str]) -> int:
     parser.add_argument("--params", action="store_true", help="add the physical parameters")
     parser.add_argument("--json", action="store_true", help="print a JSON list; an infinite bound is null")
     options = parser.parse(argv)
-    specs = list(CATALOG.values())
+    specs = [*CATALOG.values(), *MULTIAGENT.values()]
     if options.env_id is not None:
-        name = options.env_id.removeprefix("operant:").removeprefix("operant/")
-        if name not in CATALOG:
-            parser.error(unknown("environment", name, CATALOG))
-        specs = [CATALOG[name]]
+        try:
+            specs = [find_spec(options.env_id.removeprefix("operant:"))]
+        except ValueError as problem:
+            parser.error(str(problem))
     if options.json:
         print(json.dumps([_record(spec, options.params) for spec in specs], indent=2, allow_nan=False))
         return 0
@@ -45,6 +47,7 @@ def command(argv: list[str]) -> int:
         if options.env_id is not None or options.params:
             print(f"\n{textwrap.fill(f'operant/{spec.id}: {spec.summary}', 100)}")
         if options.env_id is not None:
+            _print_agents(spec)
             _print_observation(spec)
         if options.params:
             _print_parameters(spec)
@@ -58,6 +61,18 @@ def _print_environments(specs: Iterable[EnvSpec]) -> None:
         threshold = "none" if spec.reward_threshold is None else f"{spec.reward_threshold:g}"
         rows.append([f"operant/{spec.id}", _brief(observation), _brief(action), str(spec.max_episode_steps), threshold])
     _print_table(["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "REWARD THRESHOLD"], rows, right=(3, 4))
+
+
+def _print_agents(spec: EnvSpec) -> None:
+    if spec.agents:
+        print(f"Agents, of whom each observes and acts as below: {', '.join(spec.agents)}.")
+    for agent, size in zip(spec.agents, spec.observation_sizes, strict=False):
+        if size < len(spec.observation):
+            print(f"{agent} observes the first {size} components alone.")
+    for name in spec.variant_options:
+        place = list(spec.variant_options).index(name)
+        values = dict.fromkeys(str(key[place]) for key in spec.variants)
+        print(f"Constructor argument {name}: {', '.join(values)}.")
 
 
 def _print_observation(spec: EnvSpec) -> None:
@@ -97,9 +112,11 @@ def _spaces(spec: EnvSpec) -> tuple[Box, Space[Any]]:
 
 
 def _brief(space: Space[Any]) -> str:
-    """As Gymnasium writes it, without the dtype; without the bounds where components have their own."""
-    if isinstance(space, Box) and np.ptp([space.low, space.high], axis=1).any():
-        return f"Box({space.shape})"
+    """As Gymnasium writes it, without the dtype, and without bounds that are infinite or differ between components."""
+    if isinstance(space, Box):
+        alike = all(len(np.unique(bounds)) == 1 for bounds in (space.low, space.high))
+        if not (alike and space.is_bounded()):
+            return f"Box({space.shape})"
     return str(space).replace(", float32", "")
 
 
@@ -113,6 +130,7 @@ def _record(spec: EnvSpec, with_parameters: bool) -> dict[str, Any]:
         "action_space": _space_record(action),
         "max_episode_steps": spec.max_episode_steps,
         "reward_threshold": spec.reward_threshold,
+        "agents": list(spec.agents),
     }
     if with_parameters:
         values = defaults(spec)
