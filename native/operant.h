@@ -121,7 +121,7 @@ void operant_mark_ready(operant_batch *batch);
 /** The episodes that ended in the last step, in ascending order of environment. */
 typedef struct {
     int64_t count;
-    const int32_t *index;        /* [count] */
+    const int32_t *index;        /* [count] environments */
     const void *episode_return;  /* [count, agents] reals */
     const int32_t *length;       /* [count] */
     const float *observations;   /* [count, agents, observation_size], only with OPERANT_SAME_STEP: what the episodes ended on */

@@ -20,6 +20,11 @@ enum { X(action_size) = 1, X(actions) = 5 };
 typedef struct { vf x, y; } plane; /* a point or a vector */
 typedef struct { vf dt, damping, contact_force, contact_margin; } particle_physics; /* s, per step, N, m */
 #define PARTICLE_DEFAULTS 0.1, 0.25, 100, 1e-3
+#if EXACT
+#define NEAREST R(1e-300)
+#else
+#define NEAREST R(1.1e-19) /* below it a square is 0 in float32, while the difference is not */
+#endif
 
 LANE_FN plane plane_minus(plane a, plane b) { return (plane){a.x - b.x, a.y - b.y}; }
 LANE_FN vf plane_square(plane a) { return a.x * a.x + a.y * a.y; }
@@ -54,7 +59,7 @@ LANE_FN plane push_of_degrees(const vf *degrees, vf strength) {
  *  has no direction and is 0 (mpe2 divides by zero). */
 LANE_FN void particle_contact(plane a, plane b, vf reach, const particle_physics *p, plane *force_a, plane *force_b) {
     plane apart = plane_minus(a, b);
-    vf distance = vmax(vsqrt(plane_square(apart)), vreal(R(1e-30)));
+    vf distance = vmax(vsqrt(plane_square(apart)), vreal(NEAREST));
     vf penetration = vsoftplus(vdiv(-(distance - reach), p->contact_margin)) * p->contact_margin;
     vf x = vdiv(p->contact_force * apart.x, distance) * penetration;
     vf y = vdiv(p->contact_force * apart.y, distance) * penetration;

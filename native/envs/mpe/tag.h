@@ -70,3 +70,8 @@ LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vf *obser
         observation = plane_observe(observation, i == RUNNER ? (plane){vreal(0), vreal(0)} : s->velocity[RUNNER]);
     }
 }
+
+#undef ADVERSARIES
+#undef RUNNER
+#undef PLAYERS
+#undef OBSTACLES
