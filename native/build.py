@@ -23,7 +23,9 @@ def list_environments() -> None:
         lines += ['#include "core/batch.h"', "#undef OPERANT_ENV"]
     lines.append(f"#define OPERANT_ENVIRONMENTS {''.join(f'&{name}_kernel, ' for name in names)}NULL")
     (NATIVE / "build").mkdir(exist_ok=True)
-    (NATIVE / "build" / "environments.h").write_text("\n".join(lines) + "\n")
+    listing, text = NATIVE / "build" / "environments.h", "\n".join(lines) + "\n"
+    if not listing.exists() or listing.read_text() != text:  # a newer file would have everything compiled again
+        listing.write_text(text)
 
 
 def declarations() -> str:
