@@ -39,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     names = given.rows or list(workloads.ROWS if given.env is None else workloads.FOR_ANY_ENVIRONMENT)
     try:
         spec = find_spec(given.env or "CartPole-v1")
+        if spec.agents:
+            raise ValueError(f"--env {given.env}: environments of several agents are measured by --rows agents")
         for name in names:
             if name not in workloads.ROWS:
                 raise ValueError(unknown("row", name, workloads.ROWS))

@@ -203,7 +203,7 @@ def operant_agents(stack: contextlib.ExitStack, name: str, num_envs: int) -> Con
     """`step` of an environment of several agents as rows; a step of one agent is a step."""
     from operant.vector import OperantVectorEnv
 
-    envs = OperantVectorEnv(name, num_envs)
+    envs = OperantVectorEnv(name, num_envs, autoreset_mode="SameStep")  # so that every call is a step
     stack.callback(envs.close)
     envs.reset(seed=0)
     return Contender(
@@ -214,7 +214,7 @@ def operant_agents(stack: contextlib.ExitStack, name: str, num_envs: int) -> Con
 def mpe2_agents(stack: contextlib.ExitStack, name: str) -> Contender:
     """mpe2's `parallel_env`, reset where its episode ends."""
     with quiet():
-        env = importlib.import_module(f"mpe2.{name}").parallel_env()
+        env = importlib.import_module(f"mpe2.{name.replace('-', '_')}").parallel_env()
     stack.callback(env.close)
     agents = env.possible_agents
     actions = [

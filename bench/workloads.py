@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib.util
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -23,14 +24,14 @@ from operant.bench import peers, probes
 from operant.bench.machine import available_cores
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Comparison, Contender, compare, timed, timed_over
-from operant.catalog import CATALOG
+from operant.catalog import CATALOG, MULTIAGENT
 from operant.spec import EnvSpec
 
 STANDARD = 4096  # the batch size that the targets are stated for
 WORKERS_SIZE, MEMORY_SIZE = 65_536, 1_048_576
 LARGE_COPY = 1 << 27  # bytes, well beyond any cache
 
-AGENTS_TARGETS = {"simple_v3": None, "simple_spread_v3": 1000.0, "simple_tag_v3": None}
+AGENTS_TARGETS = {("simple_spread-v3", STANDARD): 1000.0}  # how many times the speed of mpe2
 SB3_TARGETS = {64: 20.0, 1024: 80.0}  # by batch size: how many times the speed of DummyVecEnv
 SYNC_TARGETS = {"CartPole-v1": 4000.0, "MountainCar-v0": 3000.0, "Pendulum-v1": 2500.0, "Acrobot-v1": 2000.0}
 
@@ -397,17 +398,17 @@ def sb3(plan: Plan) -> Iterator[Row]:
 @row
 def agents(plan: Plan) -> Iterator[Row]:
     """Environments of several agents, in steps of one agent, against mpe2."""
-    for name in AGENTS_TARGETS:
-        title = f"{name}, {STANDARD:,} environments, one worker"
+    for spec, num_envs in itertools.product(MULTIAGENT.values(), plan.sizes):
+        title = f"{spec.id}, {num_envs:,} environments, one worker"
         if importlib.util.find_spec("mpe2") is None:
             yield Row("agents", title, skipped="mpe2 is not installed: pip install 'operant[pettingzoo]'")
             return
         with contextlib.ExitStack() as stack:
-            ours, theirs = peers.operant_agents(stack, name, STANDARD), peers.mpe2_agents(stack, name)
+            ours, theirs = peers.operant_agents(stack, spec.id, num_envs), peers.mpe2_agents(stack, spec.id)
             comparison = plan.compare([ours, theirs])
         result = Row("agents", title, comparison, "operant is faster")
-        least = AGENTS_TARGETS[name]
-        label = f"{name}, {STANDARD:,} environments, times mpe2"
+        least = AGENTS_TARGETS.get((spec.id, num_envs))
+        label = f"{spec.id}, {num_envs:,} environments, times mpe2"
         ratios = comparison.ratios(ours.name, theirs.name)
         result.add_ratio(theirs.name, label, ratios, None if least is None else Target(at_least=least))
         result.notes.append("A step is one agent's.")
