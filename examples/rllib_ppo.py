@@ -28,7 +28,7 @@ config.training(train_batch_size_per_learner=4096, minibatch_size=512, num_epoch
 config.debugging(seed=0)
 
 here = {"include_dashboard": False, "object_store_memory": 200 * 2**20, "num_cpus": arguments.env_runners + 1}
-ray.init(address=arguments.address, **({} if arguments.address else here))
+ray.init(address=arguments.address) if arguments.address else ray.init("local", **here)
 try:
     algorithm = config.build_algo()
     print(f"{arguments.env_runners} env runner(s), {len(ray.nodes())} node(s)")
