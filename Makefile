@@ -81,12 +81,12 @@ neon: certificates
 venv: .venv/installed
 
 # torch first and exactly: other versions pull gigabytes. Then what the build needs, so that pip does not fetch a second
-# copy of it for an isolated build.
+# copy of it for an isolated build. Without bytecode, which takes pip a minute: most of it is never imported.
 .venv/installed: pyproject.toml setup.py constraints.txt native/build.py src/operant/outputs.py $(SOURCES) $(HEADERS)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install torch==2.13.0
-	$(BIN)/pip install -c constraints.txt setuptools wheel cffi mypy
-	$(BIN)/pip install -c constraints.txt --no-build-isolation -e ".[dev]"
+	$(BIN)/pip install --no-compile torch==2.13.0
+	$(BIN)/pip install --no-compile -c constraints.txt setuptools wheel cffi mypy
+	$(BIN)/pip install --no-compile -c constraints.txt --no-build-isolation -e ".[dev]"
 	touch $@
 
 demo: venv
@@ -125,8 +125,8 @@ build/compat/wheel: .venv/installed $(wildcard src/operant/*.py src/operant/*/*.
 
 test-compat-%: build/compat/wheel
 	test -x build/compat/$*/bin/python || $(PYTHON) -m venv build/compat/$*
-	build/compat/$*/bin/pip install --quiet -r tests/compat/own_environment/$*/requirements.txt
-	build/compat/$*/bin/pip install --quiet --no-deps --force-reinstall build/compat/wheel/*.whl
+	build/compat/$*/bin/pip install --no-compile --quiet -r tests/compat/own_environment/$*/requirements.txt
+	build/compat/$*/bin/pip install --no-compile --quiet --no-deps --force-reinstall build/compat/wheel/*.whl
 	build/compat/$*/bin/python -m pytest --confcutdir=tests/compat/own_environment tests/compat/own_environment/$*
 
 lint: venv
