@@ -24,7 +24,6 @@ __all__ = [
     "MULTIAGENT",
     "AsyncEnvPool",
     "OperantEnv",
-    "OperantParallelEnv",
     "OperantVectorEnv",
     "certificate",
     "register_environments",

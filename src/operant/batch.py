@@ -103,8 +103,9 @@ class ActionReader:
     `shape` is that of all actions; `wide` and `narrow` are the dtypes that the core reads in place, with their codes.
     """
 
-    def __init__(self, env_id: str, num_envs: int, components: int, count: int):
+    def __init__(self, env_id: str, num_envs: int, components: int, count: int, agents: tuple[str, ...] = ()):
         self.env_id = env_id
+        self.agents = agents
         self.count = count  # of discrete actions, or 0
         self.shape: tuple[int, ...] = (num_envs,) if count else (num_envs, components)
         self.wide: tuple[Any, Any] = (_INT64, lib.OPERANT_INT64) if count else (_FLOAT64, lib.OPERANT_FLOAT64)
@@ -134,7 +135,10 @@ class ActionReader:
 
     def _unusable(self, value: Any, index: int) -> ValueError:
         allowed = f"an integer in [0, {self.count})" if self.count else "finite"
-        return ValueError(f"action {value} of environment {index} must be {allowed}; nothing was stepped")
+        whose = f"environment {index}"
+        if self.agents:
+            whose = f"{self.agents[index % len(self.agents)]} of environment {index // len(self.agents)}"
+        return ValueError(f"action {value} of {whose} must be {allowed}; nothing was stepped")
 
     def failure(self, handle: Any, status: int, actions: Any = None) -> Exception:
         """The exception for a status other than OPERANT_OK; `handle` is None after close."""
@@ -147,7 +151,7 @@ class ActionReader:
             return ResetNeeded("reset the whole environment before the first step or masked reset")
         if status == lib.OPERANT_FINISHED:
             return ResetNeeded(
-                f"the episode of environment {lib.operant_culprit(handle)} is over: "
+                f"the episode of environment {lib.operant_culprit(handle) // max(1, len(self.agents))} is over: "
                 "reset it with options={'reset_mask': mask} before the next step"
             )
         if status == lib.OPERANT_BUSY:
@@ -238,7 +242,9 @@ class Batch:
         self.observation_size: int = self._info.observation_size
         self.agents: int = self._info.agents
         self.num_rows = self.num_envs * self.agents
-        self._actions = ActionReader(self.spec.id, self.num_rows, self._info.action_size, self._info.actions)
+        self._actions = ActionReader(
+            self.spec.id, self.num_rows, self._info.action_size, self._info.actions, self.spec.agents
+        )
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
         self.last_finished: Any = lib.operant_last_finished(handle)
         self._finished_views = self._view_finished()
@@ -272,8 +278,9 @@ class Batch:
         return module.OutputRing(make_slot, module.trustworthy_policy(self.copy))
 
     def write_into(self, observations: Any, rewards: Any, terminated: Any, truncated: Any) -> None:
-        """From now on every step and reset writes into these arrays of the caller's, and returns them.
+        """From now on every `step` and `reset` writes into these arrays of the caller's, and returns them.
 
+        Not `step_one`; and a pickled batch comes back with arrays of its own.
         For libraries that give an environment its place in a larger or shared buffer; the batch has `copy=False`.
 
         Args:
@@ -503,6 +510,7 @@ class Batch:
 
     def finished_returns(self) -> np.ndarray:
         """The returns alone of the episodes that ended in the last step: `[K]` reals, a copy."""
+        self._open_handle()
         return self._finished_views[1][: self.last_finished.count * self.agents].copy()
 
     def final_observations(self) -> np.ndarray:

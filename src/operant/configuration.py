@@ -25,7 +25,7 @@ def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> E
     if options is not None and spec.variants:
         names = tuple(spec.variant_options)
         chosen = tuple(options.pop(name, spec.variant_options[name]) for name in names)
-        if chosen not in spec.variants:
+        if not any(chosen == each for each in spec.variants):  # what is not hashable is not among them
             known = "; ".join(_arguments(names, values) for values in spec.variants)
             raise ValueError(f"{spec.id} has no {_arguments(names, chosen)}; it has {known}")
         spec = spec.variants[chosen]
@@ -60,7 +60,7 @@ def constructor_parameters(
     merged = dict(params or {})
     for name, value in options.items():
         if name in spec.only_options:
-            if value != spec.only_options[name]:
+            if not np.array_equal(value, spec.only_options[name]):
                 raise ValueError(f"{name}={value!r}: operant/{spec.id} has only {name}={spec.only_options[name]!r}")
             continue
         if name not in by_option:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from gymnasium import logger, spaces
-from gymnasium.error import ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_spec
@@ -19,6 +20,8 @@ try:
     from pettingzoo import AECEnv, ParallelEnv
     from pettingzoo.utils import parallel_to_aec, wrappers
 except ModuleNotFoundError as missing:
+    if missing.name != "pettingzoo":
+        raise
     raise ImportError(
         "operant's environments of several agents need pettingzoo: pip install 'operant[pettingzoo]'", name="pettingzoo"
     ) from missing
@@ -100,9 +103,10 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         elif not self._seeded:
             self._batch.seed_from_entropy()
         self._seeded = True
+        rows = self._batch.reset().observations
         self._cycles = 0
         self.agents = self.possible_agents[:]
-        rows = self._batch.reset().observations
+        self._renderer.look()
         if self.render_mode == "human":
             self.render()
         return self._by_agent(rows), {agent: {} for agent in self.agents}
@@ -121,6 +125,8 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
             ValueError: an agent without an action, or an action out of range. Nothing moved.
             ResetNeeded: before the first reset and after an episode's end.
         """
+        if self._batch.closed:
+            raise ClosedEnvironmentError("the environment is closed: make a new one")
         if not self.agents:
             if not actions and self._seeded:
                 return {}, {}, {}, {}, {}
@@ -130,7 +136,11 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
             raise ValueError(f"actions must name every agent, and no other: check {odd} against {self.agents}")
         for agent, action in actions.items():
             space = self.action_spaces[agent]
-            if not (space.contains(action) if self._batch.spec.actions else np.shape(action) == space.shape):
+            if self._batch.spec.actions:
+                usable = space.contains(action)
+            else:  # beyond the bounds is clipped
+                usable = np.shape(action) == space.shape and bool(np.isfinite(action).all())
+            if not usable:
                 raise ValueError(f"action {action!r} of {agent} is not in {space}")
         rows = np.array([actions[agent] for agent in self.agents])
         observations, rewards, terminated, _, _ = self._batch.step(rows)
@@ -154,6 +164,8 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
 
     def state(self) -> np.ndarray:
         """What all agents observe, one after another: `[S]` float32."""
+        if not self._seeded:
+            raise ResetNeeded("reset the environment before you ask for its state")
         return np.concatenate([*self._by_agent(self._batch.observe().observations).values()])
 
     def render(self) -> np.ndarray | None:
@@ -179,7 +191,11 @@ def aec_env(env_id: str, **options: Any) -> AECEnv[str, Any, Any]:
     return wrappers.OrderEnforcingWrapper(bounded)
 
 
-def _positive(max_cycles: int) -> int:
-    if isinstance(max_cycles, bool) or not isinstance(max_cycles, int) or max_cycles < 1:
+def _positive(max_cycles: Any) -> int:
+    try:
+        value = operator.index(max_cycles)
+    except TypeError:
+        value = 0
+    if isinstance(max_cycles, bool) or value < 1:
         raise ValueError(f"max_cycles={max_cycles!r} must be an integer of at least 1")
-    return max_cycles
+    return value

@@ -29,7 +29,7 @@ def register_environments() -> None:
         if f"operant/{spec.id}" not in registry:
             register(
                 id=f"operant/{spec.id}",
-                entry_point=None,
+                entry_point="operant.single:OperantEnv",  # which says where environments of several agents are made
                 vector_entry_point="operant.vector:OperantVectorEnv",
                 max_episode_steps=spec.max_episode_steps,
                 kwargs={"env_id": spec.id},
@@ -40,7 +40,7 @@ def register_parallel_environments() -> None:
     """Adds the ids of several agents to PettingZoo's registry, which it has from 1.26 on."""
     import pettingzoo
 
-    if not hasattr(pettingzoo, "parallel_registry"):
+    if not all(hasattr(pettingzoo, name) for name in ("register", "parallel_registry", "aec_registry")):
         return
     for spec in MULTIAGENT.values():
         module = f"operant.multiagent.{spec.id.replace('-', '_')}"

@@ -25,7 +25,7 @@ class Parameter:
     """One parameter of the physics. Its default stands in the environment's header.
 
     `low` and `high` bound what a user may set, inclusive. `attribute` is its name in Gymnasium's class, for mpe2's
-    "body.attribute" with what the bodies' names begin with; `option` is its constructor's keyword argument that sets it.
+    "body.attribute" with what the bodies' names begin with; `option` the keyword argument of its constructor.
     """
 
     name: str
@@ -80,12 +80,12 @@ class EnvSpec:
     reward_threshold: float | None = None
     reset_options: tuple[tuple[str, str], ...] = (("low", "low"), ("high", "high"))
     render_fps: int = 30
-    reference_arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    reference_arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
     agents: tuple[str, ...] = ()
     observation_sizes: tuple[int, ...] = ()
-    variant_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    variants: Mapping[tuple[Any, ...], EnvSpec] = dataclasses.field(default_factory=dict)
-    only_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    variant_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+    variants: Mapping[tuple[Any, ...], EnvSpec] = dataclasses.field(default_factory=dict, hash=False)
+    only_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     def parameter_index(self, name: str) -> int:
         """Position of a parameter; KeyError if there is none of that name."""

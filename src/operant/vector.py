@@ -119,7 +119,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         lows, highs = extremes(self._batch, randomize, given)
         self.single_observation_space = observation_space(spec, lows, highs)
         self.single_action_space = action_space(spec, highs)
-        self._renderer = Renderer(self._batch, self.render_mode, render_envs)
+        self._renderer = Renderer(self._batch, self.render_mode, -(-render_envs // self._batch.agents))
+        self._render_rows = min(render_envs, self.num_envs)
         self._seeds: list[int] | int | None = None
         self._same_step = mode == "SameStep"
         self.episode_statistics = episode_statistics
@@ -171,6 +172,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         elif seeds is not None:
             self._seed_some(seeds, mask)
         slot = self._batch.reset(mask, overrides)
+        self._renderer.look()
         if self.episode_statistics:
             rows = np.ones(self.num_envs, np.bool_) if mask is None else mask.repeat(self._batch.agents)
             self._episode_starts[rows] = time.perf_counter()
@@ -224,8 +226,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
 
         Args:
             actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64 (rounded to float32), read in
-                place if contiguous. Finite actions beyond the bounds are clipped as Gymnasium clips them. (N is the
-                number of rows, here and below.)
+                place if contiguous. Finite actions beyond the bounds are clipped as Gymnasium clips them. With several
+                agents N is the number of rows, for actions and for what is returned.
 
         Returns:
             Observations `[N, D]` float32, rewards `[N]` (float32, or float64 in the exact build), terminated and
@@ -270,7 +272,10 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
 
     @property
     def np_random_seed(self) -> Any:
-        """The seed of each environment, as in `SyncVectorEnv`: a tuple of N; -1 after `set_state`, if not known."""
+        """The seed of each environment, as in `SyncVectorEnv`: a tuple; -1 after `set_state`, if not known.
+
+        Agents of one environment share its seed.
+        """
         if self._seeds is None:
             self._seeds = self._batch.seed_from_entropy()
         if isinstance(self._seeds, int):
@@ -291,12 +296,12 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
 
     @property
     def episode_returns(self) -> np.ndarray:
-        """Sum of rewards of each running episode: `[N]`. After an episode's end, its return until the reset."""
+        """Sum of rewards of each running episode: `[N]`, by row. After an episode's end, its return until the reset."""
         return self._batch.episode_returns
 
     @property
     def episode_lengths(self) -> np.ndarray:
-        """Steps of each running episode: `[N]` int32."""
+        """Steps of each running episode: `[N]` int32, by row."""
         return self._batch.episode_lengths
 
     def finished_episodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -304,7 +309,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         return self._batch.finished()
 
     def parameter(self, name: str) -> np.ndarray:
-        """A physical parameter's present value in each environment: `[N]`."""
+        """A physical parameter's present value in each environment: `[N]`, by environment."""
         return self._batch.parameter(name)
 
     def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
@@ -327,15 +332,17 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         return self._batch.observe().observations
 
     def render(self) -> Any:
-        """Frames of the first `render_envs` environments, drawn by Gymnasium's own renderer.
+        """Frames of the first `render_envs` environments, drawn by Gymnasium's own renderer, or mpe2's.
 
         Returns:
-            With "rgb_array" a tuple of `[H, W, 3]` uint8; with "human" None, and one window that tiles them.
+            With "rgb_array" a tuple of `[H, W, 3]` uint8, one for each row: agents of one environment share a frame.
+            With "human" None, and one window that tiles the environments.
         """
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in make_vec(id, render_mode="rgb_array")')
             return None
-        return self._renderer.frames()
+        frames = self._renderer.frames()
+        return frames and tuple(frames[row // self._batch.agents] for row in range(self._render_rows))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the core's memory and the window."""

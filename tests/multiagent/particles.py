@@ -7,29 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from operant.catalog import MULTIAGENT
 from operant.parallel import OperantParallelEnv
 from operant.vector import OperantVectorEnv
 
+NAMES = tuple(name.replace("-", "_") for name in MULTIAGENT)
 # What is compiled: the module's name in PettingZoo's form, and its constructor's arguments.
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    ("simple_v3", {}),
-    ("simple_v3", {"continuous_actions": True}),
-    ("simple_spread_v3", {"N": 2}),
-    ("simple_spread_v3", {}),
-    ("simple_spread_v3", {"N": 4}),
-    ("simple_spread_v3", {"N": 5}),
-    ("simple_spread_v3", {"continuous_actions": True}),
-    ("simple_tag_v3", {}),
-    ("simple_tag_v3", {"continuous_actions": True}),
+    (name, dict(zip(spec.variant_options, key, strict=True)))
+    for name, spec in zip(NAMES, MULTIAGENT.values(), strict=True)
+    for key in spec.variants
 ]
-NAMES = ("simple_v3", "simple_spread_v3", "simple_tag_v3")
 
 
 def variant_id(value: Any) -> str:
     """A readable id of a test's parameter."""
-    return (
-        ",".join(f"{key}={each}" for key, each in value.items()) or "default" if isinstance(value, dict) else str(value)
-    )
+    return ",".join(f"{key}={each}" for key, each in value.items()) if isinstance(value, dict) else str(value)
 
 
 def mpe2_env(name: str, options: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """One environment as PettingZoo's ParallelEnv and AECEnv, held to PettingZoo's own tests."""
 
+import pickle
 import subprocess
 import sys
 from importlib import import_module
@@ -7,8 +8,8 @@ from importlib import import_module
 import numpy as np
 import pettingzoo
 import pytest
-from gymnasium.error import ResetNeeded
-from particles import NAMES, VARIANTS, mpe2_env, put_mpe2, variant_id
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from particles import NAMES, VARIANTS, mpe2_env, variant_id
 from pettingzoo.test import (
     api_test,
     max_cycles_test,
@@ -111,23 +112,29 @@ def test_observations_may_be_kept():
             assert (rows[agent] == copied[agent]).all()
 
 
-def test_frames_are_mpe2s():
-    """Of a fresh episode; later mpe2 scales the bodies by the episode's first frame, which a state does not tell."""
-    ours = simple_spread_v3.parallel_env(precision="float64", render_mode="rgb_array")
-    theirs = mpe2_env("simple_spread_v3", {"render_mode": "rgb_array"})
-    ours.reset(seed=3), theirs.reset(seed=3)
-    frame = ours.render()
-    assert frame.shape == (700, 700, 3) and frame.dtype == np.uint8
-    assert (frame == theirs.render()).all()
-    assert len(np.unique(frame.reshape(-1, 3), axis=0)) > 3
-    put_mpe2(theirs, np.zeros((9, 2)) + 0.1)
-    assert (frame != theirs.render()).any()
+@pytest.mark.parametrize("name", NAMES)
+def test_frames_are_mpe2s(name):
+    ours = OperantParallelEnv(name, precision="float64", render_mode="rgb_array")
+    theirs = mpe2_env(name, {"render_mode": "rgb_array"})
+    with pytest.raises(ResetNeeded, match="before it is drawn"):
+        ours.render()
+    for seed in (3, 4):
+        ours.reset(seed=seed), theirs.reset(seed=seed)
+        for step in range(25):
+            if step in (0, 24):
+                frame = ours.render()
+                assert frame.shape == (700, 700, 3) and frame.dtype == np.uint8
+                assert (frame == theirs.render()).all()
+                assert len(np.unique(frame.reshape(-1, 3), axis=0)) >= 3
+            ours.step(dict.fromkeys(ours.agents, 1)), theirs.step(dict.fromkeys(theirs.agents, 1))
 
 
 @pytest.mark.parametrize(
     "make, error, message",
     [
         (lambda: simple_spread_v3.parallel_env(N=9), ValueError, "has no N=9, continuous_actions=False; it has N=2"),
+        (lambda: simple_spread_v3.parallel_env(N=[3]), ValueError, r"has no N=\[3\]"),
+        (lambda: simple_spread_v3.parallel_env(n=4), TypeError, "unknown keyword argument .*'n'.*known: N, "),
         (lambda: simple_spread_v3.parallel_env(curriculum=True), ValueError, "has only curriculum=False"),
         (lambda: simple_tag_v3.parallel_env(num_good=2), ValueError, "has only num_good=1"),
         (lambda: simple_tag_v3.parallel_env(local_ratio=0.5), TypeError, "unknown keyword argument .*'local_ratio'"),
@@ -169,6 +176,30 @@ def test_bad_actions_are_named_and_nothing_moves(actions, message):
     with pytest.raises(ValueError, match=message):
         env.step(actions)
     assert (env.state() == before).all() and len(env.agents) == 3
+
+
+def test_a_bad_continuous_action_is_named():
+    env = simple_tag_v3.parallel_env(continuous_actions=True)
+    env.reset(seed=0)
+    for bad in ([0.0, 0.0, np.nan, 0.0, 0.0], [0.0, 0.0]):
+        with pytest.raises(ValueError, match="of agent_0 is not in Box"):
+            env.step({agent: np.array(bad if agent == "agent_0" else [0.0] * 5) for agent in env.agents})
+
+
+def test_before_the_first_reset_and_after_closing_the_error_says_so():
+    env = simple_spread_v3.parallel_env(max_cycles=np.int64(5))
+    with pytest.raises(ResetNeeded, match="before you ask for its state"):
+        env.state()
+    env.reset(seed=0)
+    copied = pickle.loads(pickle.dumps(env))
+    actions = dict.fromkeys(env.agents, 3)
+    assert copied.step(actions)[1] == env.step(actions)[1]
+    env.close()
+    env.close()
+    for call in (env.reset, env.state, lambda: env.step({}), lambda: env.step(actions)):
+        with pytest.raises(ClosedEnvironmentError):
+            call()
+    assert env.agents == []
 
 
 def test_a_step_without_agents_is_refused():

@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
-from gymnasium.wrappers.vector import NormalizeReward, RecordEpisodeStatistics
+from gymnasium.wrappers.vector import NormalizeReward, RecordEpisodeStatistics, RecordVideo
 from particles import VARIANTS, random_actions, variant_id
 from support import FAST_ISAS, MODES, PRECISIONS
 
@@ -115,6 +115,26 @@ def test_all_agents_of_an_environment_end_together_and_have_their_own_returns(mo
         envs.reset(options={"reset_mask": np.arange(280) < 8})
 
 
+@pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
+def test_what_ends_at_different_times_is_listed_alike_with_any_number_of_workers(mode):
+    results = []
+    for workers in (1, 3):
+        envs = simple_tag_v3.vector_env(200, workers=workers, autoreset_mode=mode, max_episode_steps=7)
+        envs.reset(seed=0)
+        records = envs.get_state()
+        records["elapsed"] = np.random.default_rng(0).integers(0, 7, 200)
+        envs.set_state(records)
+        random, trajectory = np.random.default_rng(1), []
+        for _ in range(20):
+            *step, infos = envs.step(random_actions(envs.single_action_space, 800, random))
+            finals = envs._batch.final_observations() if mode == "SameStep" else np.empty(0)
+            assert envs.finished_episodes()[0].tolist() == np.flatnonzero(step[3]).tolist()
+            trajectory += [*step, *envs.finished_episodes(), finals, infos.get("_final_obs", np.empty(0))]
+        results.append(trajectory)
+    same(*results)
+    assert 0 < results[0][3].sum() < 400  # some ended in the first step, and not all
+
+
 def test_a_masked_reset_leaves_the_other_environments():
     envs = simple_spread_v3.vector_env(20, autoreset_mode="Disabled")
     before = envs.reset(seed=0)[0].copy()
@@ -139,7 +159,7 @@ def test_bad_actions_name_the_row():
     envs.reset(seed=0)
     actions = np.zeros(120, np.int64)
     actions[[70, 34]] = 5
-    with pytest.raises(ValueError, match=r"action 5 of environment 34 must be an integer in \[0, 5\)"):
+    with pytest.raises(ValueError, match=r"action 5 of agent_1 of environment 11 must be an integer in \[0, 5\)"):
         envs.step(actions)
     with pytest.raises(ValueError, match=r"actions have shape \(40,\), but simple_spread-v3 needs \(120,\)"):
         envs.step(actions[:40])
@@ -147,7 +167,7 @@ def test_bad_actions_name_the_row():
     continuous.reset(seed=0)
     actions = np.zeros((160, 5), np.float32)
     actions[33, 2] = np.nan
-    with pytest.raises(ValueError, match="of environment 33 must be finite"):
+    with pytest.raises(ValueError, match="of adversary_1 of environment 8 must be finite"):
         continuous.step(actions)
 
 
@@ -178,8 +198,9 @@ def test_gymnasium_makes_vectors_and_says_where_single_ones_are():
     for _ in range(10):
         _, _, _, truncated, infos = wrapped.step(wrapped.action_space.sample())
     assert truncated.all() and (infos["episode"]["l"] == 10).all()
-    with pytest.raises(gym.error.Error, match="entry_point"):
-        gym.make("operant/simple_spread-v3")
+    for make in (gym.make, lambda name: gym.make_vec(name, 2, vectorization_mode="sync")):
+        with pytest.raises(ValueError, match=r"use operant.multiagent.simple_spread_v3, or gymnasium.make_vec"):
+            make("operant/simple_spread-v3")
 
 
 def test_parameters_may_differ_between_environments():
@@ -191,15 +212,22 @@ def test_parameters_may_differ_between_environments():
     np.testing.assert_allclose(observations[:, 0], masses * 0.1 * 1.75, rtol=1e-6)  # v = F dt, then 0.75 v + F dt
 
 
-def test_a_video_shows_each_environment():
-    envs = simple_spread_v3.vector_env(3, render_mode="rgb_array")
-    envs.reset(seed=0)
+def test_frames_are_one_for_each_row_as_vector_wrappers_want_them(tmp_path):
+    envs = simple_spread_v3.vector_env(2, render_mode="rgb_array", render_envs=6)
+    recorded = RecordVideo(envs, str(tmp_path), episode_trigger=lambda episode: episode == 0)
+    with pytest.raises(ResetNeeded, match="before it is drawn"):
+        envs.render()
+    recorded.reset(seed=0)
     frames = envs.render()
-    assert len(frames) == 3 and frames[0].shape == (700, 700, 3)
-    assert (frames[0] != frames[1]).any()
+    assert len(frames) == 6 and frames[0].shape == (700, 700, 3)
+    assert frames[0] is frames[2] and (frames[2] != frames[3]).any()
+    for _ in range(27):
+        recorded.step(np.zeros(6, np.int64))
+    recorded.close()
+    assert [path.stat().st_size > 1000 for path in tmp_path.glob("*.mp4")] == [True]
 
 
-def test_a_video_shows_the_bodies_as_large_as_they_are():
+def test_frames_show_the_bodies_as_large_as_they_are():
     inked = []
     for radius in (0.1, 0.2):
         envs = simple_spread_v3.vector_env(1, render_mode="rgb_array", params={"radius": radius})

@@ -18,12 +18,9 @@ _DISCRETE = EnvSpec(
     reset_options=(),
     reference="mpe2.simple.simple:raw_env",
     render_fps=10,
+    variant_options={"continuous_actions": False},
     only_options=ONLY,
 )
 _CONTINUOUS = dataclasses.replace(_DISCRETE, header="simple_continuous", actions=0, action_bounds=CONTINUOUS_ACTION)
 
-SPEC = dataclasses.replace(
-    _DISCRETE,
-    variant_options={"continuous_actions": False},
-    variants={(False,): _DISCRETE, (True,): _CONTINUOUS},
-)
+SPEC = dataclasses.replace(_DISCRETE, variants={(False,): _DISCRETE, (True,): _CONTINUOUS})

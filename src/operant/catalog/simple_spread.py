@@ -45,6 +45,7 @@ def _spec(count: int, header: str) -> EnvSpec:
         reference="mpe2.simple_spread.simple_spread:raw_env",
         reference_arguments={"N": count},
         render_fps=10,
+        variant_options={"N": 3, "continuous_actions": False},
         only_options=ONLY_OF_SCENARIOS,
     )
 
@@ -54,7 +55,6 @@ _CONTINUOUS = dataclasses.replace(_THREE, header="simple_spread_continuous", act
 
 SPEC = dataclasses.replace(
     _THREE,
-    variant_options={"N": 3, "continuous_actions": False},
     variants={
         (2, False): _spec(2, "simple_spread_2"),
         (3, False): _THREE,

@@ -45,12 +45,9 @@ _DISCRETE = EnvSpec(
     reset_options=(),
     reference="mpe2.simple_tag.simple_tag:raw_env",
     render_fps=10,
+    variant_options={"continuous_actions": False},
     only_options=ONLY_OF_SCENARIOS | {"num_good": 1, "num_adversaries": 3, "num_obstacles": 2},
 )
 _CONTINUOUS = dataclasses.replace(_DISCRETE, header="simple_tag_continuous", actions=0, action_bounds=CONTINUOUS_ACTION)
 
-SPEC = dataclasses.replace(
-    _DISCRETE,
-    variant_options={"continuous_actions": False},
-    variants={(False,): _DISCRETE, (True,): _CONTINUOUS},
-)
+SPEC = dataclasses.replace(_DISCRETE, variants={(False,): _DISCRETE, (True,): _CONTINUOUS})

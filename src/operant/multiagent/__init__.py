@@ -6,3 +6,17 @@ env = simple_spread_v3.parallel_env(N=3)      # pettingzoo.ParallelEnv
 env = simple_spread_v3.env(N=3)               # pettingzoo.AECEnv
 envs = simple_spread_v3.vector_env(4096)      # gymnasium.vector.VectorEnv; its rows are (environment, agent) pairs
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from operant.vector import OperantVectorEnv
+
+
+def make_vector(env_id: str, num_envs: int = 1, **options: Any) -> OperantVectorEnv:
+    """N environments of several agents, a row for each agent of each; arguments are `OperantVectorEnv`'s."""
+    from operant.vector import OperantVectorEnv  # only here: it wants a newer gymnasium than the rest
+
+    return OperantVectorEnv(env_id, num_envs, **options)

@@ -2,9 +2,9 @@
 
 from functools import partial
 
+from operant.multiagent import make_vector
 from operant.parallel import OperantParallelEnv, aec_env
-from operant.vector import OperantVectorEnv
 
 parallel_env = partial(OperantParallelEnv, "simple_spread_v3")
 env = partial(aec_env, "simple_spread_v3")
-vector_env = partial(OperantVectorEnv, "simple_spread_v3")
+vector_env = partial(make_vector, "simple_spread_v3")
