@@ -1,0 +1,34 @@
+"""What one trains: algorithms, networks and the values passed into them (`pip install 'operant[train]'`)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+if find_spec("torch") is None:
+    raise ImportError("operant.models needs torch: pip install 'operant[train]'")
+
+_MODULES = {
+    "PPO": "ppo",
+    "A2C": "a2c",
+    "REINFORCE": "reinforce",
+    "TRPO": "trpo",
+    "VMPO": "vmpo",
+    "ActorCritic": "networks",
+    "DiscreteActorCritic": "networks",
+    "ContinuousActorCritic": "networks",
+    "RND": "exploration",
+    "ICM": "exploration",
+    "PopArtValueHead": "popart",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'operant.models' has no attribute {name!r}")
+    return getattr(import_module(f"operant.models.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])
