@@ -1,0 +1,23 @@
+"""What training needs around the algorithms: logs and run directories. Names are loaded on first use."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from operant.utils.logger import Logger as Logger
+    from operant.utils.run_directory import RunDirectory as RunDirectory
+    from operant.utils.run_directory import RunError as RunError
+
+_LAZY = {
+    "Logger": "logger",
+    "RunDirectory": "run_directory",
+    "RunError": "run_directory",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'operant.utils' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"operant.utils.{_LAZY[name]}"), name)
