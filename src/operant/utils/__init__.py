@@ -1,17 +1,22 @@
 """What training needs around the algorithms: logs and run directories. Names are loaded on first use."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from operant.utils.logger import Logger as Logger
+    from operant.utils.normalizer import RewardNormalizer as RewardNormalizer
+    from operant.utils.normalizer import RunningNormalizer as RunningNormalizer
     from operant.utils.run_directory import RunDirectory as RunDirectory
     from operant.utils.run_directory import RunError as RunError
 
 _LAZY = {
     "Logger": "logger",
+    "RewardNormalizer": "normalizer",
     "RunDirectory": "run_directory",
     "RunError": "run_directory",
+    "RunningNormalizer": "normalizer",
 }
 
 
