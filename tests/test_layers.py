@@ -93,8 +93,8 @@ def test_only_the_batch_and_the_kernels_import_the_compiled_core():
 
 def test_no_module_of_the_package_imports_a_framework():
     for name, path in modules():
-        # parallel and registration: PettingZoo, when it is there.
-        if name not in {"cli", "bench", "buffers", "compat", "models", "parallel", "registration"}:
+        # parallel and registration: PettingZoo, when it is there. utils: checkpoints, when one is saved or loaded.
+        if name not in {"cli", "bench", "buffers", "compat", "models", "parallel", "registration", "utils"}:
             assert not imports(path)[1] & {"torch", "stable_baselines3", "pettingzoo", "jax", "envpool"}, path.name
 
 

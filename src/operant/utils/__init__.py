@@ -1,10 +1,14 @@
-"""What training needs around the algorithms: logs and run directories. Names are loaded on first use."""
+"""What training needs around the algorithms: logs, run directories, checkpoints. Names are loaded on first use."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from operant.utils.checkpoint import CheckpointError as CheckpointError
+    from operant.utils.checkpoint import CheckpointFolder as CheckpointFolder
+    from operant.utils.checkpoint import load_checkpoint as load_checkpoint
+    from operant.utils.checkpoint import save_checkpoint as save_checkpoint
     from operant.utils.logger import Logger as Logger
     from operant.utils.normalizer import RewardNormalizer as RewardNormalizer
     from operant.utils.normalizer import RunningNormalizer as RunningNormalizer
@@ -12,11 +16,15 @@ if TYPE_CHECKING:
     from operant.utils.run_directory import RunError as RunError
 
 _LAZY = {
+    "CheckpointError": "checkpoint",
+    "CheckpointFolder": "checkpoint",
     "Logger": "logger",
     "RewardNormalizer": "normalizer",
     "RunDirectory": "run_directory",
     "RunError": "run_directory",
     "RunningNormalizer": "normalizer",
+    "load_checkpoint": "checkpoint",
+    "save_checkpoint": "checkpoint",
 }
 
 

@@ -48,6 +48,8 @@ def write_atomically(path: str | os.PathLike[str], write: bytes | Callable[[Bina
     with disk_errors("write", target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a directory")
+        if target.exists() and not target.is_file():  # a device would be replaced by a file of its name
+            raise OSError(errno.EINVAL, "it is no regular file: choose another name")
         try:
             with open(temporary, "wb") as file:
                 if isinstance(write, bytes):
