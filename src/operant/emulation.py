@@ -150,4 +150,4 @@ def _view(tree: _Tree, array: Any) -> Any:
     part = array[..., tree.start : tree.stop]
     # Only who has imported torch has a tensor; this module does not.
     dtype = tree.dtype if isinstance(array, np.ndarray) else getattr(sys.modules["torch"], tree.dtype.name)
-    return part.view(dtype).reshape(*array.shape[:-1], *tree.shape)
+    return part.view(dtype).reshape((*array.shape[:-1], *tree.shape))

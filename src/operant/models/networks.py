@@ -56,6 +56,8 @@ class ActorCritic(nn.Module):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r} must be one of {', '.join(ACTIVATIONS)}")
+        if lstm < 0 or min(hidden, default=1) < 1:
+            raise ValueError(f"hidden={tuple(hidden)} must be positive sizes and lstm={lstm} a size, 0 for none")
         self.observation_space, self.action_space = observation_space, action_space
         self.layout = Layout(observation_space)
         self.masked = isinstance(observation_space, spaces.Dict) and MASK in observation_space.spaces
@@ -75,6 +77,7 @@ class ActorCritic(nn.Module):
             self.head = action_head(action_space, width, squash=squash)
             self.value_head = orthogonal(nn.Linear(width, 1), 1.0) if value_head is None else value_head
         self._check_mask()
+        _check_value_head(self.value_head, width)
 
     @property
     def recurrent(self) -> bool:
@@ -128,6 +131,9 @@ class ActorCritic(nn.Module):
     def _recur(self, features: Tensor, state: Tensor | None, starts: Tensor | None) -> tuple[Tensor, Tensor]:
         """Runs the LSTM over the maximal segments in which no episode begins."""
         assert self.lstm is not None
+        if features.ndim != 3:
+            leading = list(features.shape[:-1])
+            raise ValueError(f"a recurrent network takes observations [T, N, ...], but these begin with {leading}")
         if state is None:
             state = features.new_zeros(2, features.shape[1], self.lstm.hidden_size)
         hidden, cell = state
@@ -146,6 +152,8 @@ class ActorCritic(nn.Module):
         space = self.observation_space
         if not (self.masked and isinstance(space, spaces.Dict)):
             return space
+        if len(space.spaces) == 1:
+            raise TypeError(f"the observation space {space} has nothing but {MASK!r}: add a part to observe")
         return spaces.Dict({key: part for key, part in space.spaces.items() if key != MASK})
 
     def _check_mask(self) -> None:
@@ -177,6 +185,18 @@ class ContinuousActorCritic(ActorCritic):
         self, observation_size: int, action_size: int, low: Any = -np.inf, high: Any = np.inf, **options: Any
     ) -> None:
         super().__init__(_vector(observation_size, -np.inf, np.inf), _vector(action_size, low, high), **options)
+
+
+def _check_value_head(head: nn.Module, features: int) -> None:
+    try:
+        with torch.no_grad():
+            fits = head(torch.zeros(1, features)).shape == (1, 1)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"value_head {type(head).__name__} must map the {features} features of this network to [..., 1]"
+        )
 
 
 def _vector(size: int, low: Any, high: Any) -> spaces.Box:
