@@ -146,7 +146,7 @@ def test_a_file_of_something_else_is_refused_in_one_line(path, kind, message):
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(OSError, match=f"cannot write {tmp_path}: it is a directory: name a file"):
         save_checkpoint(tmp_path, {})
-    with pytest.raises(OSError, match="missing/a.pt: the folder does not exist: create it first"):
+    with pytest.raises(OSError, match=r"missing/a\.pt: the folder does not exist: create it first"):
         save_checkpoint(tmp_path / "missing" / "a.pt", {})
 
 

@@ -187,7 +187,7 @@ def test_a_path_that_cannot_be_opened_is_named_with_its_remedy(tmp_path, make, m
 @pytest.mark.parametrize("contents", [b"\x89PNG\r\n\x1a\n\0\0\n", b"a,a\n1,2\n", b"a,,b\n1,2,3\n", b"\xff\xfe\0"])
 def test_a_file_that_is_no_table_is_refused_and_left_alone(path, contents):
     path.write_bytes(contents)
-    with pytest.raises(ValueError, match="is no log of operant .*: choose another file or remove it"):
+    with pytest.raises(ValueError, match=r"is no log of operant .*: choose another file or remove it"):
         Logger(csv_path=path)
     assert path.read_bytes() == contents
 

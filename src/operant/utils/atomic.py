@@ -16,6 +16,7 @@ _REMEDIES = {
     errno.EACCES: "permission denied: choose another folder or change its permissions",
     errno.EISDIR: "it is a directory: name a file",
     errno.ENOTDIR: "a part of the path is a file: choose another folder",
+    errno.EEXIST: "a file has that name: choose another folder",
     errno.ENOENT: "the folder does not exist: create it first",
 }
 

@@ -195,7 +195,7 @@ def runs_root(option: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _names(folder: Path) -> list[str]:
-    """The directories in `folder` with a run.json, the oldest id last in neither case: sorted by name."""
+    """The directories in `folder` that have a run.json, sorted."""
     if not folder.is_dir():
         return []
     return sorted(entry.name for entry in os.scandir(folder) if os.path.isfile(os.path.join(entry.path, "run.json")))
