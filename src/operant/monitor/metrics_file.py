@@ -177,7 +177,7 @@ class MetricsReader:
     def _open(self) -> None:
         head = self._file.read(HEADER)
         if head[:8] != MAGIC:
-            raise MetricsFileError(f"{self.path} is no metrics file of operant (or of a machine of other byte order)")
+            raise MetricsFileError(f"{self.path} is no metrics file of operant (or of another machine's make)")
         if len(head) < 8 * _WORDS:
             raise MetricsFileError(f"{self.path} is torn: {len(head)} bytes are no header")
         words = np.frombuffer(head, np.uint64, _WORDS)
