@@ -14,6 +14,8 @@ COMMANDS = {
     "list": ("operant.cli.catalog_list", "environments with their spaces, limits and physical parameters"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
     "export": ("operant.cli.export", "writes an environment as a C header for PufferLib"),
+    "monitor": ("operant.cli.monitor", "shows a training run's curves while it trains, or afterwards"),
+    "runs": ("operant.cli.runs", "lists training runs with their status, steps and return"),
     "run": ("operant.cli.run", "runs a script that names operant/* ids but does not import operant"),
     "autoload": ("operant.cli.autoload", "makes `import gymnasium` enough, in this Python environment"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from types import TracebackType
 from typing import Any
 
@@ -55,9 +56,18 @@ class Recorder:
                 self._metrics_file.write(dict(zip(columns, row, strict=True)))
         self._tensorboard = TensorBoard(run.path, resume_at) if tensorboard else None
         self._is_closed = False
+        self._recorded = math.nan  # when, in seconds, the last update was
 
     def record(self, metrics: dict[str, float]) -> None:
-        """Records the metrics of one update; `steps` is the number of environment steps so far."""
+        """Records the metrics of one update; `steps` is the number of environment steps so far.
+
+        With seconds_rollout and seconds_update it adds seconds_other: what else has passed since the last call.
+        """
+        now = time.perf_counter()
+        if "seconds_rollout" in metrics and "seconds_update" in metrics:
+            other = now - self._recorded - metrics["seconds_rollout"] - metrics["seconds_update"]
+            metrics = {**metrics, "seconds_other": max(other, 0.0) if other == other else other}
+        self._recorded = now
         self._metrics_file.write(metrics)
         self._logger.log_row(metrics)
         if self._tensorboard is not None:
