@@ -63,7 +63,7 @@ def make_env(
         raise ValueError(unknown("autoreset_mode", mode, MODES))
     if not options.pop("copy", True):
         raise ValueError("copy=False would overwrite the tensors that a rollout holds: leave it out")
-    envs = BareVectorEnv(env_id.removeprefix("operant:"), num_envs, autoreset_mode=mode, **options)
+    envs = BareVectorEnv(env_id, num_envs, autoreset_mode=mode, **options)
     env: EnvBase = OperantGymWrapper(
         envs,
         device=device,
