@@ -39,7 +39,18 @@ def _arguments(names: tuple[str, ...], values: tuple[Any, ...]) -> str:
 
 
 class SeveralAgents(ValueError):
-    """The environment has several agents, and is asked for where it would need to have one."""
+    """The environment has several agents, and is asked for where it would need to have one.
+
+    Attributes:
+        env_id: its id, such as "operant/simple_tag-v3".
+    """
+
+    def __init__(self, message: str, env_id: str):
+        super().__init__(message)
+        self.env_id = env_id
+
+    def __reduce__(self) -> Any:  # exceptions of worker processes are pickled
+        return type(self), (str(self), self.env_id)
 
 
 def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
@@ -49,7 +60,8 @@ def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
         module = re.sub(r"-v(\d+)$", r"_v\1", spec.id)
         raise SeveralAgents(
             f"{spec.id} is a PettingZoo environment, and {what} is for one agent: use operant.multiagent.{module}, "
-            "or gymnasium.make_vec for thousands"
+            "or gymnasium.make_vec for thousands",
+            f"operant/{spec.id}",
         )
     return spec
 
