@@ -1,6 +1,7 @@
 """The environment part of CleanRL's scripts on the gymnasium that CleanRL pins, 0.29.1."""
 
 import gc
+import importlib
 
 import gymnasium as gym
 import numpy as np
@@ -101,6 +102,11 @@ def test_what_is_refused_leaves_nothing_to_close():
     with pytest.raises(gym.error.DependencyNotInstalled, match="moviepy"):
         make_vec_env("CartPole-v1", 2, True)  # this environment has no moviepy
     gc.collect()
+
+
+def test_envpools_form_says_which_gymnasium_it_needs():
+    with pytest.raises(ImportError, match=r"needs gymnasium 1.1 or newer, not 0.29.1: pip install -U gymnasium"):
+        importlib.import_module("operant.compat.envpool")
 
 
 def test_it_is_a_vector_env_that_closes_twice():
