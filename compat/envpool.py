@@ -78,6 +78,8 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
     def send(self, action: Any, env_id: Any = None) -> None:
         """Steps the environments `env_id` (`[K]` int, default all) with `action`: `[K]`, `[K, A]` or a dict of both."""
         if isinstance(action, dict):
+            if "action" not in action or action.keys() - {"action", "env_id"}:
+                raise ValueError(f"an action's keys are 'action' and perhaps 'env_id', not {list(action)}")
             env_id = action.get("env_id") if env_id is None else env_id
             action = action["action"]
         if self.is_async:

@@ -314,7 +314,12 @@ def test_config_holds_what_make_was_told():
         (("CartPole-v1", "dm", {"num_env": 4}), TypeError, "unknown EnvPool option 'num_env': did you mean 'num_envs'"),
         (("CartPole-v1", "dm", {"max_num_players": 2}), ValueError, "max_num_players=2 can only be 1 here"),
         (("CartPole-v1", "dm", {"render_mode": "human"}), ValueError, "render_mode='human' can only be None here"),
-        (("CartPole-v1", "dm", {"num_envs": 4, "batch_size": 7}), ValueError, "batch_size=7 must be from 1 to"),
+        (("CartPole-v1", "dm", {"num_envs": 4, "batch_size": 7}), ValueError, "batch_size=7 must be from 0, .* to 4"),
+        (("CartPole-v1", "dm", {"batch_size": 1.5}), TypeError, "batch_size=1.5 must be an int, not float"),
+        (("CartPole-v1", "dm", {"num_envs": "3"}), TypeError, "num_envs='3' must be an int, not str"),
+        (("CartPole-v1", "dm", {"env_seed": 3}), TypeError, "env_seed=3 must be a list; seed is one number"),
+        (("CartPole-v1", "dm", {"reward_threshold": "x"}), TypeError, "reward_threshold='x' must be a number"),
+        (("CartPole-v1", "dm", {"max_num_players": [1, 2]}), ValueError, "can only be 1 here"),
         (("CartPole-v1", "dm", {"num_envs": 0}), ValueError, "num_envs=0 must be from 1"),
         (("CartPole-v1", "dm", {"num_threads": -1}), ValueError, "num_threads=-1 must be from 0"),
         (("CartPole-v1", "dm", {"seed": [1, 2]}), ValueError, "2 seeds for num_envs=1: give one for each"),
@@ -342,6 +347,8 @@ def test_misuse_is_told_instead_of_waited_for():
     envs.reset()
     with pytest.raises(ValueError, match="action 5 of environment 1"):
         envs.step(np.array([0, 5, 0]))
+    with pytest.raises(ValueError, match=r"keys are 'action' and perhaps 'env_id', not \['actions'\]"):
+        envs.step({"actions": np.zeros(3, int)})
     with pytest.raises(ValueError, match="must be all, in order"):
         envs.step(np.zeros(1, int), np.array([2]))
     with pytest.raises(ValueError, match="unknown reset option of EnvPool 'low'"):
