@@ -59,7 +59,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         self.closed = True  # Gymnasium closes what is not, and so what is refused below
         for name in _REFUSED.keys() & options.keys():
             raise TypeError(f"make_vec_env cannot take {name}={options[name]!r}: {_REFUSED[name]}")
-        spec = find_spec(env_id.removeprefix("operant:"), options)
+        spec = find_spec(env_id, options)
         limit = spec.max_episode_steps if max_episode_steps == "from spec" else max_episode_steps
         given = constructor_parameters(spec, params, options, _KEYWORDS)
         how: dict[str, Any] = {"precision": precision, "workers": workers, "autoreset": "SameStep"}
