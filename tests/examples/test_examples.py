@@ -62,8 +62,6 @@ def test_sb3_ppo_solves_gymnasiums_cartpole():
 def test_torchrl_collector_collects_from_thousands_of_environments():
     printed = output_of("torchrl_collector.py")
     assert "2621440 frames from 4096 environments" in printed
-    # Some 450,000 on one busy core; of a SyncVectorEnv of Gymnasium's environments TorchRL collects 7,000.
-    assert number(r"([\d,]+) frames/s", printed) > 70_000
     assert 300 < number(r"episodes ended, with a mean return of ([\d.]+)", printed) < 500
 
 
