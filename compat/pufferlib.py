@@ -1,8 +1,9 @@
-"""OperantPufferEnv: a batch as a PufferLib 3.0 environment; the core writes straight into PufferLib's buffers.
+"""OperantPufferEnv: a batch as a PufferLib 3.0 environment.
 
-from operant.compat.pufferlib import OperantPufferEnv
+    from operant.compat.pufferlib import OperantPufferEnv
+    envs = pufferlib.vector.make(OperantPufferEnv, env_args=["operant/CartPole-v1", 4096])
 
-envs = pufferlib.vector.make(OperantPufferEnv, env_args=["operant/CartPole-v1", 4096])
+The core writes straight into PufferLib's buffers, shared memory included.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
     """N environments as one native batch, an agent in each of R rows. What ends begins anew in the same step.
 
     Args:
-        env_id: "CartPole-v1" or "operant/CartPole-v1".
+        env_id: "operant/CartPole-v1"; "CartPole-v1" and "operant:operant/CartPole-v1" are the same.
         num_envs: N. R, PufferLib's `num_agents`, is N times the agents of one, whose rows follow each other.
         buf: the arrays to write into, as PufferLib's Serial and Multiprocessing give them; None makes some.
         seed: what the first `reset` uses if it is given none; None draws one from the operating system.
@@ -90,7 +91,6 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         self._seed = None if seed is None else check_seed(seed)
         super().__init__(buf)
         self._batch.write_into(self.observations, self.rewards, self.terminals, self.truncations)
-        self._begin_report()
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, float]]]:
         """Begins an episode everywhere; returns the observations `[R, D]` float32 and no infos.
@@ -132,7 +132,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
     def _begin_report(self) -> None:
         self._steps = 0
         self._ended: list[np.ndarray] = []  # returns
-        self._running = int(self._batch.episode_lengths.sum()) if self._batch.ready else 0
+        self._running = int(self._batch.episode_lengths.sum())  # steps of the running episodes
 
     def _report(self) -> list[dict[str, float]]:
         returns = np.concatenate([*self._ended, np.empty(0, np.float32)])

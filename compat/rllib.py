@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from gymnasium.vector import AutoresetMode
-
 from operant.compat import framework
+from operant.configuration import find_single_agent_spec
 from operant.vector import OperantVectorEnv
 
 framework("ray", "rllib", at_least="2.52")
 AlgorithmConfig: Any = framework("ray.rllib.algorithms.algorithm_config", "rllib").AlgorithmConfig
+from gymnasium.vector import AutoresetMode  # noqa: E402
 
 UNSUPPORTED = {
     "copy": "RLlib's episodes hold the arrays that a step returned, which copy=False would overwrite",
+    "env_id": "it is an argument of configure",
+    "num_envs": "it is an argument of configure",
     "num_envs_per_env_runner": "it is called num_envs here",
     "vectorization_mode": "RLlib's gym_env_vectorize_mode is set to vector_entry_point, the native batch",
     "vector_kwargs": "a native batch takes its options directly",
@@ -37,7 +39,8 @@ def configure(config: Any, env_id: str, *, num_envs: int, **options: Any) -> Any
         num_envs: environments in each env runner's batch. How many env runners there are is RLlib's
             `config.env_runners(num_env_runners=...)`, before or after.
         **options: what `gym.make_vec` takes: `precision`, `workers`, `params`, `randomize`, `max_episode_steps`, ...
-            They are tried here, so that a wrong one is an error now and not in a remote actor.
+            With what `config.env_config` holds already, they are tried here, so that a wrong one is an error now
+            and not in a remote actor.
 
     Returns:
         `config`.
@@ -51,14 +54,23 @@ def configure(config: Any, env_id: str, *, num_envs: int, **options: Any) -> Any
         )
     if config.is_multi_agent:
         raise ValueError("the config is multi-agent, but operant's batch has one agent in each environment")
+    spec = find_single_agent_spec(env_id, "operant.compat.rllib")
+    held = dict(config.env_config)
+    options = held | options
     for name in options:
         if name in UNSUPPORTED:
             raise ValueError(f"{name}={options[name]!r} cannot be honoured under RLlib: {UNSUPPORTED[name]}")
     mode = options.pop("autoreset_mode", "NextStep")
     if mode not in ("NextStep", AutoresetMode.NEXT_STEP):
         raise ValueError(f"autoreset_mode={mode!r} cannot be honoured: RLlib needs 'NextStep', so leave it out")
-    name = env_id.removeprefix("operant:").removeprefix("operant/")
-    OperantVectorEnv(name, num_envs, **options).close()
-    config.environment(f"operant:operant/{name}", env_config=options)
+    try:
+        OperantVectorEnv(spec.id, num_envs, **options).close()
+    except (TypeError, ValueError) as problem:
+        if not held:
+            raise
+        kind = TypeError if isinstance(problem, TypeError) else ValueError
+        raise kind(f"{problem}; config.env_config already held {held}") from problem
+    config.environment(f"operant:operant/{spec.id}")
+    config.env_config = options  # environment(env_config=...) would join dicts in it, such as params
     config.env_runners(gym_env_vectorize_mode="vector_entry_point", num_envs_per_env_runner=num_envs)
     return config

@@ -1,40 +1,31 @@
 """operant.compat.sb3: environments of operant as one `VecEnv` of Stable-Baselines3.
 
-from operant.compat.sb3 import OperantVecEnv
-envs = make_vec_env("operant/CartPole-v1", n_envs=1024, vec_env_cls=OperantVecEnv)
-envs = OperantVecEnv("operant/CartPole-v1", 1024, workers=2)
+    from operant.compat.sb3 import OperantVecEnv
+    envs = make_vec_env("operant/CartPole-v1", n_envs=1024, vec_env_cls=OperantVecEnv)
+    envs = OperantVecEnv("operant/CartPole-v1", 1024, workers=2)
+
+What it can be made from is in `sb3_sources`, its infos in `sb3_infos`, and the physical parameters that `get_attr` and
+`set_attr` know in `sb3_attributes`.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from operant.batch import unknown
 from operant.compat import framework
+from operant.vector import OperantVectorEnv
 
 framework("stable_baselines3", "sb3", at_least="2.7")
 from stable_baselines3.common.monitor import Monitor  # noqa: E402
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices  # noqa: E402
 
+from operant.compat.sb3_attributes import check_rows, get_parameter, set_parameter  # noqa: E402
+from operant.compat.sb3_infos import RUNNING, describe_ended  # noqa: E402
 from operant.compat.sb3_sources import Source, open_source  # noqa: E402
 
-
-class Running(dict[str, Any]):
-    """The one info of all environments whose episode goes on: read-only, for each of them would show a change."""
-
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("environments whose episode goes on share this info: replace it, infos[i] = {**infos[i], ...}")
-
-    __setitem__ = update = setdefault = __ior__ = _refuse
-
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)  # a copy is the copier's own
-
-
-RUNNING = Running({"TimeLimit.truncated": False})
 SHARED = ("action_space", "metadata", "observation_space", "render_mode", "spec")
 
 
@@ -52,10 +43,12 @@ class OperantVecEnv(VecEnv):
     """
 
     def __init__(self, env: Source, num_envs: int | None = None, **options: Any):
+        self.vector_env: OperantVectorEnv
         self.vector_env, recipe = open_source(env, num_envs, options)
         self.spec = self.vector_env.spec
         self._writer = recipe.writer if recipe else None
-        self._resettable, self._early_resets = True, recipe is None or recipe.allow_early_resets
+        self._early_resets = recipe is None or recipe.allow_early_resets
+        self._resettable = True
         self._start = time.time()
         action_space = recipe.action_space if recipe else self.vector_env.single_action_space
         super().__init__(self.vector_env.num_envs, self.vector_env.single_observation_space, action_space)
@@ -69,81 +62,78 @@ class OperantVecEnv(VecEnv):
         observations, rewards, terminated, truncated, _ = batch.stepper.step(self._actions)
         infos: list[dict[str, Any]] = [RUNNING] * self.num_envs
         if batch.last_finished.count:
-            self._describe_ended(infos, terminated, truncated)
+            ended = describe_ended(batch, terminated, truncated, self._start)
+            for row, info in ended.items():
+                infos[row] = info
+            if self._writer is not None:
+                self._writer.logger.writerows(info["episode"] for info in ended.values())
+                self._writer.file_handler.flush()
         if self.render_mode is not None:
             self.vector_env._renderer.last_actions = self._actions
             if self.render_mode == "human":
                 self.vector_env.render()
         return observations, np.asarray(rewards, np.float32), terminated | truncated, infos
 
-    def _describe_ended(self, infos: list[dict[str, Any]], terminated: np.ndarray, truncated: np.ndarray) -> None:
-        batch, seconds = self.vector_env._batch, round(time.time() - self._start, 6)
-        index, returns, lengths = batch.finished()
-        limited, finals, rows = truncated[index] & ~terminated[index], batch.final_observations(), index.tolist()
-        totals = np.round(returns.astype(np.float64), 6).tolist()  # ten times as fast as Python's round, one by one
-        for i, total, length, cut, final in zip(rows, totals, lengths.tolist(), limited.tolist(), finals, strict=True):
-            episode = {"r": total, "l": length, "t": seconds}
-            infos[i] = {"TimeLimit.truncated": cut, "episode": episode, "terminal_observation": final}
-        if self._writer is not None:
-            self._writer.logger.writerows(infos[i]["episode"] for i in rows)
-            self._writer.file_handler.flush()
-
     def reset(self) -> np.ndarray:
         if not self._options or self._options != self._options[:1] * self.num_envs:
             raise ValueError(f"set_options({self._options}): a batch resets all environments with the same options")
         if not self._resettable:
             raise RuntimeError("reset before the episodes are over: make the Monitor with allow_early_resets=True")
-        first = self._seeds[0]
-        counted = first is not None and self._seeds == list(range(first, first + self.num_envs))
-        seed = first if counted else None if self._seeds == [None] * self.num_envs else self._seeds
-        observations: np.ndarray = self.vector_env.reset(seed=seed, options=self._options[0])[0]
+        observations: np.ndarray = self.vector_env.reset(seed=self._next_seed(), options=self._options[0])[0]
         self._resettable = self._early_resets
         self._reset_seeds()
         self._reset_options()
         return observations
+
+    def _next_seed(self) -> Any:
+        """What `seed` set, or another: where it counts up, its first number, which the batch counts up from fastest."""
+        first = self._seeds[0]
+        if first is not None and self._seeds == list(range(first, first + self.num_envs)):
+            return first
+        return self._seeds if any(seed is not None for seed in self._seeds) else None
 
     def close(self) -> None:
         self.vector_env.close()
         if self._writer is not None:
             self._writer.close()
 
-    def _parameter(self, name: str) -> str:
-        """The physical parameter that we or Gymnasium's class call so; AttributeError if there is none."""
-        parts = self.vector_env._batch.spec.parameters
-        names: dict[Any, str] = {alias: p.name for p in parts for alias in (p.option, p.attribute, p.name) if alias}
-        if name not in names:
-            raise AttributeError(unknown("attribute", name, names))
-        return names[name]
-
-    def _environments(self, indices: VecEnvIndices) -> list[int]:
-        return [row // self.vector_env._batch.agents for row in self._get_indices(indices)]
-
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """A physical parameter of each environment, by our name or Gymnasium's; or one of SHARED."""
-        environments = self._environments(indices)
+        rows = self._rows(f"get_attr({attr_name!r})", indices)
         if attr_name in SHARED:
-            return [getattr(self if "space" in attr_name else self.vector_env, attr_name)] * len(environments)
-        return list(self.vector_env.parameter(self._parameter(attr_name))[environments].tolist())
+            holder = self if "space" in attr_name else self.vector_env
+            return [getattr(holder, attr_name)] * len(rows)
+        values: list[float] = get_parameter(self.vector_env, attr_name, rows)
+        return values
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Sets a physical parameter: a number, or without `indices` one for each environment, whose agents share it."""
-        batch, name = self.vector_env._batch, self._parameter(attr_name)
-        if name in batch._ranges:
-            raise ValueError(f"{attr_name} is drawn anew for every episode: take it out of randomize to set it")
-        if indices is not None:
-            values = self.vector_env.parameter(name).astype(np.float64)
-            values[self._environments(indices)] = value
-            value = values
-        batch.set_parameter(name, value)
+        """Sets a physical parameter: a number, or one for each of `indices`. Agents of one environment share it."""
+        rows = self._rows(f"set_attr({attr_name!r})", indices)
+        set_parameter(self.vector_env, attr_name, value, rows)
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        """The frames of `render`; AttributeError for any other method."""
+        """What `render` returns for each environment; AttributeError for any other method."""
         if method_name != "render":
             raise AttributeError(f"env_method({method_name!r}): there are no single environments to call; see get_attr")
-        return list(self.vector_env.render() or ())
+        if args or kwargs:
+            raise TypeError(f"env_method('render') takes no arguments, not {[*args, *kwargs]}")
+        rows = self._rows("env_method('render')", indices)
+        frames = self.vector_env.render()
+        if frames is None:
+            return [None] * len(rows)
+        if len(rows) and rows.max() >= len(frames):
+            raise ValueError(
+                f"env_method('render'): only the first {len(frames)} environments are drawn, not {rows.max()}: "
+                f"make OperantVecEnv with render_envs={self.num_envs}, or give indices"
+            )
+        return [frames[row] for row in rows]
+
+    def _rows(self, caller: str, indices: VecEnvIndices) -> np.ndarray:
+        rows: np.ndarray = check_rows(caller, self._get_indices(indices), self.num_envs)
+        return rows
 
     def env_is_wrapped(self, wrapper_class: Any, indices: VecEnvIndices = None) -> list[bool]:
-        return [wrapper_class is Monitor for _ in self._get_indices(indices)]
+        return [wrapper_class is Monitor] * len(self._rows("env_is_wrapped", indices))
 
     def get_images(self) -> list[np.ndarray | None]:
         """Frames `[H, W, 3]` uint8 of the first `render_envs` environments, with render_mode="rgb_array"."""

@@ -9,12 +9,10 @@ What ended is read as whole arrays: TorchRL's own reader of vector environments 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode
 
 from operant.batch import unknown
 from operant.compat import framework
@@ -22,6 +20,7 @@ from operant.vector import OperantVectorEnv
 
 framework("torchrl", "torchrl", at_least="0.10")
 import torch  # noqa: E402
+from gymnasium.vector import AutoresetMode  # noqa: E402
 from tensordict import TensorDictBase  # noqa: E402
 from torchrl.data import Unbounded  # noqa: E402
 from torchrl.envs import EnvBase, GymWrapper, TransformedEnv, VecGymEnvTransform  # noqa: E402
@@ -63,12 +62,9 @@ def make_env(
         raise ValueError(unknown("autoreset_mode", mode, MODES))
     if not options.pop("copy", True):
         raise ValueError("copy=False would overwrite the tensors that a rollout holds: leave it out")
-    envs = BareVectorEnv(env_id.removeprefix("operant:"), num_envs, autoreset_mode=mode, **options)
+    envs = BareVectorEnv(env_id, num_envs, autoreset_mode=mode, **options)
     env: EnvBase = OperantGymWrapper(
-        envs,
-        device=device,
-        categorical_action_encoding=categorical_action_encoding,
-        episode_statistics=episode_statistics,
+        envs, episode_statistics, device=device, categorical_action_encoding=categorical_action_encoding
     )
     if isinstance(env, TransformedEnv):  # the wrapper's class puts it into one unless the mode is DISABLED
         env.transform = AutoresetTransform()
@@ -89,9 +85,11 @@ class BareVectorEnv(OperantVectorEnv):
         if self.render_mode == "human":
             self.render()
 
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> np.ndarray:
+        self.all_ended = False  # the next reset is of what is restored here
+        return super().set_state(snapshot, mask)
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
         already_reset, self.all_ended = self.all_ended, False
         if already_reset and seed is None and not options:
             return self._batch.observe().observations, {}  # TorchRL asks for what the last step has done

@@ -21,7 +21,7 @@ from rl_zoo3 import exp_manager  # noqa: E402
 from operant.compat.sb3 import OperantVecEnv  # noqa: E402
 
 Manager: Any = exp_manager.ExperimentManager
-_read = Manager.read_hyperparameters
+_read = getattr(Manager.read_hyperparameters, "zoos_own", Manager.read_hyperparameters)  # if this is imported again
 
 
 def read_hyperparameters(manager: Any) -> Any:
@@ -36,5 +36,6 @@ def read_hyperparameters(manager: Any) -> Any:
         manager.env_name = name
 
 
+vars(read_hyperparameters)["zoos_own"] = _read
 Manager.default_vec_env_cls = OperantVecEnv
 Manager.read_hyperparameters = read_hyperparameters

@@ -11,7 +11,9 @@ from support import gymnasium_env
 
 from operant.batch import defaults
 from operant.catalog import CATALOG
+from operant.configuration import find_single_agent_spec, find_spec
 from operant.single import OperantEnv
+from operant.vector import OperantVectorEnv
 
 HEADERS = Path(__file__).parents[1] / "native" / "envs"
 
@@ -33,6 +35,20 @@ def test_the_catalog_is_gymnasiums_classic_control():
         "Acrobot-v1",
     ]
     assert all(spec.id == name for name, spec in CATALOG.items())
+
+
+@pytest.mark.parametrize("prefix", ["", "operant/", "operant:operant/"])
+def test_an_id_is_understood_with_its_namespace_and_its_module(prefix):
+    assert find_spec(f"{prefix}CartPole-v1").id == "CartPole-v1"
+    assert find_single_agent_spec(f"{prefix}Acrobot-v1", "a test").id == "Acrobot-v1"
+    assert find_spec(f"{prefix}simple_tag-v3").id == find_spec(f"{prefix}simple_tag_v3").id == "simple_tag-v3"
+    assert OperantEnv(f"{prefix}Pendulum-v1").observation_space.shape == (3,)
+    assert OperantVectorEnv(f"{prefix}Pendulum-v1").single_observation_space.shape == (3,)
+
+
+def test_what_is_no_id_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"env_id=None must be a str such as 'operant/CartPole-v1', not NoneType"):
+        find_spec(None)
 
 
 def test_state_and_parameters_are_those_of_the_header_in_order(env_id):

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from operant.batch import Batch, defaults, unknown
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, MULTIAGENT, bare_id
 from operant.spec import EnvSpec
 
 
 def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> EnvSpec:
-    """The descriptor of "CartPole-v1" or "operant/CartPole-v1"; "simple_tag_v3" is "simple_tag-v3", as in PettingZoo.
+    """The descriptor of an id in any of the forms that `bare_id` knows.
 
     Takes the constructor arguments that choose between variants, if the environment has any, out of `options`.
     """
-    name = re.sub(r"_v(\d+)$", r"-v\1", env_id.removeprefix("operant/"))
+    if not isinstance(env_id, str):
+        raise TypeError(f"env_id={env_id!r} must be a str such as 'operant/CartPole-v1', not {type(env_id).__name__}")
+    name = bare_id(env_id)
     spec = CATALOG.get(name) or MULTIAGENT.get(name)
     if spec is None:
         raise ValueError(unknown("environment", env_id, (*CATALOG, *MULTIAGENT)))
@@ -36,14 +38,30 @@ def _arguments(names: tuple[str, ...], values: tuple[Any, ...]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
 
 
+class SeveralAgents(ValueError):
+    """The environment has several agents, and is asked for where it would need to have one.
+
+    Attributes:
+        env_id: its id, such as "operant/simple_tag-v3".
+    """
+
+    def __init__(self, message: str, env_id: str):
+        super().__init__(message)
+        self.env_id = env_id
+
+    def __reduce__(self) -> Any:  # exceptions of worker processes are pickled
+        return type(self), (str(self), self.env_id)
+
+
 def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
-    """`find_spec` for what takes environments of one agent only."""
+    """`find_spec` for what takes environments of one agent only; SeveralAgents for others."""
     spec = find_spec(env_id)
     if spec.agents:
         module = re.sub(r"-v(\d+)$", r"_v\1", spec.id)
-        raise ValueError(
+        raise SeveralAgents(
             f"{spec.id} is a PettingZoo environment, and {what} is for one agent: use operant.multiagent.{module}, "
-            "or gymnasium.make_vec for thousands"
+            "or gymnasium.make_vec for thousands",
+            f"operant/{spec.id}",
         )
     return spec
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from operant import headers
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, MULTIAGENT, bare_id
 from operant.spec import EnvSpec
 
 # One float per lane, and no instruction set.
@@ -49,6 +49,10 @@ OCEAN = Template("""\
  */
 #ifndef ${guard}
 #define ${guard}
+#ifdef OPERANT_EXPORTED
+#error "a C file can include one header of operant export: give each environment a binding.c of its own"
+#endif
+#define OPERANT_EXPORTED
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -196,6 +200,11 @@ def exportable() -> dict[str, EnvSpec]:
     ids = {**CATALOG, **MULTIAGENT}
     variants = [variant for spec in ids.values() for variant in (spec, *spec.variants.values())]
     return {spec.header: spec for spec in variants} | ids
+
+
+def find_exportable(name: str) -> EnvSpec | None:
+    """The environment of a header's name or an id in any of its forms; None if there is none."""
+    return exportable().get(bare_id(name))
 
 
 def ocean_header(spec: EnvSpec, file: str) -> str:

@@ -2,6 +2,8 @@
 
 import ctypes
 import re
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -132,10 +134,8 @@ def compare(exported, envs, steps, seed=0):
     return terminated, truncated, length
 
 
-@pytest.mark.parametrize(
-    "header, build",
-    [(header, "gcc") for header in HEADERS] + [(header, "clang") for header in HEADERS if "simple_s" not in header],
-)
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("header", HEADERS)
 def test_every_environment_returns_the_bits_of_the_core(tmp_path, header, build):
     exported, envs = Exported(tmp_path, header, build), core(header)
     terminated, truncated, length = compare(exported, envs, 2 * exportable()[header].max_episode_steps + 5)
@@ -199,6 +199,23 @@ def test_fast_math_is_refused_by_name(tmp_path):
         run("cc", "-ffast-math", "-fsyntax-only", *export(tmp_path, "CartPole-v1"))
 
 
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_two_environments_in_one_file_are_refused_by_name(tmp_path, compiler):
+    needs(compiler, compiler)
+    for name in ("cartpole", "pendulum"):
+        assert main(["export", name, "--pufferlib", "--out", str(tmp_path / f"{name}.h")]) == 0
+    (tmp_path / "twice.c").write_text('#include "cartpole.h"\n#include "cartpole.h"\n')
+    run(compiler, "-fsyntax-only", tmp_path / "twice.c")
+    (tmp_path / "both.c").write_text('#include "cartpole.h"\n#include "pendulum.h"\n')
+    command = [compiler, "-fsyntax-only", tmp_path / "both.c"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    errors = [line for line in said.stderr.splitlines() if "error:" in line]
+    assert said.returncode != 0
+    assert (
+        "a C file can include one header of operant export: give each environment a binding.c of its own" in errors[0]
+    )
+
+
 @pytest.mark.parametrize("header", HEADERS)
 def test_nothing_is_left_of_other_targets(capsys, header):
     assert main(["export", header, "--pufferlib"]) == 0
@@ -222,6 +239,25 @@ def test_an_id_has_its_own_time_limit_and_a_header_the_newest(operant):
     assert "env->max_episode_steps = 200;" in printed[0]
     assert "env->max_episode_steps = 500;" in printed[1]
     assert printed[1] == printed[2]
+
+
+@pytest.mark.parametrize("name", ["operant/simple_spread-v3", "operant:operant/simple_spread-v3", "simple_spread_v3"])
+def test_an_id_may_be_written_in_all_its_forms(capsys, name):
+    printed = []
+    for each in ("simple_spread", name):
+        assert main(["export", each, "--pufferlib"]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+
+
+@pytest.mark.parametrize("arguments", [["export", "cartpole", "--pufferlib"], ["list"], ["--version"]])
+def test_an_output_that_cannot_be_written_is_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "operant.cli.main", *arguments]
+        finished = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    program = "operant" if arguments == ["--version"] else f"operant {arguments[0]}"
+    assert finished.returncode == 1
+    assert finished.stderr == f"{program}: cannot write its output: No space left on device\n"
 
 
 @pytest.mark.parametrize(

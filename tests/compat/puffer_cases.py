@@ -176,6 +176,8 @@ def test_every_option_of_the_native_batch_works():
     for _ in range(200):
         _, rewards, terminals, truncations, _ = env.step(np.zeros(6, np.int64))
         assert (rewards == np.where(terminals, -1, 0)).all() and not truncations.any()
+    for name in ("Pendulum-v1", "operant/Pendulum-v1", "operant:operant/Pendulum-v1"):
+        assert OperantPufferEnv(name).single_observation_space.shape == (3,)
     assert OperantPufferEnv("Pendulum-v1", g=3.0).single_action_space.shape == (1,)
 
 

@@ -1,5 +1,6 @@
 """operant.compat.cleanrl under gymnasium 1.x; tests/compat/own_environment/cleanrl has gymnasium 0.29.1."""
 
+import copy
 import os
 import pickle
 import sys
@@ -8,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from cleanrl_script import make_env, returns_as_in_0_29, returns_as_in_1, rollout, sync_vector_env
-from gymnasium.error import ClosedEnvironmentError, DependencyNotInstalled, ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, DependencyNotInstalled, NoAsyncCallError, ResetNeeded
 from snippets import run_snippets
 from support import same_arrays
 
@@ -91,6 +92,52 @@ def test_final_info_can_be_indexed_by_number_as_in_0_29():
     assert float(info[2]["episode"]["r"][0]) == 4
     assert [each["episode"]["l"].item() for each in info] == [4, 4, 4]
     assert len(info[np.array([True, False, True])]) == 2
+    assert len(info) == 3 and info[1] is info[1]  # 0.29's array is made once
+    same_arrays(pickle.loads(pickle.dumps(info))["episode"]["l"], info["episode"]["l"])
+
+
+def arrays_of(value):
+    """Every array in nested infos."""
+    if isinstance(value, dict):
+        return [array for each in value.values() for array in arrays_of(each)]
+    return [value] if isinstance(value, np.ndarray) else []
+
+
+def test_no_two_arrays_of_the_infos_share_memory():
+    envs = make_vec_env("CartPole-v1", 3, max_episode_steps=2)
+    envs.reset(seed=0)
+    arrays = arrays_of([envs.step(np.ones(3, int)) for _ in range(2)][-1][4])
+    assert len(arrays) == 7 + 1 + 2 + 2  # of final_info, its mask, and final observations in two forms with masks
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
+
+
+def test_several_agents_are_rows_with_infos_of_their_own():
+    """Returns differ from agent to agent: in simple_spread those that collide pay for it."""
+    envs = make_vec_env("operant/simple_spread-v3", 4, max_episode_steps=5)
+    reference = gym.make_vec("operant:operant/simple_spread-v3", 4, max_episode_steps=5, autoreset_mode="SameStep")
+    assert envs.num_envs == 12  # 4 environments of 3 agents
+    assert envs.observation_space.shape == (12, 18) and envs.action_space.shape == (12,)
+    same_arrays(envs.reset(seed=0)[0], reference.reset(seed=0)[0])
+    random, total = np.random.default_rng(0), np.zeros(12, np.float32)
+    for step in range(1, 6):
+        actions = random.integers(0, 5, 12)
+        (*results, infos), (*expected, theirs) = envs.step(actions), reference.step(actions)
+        total += results[1]
+        for mine, other in zip(results, expected, strict=True):
+            same_arrays(mine, other)
+        assert bool(infos) == (step == 5)
+    assert infos["final_info"]["_episode"].all() and infos["final_info"]["episode"]["l"].tolist() == [5] * 12
+    assert infos["final_info"]["episode"]["r"].tolist() == total.tolist()
+    assert [float(info["episode"]["r"][0]) for info in infos["final_info"]] == total.tolist()
+    same_arrays(np.stack(infos["final_obs"]), np.stack(theirs["final_obs"]))
+    assert not (np.stack(infos["final_obs"]) == results[0]).all(axis=1).any()
+
+
+def test_arguments_that_choose_a_variant_are_taken():
+    envs = make_vec_env("simple_spread-v3", 2, N=2)
+    assert envs.num_envs == 4
+    with pytest.raises(ValueError, match="N=77"):
+        make_vec_env("simple_spread-v3", 2, N=77)
 
 
 def test_vector_wrappers_go_around_the_batch():
@@ -120,6 +167,30 @@ def test_capture_video_films_the_episodes_of_environment_0(tmp_path, monkeypatch
         envs.step(np.array([0, 1, 0]))
     envs.close()
     assert sorted(os.listdir("videos/run")) == ["rl-video-episode-0.mp4", "rl-video-episode-1.mp4"]
+
+
+def test_several_agents_are_filmed_together(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    envs = make_vec_env("simple_spread-v3", 2, True, "run", max_episode_steps=3)
+    envs.reset(seed=0)
+    for _ in range(3):
+        envs.step(np.zeros(6, int))
+    envs.close()
+    assert sorted(os.listdir("videos/run")) == ["rl-video-episode-0.mp4", "rl-video-episode-1.mp4"]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda envs: pickle.loads(pickle.dumps(envs))])
+def test_an_environment_that_films_can_be_copied(copied, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    envs = make_vec_env("CartPole-v1", 2, True, "run", max_episode_steps=5)
+    envs.reset(seed=0)
+    envs.step(np.zeros(2, int))
+    other = copied(envs)
+    for _ in range(4):
+        same_arrays(other.step(np.ones(2, int))[0], envs.step(np.ones(2, int))[0])
+    os.remove("videos/run/rl-video-episode-0.mp4")  # which both have written
+    other.close()
+    assert os.listdir("videos/run") == ["rl-video-episode-1.mp4"]
 
 
 def test_capture_video_without_moviepy_says_so_at_once(monkeypatch):
@@ -157,6 +228,7 @@ def test_parameters_and_limits_are_those_of_the_native_batch():
         ({"wrappers": [gym.wrappers.ClipAction]}, TypeError, "cannot take wrappers=.*around the result"),
         ({"autoreset_mode": "NextStep"}, TypeError, "cannot take autoreset_mode='NextStep'.*gymnasium.make_vec"),
         ({"seed": 3}, TypeError, r"cannot take seed=3.*reset\(seed"),
+        ({"render_mode": "human"}, TypeError, "cannot take render_mode='human': capture_video=True films"),
         ({"gama": 0.99}, TypeError, "unknown keyword argument of operant/CartPole-v1 'gama'"),
         ({"num_envs": 0}, ValueError, "num_envs=0 must be from 1"),
         ({"precision": "float16"}, ValueError, "unknown precision 'float16'"),
@@ -165,6 +237,45 @@ def test_parameters_and_limits_are_those_of_the_native_batch():
 def test_what_cannot_be_honoured_is_named(options, error, message):
     with pytest.raises(error, match=message):
         make_vec_env(**{"env_id": "CartPole-v1", **options})
+
+
+def test_the_halves_of_step_and_reset_are_the_whole():
+    halves, whole = make_vec_env("CartPole-v1", 2), make_vec_env("CartPole-v1", 2)
+    halves.reset_async(seed=3, options={"low": 0.01, "high": 0.02})
+    same_arrays(halves.reset_wait()[0], whole.reset(seed=3, options={"low": 0.01, "high": 0.02})[0])
+    halves.step_async(np.ones(2, int))
+    same_arrays(halves.step_wait()[0], whole.step(np.ones(2, int))[0])
+    with pytest.raises(NoAsyncCallError, match="without step_async"):
+        halves.step_wait()
+    same_arrays(halves.reset_wait()[0], whole.reset()[0])  # the first reset's arguments were for that one
+
+
+def test_physical_parameters_are_the_environments_attributes():
+    envs = make_vec_env("CartPole-v1", 2)
+    assert envs.get_attr("masscart") == envs.get_attr("cart_mass") == envs.call("masscart") == (1.0, 1.0)
+    envs.set_attr("force_mag", [5.0, 2.5])
+    assert envs.get_attr("force_mag") == (5.0, 2.5)
+    assert make_vec_env("simple_spread-v3", 2).get_attr("local_ratio") == (0.5,) * 6  # by row
+    with pytest.raises(AttributeError, match="unknown attribute 'graviti': did you mean 'gravity'"):
+        envs.get_attr("graviti")
+    with pytest.raises(AttributeError, match=r"no single environments.*unknown attribute 'render'"):
+        envs.call("render")
+    with pytest.raises(AttributeError, match=r"call\('gravity', ...\): there are no single environments"):
+        envs.call("gravity", 3)
+    with pytest.raises(ValueError, match="one for each of 2"):
+        envs.set_attr("gravity", [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="gravity is drawn anew for every episode"):
+        make_vec_env("CartPole-v1", 2, randomize={"gravity": (8.0, 12.0)}).set_attr("gravity", 9.0)
+    with pytest.raises(NotImplementedError, match=r"capture_video=True\) films environment 0"):
+        envs.render()
+
+
+def test_reset_options_that_cannot_be_honoured_are_named():
+    envs = make_vec_env("CartPole-v1", 2)
+    with pytest.raises(ValueError, match=r"'reset_mask' .*make_vec_env resets all, gymnasium.make_vec some"):
+        envs.reset(options={"reset_mask": np.array([True, False])})
+    with pytest.raises(ValueError, match=r"unknown reset option of CartPole-v1 'lo': did you mean 'low'\? "):
+        envs.reset(options={"lo": 0.1})
 
 
 def test_misuse_raises():
@@ -180,8 +291,9 @@ def test_misuse_raises():
     same_arrays(copy.step(np.zeros(2, int))[0], envs.step(np.zeros(2, int))[0])
     envs.close()
     envs.close()
-    with pytest.raises(ClosedEnvironmentError):
-        envs.step(np.zeros(2, int))
+    for use in (lambda: envs.step(np.zeros(2, int)), envs.reset, lambda: pickle.dumps(envs)):
+        with pytest.raises(ClosedEnvironmentError):
+            use()
 
 
 def test_without_a_seed_every_run_differs():

@@ -19,3 +19,11 @@ def test_an_old_ray_is_named_with_its_version(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", old)
     with pytest.raises(ImportError, match=r"needs ray 2\.52 or newer, not 2\.51\.1"):
         import_module("operant.compat.rllib")
+
+
+def test_a_gymnasium_without_autoreset_modes_is_named_with_its_version(monkeypatch):
+    monkeypatch.delattr("gymnasium.vector.AutoresetMode")
+    monkeypatch.setattr("gymnasium.__version__", "1.0.0")
+    monkeypatch.delitem(sys.modules, "operant.vector", raising=False)
+    with pytest.raises(ImportError, match=r"need gymnasium 1\.1 or newer, not 1\.0\.0: upgrade gymnasium"):
+        import_module("operant.compat.rllib")

@@ -188,12 +188,18 @@ def test_the_info_of_running_episodes_is_shared_and_refuses_to_be_written():
     assert infos[0] is infos[2] and infos == [{"TimeLimit.truncated": False}] * 3
     for write in (
         lambda info: info.__setitem__("mine", 1),
+        lambda info: info.__delitem__("TimeLimit.truncated"),
+        lambda info: info.pop("TimeLimit.truncated"),
+        lambda info: info.pop("mine", None),
+        lambda info: info.popitem(),
+        lambda info: info.clear(),
         lambda info: info.update(mine=1),
         lambda info: info.setdefault("mine", 1),
         lambda info: info.__ior__({"mine": 1}),
     ):
-        with pytest.raises(TypeError, match=r"infos\[i\] = \{\*\*infos\[i\], \.\.\.\}"):
+        with pytest.raises(TypeError, match=r"put a copy in its place, infos\[i\] = \{\*\*infos\[i\], \.\.\.\}"):
             write(infos[1])
+        assert infos == [{"TimeLimit.truncated": False}] * 3
     for own in (infos[1].copy(), copy.deepcopy(infos[1]), pickle.loads(pickle.dumps(infos[1])), {**infos[1]}):
         own["mine"] = 1
     assert infos[1] == {"TimeLimit.truncated": False}
@@ -395,12 +401,42 @@ def test_unknown_attributes_and_methods_are_refused_by_name():
         envs.get_attr("lenght")
     with pytest.raises(AttributeError, match="unknown attribute 'state'"):
         envs.set_attr("state", 0.0)
-    with pytest.raises(ValueError, match="gravity is drawn anew for every episode"):
+    with pytest.raises(ValueError, match=r"set_attr\('gravity'\): it is drawn anew for every episode"):
         envs.set_attr("gravity", 9.0)
     with pytest.raises(ValueError, match=r"parameter 'half_length' = -1.0 is outside \[0.001, 1000.0\]"):
         envs.set_attr("length", -1.0)
     with pytest.raises(AttributeError, match=r"env_method\('get_episode_rewards'\)"):
         envs.env_method("get_episode_rewards")
+
+
+def test_agents_of_one_environment_share_a_parameter():
+    envs = OperantVecEnv("operant/simple_spread-v3", 2, precision="float64")
+    assert (envs.num_envs, envs.get_attr("local_ratio")) == (6, [0.5] * 6)
+    envs.set_attr("local_ratio", [0.25, 0.75])
+    assert envs.get_attr("local_ratio") == [0.25] * 3 + [0.75] * 3
+    envs.set_attr("local_ratio", 0.5, indices=[-1])
+    assert envs.get_attr("local_ratio", indices=[0, 3, 4]) == [0.25, 0.5, 0.5]
+    before = envs.get_attr("local_ratio")
+    envs.set_attr("local_ratio", 0.0)
+    envs.set_attr("local_ratio", before)
+    assert envs.get_attr("local_ratio") == before
+    for value, indices, error, message in (
+        ([0.1, 0.1, 0.2, 0.5, 0.5, 0.5], None, ValueError, r"indices \[0, 1, 2\] are agents of one environment"),
+        ([0.1, 0.2], [5, 4], ValueError, r"indices \[5, 4\] are agents of one environment"),
+        ([0.1] * 3, None, ValueError, r"an array of shape \(3,\): give a number, or one for each of 6 indices"),
+        ([0.1] * 3, [0, 1], ValueError, r"an array of shape \(3,\): .* each of 2 indices"),
+        ([0.1, 7.0], [0, 4], ValueError, r"at index 4: parameter 'local_ratio' = 7\.0 is outside \[0, 1\]"),
+        ([0.1, float("nan")], [0, 4], ValueError, r"at index 4: parameter 'local_ratio' = nan is outside"),
+        ("half", None, ValueError, "'half' must be a number"),
+        (0.1, [1, 6], IndexError, "index 6 is not from 0 to 5"),
+        (0.1, [-7], IndexError, "index -7 is not from 0 to 5"),
+        (0.1, np.array([True] * 6), TypeError, "indices must be numbers of environments, not"),
+    ):
+        with pytest.raises(error, match=rf"set_attr\('local_ratio'\).*{message}"):
+            envs.set_attr("local_ratio", value, indices)
+        assert envs.get_attr("local_ratio") == before
+    with pytest.raises(IndexError, match=r"get_attr\('local_ratio'\): index 6 is not from 0 to 5"):
+        envs.get_attr("local_ratio", 6)
 
 
 def test_only_monitor_is_built_in():
@@ -422,7 +458,25 @@ def test_frames_are_gymnasiums():
     for frame, expected in zip(mine.get_images(), other.get_images(), strict=True):
         assert (frame == expected).all()
     assert (mine.render() == other.render()).all()
-    assert [frame.shape for frame in mine.env_method("render")] == [(500, 500, 3)] * 3
+
+
+def test_env_method_renders_what_it_is_asked_for():
+    mine, other = ours("Pendulum-v1", 3), theirs("Pendulum-v1", 3)
+    mine.reset(), other.reset()
+    for indices in (None, 1, [2, 0], [-1], []):
+        frames, expected = mine.env_method("render", indices=indices), other.env_method("render", indices=indices)
+        assert len(frames) == len(expected)
+        assert all((frame == frame_expected).all() for frame, frame_expected in zip(frames, expected, strict=True))
+    for arguments, options in (((1,), {}), ((), {"mode": "human"})):
+        with pytest.raises(TypeError, match=r"env_method\('render'\) takes no arguments, not \[(1|'mode')\]"):
+            mine.env_method("render", *arguments, **options)
+    with pytest.raises(IndexError, match=r"env_method\('render'\): index 3 is not from 0 to 2"):
+        mine.env_method("render", indices=[0, 3])
+    few = OperantVecEnv("operant/CartPole-v1", 5, render_mode="rgb_array", render_envs=2)
+    few.reset()
+    assert len(few.env_method("render", indices=[1])) == 1
+    with pytest.raises(ValueError, match=r"only the first 2 environments are drawn, not 4: .* render_envs=5"):
+        few.env_method("render")
 
 
 def test_vecvideorecorder_records_a_film(tmp_path):
@@ -469,7 +523,9 @@ def test_every_option_of_the_vector_environment_is_taken():
     randomized = OperantVecEnv("CartPole-v1", 2, randomize={"gravity": (1.0, 2.0)})
     randomized.reset()
     assert all(1 <= gravity < 2 for gravity in randomized.get_attr("gravity"))
-    assert OperantVecEnv("operant:operant/Acrobot-v1").num_envs == 1
+    for name in ("Acrobot-v1", "operant/Acrobot-v1", "operant:operant/Acrobot-v1"):
+        assert OperantVecEnv(name).spec.id == "operant/Acrobot-v1"
+    assert OperantVecEnv("simple_spread_v3", 2).spec.id == "operant/simple_spread-v3"
 
 
 def test_closures_are_taken_as_dummyvecenv_takes_them():
@@ -511,6 +567,12 @@ class Shaped(gym.RewardWrapper):
 
 def plain(**options):
     return gym.make("operant/CartPole-v1", **options)
+
+
+def closed():
+    envs = OperantVectorEnv("CartPole-v1", 2, autoreset_mode="SameStep")
+    envs.close()
+    return envs
 
 
 def varying():
@@ -573,13 +635,33 @@ def varying():
         (
             lambda: OperantVecEnv(OperantVectorEnv("CartPole-v1", 2, autoreset_mode="SameStep"), workers=2),
             TypeError,
-            r"\['num_envs', 'workers'\] are given with a vector environment",
+            "^workers cannot be changed in a vector environment: make it with them",
         ),
-        (lambda: OperantVecEnv(gym.make_vec("CartPole-v1", 2)), TypeError, "not a bare vector environment of operant"),
+        (
+            lambda: OperantVecEnv(OperantVectorEnv("CartPole-v1", 2, autoreset_mode="SameStep"), 3, workers=2),
+            TypeError,
+            "^num_envs, workers cannot be changed",
+        ),
+        (
+            lambda: OperantVecEnv(gym.make_vec("CartPole-v1", 2)),
+            TypeError,
+            "is a CartPoleVectorEnv, not an OperantVectorEnv: name an id such as operant/CartPole-v1",
+        ),
+        (lambda: OperantVecEnv(closed()), ValueError, "is closed: make a new one"),
+        (
+            lambda: make_vec_env("operant/simple_spread-v3", 5, vec_env_cls=OperantVecEnv),
+            ValueError,
+            r"operant/simple_spread-v3 has several agents: OperantVecEnv\(\"operant/simple_spread-v3\", 5\) has a row",
+        ),
+        (
+            lambda: OperantVecEnv([plain, lambda: gym.make("operant/simple_tag-v3")]),
+            ValueError,
+            r"closure 1 makes a single environment, but operant/simple_tag-v3 .* OperantVecEnv\(.*, 2\) has",
+        ),
         (
             lambda: OperantVecEnv(gym.wrappers.vector.RecordEpisodeStatistics(gym.make_vec("operant/CartPole-v1", 2))),
             TypeError,
-            "RecordEpisodeStatistics.* is not a bare vector environment",
+            "is a RecordEpisodeStatistics around an OperantVectorEnv: give OperantVecEnv the bare one",
         ),
         (lambda: OperantVecEnv("operant/CartPole-v1", 2, precison="float64"), TypeError, "did you mean 'precision'"),
         (lambda: OperantVecEnv("operant/CartPole-v1", 0), ValueError, "num_envs=0 must be from 1"),
@@ -635,6 +717,14 @@ def test_an_old_framework_is_named_with_its_version():
 def test_the_snippets_of_the_documentation_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_snippets("Stable-Baselines3")
+
+
+def test_a_gymnasium_without_autoreset_modes_is_named_with_its_version():
+    old = "del gymnasium.vector.AutoresetMode\ngymnasium.__version__ = '1.0.0'"
+    prelude = f"import gymnasium.vector, stable_baselines3\n{old}"
+    assert importing(prelude).startswith(
+        "ImportError: operant's vector environments need gymnasium 1.1 or newer, not 1.0.0: upgrade gymnasium"
+    )
 
 
 def test_a_new_release_is_not_taken_for_an_old_one():

@@ -160,6 +160,20 @@ def test_a_seed_repeats_a_rollout_whatever_came_before(mode):
     assert not (seeded(used, 6)["observation"] == expected["observation"]).all()
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_reset_after_a_restored_state_resets_that(mode):
+    env = make_env("operant/CartPole-v1", 3, autoreset_mode=mode, max_episode_steps=6)
+    envs = base(env)._env
+    rollout(env, 2)
+    snapshot = envs.get_state()
+    rollout(env, 6)  # ends everywhere with the last step
+    restored = envs.set_state(snapshot)
+    assert envs.episode_lengths.tolist() == [2, 2, 2]
+    observations = env.reset()["observation"].numpy()
+    assert envs.episode_lengths.tolist() == [0, 0, 0]
+    assert (observations != restored).any(axis=1).all() and (np.abs(observations) <= 0.05).all()
+
+
 def test_a_rollout_stops_at_the_first_end_by_default():
     data = make_env("operant/CartPole-v1", 4, max_episode_steps=9).rollout(50)
     assert data["next", "done"][:, :-1].sum() == 0
@@ -299,6 +313,14 @@ def test_an_old_torchrl_is_named_with_its_version(monkeypatch):
     old.__version__ = "0.9.2"
     monkeypatch.setitem(sys.modules, "torchrl", old)
     with pytest.raises(ImportError, match=r"needs torchrl 0\.10 or newer, not 0\.9\.2"):
+        import_afresh(monkeypatch)
+
+
+def test_a_gymnasium_without_autoreset_modes_is_named_with_its_version(monkeypatch):
+    monkeypatch.delattr("gymnasium.vector.AutoresetMode")
+    monkeypatch.setattr("gymnasium.__version__", "1.0.0")
+    monkeypatch.delitem(sys.modules, "operant.vector")
+    with pytest.raises(ImportError, match=r"need gymnasium 1\.1 or newer, not 1\.0\.0: upgrade gymnasium"):
         import_afresh(monkeypatch)
 
 

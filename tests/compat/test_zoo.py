@@ -65,8 +65,11 @@ def test_enjoy_plays_what_was_trained(documented):
 
 
 LOOKUP = """
-import argparse, yaml
+import argparse, importlib, sys, yaml
 from pathlib import Path
+import operant.compat.zoo
+importlib.reload(operant.compat.zoo)
+del sys.modules["operant.compat.zoo"]
 import operant.compat.zoo
 from operant.catalog import CATALOG
 from rl_zoo3 import exp_manager

@@ -23,7 +23,7 @@ def number(pattern, text):
     """The number that the pattern's group matches."""
     match = re.search(pattern, text)
     assert match, f"{pattern!r} is not in:\n{text}"
-    return float(match[1])
+    return float(match[1].replace(",", ""))
 
 
 def test_vector_quickstart_measures_thousands_of_environments():
@@ -62,7 +62,6 @@ def test_sb3_ppo_solves_gymnasiums_cartpole():
 def test_torchrl_collector_collects_from_thousands_of_environments():
     printed = output_of("torchrl_collector.py")
     assert "2621440 frames from 4096 environments" in printed
-    assert number(r"(\d)[\d,]* frames/s", printed) > 0
     assert 300 < number(r"episodes ended, with a mean return of ([\d.]+)", printed) < 500
 
 

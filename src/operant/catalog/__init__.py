@@ -1,5 +1,7 @@
 """Every environment's descriptor by its id: Gymnasium's in CATALOG, PettingZoo's, of several agents, in MULTIAGENT."""
 
+import re
+
 from operant.catalog import (
     acrobot,
     cartpole,
@@ -25,6 +27,14 @@ CATALOG: dict[str, EnvSpec] = {
 }
 
 MULTIAGENT: dict[str, EnvSpec] = {spec.id: spec for spec in (simple.SPEC, simple_spread.SPEC, simple_tag.SPEC)}
+
+
+def bare_id(env_id: str) -> str:
+    """The catalog's key for an id as Gymnasium and PettingZoo write it.
+
+    "operant/CartPole-v1" and "operant:operant/CartPole-v1" are "CartPole-v1", and "simple_tag_v3" is "simple_tag-v3".
+    """
+    return re.sub(r"_v(\d+)$", r"-v\1", env_id.removeprefix("operant:").removeprefix("operant/"))
 
 
 def header_names() -> list[str]:

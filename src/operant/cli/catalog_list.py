@@ -36,7 +36,7 @@ def command(argv: list[str]) -> int:
     specs = [*CATALOG.values(), *MULTIAGENT.values()]
     if options.env_id is not None:
         try:
-            specs = [find_spec(options.env_id.removeprefix("operant:"))]
+            specs = [find_spec(options.env_id)]
         except ValueError as problem:
             parser.error(str(problem))
     if options.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from operant.cli.parser import Parser, fail, unknown
-from operant.export import exportable, ocean_header
+from operant.export import exportable, find_exportable, ocean_header
 
 DESCRIPTION = """\
 Writes one environment as a C header that stands alone: the same physics, random numbers and resets, for one float at a
@@ -20,14 +20,12 @@ def command(argv: list[str]) -> int:
     parser.add_argument("--pufferlib", action="store_true", help="in the form of PufferLib's Ocean: c_reset, c_step")
     parser.add_argument("--out", metavar="FILE", type=Path, help="write FILE instead of printing")
     options = parser.parse(argv)
-    specs = exportable()
-    name = options.env.removeprefix("operant/")
-    if name not in specs:
-        parser.error(unknown("environment", options.env, specs))
+    spec = find_exportable(options.env)
+    if spec is None:
+        parser.error(unknown("environment", options.env, exportable()))
     if not options.pufferlib:
         parser.error("say for which framework: --pufferlib")
     path: Path | None = options.out
-    spec = specs[name]
     text = ocean_header(spec, path.name if path else f"{spec.header}.h")
     if path is None:
         print(text, end="")

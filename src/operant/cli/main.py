@@ -26,23 +26,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` (None: this process's) and returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0].startswith("-"):
-        return _without_command(arguments)
+        return _finish("operant", lambda: _without_command(arguments))
     name, *rest = arguments
     if name not in COMMANDS:
         fail("operant", f"{unknown('command', name, COMMANDS)} (see operant --help)")
     command: Callable[[list[str]], int] = import_module(COMMANDS[name][0]).command
     if name == "run":  # what the script raises is the script's
         return command(rest)
+    return _finish(f"operant {name}", lambda: command(rest))
+
+
+def _finish(program: str, command: Callable[[], int]) -> int:
+    """Runs a command until all that it prints is written, and returns the exit code."""
     try:
-        code = command(rest)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        # The reader (`head`, a pager) has gone. Without this, Python complains again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        try:
+            return command()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader (`head`, a pager) has gone
+        _discard_output()
         return 0
     except KeyboardInterrupt:
         return 130
+    except OSError as problem:
+        if problem.filename is not None:  # not of the standard output
+            raise
+        _discard_output()
+        fail(program, f"cannot write its output: {problem.strerror}", 1)
+
+
+def _discard_output() -> None:
+    """Without this, Python complains again when it flushes at exit what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _without_command(arguments: list[str]) -> int:

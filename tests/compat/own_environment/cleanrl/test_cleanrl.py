@@ -1,5 +1,8 @@
 """The environment part of CleanRL's scripts on the gymnasium that CleanRL pins, 0.29.1."""
 
+import gc
+import importlib
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -44,9 +47,12 @@ def test_infos_have_the_layout_of_sync_vector_env():
         if other:
             break
         assert not mine
-    assert set(other) < set(mine)  # ours has 1.x's names too
-    for key in ("_final_info", "_final_observation"):
-        assert mine[key].dtype == other[key].dtype and (mine[key] == other[key]).all()
+    assert set(mine) == set(other)
+    for key in ("final_info", "final_observation"):
+        assert type(mine[key]) is type(other[key])
+        assert mine[key].dtype == other[key].dtype and mine[key].shape == other[key].shape == (3,)
+        assert mine[f"_{key}"].dtype == other[f"_{key}"].dtype and (mine[f"_{key}"] == other[f"_{key}"]).all()
+    assert not np.shares_memory(mine["_final_info"], mine["_final_observation"])
     for i, expected in enumerate(other["final_observation"]):
         got = mine["final_observation"][i]
         assert (got is None) == (expected is None)
@@ -56,9 +62,9 @@ def test_infos_have_the_layout_of_sync_vector_env():
         if expected is not None:
             for name in ("r", "l", "t"):
                 assert got["episode"][name].shape == expected["episode"][name].shape == (1,)
-            assert got["episode"]["r"].dtype == expected["episode"]["r"].dtype
-            assert got["episode"]["l"].dtype == expected["episode"]["l"].dtype
+                assert got["episode"][name].dtype == expected["episode"][name].dtype
             assert (got["episode"]["r"], got["episode"]["l"]) == (expected["episode"]["r"], expected["episode"]["l"])
+            assert 0 < got["episode"]["t"] < 60
 
 
 def test_the_wrappers_of_continuous_scripts_go_around_the_batch():
@@ -67,6 +73,40 @@ def test_the_wrappers_of_continuous_scripts_go_around_the_batch():
     envs.reset(seed=0)
     observations = [envs.step(np.ones((4, 1), np.float32))[0] for _ in range(300)]
     assert np.abs(np.mean(observations)) < 3 and np.isfinite(observations).all()
+
+
+def test_a_wrapper_for_vector_environments_steps_the_batch():
+    """VectorEnvWrapper calls the halves: reset_async, reset_wait, step_async, step_wait."""
+    wrapped, bare = gym.vector.VectorEnvWrapper(make_vec_env("CartPole-v1", 2)), make_vec_env("CartPole-v1", 2)
+    assert (wrapped.reset(seed=5)[0] == bare.reset(seed=5)[0]).all()
+    assert (wrapped.step(np.ones(2, int))[0] == bare.step(np.ones(2, int))[0]).all()
+    wrapped.set_attr("force_mag", [5.0, 2.5])
+    assert wrapped.call("force_mag") == (5.0, 2.5)
+    with pytest.raises(AttributeError, match="unknown attribute 'graviti'"):
+        wrapped.env.get_attr("graviti")
+
+
+def test_several_agents_are_rows():
+    envs = make_vec_env("simple_spread-v3", 2, max_episode_steps=3)
+    envs.reset(seed=0)
+    infos = [envs.step(np.zeros(6, int))[4] for _ in range(3)][-1]
+    assert [info["episode"]["l"].item() for info in infos["final_info"]] == [3] * 6  # 2 environments of 3 agents
+    assert envs.num_envs == 6 and envs.action_space.shape == (6,)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_what_is_refused_leaves_nothing_to_close():
+    """Gymnasium closes environments when they are collected, those that raised while they were made too."""
+    with pytest.raises(ValueError, match="unknown precision 'float16'"):
+        make_vec_env("CartPole-v1", 2, precision="float16")
+    with pytest.raises(gym.error.DependencyNotInstalled, match="moviepy"):
+        make_vec_env("CartPole-v1", 2, True)  # this environment has no moviepy
+    gc.collect()
+
+
+def test_envpools_form_says_which_gymnasium_it_needs():
+    with pytest.raises(ImportError, match=r"needs gymnasium 1.1 or newer, not 0.29.1: pip install -U gymnasium"):
+        importlib.import_module("operant.compat.envpool")
 
 
 def test_it_is_a_vector_env_that_closes_twice():

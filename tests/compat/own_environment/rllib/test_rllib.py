@@ -78,13 +78,23 @@ def test_a_time_limit_truncates():
     runner.stop()
 
 
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "operant/CartPole-v1", "operant:operant/CartPole-v1"])
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "operant/CartPole-v1", "operant:operant/CartPole-v1", "CartPole_v1"])
 def test_the_id_names_the_module_that_registers_it(env_id):
     config = configure(PPOConfig(), env_id, num_envs=4, precision="float64")
     assert config.env == "operant:operant/CartPole-v1"
     assert config.env_config == {"precision": "float64"}
     assert config.gym_env_vectorize_mode == "vector_entry_point"
     assert config.num_envs_per_env_runner == 4
+
+
+def test_what_the_config_held_for_the_environment_goes_to_the_batch_too():
+    config = PPOConfig().environment(env_config={"params": {"gravity": 3.7}, "workers": 2, "precision": "float64"})
+    configure(config, "operant/CartPole-v1", num_envs=4, params={"force": 5.0}, workers=1)
+    assert config.env_config == {"params": {"force": 5.0}, "workers": 1, "precision": "float64"}
+    runner = SingleAgentEnvRunner(config=config.env_runners(num_env_runners=0))
+    batch = runner.env.unwrapped
+    assert batch.parameter("gravity").tolist() == [9.8] * 4 and batch.parameter("force").tolist() == [5.0] * 4
+    runner.stop()
 
 
 def test_options_reach_the_batch():
@@ -116,6 +126,29 @@ def test_options_reach_the_batch():
             },
             ValueError,
             "old API stack.*config.api_stack",
+        ),
+        ({"env_id": "operant/simple_spread-v3"}, ValueError, "operant.compat.rllib is for one agent"),
+        ({"env_id": "simple_tag_v3"}, ValueError, "simple_tag-v3 .* is for one agent"),
+        ({"env_id": None}, TypeError, "env_id=None must be a str"),
+        (
+            {"config": PPOConfig().environment(env_config={"prcision": "float64"})},
+            TypeError,
+            "did you mean 'precision'.*; config.env_config already held {'prcision': 'float64'}",
+        ),
+        (
+            {"config": PPOConfig().environment(env_config={"workers": 0}), "params": {"gravity": 1.0}},
+            ValueError,
+            "workers=0 must be .*; config.env_config already held {'workers': 0}",
+        ),
+        (
+            {"config": PPOConfig().environment(env_config={"copy": False})},
+            ValueError,
+            "copy=False cannot be honoured under RLlib",
+        ),
+        (
+            {"config": PPOConfig().environment(env_config={"num_envs": 3})},
+            ValueError,
+            "num_envs=3 cannot be honoured under RLlib: it is an argument of configure",
         ),
         ({"config": PPOConfig().multi_agent(policies={"a", "b"})}, ValueError, "multi-agent"),
     ],

@@ -1,0 +1,67 @@
+"""What gymnasium's SyncVectorEnv has besides `step` and `reset`, for a class that has a `Batch` in `_batch`.
+
+class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv): ...
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium.error import NoAsyncCallError
+
+from operant.batch import Batch, unknown
+
+
+class SyncMethods:
+    """`step` and `reset` in two halves, which gymnasium 0.29's vector wrappers call, and the environments' attributes.
+
+    The attributes are the physical parameters, by our names or by Gymnasium's.
+    """
+
+    _batch: Batch
+    _actions: Any = None
+    _reset_arguments: dict[str, Any] | None = None
+
+    def reset_async(self, seed: Any = None, options: dict[str, Any] | None = None) -> None:
+        self._reset_arguments = {"seed": seed, "options": options}
+
+    def reset_wait(self, **arguments: Any) -> Any:
+        arguments, self._reset_arguments = (self._reset_arguments or {}) | arguments, None
+        return self.reset(**arguments)  # type: ignore[attr-defined]  # the class that this is for has it
+
+    def step_async(self, actions: Any) -> None:
+        self._actions = actions
+
+    def step_wait(self, **_: Any) -> Any:
+        actions, self._actions = self._actions, None
+        if actions is None:
+            raise NoAsyncCallError("step_wait without step_async: use step(actions)", "step")
+        return self.step(actions)  # type: ignore[attr-defined]
+
+    def _parameter(self, name: str) -> str:
+        parts = self._batch.spec.parameters
+        names: dict[Any, str] = {alias: p.name for p in parts for alias in (p.option, p.attribute, p.name) if alias}
+        if name not in names:
+            reason = "there are no single environments, whose attributes are all physical parameters"
+            raise AttributeError(f"{reason}: {unknown('attribute', name, names)}")
+        return names[name]
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """A physical parameter of each row."""
+        return tuple(self._batch.parameter(self._parameter(name)).repeat(self._batch.agents).tolist())
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Sets a physical parameter: a number, or one for each environment, whose agents share it."""
+        parameter = self._parameter(name)
+        if parameter in self._batch._ranges:
+            raise ValueError(f"{name} is drawn anew for every episode: take it out of randomize to set it")
+        self._batch.set_parameter(parameter, values)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """As `get_attr`."""
+        if args or kwargs:
+            raise AttributeError(f"call({name!r}, ...): there are no single environments that have methods")
+        return self.get_attr(name)
+
+    def render(self) -> Any:
+        raise NotImplementedError("make_vec_env(..., capture_video=True) films environment 0; nothing else is drawn")

@@ -1,0 +1,35 @@
+"""Which environments EnvPool's `reset` is of.
+
+ids = chosen(env_id, options, num_envs)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from operant.batch import unknown
+
+
+def chosen(env_id: Any, options: dict[str, Any], num_envs: int) -> np.ndarray | None:
+    """The environments that `env_id` (`[K]` int) or options["reset_mask"] (`[N]` bool) names; None: all.
+
+    Raises:
+        ValueError: another option, both of them, or ids or a mask that name none, one twice, or one that is not there.
+    """
+    for name in options.keys() - {"reset_mask"}:
+        raise ValueError(unknown("reset option of EnvPool", name, ["reset_mask"]))
+    mask = options.get("reset_mask")
+    if mask is not None:
+        if env_id is not None:
+            raise ValueError("env_id and options['reset_mask'] say the same: give one of them")
+        if np.shape(mask) != (num_envs,) or np.asarray(mask).dtype != np.bool_ or not np.any(mask):
+            raise ValueError(f"options['reset_mask']={mask!r} must be [{num_envs}] bool, at least one of them True")
+        env_id = np.flatnonzero(mask)
+    if env_id is None:
+        return None
+    ids = np.atleast_1d(env_id)
+    if ids.dtype.kind not in "iu" or len(ids) == 0 or np.isin(np.arange(num_envs), ids).sum() != ids.size:
+        raise ValueError(f"env_id={env_id!r} must be at least one of 0 to {num_envs - 1}, and none of them twice")
+    return ids
