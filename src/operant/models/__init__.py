@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from operant.models.networks import ActorCritic as ActorCritic
+    from operant.models.networks import ContinuousActorCritic as ContinuousActorCritic
+    from operant.models.networks import DiscreteActorCritic as DiscreteActorCritic
+    from operant.models.popart import PopArtValueHead as PopArtValueHead
+    from operant.models.ppo import PPO as PPO
 
 if find_spec("torch") is None:
     raise ImportError("operant.models needs torch: pip install 'operant[train]'")
@@ -22,6 +29,20 @@ _MODULES = {
     "ICM": "exploration",
     "PopArtValueHead": "popart",
 }
+
+__all__ = [
+    "A2C",
+    "ICM",
+    "PPO",
+    "REINFORCE",
+    "RND",
+    "TRPO",
+    "VMPO",
+    "ActorCritic",
+    "ContinuousActorCritic",
+    "DiscreteActorCritic",
+    "PopArtValueHead",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from operant.emulation import Layout
 from operant.models.distributions import Distribution
 from operant.models.extractors import extractor_for
 from operant.models.heads import action_head, orthogonal
+from operant.models.recurrent import orthogonal_lstm, run_lstm
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
@@ -68,7 +68,7 @@ class ActorCritic(nn.Module):
             if not isinstance(getattr(self.extractor, "features", None), int):
                 raise TypeError(f"{type(extractor).__name__} needs an attribute features: how many it returns")
             width = int(self.extractor.features)  # type: ignore[arg-type]
-            self.lstm = _lstm(width, lstm) if lstm else None
+            self.lstm = orthogonal_lstm(width, lstm) if lstm else None
             width = lstm or width
             self.shared = mlp(width, hidden if share else (), activation)
             self.actor = mlp(width, () if share else hidden, activation)
@@ -93,7 +93,7 @@ class ActorCritic(nn.Module):
         """
         features, mask = self._features(observations)
         if self.lstm is not None:
-            features, state = self._recur(features, state, starts)
+            features, state = run_lstm(self.lstm, features, state, starts)
         features = self.shared(features)
         return self.head(self.actor(features), mask), self._value(features), state
 
@@ -127,26 +127,6 @@ class ActorCritic(nn.Module):
         structure = self.layout.unflatten(observations)
         mask = structure.pop(MASK) != 0 if self.masked else None
         return self.extractor(structure), mask
-
-    def _recur(self, features: Tensor, state: Tensor | None, starts: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Runs the LSTM over the maximal segments in which no episode begins."""
-        assert self.lstm is not None
-        if features.ndim != 3:
-            leading = list(features.shape[:-1])
-            raise ValueError(f"a recurrent network takes observations [T, N, ...], but these begin with {leading}")
-        if state is None:
-            state = features.new_zeros(2, features.shape[1], self.lstm.hidden_size)
-        hidden, cell = state
-        cuts = [] if starts is None else starts.any(1).nonzero().flatten().tolist()
-        outputs = []
-        for begin, end in pairwise(sorted({0, *cuts, len(features)})):
-            if starts is not None and begin in cuts:
-                keep = ~starts[begin].unsqueeze(-1)
-                hidden, cell = hidden * keep, cell * keep
-            output, (hidden, cell) = self.lstm(features[begin:end], (hidden[None], cell[None]))
-            hidden, cell = hidden[0], cell[0]
-            outputs.append(output)
-        return torch.cat(outputs), torch.stack((hidden, cell))
 
     def _feature_space(self) -> spaces.Space[Any]:
         space = self.observation_space
@@ -211,16 +191,6 @@ def mlp(features: int, hidden: Sequence[int], activation: str) -> nn.Sequential:
         layers += [orthogonal(nn.Linear(features, width), math.sqrt(2)), ACTIVATIONS[activation]()]
         features = width
     return nn.Sequential(*layers)
-
-
-def _lstm(features: int, units: int) -> nn.LSTM:
-    lstm = nn.LSTM(features, units)
-    for name, parameter in lstm.named_parameters():
-        if "weight" in name:
-            nn.init.orthogonal_(parameter)
-        else:
-            nn.init.zeros_(parameter)
-    return lstm
 
 
 def flatten_parameters(module: nn.Module) -> Tensor:
