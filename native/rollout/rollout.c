@@ -149,18 +149,22 @@ operant_status operant_update_moments(operant_moments *m, const float *batch, in
     return done ? OPERANT_OK : OPERANT_NO_MEMORY;
 }
 
-operant_status operant_standardize(const float *batch, int64_t rows, int64_t features, const double *mean,
-                                   const double *scale, double clip, const char *isa, float *out) {
+operant_status operant_standardize(const operant_moments *m, const float *batch, int64_t rows, double epsilon, double clip,
+                                   int32_t centred, const char *isa, float *out) {
     const operant_target *target = operant_find_target(isa, 0, INT64_MAX);
-    if (!target || rows < 0 || features < 1 || !(clip > 0)) return OPERANT_BAD_ARGUMENT;
-    const int64_t length = strands_of(features) * features;
-    double *centre = malloc((size_t)(2 * length) * sizeof *centre);
+    if (!target || rows < 0 || m->features < 1 || !(clip > 0) || !(epsilon >= 0)) return OPERANT_BAD_ARGUMENT;
+    const int64_t strands = strands_of(m->features), length = strands * m->features;
+    double *centre = malloc((size_t)(2 * length) * sizeof *centre), *scale = centre + length;
     if (!centre) return OPERANT_NO_MEMORY;
-    for (int64_t j = 0; j < length; j++) {
-        centre[j] = mean[j % features];
-        centre[length + j] = scale[j % features];
+    for (int64_t d = 0; d < m->features; d++) {
+        centre[d] = centred ? m->mean[d] : 0;
+        scale[d] = 1 / sqrt((m->count > 0 ? m->squares[d] / m->count : 1) + epsilon);
     }
-    target->rollout->standardize(batch, rows * features, length, centre, centre + length, clip, out);
+    for (int64_t s = 1; s < strands; s++) {
+        memcpy(centre + s * m->features, centre, (size_t)m->features * sizeof *centre);
+        memcpy(scale + s * m->features, scale, (size_t)m->features * sizeof *scale);
+    }
+    target->rollout->standardize(batch, rows * m->features, length, centre, scale, clip, out);
     free(centre);
     return OPERANT_OK;
 }

@@ -43,8 +43,9 @@ typedef struct {
 operant_status operant_update_moments(operant_moments *moments, const float *batch, int64_t rows, const char *isa,
                                       int32_t workers);
 
-/** out[r, d] = (batch[r, d] - mean[d]) * scale[d] within [-clip, clip], computed in double. `out` may be `batch`. */
-operant_status operant_standardize(const float *batch, int64_t rows, int64_t features, const double *mean,
-                                   const double *scale, double clip, const char *isa, float *out);
+/** out[r, d] = (batch[r, d] - mean[d]) / sqrt(variance[d] + epsilon) within [-clip, clip], computed in double; without
+ *  subtracting the mean unless `centred`. The variance is 1 while count is 0. `out` may be `batch`. */
+operant_status operant_standardize(const operant_moments *moments, const float *batch, int64_t rows, double epsilon,
+                                   double clip, int32_t centred, const char *isa, float *out);
 
 #endif

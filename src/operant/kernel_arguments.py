@@ -47,7 +47,7 @@ def outputs(
     if len(results) != len(names):
         raise ValueError(f"out must hold {len(names)} arrays ({', '.join(names)}), not {len(results)}")
     pointers = [
-        pointer_to("float[]", f"out ({name})", array, shape, FLOAT32, held, writeable=True)
+        pointer_to("float[]", name if name == "out" else f"out ({name})", array, shape, FLOAT32, held, writeable=True)
         for name, array in zip(names, results, strict=True)
     ]
     return results, pointers

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from operant.kernel_arguments import as_numpy
-from operant.moments import standardize, update_moments
+from operant.moments import Moments
 
 
 class RunningNormalizer:
@@ -31,64 +32,70 @@ class RunningNormalizer:
         if not epsilon >= 0:
             raise ValueError(f"epsilon={epsilon} must be at least 0")
         self.shape, self.clip, self.epsilon, self.workers = shape, clip, epsilon, workers
-        self.count = 0.0
-        self._mean, self._squares = np.zeros(math.prod(shape)), np.zeros(math.prod(shape))
+        self._batch_shape = (-1, math.prod(shape))
+        self._moments = Moments(math.prod(shape))
+
+    @property
+    def count(self) -> float:
+        return self._moments.count
 
     @property
     def mean(self) -> np.ndarray:
-        return self._mean.reshape(self.shape).copy()
+        return self._moments.mean.reshape(self.shape).copy()
 
     @property
     def variance(self) -> np.ndarray:
-        return self._variance().reshape(self.shape)
+        return self._moments.variance.reshape(self.shape)
 
     def update(self, batch: Any) -> None:
         """Takes a batch `[N, *shape]` float32 into the statistics."""
-        rows = self._rows(batch)
-        self.count = update_moments(self.count, self._mean, self._squares, rows, workers=self.workers)
+        self._moments.update(self._rows("batch", batch), workers=self.workers)
 
     def merge(self, other: RunningNormalizer) -> None:
         """Takes in what another has seen, as if its batches had been given to this one (Chan et al. 1983)."""
         if other.shape != self.shape:
             raise ValueError(f"other is of shape {other.shape}, not {self.shape}")
-        total = self.count + other.count
-        if other.count:
-            difference = other._mean - self._mean
-            self._mean += difference * (other.count / total)
-            self._squares += other._squares + difference**2 * (self.count * other.count / total)
-            self.count = total
+        self._moments.merge(other._moments)
 
     def normalize(self, batch: Any, out: Any = None) -> np.ndarray:
-        """(batch - mean) / sqrt(variance + epsilon) within [-clip, clip]: `[N, *shape]` float32, in `out`."""
-        return self._standardize(batch, self._mean, out)
+        """(batch - mean) / sqrt(variance + epsilon) within [-clip, clip]: `[N, *shape]` float32, in `out` if given.
+
+        `out` may be `batch`.
+        """
+        return self._standardize(batch, True, out)
 
     def scale(self, batch: Any, out: Any = None) -> np.ndarray:
         """The same without subtracting the mean: batch / sqrt(variance + epsilon)."""
-        return self._standardize(batch, np.zeros_like(self._mean), out)
+        return self._standardize(batch, False, out)
 
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` of another of the same shape continues from."""
-        return {"count": self.count, "mean": self._mean.tolist(), "squares": self._squares.tolist()}
+        moments = self._moments
+        return {"count": moments.count, "mean": moments.mean.tolist(), "squares": moments.squares.tolist()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores what `state_dict` returned."""
-        mean, squares = np.array(state["mean"], np.float64), np.array(state["squares"], np.float64)
-        if mean.shape != self._mean.shape or squares.shape != self._mean.shape:
-            raise ValueError(f"the state is of {mean.size} features, not of {self._mean.size}")
-        self.count, self._mean, self._squares = float(state["count"]), mean, squares
+        features = len(self._moments.mean)
+        for name in ("mean", "squares"):
+            if len(state[name]) != features:
+                raise ValueError(f"the state's {name} is of {len(state[name])} features, not of {features}")
+        self._moments.mean[:], self._moments.squares[:] = state["mean"], state["squares"]
+        self._moments.count = state["count"]
 
-    def _standardize(self, batch: Any, mean: np.ndarray, out: Any) -> np.ndarray:
-        rows, scale = self._rows(batch), 1 / np.sqrt(self._variance() + self.epsilon)
-        result = standardize(rows, mean, scale, self.clip, out=None if out is None else self._rows(out))
-        return result.reshape(len(rows), *self.shape)
+    def _standardize(self, batch: Any, centred: bool, out: Any) -> np.ndarray:
+        rows, target = self._rows("batch", batch), None if out is None else self._rows("out", out)
+        result = self._moments.standardize(rows, epsilon=self.epsilon, clip=self.clip, centred=centred, out=target)
+        return result.reshape(batch.shape)
 
-    def _variance(self) -> np.ndarray:
-        return self._squares / self.count if self.count else np.ones_like(self._squares)
-
-    def _rows(self, batch: Any) -> Any:
-        if tuple(batch.shape[1:]) != self.shape or not len(batch.shape):
-            raise ValueError(f"batch must be [N, {', '.join(map(str, self.shape))}], not of shape {tuple(batch.shape)}")
-        return batch.reshape(len(batch), self._mean.size)
+    def _rows(self, name: str, batch: Any) -> Any:
+        """A batch as `[N, D]`, over the same memory."""
+        array = as_numpy(name, batch)
+        if array.shape[1:] != self.shape or not array.ndim:
+            sizes = ", ".join(map(str, ("N", *self.shape)))
+            raise ValueError(f"{name} must be of shape [{sizes}], not {array.shape}")
+        if not array.flags.c_contiguous:
+            raise ValueError(f"{name} must be C-contiguous: give numpy.ascontiguousarray({name})")
+        return array.reshape(self._batch_shape)
 
 
 class RewardNormalizer:
@@ -126,7 +133,7 @@ class RewardNormalizer:
         """What `load_state_dict` of another of as many environments continues from."""
         return {"returns": self.returns.tolist(), "statistics": self.statistics.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores what `state_dict` returned."""
         if len(state["returns"]) != len(self.returns):
             raise ValueError(f"the state is of {len(state['returns'])} environments, not of {len(self.returns)}")
