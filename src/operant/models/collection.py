@@ -96,7 +96,8 @@ class Collector:
                 now = slice(t, t + 1)
                 distribution, value, self.state = policy(observations[None], self.state, starts[now].to(device))
                 sample = distribution.sample(noise=noise[now])
-                values[t], log_probs[t], tensors.actions[t] = value[0], distribution.log_prob(sample)[0], sample[0]
+                values[t] = self._true(value[0])
+                log_probs[t], tensors.actions[t] = distribution.log_prob(sample)[0], sample[0]
             else:
                 distribution = policy.distribution(observations)
                 sample = distribution.sample(noise=noise[t])
@@ -118,7 +119,7 @@ class Collector:
             self.normalizer.update(self.buffer.observations[:-1].reshape(-1, inputs.shape[-1]))
         parts = (inputs[:-1], tensors.actions, rewards, tensors.terminated, tensors.truncated, starts, log_probs)
         ends = (values, final_values, last_values, inputs[-1])
-        return Rollout(*(part.to(device) for part in (*parts, *ends)), state=first_state)
+        return Rollout(*[part.to(device) for part in (*parts, *ends)], first_state)
 
     def normalized(self, observations: np.ndarray) -> np.ndarray:
         """Observations `[..., D]` as the policy sees them."""

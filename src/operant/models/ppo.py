@@ -66,7 +66,8 @@ class PPO(OnPolicy):
                 weights = losses.standardized(batch.advantages) if c.normalize_advantages else batch.advantages
                 policy_loss = losses.clipped_surrogate(log_ratios, weights, c.clip, c.dual_clip)
                 if c.value_clip:
-                    value_loss = losses.clipped_value_loss(values, batch.values, batch.returns, c.value_clip)
+                    old_values = self._normalized_returns(batch.values)
+                    value_loss = losses.clipped_value_loss(values, old_values, batch.returns, c.value_clip)
                 else:
                     value_loss = losses.value_loss(values, batch.returns)
                 loss = policy_loss + c.value_coefficient * value_loss
