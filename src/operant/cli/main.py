@@ -12,6 +12,8 @@ from operant.cli.parser import Parser, fail, unknown
 
 COMMANDS = {
     "list": ("operant.cli.catalog_list", "environments with their spaces, limits and physical parameters"),
+    "train": ("operant.cli.train", "trains an algorithm on an environment, and keeps the run"),
+    "resume": ("operant.cli.resume", "goes on with a run that was interrupted"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
     "export": ("operant.cli.export", "writes an environment as a C header for PufferLib"),
     "monitor": ("operant.cli.monitor", "shows a training run's curves while it trains, or afterwards"),

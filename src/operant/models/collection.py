@@ -43,6 +43,12 @@ class Rollout:
     last_observations: Tensor
     state: Tensor | None
 
+    def to(self, device: torch.device) -> Rollout:
+        """Moves all of it to a device."""
+        for name, value in vars(self).items():
+            setattr(self, name, None if value is None else value.to(device))
+        return self
+
 
 class Collector:
     """Fills rollouts of T = `steps`, episode after episode; its generator draws every action."""
@@ -117,9 +123,21 @@ class Collector:
         rewards = self._rewards(tensors)
         if self.normalizer:
             self.normalizer.update(self.buffer.observations[:-1].reshape(-1, inputs.shape[-1]))
-        parts = (inputs[:-1], tensors.actions, rewards, tensors.terminated, tensors.truncated, starts, log_probs)
-        ends = (values, final_values, last_values, inputs[-1])
-        return Rollout(*[part.to(device) for part in (*parts, *ends)], first_state)
+        rollout = Rollout(
+            observations=inputs[:-1],
+            actions=tensors.actions,
+            rewards=rewards,
+            terminated=tensors.terminated,
+            truncated=tensors.truncated,
+            starts=starts,
+            log_probs=log_probs,
+            values=values,
+            final_values=final_values,
+            last_values=last_values,
+            last_observations=inputs[-1],
+            state=first_state,
+        )
+        return rollout.to(device)
 
     def normalized(self, observations: np.ndarray) -> np.ndarray:
         """Observations `[..., D]` as the policy sees them."""

@@ -34,3 +34,12 @@ def average(tensor: Tensor) -> None:
     if world_size() > 1:
         distributed.all_reduce(tensor)
         tensor.div_(world_size())
+
+
+def agreed(answer: bool) -> bool:
+    """What the first process answers, in all of them."""
+    if world_size() == 1:
+        return answer
+    verdict = torch.tensor(float(answer))
+    distributed.broadcast(verdict, 0)
+    return bool(verdict)

@@ -93,7 +93,9 @@ class NativeEnvironments(Environments):
         return Episodes(returns, lengths, rows[cut], self.batch.final_observations()[cut])
 
     def state_dict(self) -> dict[str, Any]:
-        return {"environments": self.batch.get_state()}
+        records = self.batch.get_state()
+        without_metadata = np.dtype(records.dtype.descr)  # which files cannot hold
+        return {"environments": records.view(without_metadata)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.batch.set_state(state["environments"])
