@@ -32,7 +32,7 @@ def command(argv: list[str]) -> int:
     except RunError as problem:
         parser.error(str(problem))
     view = RunView(run)
-    if not options.once and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not options.once and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         print("operant monitor: this is no terminal, so the run is printed once (as with --once)", file=sys.stderr)
     elif not options.once:
         try:

@@ -20,12 +20,15 @@ Lines = dict[str, NDArray[np.float64]]
 class Curve(PlotextPlot):
     """A plot with a title; `show` draws lines over x, of which NaN is left out."""
 
-    def __init__(self, title: str, names: Sequence[str], unit: Callable[[float], str] = number):
-        """`names`: the lines' names, which stand in a legend where there are several; `unit` writes a value."""
+    def __init__(
+        self, title: str, names: Sequence[str], unit: Callable[[float], str] = number, from_zero: bool = False
+    ):
+        """`names`: the lines' names; several stand in a legend, without seconds_. `unit` writes a value."""
         super().__init__()
         self.title = title
         self.names = tuple(names)
         self._unit = unit
+        self._from_zero = from_zero
 
     def show(self, x: NDArray[np.float64], lines: Lines, x_text: Callable[[float], str] = number) -> None:
         """Draws `lines[name]` [points] for each of `names` over x [points]."""
@@ -34,20 +37,24 @@ class Curve(PlotextPlot):
         plot.clear_figure()
         values: list[float] = []
         places: list[float] = []
-        newest = []
+        newest = f"{self.title}: no data"
         for name, colour in zip(self.names, _COLOURS, strict=False):
             y = lines.get(name, np.empty(0))
             known = np.isfinite(y) & np.isfinite(x[: len(y)]) if len(y) == len(x) else np.zeros(0, bool)
             if not known.any():
                 continue
             line_x, line_y = thinned(x[known], y[known])
-            label = name if len(self.names) > 1 else None
+            value = self._unit(float(y[known][-1]))
+            label = f"{name.removeprefix('seconds_')} {value}" if len(self.names) > 1 else None
             plot.plot(line_x.tolist(), line_y.tolist(), marker="braille", color=colour, label=label)
             values += line_y.tolist()
             places += line_x.tolist()
-            newest.append(self._unit(float(y[known][-1])))
-        plot.title(f"{self.title}: {', '.join(newest)}" if newest else f"{self.title}: no data yet")
+            newest = self.title if label else f"{self.title}: {value}"
+        plot.title(newest)
         if values:
+            if self._from_zero:
+                values.append(0.0)
+                plot.ylim(0, max(values) or 1)
             self._ticks(places, values, x_text)
         self.refresh()
 

@@ -37,7 +37,7 @@ def _seconds(value: float) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{value:.0f}%"
+    return f"{value:.3g}%"
 
 
 def _gigabytes(value: float) -> str:
@@ -55,7 +55,7 @@ class MonitorApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     #status { height: 1; padding: 0 1; }
-    TabPane { padding: 0; }
+    TabbedContent, ContentSwitcher, TabPane { height: 1fr; padding: 0; }
     Grid { grid-size: 2; }
     #losses-grid { grid-size: 3; }
     """
@@ -87,20 +87,22 @@ class MonitorApp(App[None]):
             ],
             "throughput": [
                 Curve("Steps per second", ["steps_per_second"]),
-                Curve("Time per update", ["seconds_rollout", "seconds_update", "seconds_other"], _seconds),
+                Curve(
+                    "Time per update", ["seconds_rollout", "seconds_update", "seconds_other"], _seconds, from_zero=True
+                ),
             ],
             "machine": [
-                Curve("CPU of the run, percent of a core", ["cpu"], _percent),
-                Curve("CPU of the machine", ["machine_cpu"], _percent),
-                Curve("Memory of the run", ["memory"], _gigabytes),
-                Curve("Memory of the machine", ["machine_memory"], _gigabytes),
+                Curve("CPU of the run (of a core)", ["cpu"], _percent, from_zero=True),
+                Curve("CPU of the machine", ["machine_cpu"], _percent, from_zero=True),
+                Curve("Memory of the run", ["memory"], _gigabytes, from_zero=True),
+                Curve("Memory of the machine", ["machine_memory"], _gigabytes, from_zero=True),
             ],
         }
         for index, gpu in enumerate(self._machine.read().gpus):
             name = f"GPU {index} {gpu.name}"
             self._curves["machine"] += [
-                Curve(f"{name}, at work", [f"gpu_{index}"], _percent),
-                Curve(f"{name}, memory", [f"gpu_{index}_memory"], _gigabytes),
+                Curve(f"{name}, at work", [f"gpu_{index}"], _percent, from_zero=True),
+                Curve(f"{name}, memory", [f"gpu_{index}_memory"], _gigabytes, from_zero=True),
             ]
 
     def compose(self) -> ComposeResult:
@@ -139,7 +141,7 @@ class MonitorApp(App[None]):
         if (count, status) != (self._view.rows.count, self._view.status):
             self._draw()
         line = Text(status_line(self._view), style=f"bold {_STATUS_COLOURS[self._view.status]}")
-        if self._view.problem and not self._view.rows.count:
+        if self._view.status == "running" and not self._view.rows.count:
             line.append("  waiting for the first update", style="dim")
         self.query_one("#status", Static).update(line)
 

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 DELAY = 30.0  # seconds; the import takes 0.25 s beside torch, 1% of this
@@ -21,7 +22,7 @@ class TensorBoard:
 
     def __init__(self, folder: str | os.PathLike[str], resume_at: float | None = None):
         """`resume_at`: TensorBoard forgets what earlier event files in `folder` hold beyond that step."""
-        self._folder = os.fspath(folder)
+        self._folder = Path(folder)
         self._resume_at = resume_at
         self._rows: list[tuple[float, dict[str, float]]] = []
         self._writer: Any = None
@@ -42,7 +43,7 @@ class TensorBoard:
         if self._is_missing or not self._rows:
             return
         try:
-            from tensorboardX.event_file_writer import EventFileWriter
+            from tensorboardX.event_file_writer import EventsWriter
             from tensorboardX.proto.event_pb2 import Event, SessionLog
             from tensorboardX.proto.summary_pb2 import Summary
         except ImportError:
@@ -51,10 +52,12 @@ class TensorBoard:
             print("operant: no TensorBoard file is written: pip install tensorboardX", file=sys.stderr)
             return
         if self._writer is None:
-            self._writer = EventFileWriter(self._folder)
+            # The number keeps the file of a resume apart from one of the same second.
+            earlier = len(list(self._folder.glob("events.out.tfevents.*")))
+            self._writer = EventsWriter(str(self._folder / "events"), f".{earlier}")
             if self._resume_at is not None:
                 start = SessionLog(status=SessionLog.START)
-                self._writer.add_event(Event(wall_time=time.time(), step=int(self._resume_at) + 1, session_log=start))
+                self._writer.write_event(Event(wall_time=time.time(), step=int(self._resume_at) + 1, session_log=start))
         rows, self._rows = self._rows, []
         for when, metrics in rows:
             # One event for all scalars of a row: SummaryWriter.add_scalar, an event for each, takes ten times as long.
@@ -64,7 +67,7 @@ class TensorBoard:
                 if name != "steps" and not math.isnan(value)
             ]
             step = int(metrics.get("steps", 0))
-            self._writer.add_event(Event(wall_time=when, step=step, summary=Summary(value=values)))
+            self._writer.write_event(Event(wall_time=when, step=step, summary=Summary(value=values)))
         self._writer.flush()
 
     def close(self) -> None:
