@@ -1,8 +1,4 @@
-"""Actor-critic networks: shapes, masks, memory, initial weights, flat parameters, and errors."""
-
-import copy
-import io
-import pickle
+"""Actor-critic networks: shapes, masks, memory, initial weights, and errors."""
 
 import numpy as np
 import pytest
@@ -12,7 +8,7 @@ from gymnasium.vector.utils import batch_space
 from torch import nn
 
 from operant.models.distributions import Categorical, MultiCategorical, Normal, TanhNormal
-from operant.models.networks import ActorCritic, ContinuousActorCritic, DiscreteActorCritic, flatten_parameters
+from operant.models.networks import ActorCritic, ContinuousActorCritic, DiscreteActorCritic
 
 torch.set_num_threads(1)
 
@@ -190,51 +186,6 @@ def test_an_extractor_and_a_value_head_of_ones_own_take_their_places():
     assert network.value_head is head
 
 
-def train(network, parameters, observations, steps=5):
-    optimiser = torch.optim.Adam(parameters, lr=0.01)
-    for _ in range(steps):
-        optimiser.zero_grad(set_to_none=False)
-        logits, values = outputs(network, observations)
-        (logits.square().sum() + (values - 1).square().sum()).backward()
-        optimiser.step()
-
-
-def test_an_optimiser_of_the_flat_parameters_moves_the_network_as_one_of_all(generator):
-    observations = torch.randn(8, 4, generator=generator)
-    separate, together = DiscreteActorCritic(4, 2, seed=0), DiscreteActorCritic(4, 2, seed=0)
-    flat = flatten_parameters(together)
-    assert all(map(torch.equal, separate.parameters(), together.parameters()))
-    train(separate, list(separate.parameters()), observations)
-    train(together, [flat], observations)
-    for ours, theirs in zip(together.parameters(), separate.parameters(), strict=True):
-        # Adam over one long tensor rounds its last vector lanes differently.
-        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
-    assert torch.equal(flat, torch.cat([parameter.reshape(-1) for parameter in together.parameters()]))
-    assert torch.equal(flat.grad, torch.cat([parameter.grad.reshape(-1) for parameter in together.parameters()]))
-    assert flat.grad.abs().sum() > 0
-
-
-def test_a_flat_network_is_loaded_in_place_and_can_be_saved_copied_and_pickled():
-    network, other = DiscreteActorCritic(4, 2, seed=0), DiscreteActorCritic(4, 2, seed=1)
-    flat = flatten_parameters(network)
-    network.load_state_dict(other.state_dict())
-    assert torch.equal(flat, torch.cat([parameter.reshape(-1) for parameter in other.parameters()]))
-    saved = io.BytesIO()
-    torch.save(network.state_dict(), saved)
-    saved.seek(0)
-    loaded = DiscreteActorCritic(4, 2, seed=3)
-    loaded.load_state_dict(torch.load(saved, weights_only=True))
-    copies = [loaded, copy.deepcopy(network), pickle.loads(pickle.dumps(network))]
-    observations = torch.ones(1, 4)
-    expected = other.values(observations)
-    for duplicate in copies:
-        assert torch.equal(duplicate.values(observations), expected)
-    with torch.no_grad():
-        flat.zero_()
-    assert network.values(observations).item() == 0
-    assert all(torch.equal(duplicate.values(observations), expected) for duplicate in copies)
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -263,8 +214,3 @@ def test_what_no_network_can_be_made_of_is_refused_by_name(arguments, error, mes
     observation_space, action_space, options = arguments
     with pytest.raises(error, match=message):
         ActorCritic(observation_space, action_space, **options)
-
-
-def test_parameters_of_two_dtypes_cannot_be_flattened():
-    with pytest.raises(ValueError, match="one dtype on one device"):
-        flatten_parameters(nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1).double()))
