@@ -4,6 +4,7 @@ import signal
 import struct
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def path(tmp_path):
 
 def test_a_row_can_be_read_as_soon_as_it_is_written(path):
     writer = MetricsWriter(path, "cartpole-1")
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         assert (reader.run_id, reader.pid) == ("cartpole-1", os.getpid())
         assert reader.read().count == 0
         assert reader.read().last() == {}
@@ -43,7 +44,7 @@ def test_columns_may_come_later_and_stay_away(path):
         writer.write({"steps": k})
     writer.write({"return": 1.5, "steps": 6})
     writer.write({"return": 2.5})
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         snapshot = reader.read()
     assert snapshot.columns == ("steps", "return")
     assert repr(snapshot.rows.tolist()) == "[[4.0, nan], [5.0, nan], [6.0, 1.5], [nan, 2.5]]"
@@ -59,7 +60,7 @@ def test_the_ring_holds_the_last_rows(tmp_path_factory, capacity, count):
     writer = MetricsWriter(path, "a", capacity)
     for k in range(count):
         writer.write({"row": k, "half": k / 2})
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         snapshot = reader.read()
     expected = list(range(count))[-capacity:]
     assert snapshot.count == count
@@ -79,7 +80,7 @@ def test_a_value_or_a_column_that_does_not_fit_leaves_the_file_as_it_was(path):
         writer.write({"n" * 65: 1})
     assert path.read_bytes() == before
     writer.write({"steps": 2})
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         assert reader.read().rows.tolist() == [[1], [2]]
 
 
@@ -106,7 +107,7 @@ def test_files_that_are_foreign_torn_or_newer_are_refused_in_one_line(path):
 
 def test_a_file_that_is_cut_while_it_is_read_is_an_error_and_no_bus_error(path):
     MetricsWriter(path, "a").close()
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         os.truncate(path, HEADER)
         with pytest.raises(MetricsFileError, match="is torn"):
             reader.read()
@@ -138,7 +139,7 @@ def test_a_reader_writes_nothing(path):
     writer.close()
     path.chmod(0o444)
     before, changed = path.read_bytes(), path.stat().st_mtime_ns
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         reader.read()
         with pytest.raises(TypeError):
             reader._map[0] = 0
@@ -147,7 +148,7 @@ def test_a_reader_writes_nothing(path):
 
 def test_a_file_that_takes_the_name_is_noticed(path):
     MetricsWriter(path, "a")
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         assert not reader.is_replaced()
         MetricsWriter(path, "a")
         assert reader.is_replaced()
@@ -171,7 +172,7 @@ def test_a_row_that_its_writer_died_in_is_left_out_and_nobody_waits_for_it(path,
         writer.write({"row": k})
     writer.close()
     _tear(path, rows)
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         began = time.monotonic()
         assert reader.read().column("row").tolist() == expected
         assert time.monotonic() - began < 5
@@ -210,7 +211,7 @@ def test_readers_beside_a_writer_that_never_rests_see_whole_rows_only(path, capa
     counts = [[], []]
 
     def watch(counts):
-        with MetricsReader(path) as reader:
+        with closing(MetricsReader(path)) as reader:
             end = time.monotonic() + 1.5
             while time.monotonic() < end:
                 try:
@@ -239,7 +240,7 @@ def test_writers_killed_at_any_time_leave_a_file_that_is_read_at_once(path):
     for _ in range(15):
         path.unlink(missing_ok=True)
         process = _writing_process(path, 64)
-        with MetricsReader(path) as reader:
+        with closing(MetricsReader(path)) as reader:
             time.sleep(rng.uniform(0.005, 0.03))
             os.kill(process.pid, signal.SIGKILL)
             process.join()
@@ -261,5 +262,5 @@ def test_several_threads_may_write(path):
         thread.start()
     for thread in threads:
         thread.join()
-    with MetricsReader(path) as reader:
+    with closing(MetricsReader(path)) as reader:
         assert sorted(reader.read().rows.tolist()) == [[k, j] for k in range(4) for j in range(300)]

@@ -2,6 +2,7 @@ import math
 import os
 import sys
 import time
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -31,7 +32,7 @@ def test_metrics_go_to_the_csv_the_metrics_file_and_tensorboard(run):
         recorder.record({"steps": 100, "episode_return": 1.5})
         recorder.record({"steps": 200, "episode_return": math.nan})
         recorder.record({"steps": 300, "episode_return": 2.5})
-        with MetricsReader(run.metrics_path) as reader:
+        with closing(MetricsReader(run.metrics_path)) as reader:
             assert reader.run_id == run.id
             assert reader.read().column("steps").tolist() == [100, 200, 300]
     assert run.csv_path.read_text() == "steps,episode_return\n100,1.5\n200,nan\n300,2.5\n"
@@ -70,7 +71,7 @@ def test_a_resumed_run_drops_what_it_will_do_again(run):
     resumed = RunDirectory(run.path)
     resumed.restart()
     with Recorder(resumed, resume_at=200) as recorder:
-        with MetricsReader(run.metrics_path) as reader:
+        with closing(MetricsReader(run.metrics_path)) as reader:
             assert reader.read().rows.tolist() == [[100, 0.125], [200, 0.25]]
         recorder.record({"steps": 250, "entropy": 0.75})
     assert run.csv_path.read_text() == "steps,entropy\n100,0.125\n200,0.25\n250,0.75\n"

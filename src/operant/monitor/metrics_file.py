@@ -27,7 +27,6 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,16 +228,10 @@ class MetricsReader:
             return True
 
     def close(self) -> None:
-        """Unmaps the file; a second time does nothing."""
+        """Unmaps the file; a second time does nothing. `contextlib.closing` calls it."""
         self._words = self._table = None  # type: ignore[assignment]  # they keep the map open
         self._map.close()
         self._file.close()
-
-    def __enter__(self) -> MetricsReader:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
 
     def _check_size(self) -> None:
         size = os.fstat(self._file.fileno()).st_size
