@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 
 def standardized(advantages: Tensor) -> Tensor:
     """(A - mean) / std, with Bessel's correction; zeros stay zeros where all are equal."""
-    if len(advantages) < 2:
+    if advantages.numel() < 2:
         return advantages - advantages.mean()
     return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
 
@@ -16,6 +18,11 @@ def standardized(advantages: Tensor) -> Tensor:
 def policy_gradient(log_probs: Tensor, advantages: Tensor) -> Tensor:
     """-mean(log pi(a|s) A): Williams (1992), Mnih et al. (2016)."""
     return -(log_probs * advantages).mean()
+
+
+def surrogate(log_ratios: Tensor, advantages: Tensor) -> Tensor:
+    """-mean(r A), r the probability ratio: Schulman et al. (2015), equation 14."""
+    return -(log_ratios.exp() * advantages).mean()
 
 
 def clipped_surrogate(log_ratios: Tensor, advantages: Tensor, clip: float, dual_clip: float = 0.0) -> Tensor:
@@ -55,3 +62,27 @@ def explained_variance(values: Tensor, returns: Tensor) -> Tensor:
     """1 - var(R - V) / var(R); NaN where the returns are all equal."""
     variance = returns.var()
     return torch.where(variance > 0, 1 - (returns - values).var() / variance, torch.nan)
+
+
+def top_half_weights(advantages: Tensor, temperature: Tensor) -> Tensor:
+    """psi `[B]`: exp(A / eta) / sum(exp(A / eta)) over the larger half of the advantages, 0 for the others.
+
+    Song et al. (2019); of an odd number the half is rounded up. `advantages` may have any shape.
+    """
+    best = advantages.flatten().topk((advantages.numel() + 1) // 2)
+    weights = torch.zeros_like(advantages.flatten())
+    return weights.scatter(0, best.indices, torch.softmax(best.values / temperature, 0)).view_as(advantages)
+
+
+def temperature_loss(advantages: Tensor, temperature: Tensor, epsilon: float) -> Tensor:
+    """eta epsilon + eta log(mean(exp(A / eta))) over the larger half of the advantages: Song et al. (2019)."""
+    best = advantages.flatten().topk((advantages.numel() + 1) // 2).values
+    return temperature * (epsilon + torch.logsumexp(best / temperature, 0) - math.log(len(best)))
+
+
+def kl_penalty(kl: Tensor, alpha: Tensor, epsilon: float) -> Tensor:
+    """mean(alpha (epsilon - sg(KL)) + sg(alpha) KL), sg a stopped gradient: Song et al. (2019).
+
+    The policy's gradient pulls KL down, alpha's raises alpha while KL is above epsilon.
+    """
+    return (alpha * (epsilon - kl.detach()) + alpha.detach() * kl).mean()
