@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from operant.cli.parser import Parser, unknown
+from operant.cli.parser import Parser
 from operant.models.names import ALGORITHMS, find_algorithm, full_id
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
-from operant.models.options import describe, make_config
+from operant.models.options import describe, did_you_mean, make_config
 from operant.models.tuned import TIMESTEPS, tuned
 from operant.utils.toml import read_toml
 
@@ -56,7 +56,7 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
     """
     for key in file:
         if key not in FIELDS:
-            raise ValueError(unknown("key", key, FIELDS))
+            raise ValueError(did_you_mean("key", key, FIELDS))
     for key in ("options", "environment_options"):
         if not isinstance(file.get(key, {}), Mapping):
             raise ValueError(f"{key}={file[key]!r} must be a table: [{key}]")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import gymnasium as gym
 
-from operant.batch import unknown
 from operant.catalog import CATALOG, MULTIAGENT, bare_id
+from operant.models.options import did_you_mean
 
 if TYPE_CHECKING:
     from operant.models.on_policy import OnPolicy
@@ -21,7 +21,7 @@ ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "reinforce": "REINFORCE", "trpo": "TRP
 def find_algorithm(name: str) -> type[OnPolicy]:
     """The class; ValueError with the nearest name for one that does not exist."""
     if name not in ALGORITHMS:
-        raise ValueError(unknown("algorithm", name, ALGORITHMS))
+        raise ValueError(did_you_mean("algorithm", name, ALGORITHMS))
     algorithm: type[OnPolicy] = getattr(import_module(f"operant.models.{name}"), ALGORITHMS[name])
     return algorithm
 
@@ -31,19 +31,17 @@ def full_id(name: str) -> str:
 
     A name without a namespace that we have is ours: Gymnasium's own is written "gymnasium.envs:CartPole-v1".
     """
-    short = {_short(key): key for key in (*MULTIAGENT, *CATALOG)}  # the latest version of a name is its last
-    key = bare_id(name) if bare_id(name) in CATALOG or bare_id(name) in MULTIAGENT else short.get(_short(name))
+    short = {short_name(key): key for key in (*MULTIAGENT, *CATALOG)}  # the latest version of a name is its last
+    bare = bare_id(name)
+    key = bare if bare in CATALOG or bare in MULTIAGENT else short.get(bare.replace("_", "").lower())
     if key is not None:
         return f"operant/{key}"
     if ":" in name or name in gym.registry:
         return name
-    raise ValueError(unknown("environment", name, (*short, *CATALOG, *MULTIAGENT, *gym.registry)))
+    raise ValueError(did_you_mean("environment", name, (*short, *CATALOG, *MULTIAGENT, *gym.registry)))
 
 
 def short_name(env_id: str) -> str:
     """What a run is called: "cartpole" for "operant/CartPole-v1"."""
-    return _short(env_id.rpartition("/")[2].rpartition(":")[2])
-
-
-def _short(name: str) -> str:
-    return re.sub(r"-v\d+$", "", name).replace("_", "").replace("-", "").lower()
+    name = env_id.rpartition("/")[2].rpartition(":")[2]
+    return re.sub(r"-v\d+$", "", name).replace("_", "").lower()

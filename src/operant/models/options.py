@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 T = TypeVar("T")
@@ -75,6 +75,14 @@ def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
         raise ValueError(f"{field.name}={value!r} must be {' and '.join(wrong)}")
 
 
+def did_you_mean(kind: str, given: str, known: Iterable[str]) -> str:
+    """The message for a name that does not exist: the nearest that does, or the first of them."""
+    names = list(known)
+    near = difflib.get_close_matches(given, names, n=1)
+    choices = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"unknown {kind} {given!r}: " + (f"did you mean {near[0]!r}?" if near else f"choose from {choices}")
+
+
 def make_config(kind: type[T], *layers: Mapping[str, Any]) -> T:
     """The config of that class with the values of `layers`, the later ones over the earlier.
 
@@ -85,8 +93,6 @@ def make_config(kind: type[T], *layers: Mapping[str, Any]) -> T:
     for layer in layers:
         for key, value in layer.items():
             if key not in names:
-                near = difflib.get_close_matches(key, names, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(sorted(names))}"
-                raise ValueError(f"unknown option {key!r}: {hint}")
+                raise ValueError(did_you_mean("option", key, names))
             merged[key] = value
     return kind(**merged)
