@@ -70,16 +70,18 @@ def test_an_ambiguous_id_names_the_candidates(folder, error_line):
     assert second.id in line
 
 
-def test_without_textual_it_names_the_extra(folder, monkeypatch, capsys):
+@pytest.mark.parametrize("library", ["textual", "psutil"])
+def test_without_a_library_of_the_screen_it_names_the_extra(folder, monkeypatch, capsys, library):
     for name in [name for name in sys.modules if name.startswith(("textual", "operant.monitor.screen"))]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "textual", None)
     monkeypatch.delitem(sys.modules, "operant.monitor.curve", raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
     for stream in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: True)
     with pytest.raises(SystemExit, match="2"):
         command(["--runs", str(folder)])
-    assert "pip install 'operant[monitor]', or use --once" in capsys.readouterr().err
+    message = f"operant monitor: it needs {library}: pip install 'operant[monitor]', or use --once"
+    assert capsys.readouterr().err.startswith(message)
 
 
 def test_once_needs_neither_textual_nor_psutil_nor_torch(folder, capsys):

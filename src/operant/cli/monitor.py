@@ -40,7 +40,7 @@ def command(argv: list[str]) -> int:
 
             app = MonitorApp(view)
         except ImportError as missing:
-            name = missing.name or str(missing)
+            name = (missing.name or str(missing)).partition(".")[0]
             parser.error(f"it needs {name}: pip install 'operant[monitor]', or use --once")
         app.run()
         return 0

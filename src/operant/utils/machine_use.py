@@ -43,7 +43,9 @@ class MachineReader:
         try:
             import psutil
         except ImportError:
-            raise ImportError("reading CPU and memory use needs psutil: pip install 'operant[monitor]'") from None
+            raise ImportError(
+                "reading CPU and memory use needs psutil: pip install 'operant[monitor]'", name="psutil"
+            ) from None
         self._psutil: Any = psutil
         self._process: Any = None
         try:
