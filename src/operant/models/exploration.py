@@ -60,9 +60,10 @@ class Exploration(ABC):
         seed: int = 0,
         device: str = "cpu",
     ):
-        sizes = (features, minibatches, *hidden)
-        if min(sizes) < 1:
-            raise ValueError(f"features={features}, minibatches={minibatches} and hidden={hidden} must be at least 1")
+        if not hidden or min(features, minibatches, *hidden) < 1:
+            raise ValueError(
+                f"hidden={hidden} must be sizes of layers, features={features} and minibatches={minibatches} at least 1"
+            )
         if not (coefficient >= 0 and learning_rate > 0 and 0 <= gamma <= 1):
             raise ValueError(
                 f"coefficient={coefficient} must be at least 0, learning_rate={learning_rate} above 0, and "
