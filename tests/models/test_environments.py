@@ -77,9 +77,9 @@ def test_continuous_actions_are_clipped_to_the_bounds_on_their_way_only():
 def test_a_vector_env_of_ours_is_native_in_same_step_mode_only():
     same = operant.OperantVectorEnv("operant/CartPole-v1", 2, autoreset_mode="SameStep")
     assert type(make_environments(same, 9, {})) is NativeEnvironments
-    with pytest.raises(ValueError, match="training needs a vector env in SAME_STEP mode, not .*NEXT_STEP"):
+    with pytest.raises(ValueError, match=r"training needs a vector env in SAME_STEP mode, not .*NEXT_STEP"):
         make_environments(operant.OperantVectorEnv("operant/CartPole-v1", 2), 9, {})
-    with pytest.raises(ValueError, match="training needs a vector env in SAME_STEP mode, not .*NEXT_STEP"):
+    with pytest.raises(ValueError, match=r"training needs a vector env in SAME_STEP mode, not .*NEXT_STEP"):
         make_environments(gym.make_vec("CartPole-v1", 2, vectorization_mode="sync"), 9, {})
 
 
