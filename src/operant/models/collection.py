@@ -141,7 +141,7 @@ class Collector:
 
     def normalized(self, observations: np.ndarray) -> np.ndarray:
         """Observations `[..., D]` as the policy sees them."""
-        return self.normalizer.normalize(observations) if self.normalizer else observations
+        return self.normalizer.normalize(np.ascontiguousarray(observations)) if self.normalizer else observations
 
     def _policy_inputs(self, inputs: Tensor, t: int) -> Tensor:
         if self.normalizer:
