@@ -92,10 +92,9 @@ def test_v_trace_of_a_policy_that_has_not_changed_is_generalised_advantage_estim
 def test_a_policy_with_an_lstm_recalls_what_one_without_cannot():
     returns = {}
     for lstm in (0, 16):
-        config = PPOConfig(
-            num_envs=32, rollout_steps=12, lstm=lstm, hidden=(16,), learning_rate=0.02, gamma=0.9, minibatches=1
-        )
-        *_, metrics = PPO(vector(*[Recall] * 32), config).iterate(32 * 12 * 40)
+        sizes = {"num_envs": 32, "rollout_steps": 6, "lstm": lstm, "hidden": (16,), "minibatches": 1}
+        config = PPOConfig(**sizes, learning_rate=0.02, anneal=False, gamma=0.9)
+        *_, metrics = PPO(vector(*[Recall] * 32), config).iterate(32 * 6 * 35)
         returns[lstm] = metrics["episode_return"]
     # Without memory the best return is 1/2, and a mean of 100 has a deviation of 0.05.
     assert returns[16] > 0.9 and returns[0] < 0.5 + 4 * 0.05
