@@ -7,11 +7,17 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from operant.models.a2c import A2C as A2C
+    from operant.models.exploration import ICM as ICM
+    from operant.models.exploration import RND as RND
     from operant.models.networks import ActorCritic as ActorCritic
     from operant.models.networks import ContinuousActorCritic as ContinuousActorCritic
     from operant.models.networks import DiscreteActorCritic as DiscreteActorCritic
     from operant.models.popart import PopArtValueHead as PopArtValueHead
     from operant.models.ppo import PPO as PPO
+    from operant.models.reinforce import REINFORCE as REINFORCE
+    from operant.models.trpo import TRPO as TRPO
+    from operant.models.vmpo import VMPO as VMPO
 
 if find_spec("torch") is None:
     raise ImportError("operant.models needs torch: pip install 'operant[train]'")
