@@ -13,6 +13,7 @@ from operant.cli.parser import Parser, fail, unknown
 COMMANDS = {
     "list": ("operant.cli.catalog_list", "environments with their spaces, limits and physical parameters"),
     "train": ("operant.cli.train", "trains an algorithm on an environment, and keeps the run"),
+    "eval": ("operant.cli.eval", "says what a trained policy's episodes return"),
     "resume": ("operant.cli.resume", "goes on with a run that was interrupted"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
     "export": ("operant.cli.export", "writes an environment as a C header for PufferLib"),
