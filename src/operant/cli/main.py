@@ -16,7 +16,7 @@ COMMANDS = {
     "eval": ("operant.cli.eval", "says what a trained policy's episodes return"),
     "resume": ("operant.cli.resume", "goes on with a run that was interrupted"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
-    "export": ("operant.cli.export", "writes an environment as a C header for PufferLib"),
+    "export": ("operant.cli.export", "writes a policy as ONNX or C, or an environment as a C header"),
     "monitor": ("operant.cli.monitor", "shows a training run's curves while it trains, or afterwards"),
     "runs": ("operant.cli.runs", "lists training runs with their status, steps and return"),
     "run": ("operant.cli.run", "runs a script that names operant/* ids but does not import operant"),
