@@ -29,10 +29,12 @@ def command(argv: list[str]) -> int:
     load_torch(PROGRAM)
     from operant.cli.run_config import merge
     from operant.cli.training import Training, report
+    from operant.models.data_parallel import gathered, join, leave, rank
     from operant.utils.checkpoint import CheckpointFolder, load_checkpoint
     from operant.utils.run_directory import RunDirectory
 
     try:
+        join()
         run = RunDirectory.find(arguments.runs, arguments.run)
         if run.status == "running":
             raise ValueError(f"run {run.id} is running (process {run.record.get('pid')}): stop it first")
@@ -41,10 +43,13 @@ def command(argv: list[str]) -> int:
         algorithm.load_state_dict(load_checkpoint(CheckpointFolder(run.checkpoints).latest()))
         if algorithm.steps >= config.timesteps:
             raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: give more by --timesteps")
-        run.restart()
-        run.update(total_steps=config.timesteps)
-        show = not arguments.quiet and sys.stderr.isatty()
-        training = Training(config, algorithm, run, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
+        gathered(run.id)  # all have seen that it was not running
+        if rank() == 0:
+            run.restart()
+            run.update(total_steps=config.timesteps)
+        show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
+        mine = run if rank() == 0 else None
+        training = Training(config, algorithm, mine, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
         code = training.train(resume=True)
         report(training)
         return code
@@ -52,3 +57,5 @@ def command(argv: list[str]) -> int:
         if arguments.debug:
             raise
         fail(PROGRAM, " ".join(str(problem).split()), 1)
+    finally:
+        leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from argparse import SUPPRESS
@@ -27,12 +28,14 @@ def command(argv: list[str]) -> int:
     """Trains; the exit code is 0, 130 after Ctrl-C, 1 where a file could not be written."""
     load_torch(PROGRAM)
     from operant.cli.run_config import parse
-    from operant.models.data_parallel import join, rank
+    from operant.models.data_parallel import join, leave, rank
 
     parser = _parser()
     arguments, config = parse(parser, argv)
     if (arguments.monitor or arguments.detach) and arguments.no_run:
         parser.error("--no-run keeps nothing that a monitor could show: leave it away")
+    if (arguments.monitor or arguments.detach) and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        parser.error("torchrun waits for its processes: leave --monitor and --detach away")
     try:
         if arguments.detach or arguments.monitor:
             return _in_background(arguments, config)
@@ -45,6 +48,8 @@ def command(argv: list[str]) -> int:
         if arguments.debug:
             raise
         fail(PROGRAM, " ".join(str(problem).split()), 1)
+    finally:
+        leave()
 
 
 def load_torch(program: str) -> None:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from operant.cli.run_config import RunConfig
-from operant.models.data_parallel import agreed, rank
+from operant.models.data_parallel import agreed, anywhere, rank
 from operant.models.evaluation import evaluate, reference_id
 from operant.models.on_policy import OnPolicy
 from operant.monitor.recorder import Recorder
@@ -69,10 +69,10 @@ class Training:
                     recorder.record(metrics)
                 bar.update(metrics)
                 self.solved = self._evaluation(metrics)
-                interrupted = agreed(asked.by_signal)
+                interrupted = anywhere(asked.by_signal)
                 if interrupted or self.solved is not None:
                     break
-                if time.monotonic() - last >= self.every:
+                if agreed(time.monotonic() - last >= self.every):
                     self._save(metrics["episode_return"])
                     last = time.monotonic()
             score = self.solved if self.solved is not None else _mean(algorithm)
@@ -80,8 +80,11 @@ class Training:
         return INTERRUPTED if interrupted else 0
 
     def _save(self, score: float) -> None:
-        if self.checkpoints is not None:
-            self.checkpoints.save(self.algorithm.state_dict(), self.algorithm.steps, score)
+        """Every process gives its part of the state; the one that keeps the run writes it."""
+        if anywhere(self.checkpoints is not None):
+            state = self.algorithm.state_dict()
+            if self.checkpoints is not None:
+                self.checkpoints.save(state, self.algorithm.steps, score)
 
     def _evaluation(self, metrics: dict[str, float]) -> float | None:
         """The mean return of greedy episodes if it has reached `stop_at`; None otherwise, and where it is far from it.

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from operant.models import data_parallel
 from operant.models.environments import Environments, Episodes
 from operant.models.networks import ActorCritic
 from operant.models.popart import PopArtValueHead
@@ -88,6 +89,8 @@ class Collector:
     def collect(self) -> Rollout:
         """The next T steps. What it returns is overwritten by the next call."""
         policy, device = self.policy, self.device
+        statistics = self._statistics()
+        before = [each.state_dict() for each in statistics]
         self.buffer.roll()
         tensors = self.buffer.tensors
         inputs = torch.empty_like(tensors.observations) if self.normalizer else tensors.observations
@@ -123,6 +126,8 @@ class Collector:
         rewards = self._rewards(tensors)
         if self.normalizer:
             self.normalizer.update(self.buffer.observations[:-1].reshape(-1, inputs.shape[-1]))
+        for each, earlier in zip(statistics, before, strict=True):
+            data_parallel.merge(each, earlier)
         rollout = Rollout(
             observations=inputs[:-1],
             actions=tensors.actions,
@@ -138,6 +143,10 @@ class Collector:
             state=first_state,
         )
         return rollout.to(device)
+
+    def _statistics(self) -> list[RunningNormalizer]:
+        rewards = self.reward_normalizer
+        return [each for each in (self.normalizer, rewards.statistics if rewards else None) if each]
 
     def normalized(self, observations: np.ndarray) -> np.ndarray:
         """Observations `[..., D]` as the policy sees them."""

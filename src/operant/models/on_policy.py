@@ -15,7 +15,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from operant.models.collection import Collector, Rollout
-from operant.models.data_parallel import average, rank, world_size
+from operant.models.data_parallel import average, gathered, rank, spread, world_size
 from operant.models.environments import make_environments
 from operant.models.networks import ACTIVATIONS, ActorCritic, flatten_parameters
 from operant.models.options import check_options, make_config, option
@@ -94,8 +94,10 @@ class OnPolicy(ABC):
         self.policy.to(self.device)
         self.exploration = exploration
         self.parameters = flatten_parameters(self.policy)
+        spread(self.parameters.detach())
         self.optimizer = torch.optim.Adam([self.parameters], lr=c.learning_rate, eps=1e-5, fused=True)
-        self.threads = c.threads or choose_threads(self.policy, self.environments.num_envs * c.rollout_steps)
+        threads = c.threads or choose_threads(self.policy, self.environments.num_envs * c.rollout_steps)
+        self.threads = gathered(threads)[0]  # others might add the same numbers in another order
         self.collector = Collector(
             self.environments,
             self.policy,
@@ -149,21 +151,23 @@ class OnPolicy(ABC):
             if self.exploration is not None:
                 losses |= self.exploration.update(rollout)
             losses["learning_rate"] = torch.tensor(self.optimizer.param_groups[0]["lr"])
-            numbers = torch.stack([value.detach().float().cpu() for value in losses.values()]).tolist()
+            numbers = torch.stack([value.detach().float().to(self.device) for value in losses.values()])
+            average(numbers)
             updated = time.perf_counter()
             steps = rollout.rewards.numel() * world_size()
             self.steps += steps
             self.updates += 1
             self.seconds += updated - begun
+            returns, lengths, episodes = self._recent_episodes()
             yield {
                 "steps": self.steps,
                 "updates": self.updates,
                 "seconds": self.seconds,
                 "steps_per_second": steps / (updated - begun),
-                "episodes": self.collector.episodes,
-                "episode_return": mean(self.collector.returns),
-                "episode_length": mean(self.collector.lengths),
-                **dict(zip(losses, numbers, strict=True)),
+                "episodes": episodes,
+                "episode_return": mean(returns),
+                "episode_length": mean(lengths),
+                **dict(zip(losses, numbers.tolist(), strict=True)),
                 "seconds_rollout": collected - begun,
                 "seconds_update": updated - collected,
             }
@@ -194,6 +198,13 @@ class OnPolicy(ABC):
         actions = (actions[0] if policy.recurrent else actions).cpu().numpy()
         space = self.environments.action_space
         return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions, state
+
+    def _recent_episodes(self) -> tuple[list[float], list[int], int]:
+        """Returns and lengths of the last episodes, and how many there were in all, of all processes."""
+        collector = self.collector
+        every = gathered((list(collector.returns), list(collector.lengths), collector.episodes))
+        returns, lengths, counts = zip(*every, strict=True)
+        return [x for part in returns for x in part], [x for part in lengths for x in part], sum(counts)
 
     # For the updates.
 
@@ -245,7 +256,11 @@ class OnPolicy(ABC):
     # Saving.
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything: weights, optimiser, environments, generators, normalisers, counters."""
+        """Everything: weights, optimiser, environments, generators, normalisers, counters.
+
+        Of a data-parallel run `processes` has what differs between them: all of them must call it.
+        """
+        own = {"collector": self.collector.state_dict(), "generator": self.generator.get_state()}
         return {
             "algorithm": self.name,
             "config": asdict(self.config),
@@ -254,8 +269,8 @@ class OnPolicy(ABC):
             "env_options": self.env_options,
             "policy": self.policy.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "collector": self.collector.state_dict(),
-            "generator": self.generator.get_state(),
+            **own,
+            "processes": gathered(own) if world_size() > 1 else [],
             "exploration": None if self.exploration is None else self.exploration.state_dict(),
             "threads": self.threads,  # another number of them may add in another order
             "counters": {"steps": self.steps, "updates": self.updates, "seconds": self.seconds},
@@ -263,10 +278,17 @@ class OnPolicy(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues where `state_dict` was called; the algorithm must have been made with the same arguments."""
+        processes = state.get("processes") or [state]
+        if len(processes) != world_size():
+            raise ValueError(
+                f"the checkpoint is of {len(processes)} process(es), not of {world_size()}: start as many, by "
+                f"torchrun --nproc-per-node {len(processes)}"
+            )
+        own = processes[rank()]
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.collector.load_state_dict(state["collector"])
-        self.generator.set_state(state["generator"])
+        self.collector.load_state_dict(own["collector"])
+        self.generator.set_state(own["generator"])
         if self.exploration is not None:
             self.exploration.load_state_dict(state["exploration"])
         self.threads = state["threads"]
@@ -274,8 +296,10 @@ class OnPolicy(ABC):
             setattr(self, name, value)
 
     def save(self, path: str | Path) -> None:
-        """Writes a checkpoint; the file is complete or not there."""
-        save_checkpoint(Path(path), self.state_dict())
+        """Writes a checkpoint; the file is complete or not there. All processes call it, and the first one writes."""
+        state = self.state_dict()
+        if rank() == 0:
+            save_checkpoint(Path(path), state)
 
     @classmethod
     def load(cls: type[Self], path: str | Path, env: Any = None, **arguments: Any) -> Self:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from operant.models.data_parallel import average
+
 
 class PopArtValueHead(nn.Module):
     """A linear value head over `features`, in units of running standard deviations of the returns.
@@ -55,7 +57,9 @@ class PopArtValueHead(nn.Module):
         mean, deviation = self.mean.clone(), self.deviation
         self.weight += self.beta * (1 - self.weight)
         rate = self.beta / self.weight
-        self.mean += rate * (returns.mean() - self.mean)
-        self.square += rate * (returns.square().mean() - self.square)
+        moments = torch.stack((returns.mean(), returns.square().mean()))
+        average(moments)
+        self.mean += rate * (moments[0] - self.mean)
+        self.square += rate * (moments[1] - self.square)
         self.linear.weight.mul_(deviation / self.deviation)
         self.linear.bias.copy_((deviation * self.linear.bias + mean - self.mean) / self.deviation)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from operant.models import losses
 from operant.models.collection import Rollout
+from operant.models.data_parallel import average
 from operant.models.minibatches import minibatches, whole
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
 from operant.models.options import option
@@ -61,6 +62,8 @@ class PPO(OnPolicy):
                     distribution, values, _ = self.policy(*batch.inputs)
                 log_ratios = distribution.log_prob(batch.actions) - batch.log_probs
                 kl = losses.approximate_kl(log_ratios.detach())
+                if c.target_kl:
+                    average(kl)  # all processes end together
                 if c.target_kl and kl > 1.5 * c.target_kl:
                     break
                 weights = losses.standardized(batch.advantages) if c.normalize_advantages else batch.advantages
