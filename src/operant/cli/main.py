@@ -17,6 +17,7 @@ COMMANDS = {
     "resume": ("operant.cli.resume", "goes on with a run that was interrupted"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
     "export": ("operant.cli.export", "writes a policy as ONNX or C, or an environment as a C header"),
+    "sweep": ("operant.cli.sweep", "searches an algorithm's options by many runs"),
     "monitor": ("operant.cli.monitor", "shows a training run's curves while it trains, or afterwards"),
     "runs": ("operant.cli.runs", "lists training runs with their status, steps and return"),
     "run": ("operant.cli.run", "runs a script that names operant/* ids but does not import operant"),

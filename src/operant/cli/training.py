@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -31,11 +31,21 @@ class Training:
         every: seconds between checkpoints; one is always saved at the end.
         keep: how many of them to keep.
         show: whether to draw a progress bar.
+        ends: is asked after each update, with its metrics, whether to end the run.
     """
 
     def __init__(
-        self, config: RunConfig, algorithm: OnPolicy, run: RunDirectory | None, *, every: float, keep: int, show: bool
+        self,
+        config: RunConfig,
+        algorithm: OnPolicy,
+        run: RunDirectory | None,
+        *,
+        every: float,
+        keep: int,
+        show: bool,
+        ends: Callable[[dict[str, float]], bool] = lambda metrics: False,
     ):
+        self.ends = ends
         self.config, self.algorithm, self.run, self.every, self.show = config, algorithm, run, every, show
         self.checkpoints = CheckpointFolder(run.checkpoints, keep=keep) if run else None
         self.solved: float | None = None
@@ -70,7 +80,7 @@ class Training:
                 bar.update(metrics)
                 self.solved = self._evaluation(metrics)
                 interrupted = anywhere(asked.by_signal)
-                if interrupted or self.solved is not None:
+                if interrupted or self.solved is not None or self.ends(metrics):
                     break
                 if agreed(time.monotonic() - last >= self.every):
                     self._save(metrics["episode_return"])
