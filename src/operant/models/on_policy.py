@@ -14,7 +14,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from operant.models.collection import Collector, Rollout
+from operant.models.collection import EPISODES, Collector, Rollout
 from operant.models.data_parallel import average, gathered, rank, spread, world_size
 from operant.models.environments import make_environments
 from operant.models.networks import ACTIVATIONS, ActorCritic, flatten_parameters
@@ -202,7 +202,8 @@ class OnPolicy(ABC):
     def _recent_episodes(self) -> tuple[list[float], list[int], int]:
         """Returns and lengths of the last episodes, and how many there were in all, of all processes."""
         collector = self.collector
-        every = gathered((list(collector.returns), list(collector.lengths), collector.episodes))
+        each = EPISODES // world_size() or 1
+        every = gathered((list(collector.returns)[-each:], list(collector.lengths)[-each:], collector.episodes))
         returns, lengths, counts = zip(*every, strict=True)
         return [x for part in returns for x in part], [x for part in lengths for x in part], sum(counts)
 
