@@ -15,8 +15,8 @@ BUILD ?= build/native
 FLAGS = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi
 WARNINGS = -Wall -Wextra -Werror
 CFLAGS ?=
-SOURCES = $(wildcard native/core/*.c native/targets/*.c)
-HEADERS = $(wildcard native/operant.h native/core/*.h native/envs/*.h native/envs/*/*.h)
+SOURCES = $(wildcard native/core/*.c native/rollout/*.c native/targets/*.c)
+HEADERS = $(wildcard native/operant.h native/core/*.h native/rollout/*.h native/envs/*.h native/envs/*/*.h)
 LIST = native/build/environments.h
 OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -Inative $(CFLAGS)

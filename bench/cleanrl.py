@@ -8,9 +8,11 @@ clipped value loss, entropy coefficient 0.01, truncation taken for termination, 
 Run it and the example in turn; both print the steps and the seconds at which the last 100 episodes reached 475.
 """
 
+import math
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -20,8 +22,8 @@ TOTAL, ENVS, STEPS, EPOCHS, MINIBATCHES = 500_000, 4, 128, 4, 4
 GAMMA, GAE_LAMBDA, CLIP, RATE = 0.99, 0.95, 0.2, 2.5e-4
 
 
-def original(seed: int) -> None:
-    """Trains as ppo.py does; prints when the last 100 episodes reach 475, and ends there."""
+def updates_of_original(seed: int) -> Iterator[tuple[int, float]]:
+    """Trains as ppo.py does. Yields after each update: steps so far, and the mean return of the last 100 episodes."""
     import torch
     from torch import nn
     from torch.distributions import Categorical
@@ -47,7 +49,6 @@ def original(seed: int) -> None:
     observations = torch.zeros(STEPS, ENVS, 4)
     actions, log_probs, rewards, dones, values = (torch.zeros(STEPS, ENVS) for _ in range(5))
     returns: deque[float] = deque(maxlen=100)
-    start = time.perf_counter()
     observation, done = torch.tensor(envs.reset(seed=seed)[0]), torch.zeros(ENVS)
     updates = TOTAL // (STEPS * ENVS)
     for update in range(updates):
@@ -63,10 +64,6 @@ def original(seed: int) -> None:
             observation, done = torch.tensor(following), torch.tensor(terminated | truncated, dtype=torch.float32)
             if "final_info" in infos:
                 returns.extend(infos["final_info"]["episode"]["r"][infos["final_info"]["_episode"]])
-                if len(returns) == 100 and np.mean(returns) >= 475:
-                    steps, seconds = (update * STEPS + step + 1) * ENVS, time.perf_counter() - start
-                    print(f"mean return 475 reached after {steps} steps and {seconds:.2f} s")
-                    return
         with torch.no_grad():
             advantages, last = torch.zeros_like(rewards), torch.zeros(ENVS)
             next_values, running = critic(observation).flatten(), 1 - done
@@ -91,6 +88,16 @@ def original(seed: int) -> None:
                 loss.backward()
                 nn.utils.clip_grad_norm_(parameters, 0.5)
                 optimizer.step()
+        yield (update + 1) * STEPS * ENVS, float(np.mean(returns)) if len(returns) == 100 else math.nan
+
+
+def original(seed: int) -> None:
+    """Prints when the last 100 episodes reach 475, and ends there."""
+    start = time.perf_counter()
+    for steps, mean in updates_of_original(seed):
+        if mean >= 475:
+            print(f"mean return 475 reached after {steps} steps and {time.perf_counter() - start:.2f} s")
+            return
     print(f"did not reach 475 in {TOTAL} steps, which took {time.perf_counter() - start:.2f} s")
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 
 from operant.batch import unknown
-from operant.bench import report, workloads
+from operant.bench import report, training, workloads
 from operant.bench.machine import describe
 from operant.configuration import find_spec
 
@@ -16,7 +16,9 @@ QUICK = (3, 0.03)  # rounds, seconds of each
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    listing = "\n".join(f"  {name:13} {(function.__doc__ or '').strip()}" for name, function in workloads.ROWS.items())
+    listing = "\n".join(
+        f"  {name:13} {(function.__doc__ or '').strip()}" for name, function in (workloads.ROWS | training.ROWS).items()
+    )
     result = argparse.ArgumentParser(
         prog="operant bench",
         description="Measures operant beside Gymnasium and EnvPool, taking turns: medians, spreads and ratios.",
@@ -28,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
         "--num-envs", metavar="N", type=int, nargs="+", default=[workloads.STANDARD], help="batch sizes (4096)"
     )
     result.add_argument("--rows", metavar="NAME", nargs="+", help="what to run (all; with --env those about that one)")
+    result.add_argument("--train", action="store_true", help=f"training: the rows {', '.join(training.ROWS)}")
     result.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute for all rows")
     result.add_argument("--json", action="store_true", help="print one JSON object with every round, and nothing else")
     return result
@@ -37,13 +40,16 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the benchmark. Returns 0, missed targets or not; 1 if it cannot run; 2 for a name that does not exist."""
     given = parser().parse_args(argv)
     names = given.rows or list(workloads.ROWS if given.env is None else workloads.FOR_ANY_ENVIRONMENT)
+    if given.train:
+        names = [*(given.rows or ()), *training.ROWS]
+    rows_by_name = workloads.ROWS | training.ROWS
     try:
         spec = find_spec(given.env or "CartPole-v1")
         if spec.agents:
             raise ValueError(f"--env {given.env}: environments of several agents are measured by --rows agents")
         for name in names:
-            if name not in workloads.ROWS:
-                raise ValueError(unknown("row", name, workloads.ROWS))
+            if name not in rows_by_name:
+                raise ValueError(unknown("row", name, rows_by_name))
         for size in given.num_envs:
             if not 1 <= size <= 1 << 30:
                 raise ValueError(f"--num-envs {size} must be from 1 to {1 << 30}")
@@ -58,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     rows: list[report.Row] = []
     try:
         for name in dict.fromkeys(names):
-            for row in workloads.ROWS[name](plan):
+            for row in rows_by_name[name](plan):
                 rows.append(row)
                 if not given.json:
                     print(f"\n{report.format_row(row)}", flush=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib.util
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +20,15 @@ import numpy as np
 
 import operant.batch
 import operant.outputs
+from operant import rollout
 from operant.batch import Batch, defaults, isas
-from operant.bench import peers, probes
+from operant.bench import numpy_loops, peers, probes
 from operant.bench.machine import available_cores
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Comparison, Contender, compare, timed, timed_over
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.spec import EnvSpec
+from operant.utils import RunningNormalizer
 
 STANDARD = 4096  # the batch size that the targets are stated for
 WORKERS_SIZE, MEMORY_SIZE = 65_536, 1_048_576
@@ -415,4 +418,56 @@ def agents(plan: Plan) -> Iterator[Row]:
         yield result
 
 
-FOR_ANY_ENVIRONMENT = tuple(name for name in ROWS if name not in ("environments", "imports", "mypyc", "agents"))
+@row
+def kernels(plan: Plan) -> Iterator[Row]:
+    """The training kernels on one thread against the obvious NumPy loops, at T = 128."""
+    steps, size = 128, 4  # T; numbers in an observation
+    for num_envs in plan.sizes:
+        given = numpy_loops.RolloutArrays.random(steps, num_envs)
+        arrays = (given.rewards, given.values, given.terminated, given.truncated, given.last_values, given.final_values)
+        first, second = np.empty_like(given.rewards), np.empty_like(given.rewards)
+        batch = np.random.default_rng(0).normal(size=(num_envs, size)).astype(np.float32)
+        normalizer, statistics, out = RunningNormalizer((size,)), numpy_loops.Statistics(size), np.empty_like(batch)
+        both, usual = (first, second), {"gamma": 0.99, "lam": 0.95}
+        without_values = (given.rewards, *arrays[2:])
+
+        pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "GAE": (
+                functools.partial(rollout.gae, *arrays, **usual, out=both),
+                functools.partial(numpy_loops.gae, given, **usual),
+            ),
+            "V-trace": (
+                functools.partial(rollout.vtrace, *arrays[:2], given.log_ratios, *arrays[2:], **usual, out=both),
+                functools.partial(numpy_loops.vtrace, given, **usual),
+            ),
+            "discounted returns": (
+                functools.partial(rollout.discounted_returns, *without_values, gamma=0.99, out=first),
+                functools.partial(numpy_loops.discounted_returns, given, 0.99),
+            ),
+            "normalizer.update": (
+                functools.partial(normalizer.update, batch),
+                functools.partial(statistics.update, batch),
+            ),
+            "normalizer.normalize": (
+                functools.partial(normalizer.normalize, batch, out=out),
+                functools.partial(statistics.normalize, batch),
+            ),
+        }
+        contenders = [
+            Contender(f"{name}, {side}", timed(call))
+            for name, calls in pairs.items()
+            for side, call in zip(("operant", "NumPy"), calls, strict=True)
+        ]
+        comparison = plan.compare(contenders)
+        title = f"T = {steps}, N = {num_envs:,}; the normalizer takes one step's [N, {size}]"
+        result = Row("kernels", title, comparison, "operant is faster", rate=("k calls/s", 1e3))
+        for name in pairs:
+            ratios = comparison.ratios(f"{name}, operant", f"{name}, NumPy")
+            target = Target(at_least=20.0) if num_envs == STANDARD else None
+            result.add_ratio(f"{name}, NumPy", f"{name}, times NumPy, {num_envs:,} environments", ratios, target)
+        yield result
+
+
+FOR_ANY_ENVIRONMENT = tuple(
+    name for name in ROWS if name not in ("environments", "imports", "mypyc", "agents", "kernels")
+)

@@ -13,6 +13,8 @@ NATIVE = Path(__file__).resolve().parent
 # Part of correctness, not of tuning: without them targets differ in their last bits.
 FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
 
+HEADERS = ("operant.h", "rollout/rollout.h")
+
 
 def list_environments() -> None:
     """Writes build/environments.h, which includes every header of envs/ and the batch loops after it."""
@@ -29,9 +31,9 @@ def list_environments() -> None:
 
 
 def declarations() -> str:
-    """operant.h without its preprocessor lines, which cffi does not read."""
-    header = (NATIVE / "operant.h").read_text()
-    return "\n".join(line for line in header.splitlines() if not line.startswith("#"))
+    """The two public headers without their preprocessor lines, which cffi does not read."""
+    lines = [line for header in HEADERS for line in (NATIVE / header).read_text().splitlines()]
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 list_environments()
@@ -39,9 +41,11 @@ ffi = FFI()
 ffi.cdef(declarations())
 ffi.set_source(
     "operant._native",
-    '#include "operant.h"',
+    "".join(f'#include "{header}"\n' for header in HEADERS),
     sources=sorted(
-        f"native/{path.relative_to(NATIVE)}" for part in ("core", "targets") for path in (NATIVE / part).glob("*.c")
+        f"native/{path.relative_to(NATIVE)}"
+        for part in ("core", "rollout", "targets")
+        for path in (NATIVE / part).glob("*.c")
     ),
     depends=sorted(f"native/{path.relative_to(NATIVE)}" for path in NATIVE.rglob("*.h")),
     include_dirs=["native"],

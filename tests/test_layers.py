@@ -12,13 +12,18 @@ ROOT = Path(__file__).parent.parent
 
 # Each module may import what stands above its own line, and its own package.
 LAYERS = [
-    {"_native", "spec", "headers", "import_hook"},
+    {"_native", "spec", "headers", "import_hook", "emulation"},
     {"catalog"},
-    {"outputs"},
+    {"outputs", "kernel_arguments"},
+    {"recorder", "rollout", "moments"},
     {"batch"},
     {"spaces", "configuration", "rendering"},
     {"vector", "single", "parallel", "pool"},
     {"registration", "envs", "multiagent", "certification", "export"},
+    {"utils"},
+    {"buffers"},
+    {"models"},
+    {"monitor"},
     {"cli", "bench", "compat"},
 ]
 # registration is what gymnasium 0.29 loads while half imported, so it stays above nothing but the catalog.
@@ -76,14 +81,20 @@ def test_imports_point_down_only():
                 assert target in ONLY[name], f"{path.name} imports {target}"
 
 
-def test_only_the_batch_imports_the_compiled_core():
-    assert {name for name, path in modules() if "_native" in imports(path)[0]} <= {"batch", "bench"}
+def test_only_the_batch_and_the_kernels_import_the_compiled_core():
+    assert {name for name, path in modules() if "_native" in imports(path)[0]} <= {
+        "batch",
+        "kernel_arguments",
+        "rollout",
+        "moments",
+        "bench",
+    }
 
 
 def test_no_module_of_the_package_imports_a_framework():
     for name, path in modules():
-        # parallel and registration: PettingZoo, when it is there.
-        if name not in {"cli", "bench", "compat", "parallel", "registration"}:
+        # parallel and registration: PettingZoo, when it is there. utils: checkpoints, when one is saved or loaded.
+        if name not in {"cli", "bench", "buffers", "compat", "models", "parallel", "registration", "utils"}:
             assert not imports(path)[1] & {"torch", "stable_baselines3", "pettingzoo", "jax", "envpool"}, path.name
 
 

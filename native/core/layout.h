@@ -63,6 +63,7 @@ struct operant_target {
     /** Checks a chunk's actions while it copies them to batch->actions as [agents * action_size, stride]. */
     void (*take_actions)(operant_batch *, operant_chunk *, const void *actions, int32_t dtype);
     const operant_kernel *const *kernels; /* in the order of envs/, then NULL */
+    const struct operant_rollout_kernels *rollout; /* NULL in the exact build */
 };
 
 struct operant_batch {

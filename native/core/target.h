@@ -85,4 +85,11 @@ static void take_actions(operant_batch *b, operant_chunk *chunk, const void *act
 
 static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS};
 
-const operant_target TARGET = {ISA, LANES, EXACT, sizeof(real), RUNS_HERE, take_actions, kernels};
+#if EXACT
+#define ROLLOUT_KERNELS NULL
+#else
+#include "rollout/kernels.h"
+#define ROLLOUT_KERNELS &rollout_kernels
+#endif
+
+const operant_target TARGET = {ISA, LANES, EXACT, sizeof(real), RUNS_HERE, take_actions, kernels, ROLLOUT_KERNELS};

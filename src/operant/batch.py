@@ -20,6 +20,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from operant import outputs
 from operant._native import ffi, lib
+from operant.recorder import Recorder
 from operant.spec import EnvSpec
 
 AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
@@ -302,6 +303,53 @@ class Batch:
         slot.output.rewards = ffi.from_buffer("char[]", rewards)
         slot.output.terminated = ffi.from_buffer("uint8_t[]", terminated)
         slot.output.truncated = ffi.from_buffer("uint8_t[]", truncated)
+
+    def record_into(
+        self,
+        observations: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+    ) -> Recorder:
+        """What steps this batch with the rows of `actions` and writes the results into rows of the caller's arrays.
+
+        `step` goes on to work as before. Nothing is copied, and no pointer is made while stepping.
+
+        Args:
+            observations: `[T + 1, R, D]` float32; row t + 1 is what step t leads to.
+            actions: `[T, R]` int32 or int64 if discrete, else `[T, R, A]` float32 or float64.
+            rewards: `[T, R]` reals.
+            terminated, truncated: `[T, R]` bool.
+        """
+        self._open_handle()
+        steps, rows, flag = len(actions), self.num_rows, np.dtype(np.bool_)
+        by_dtype = dict((self._actions.wide, self._actions.narrow))
+        if actions.dtype not in by_dtype:
+            raise ValueError(f"actions must be an array of {' or '.join(map(str, by_dtype))}, not {actions.dtype}")
+        _check_array("observations", observations, (steps + 1, rows, self.observation_size), _FLOAT32)
+        _check_array("actions", actions, (steps, *self._actions.shape), actions.dtype)
+        _check_array("rewards", rewards, (steps, rows), self.real)
+        _check_array("terminated", terminated, (steps, rows), flag)
+        _check_array("truncated", truncated, (steps, rows), flag)
+        slots = ffi.new("operant_output[]", steps)
+        for t in range(steps):
+            slots[t].observations = ffi.from_buffer("float[]", observations[t + 1])
+            slots[t].rewards = ffi.from_buffer("char[]", rewards[t])
+            slots[t].terminated = ffi.from_buffer("uint8_t[]", terminated[t])
+            slots[t].truncated = ffi.from_buffer("uint8_t[]", truncated[t])
+        first, stepper, fail = ffi.from_buffer("float[]", observations[0]), self.stepper, self._actions.failure
+
+        def observe() -> None:
+            handle = stepper.handle  # None once the batch is closed
+            status = _OK if handle is None else lib.operant_observe(handle, first)
+            if handle is None or status != _OK:
+                raise fail(handle, status)
+
+        held = (slots, observations, rewards, terminated, truncated)  # the memory that the core is pointed to
+        pointers = [ffi.from_buffer(actions[t]) for t in range(steps)]
+        outputs_of = [ffi.addressof(slots, t) for t in range(steps)]
+        return Recorder(stepper, actions, pointers, by_dtype[actions.dtype], outputs_of, observe, held)
 
     # The step path.
 

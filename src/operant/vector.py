@@ -140,6 +140,11 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         return batch_space(self.single_action_space, self.num_envs)
 
     @property
+    def batch(self) -> Batch:
+        """What the rows are stepped by, for training loops that write into memory of their own."""
+        return self._batch
+
+    @property
     def autoreset_mode(self) -> AutoresetMode:
         mode: AutoresetMode = self.metadata["autoreset_mode"]
         return mode

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "operant.h"
+#include "rollout/rollout.h"
 
 static int batches;
 
@@ -158,6 +158,37 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     free(output.rewards), free(output.terminated), free(output.truncated);
 }
 
+/** The training kernels on one target, over arrays of exactly as many bytes as they may touch. */
+static void exercise_rollout(const char *isa, int64_t steps, int64_t n, int32_t workers) {
+    const operant_options o = {"a rollout", isa, n, 0, 0, workers, 0};
+    const size_t size = (size_t)(steps * n);
+    float *rewards = allocate(size * 4), *values = allocate(size * 4), *last_values = allocate((size_t)n * 4);
+    float *first = allocate(size * 4), *second = allocate(size * 4);
+    uint8_t *terminated = allocate(size), *truncated = allocate(size);
+    for (size_t i = 0; i < size; i++) {
+        rewards[i] = (float)(i % 7), values[i] = (float)(i % 5);
+        terminated[i] = i % 11 == 0, truncated[i] = i % 13 == 0;
+    }
+    for (int64_t i = 0; i < n; i++) last_values[i] = (float)i;
+    const operant_rollout r = {steps, n, rewards, values, terminated, truncated, values, last_values, 0.99f, 0.95f};
+    expect(operant_gae(&r, isa, workers, first, second), OPERANT_OK, "gae", &o);
+    expect(operant_vtrace(&r, values, 1, 1, isa, workers, first, second), OPERANT_OK, "vtrace", &o);
+    expect(operant_discounted_returns(&r, isa, workers, first), OPERANT_OK, "discounted_returns", &o);
+    expect(operant_gae(&r, isa, 0, first, second), OPERANT_BAD_ARGUMENT, "no workers", &o);
+    expect(operant_gae(&r, "mmx", 1, first, second), OPERANT_BAD_ARGUMENT, "unknown target", &o);
+
+    double *mean = calloc((size_t)n, 8), *squares = calloc((size_t)n, 8);
+    if (!mean || !squares) exit(2);
+    operant_moments m = {n, 0, mean, squares};
+    expect(operant_update_moments(&m, rewards, steps, isa, workers), OPERANT_OK, "update_moments", &o);
+    expect(operant_standardize(&m, rewards, steps, 1e-8, 10, 1, isa, rewards), OPERANT_OK, "standardize", &o);
+    operant_moments scalar = {1, 0, mean, squares};
+    expect(operant_update_moments(&scalar, values, steps * n, isa, workers), OPERANT_OK, "update_moments", &o);
+    expect(operant_standardize(&scalar, values, steps * n, 1e-8, 0, 0, isa, first), OPERANT_BAD_ARGUMENT, "no clip", &o);
+    free(rewards), free(values), free(last_values), free(first), free(second), free(terminated), free(truncated);
+    free(mean), free(squares);
+}
+
 int main(int count, char **arguments) {
     int32_t workers = count > 1 ? atoi(arguments[1]) : 1;
     const int64_t single[] = {1, 2, 15, 16, 17, 67, 128}, split[] = {129, 200, 1000};
@@ -178,6 +209,11 @@ int main(int count, char **arguments) {
                 return 1;
             }
         }
+    for (int32_t t = 0; operant_isa(t); t++) {
+        if (!strcmp(operant_isa(t), "exact") || !operant_isa_runs_here(t)) continue;
+        for (int s = 0; s < size_count; s++) exercise_rollout(operant_isa(t), 1 + s, sizes[s], workers);
+        exercise_rollout(operant_isa(t), 9, 1100, workers);
+    }
 
     /* Options that must be refused, each with a message. */
     const operant_options refused[] = {

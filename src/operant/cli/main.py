@@ -12,8 +12,14 @@ from operant.cli.parser import Parser, fail, unknown
 
 COMMANDS = {
     "list": ("operant.cli.catalog_list", "environments with their spaces, limits and physical parameters"),
+    "train": ("operant.cli.train", "trains an algorithm on an environment, and keeps the run"),
+    "eval": ("operant.cli.eval", "says what a trained policy's episodes return"),
+    "resume": ("operant.cli.resume", "goes on with a run that was interrupted"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
-    "export": ("operant.cli.export", "writes an environment as a C header for PufferLib"),
+    "export": ("operant.cli.export", "writes a policy as ONNX or C, or an environment as a C header"),
+    "sweep": ("operant.cli.sweep", "searches an algorithm's options by many runs"),
+    "monitor": ("operant.cli.monitor", "shows a training run's curves while it trains, or afterwards"),
+    "runs": ("operant.cli.runs", "lists training runs with their status, steps and return"),
     "run": ("operant.cli.run", "runs a script that names operant/* ids but does not import operant"),
     "autoload": ("operant.cli.autoload", "makes `import gymnasium` enough, in this Python environment"),
 }

@@ -1,0 +1,9 @@
+"""Memory for rollouts of T steps of N environments, shared between the core, NumPy and torch.
+
+torch is imported when it is asked for: by `RolloutBuffer.tensors` and by `GpuBuffer`.
+"""
+
+from operant.buffers.gpu_buffer import GpuBuffer
+from operant.buffers.rollout_buffer import RolloutBuffer, Tensors
+
+__all__ = ["GpuBuffer", "RolloutBuffer", "Tensors"]

@@ -1,0 +1,143 @@
+"""`operant eval`: what a trained policy's episodes return."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from operant.cli.parser import Parser, fail
+from operant.cli.train import load_torch
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from operant.cli.policies import Trained
+
+DESCRIPTION = """\
+Plays whole episodes with the policy of a run, and prints the mean of what they returned, with Student's 95% t-interval
+of that mean. It plays Gymnasium's own environment where ours is the same task; --env names another. Nothing of the run
+is changed.
+"""
+PROGRAM = "operant eval"
+FILMED = 3  # episodes of a video
+
+
+def command(argv: list[str]) -> int:
+    """Prints the returns' statistics; the exit code is 0, or 1 where the run or the environment cannot be played."""
+    load_torch(PROGRAM)
+    parser = _parser()
+    arguments = parser.parse(argv)
+    if arguments.episodes < 1:
+        parser.error(f"--episodes {arguments.episodes} must be at least 1")
+    if arguments.seed < 0:
+        parser.error(f"--seed {arguments.seed} must be at least 0")
+    try:
+        return _evaluate(arguments)
+    except (OSError, ValueError, TypeError, ImportError) as problem:
+        if arguments.debug:
+            raise
+        fail(PROGRAM, " ".join(str(problem).split()), 1)
+
+
+def _parser() -> Parser:
+    from operant.cli.policies import add_checkpoint_options
+
+    parser = Parser(PROGRAM, description=DESCRIPTION)
+    parser.add_argument("run", metavar="RUN_ID", help="an id, or how one begins; `operant runs` lists them")
+    parser.add_argument("--episodes", metavar="N", type=int, default=100, help="how many to play (100)")
+    parser.add_argument("--sampled", action="store_true", help="sample the actions instead of taking the likeliest")
+    parser.add_argument("--env", metavar="ENV", help="another environment of the same spaces, or ours")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the episodes and the sampled actions (0)")
+    parser.add_argument("--video", metavar="FILE", type=Path, help=f"write {FILMED} of the episodes to an .mp4 file")
+    parser.add_argument("--json", action="store_true", help="print a JSON object, with every return")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    add_checkpoint_options(parser)
+    return parser
+
+
+def _evaluate(arguments: Any) -> int:
+    import torch
+
+    from operant.cli.policies import load_policy
+    from operant.models.evaluation import evaluate
+
+    torch.set_num_threads(1)
+    trained = load_policy(arguments.runs, arguments.run, arguments.checkpoint)
+    try:
+        env_id, options = _environment(trained, arguments.env)
+        how: dict[str, Any] = {"deterministic": not arguments.sampled, "seed": arguments.seed, "env_options": options}
+        trained.algorithm.generator.manual_seed(arguments.seed)
+        returns = evaluate(trained.algorithm, env_id, arguments.episodes, **how)
+        result = _statistics(trained, env_id, returns, arguments)
+        if arguments.video is not None:
+            from operant.cli.video import record
+
+            result["video"] = str(arguments.video)
+            record(trained.algorithm, env_id, arguments.video, episodes=min(FILMED, arguments.episodes), **how)
+    finally:
+        trained.algorithm.close()
+    if arguments.json:
+        print(json.dumps(result | {"returns": returns.tolist()}, indent=2, allow_nan=False))
+    else:
+        _print(result)
+    return 0
+
+
+def _environment(trained: Trained, name: str | None) -> tuple[str, dict[str, Any]]:
+    """The id to play, and its options; ValueError where its spaces are not the policy's."""
+    from operant.models.environments import make_environments
+    from operant.models.evaluation import reference_id
+    from operant.models.names import full_id
+
+    config = trained.config
+    if name is None:
+        reference = None if config.environment_options else reference_id(config.environment)
+        return reference or config.environment, config.environment_options
+    env_id = full_id(name)
+    options = config.environment_options if env_id == config.environment else {}
+    environments = make_environments(env_id, 1, options)
+    environments.close()
+    policy = trained.algorithm.policy
+    for what in ("observation_space", "action_space"):
+        theirs, ours = getattr(environments, what), getattr(policy, what)
+        if _kind(theirs) != _kind(ours):
+            raise ValueError(f"{env_id} has the {what.replace('_', ' ')} {theirs}, but the policy takes {ours}")
+    return env_id, options
+
+
+def _kind(space: Any) -> tuple[Any, ...]:
+    """What a policy depends on: all of a space but the bounds of its numbers."""
+    return type(space), space.shape, space.dtype, *(str(getattr(space, name, "")) for name in ("n", "nvec", "start"))
+
+
+def _statistics(trained: Trained, env_id: str, returns: np.ndarray, arguments: Any) -> dict[str, Any]:
+    from operant.utils.confidence import mean_interval
+
+    interval = mean_interval(returns)
+    return {
+        "run": trained.run.id,
+        "checkpoint": str(trained.checkpoint),
+        "steps": trained.steps,
+        "environment": env_id,
+        "episodes": arguments.episodes,
+        "actions": "sampled" if arguments.sampled else "greedy",
+        "seed": arguments.seed,
+        "mean": float(returns.mean()),
+        "t_interval_95": None if len(returns) < 2 else list(interval),
+        "min": float(returns.min()),
+        "max": float(returns.max()),
+        "agents": len(returns) // arguments.episodes,
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    played = f"{result['episodes']} {result['actions']} episodes of {result['environment']}"
+    if result["agents"] > 1:
+        played += f", each return of one of its {result['agents']} agents"
+    interval = result["t_interval_95"]
+    print(f"{result['run']} after {result['steps']:,} steps: {played}, seed {result['seed']}")
+    between = "" if interval is None else f" (95% t-interval of the mean: {interval[0]:.2f} to {interval[1]:.2f})"
+    print(f"mean return {result['mean']:.2f}{between}, min {result['min']:.2f}, max {result['max']:.2f}")
+    if "video" in result:
+        print(f"wrote {result['video']}")

@@ -1,0 +1,49 @@
+"""`operant monitor`: shows a run while it trains, or after it, from any terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from operant.cli.parser import Parser
+from operant.cli.runs import add_runs_option
+from operant.monitor.run_view import RunView
+from operant.monitor.summary import summary
+from operant.utils.run_directory import RunDirectory, RunError
+
+DESCRIPTION = """\
+Shows a run's curves, losses, speed and use of the machine, while it trains or afterwards. It only reads: any number of
+monitors may come and go. Keys: 1 to 4 choose a page, q quits.
+"""
+
+
+def command(argv: list[str]) -> int:
+    """Shows the run until q is pressed, or prints it once."""
+    parser = Parser("operant monitor", description=DESCRIPTION)
+    parser.add_argument("run", metavar="RUN_ID", nargs="?", help="a run's id, or the beginning of it")
+    parser.add_argument("--latest", action="store_true", help="the run that was started last (so it is without RUN_ID)")
+    add_runs_option(parser)
+    parser.add_argument("--once", action="store_true", help="print the newest metrics as text and exit")
+    options = parser.parse(argv)
+    if options.latest and options.run is not None:
+        parser.error(f"--latest and RUN_ID {options.run!r} contradict each other: leave one out")
+    try:
+        named = options.run is not None
+        run = RunDirectory.find(options.runs, options.run) if named else RunDirectory.latest(options.runs)
+    except RunError as problem:
+        parser.error(str(problem))
+    view = RunView(run)
+    if not options.once and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        print("operant monitor: this is no terminal, so the run is printed once (as with --once)", file=sys.stderr)
+    elif not options.once:
+        try:
+            from operant.monitor.screen import MonitorApp
+
+            app = MonitorApp(view)
+        except ImportError as missing:
+            name = (missing.name or str(missing)).partition(".")[0]
+            parser.error(f"it needs {name}: pip install 'operant[monitor]', or use --once")
+        app.run()
+        return 0
+    print(summary(view))
+    view.close()
+    return 0

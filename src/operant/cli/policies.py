@@ -1,0 +1,61 @@
+"""Loads the policy of a run, for the commands that only use it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from operant.cli.parser import Parser
+from operant.cli.run_config import RunConfig, merge
+from operant.cli.runs import add_runs_option
+from operant.models.on_policy import OnPolicy
+from operant.utils.checkpoint import CheckpointError, CheckpointFolder, load_checkpoint
+from operant.utils.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's algorithm with the weights and the observations' statistics of a checkpoint, on one environment."""
+
+    run: RunDirectory
+    config: RunConfig
+    algorithm: OnPolicy
+    checkpoint: Path
+    steps: int
+
+
+def add_checkpoint_options(parser: Parser) -> None:
+    """Adds --checkpoint and --runs."""
+    parser.add_argument("--checkpoint", metavar="WHICH", default="best", help="best (the default), latest, or a file")
+    add_runs_option(parser)
+
+
+def load_policy(runs: str | None, run_id: str, checkpoint: str) -> Trained:
+    """The policy of a run. `checkpoint` is best, latest, or a path.
+
+    Raises:
+        ValueError: there is no such run or checkpoint, it is corrupt, or it is not of the run's configuration.
+    """
+    run = RunDirectory.find(runs, run_id)
+    config = merge(run.config, {})
+    folder = CheckpointFolder(run.checkpoints)
+    named = {"best": folder.best, "latest": folder.latest}
+    path = named[checkpoint]() if checkpoint in named else Path(checkpoint)
+    state = load_checkpoint(path)
+    small = dataclasses.replace(config.config, num_envs=1, rollout_steps=1, threads=1, device="cpu")
+    algorithm = dataclasses.replace(config, config=small).make()
+    try:
+        _restore(algorithm, state)
+        steps = int(state["counters"]["steps"])
+    except (KeyError, TypeError, RuntimeError, ValueError):
+        algorithm.close()
+        raise CheckpointError(f"{path} is not of the network that {run.path / 'config.toml'} describes") from None
+    return Trained(run, config, algorithm, path, steps)
+
+
+def _restore(algorithm: OnPolicy, state: dict[str, Any]) -> None:
+    algorithm.policy.load_state_dict(state["policy"])
+    if algorithm.collector.normalizer is not None:
+        algorithm.collector.normalizer.load_state_dict(state["collector"]["normalizer"])

@@ -1,0 +1,61 @@
+"""`operant resume`: goes on with a run where its last checkpoint stands."""
+
+from __future__ import annotations
+
+import sys
+
+from operant.cli.parser import Parser, fail
+from operant.cli.runs import add_runs_option
+from operant.cli.train import load_torch
+
+DESCRIPTION = """\
+Goes on with a run that was interrupted, has crashed or is to be longer. On the CPU the weights become bit for bit those
+of a run that never stopped. What it recorded after its last checkpoint is dropped, because it comes again.
+"""
+PROGRAM = "operant resume"
+
+
+def command(argv: list[str]) -> int:
+    """Trains on; the exit code is that of `operant train`."""
+    parser = Parser(PROGRAM, description=DESCRIPTION)
+    parser.add_argument("run", metavar="RUN_ID", help="an id, or how one begins; `operant runs` lists them")
+    parser.add_argument("--timesteps", metavar="N", type=int, help="the new number of steps in all")
+    parser.add_argument("--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds (60)")
+    parser.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints besides the best (3)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    add_runs_option(parser)
+    arguments = parser.parse(argv)
+    load_torch(PROGRAM)
+    from operant.cli.run_config import merge
+    from operant.cli.training import Training, report
+    from operant.models.data_parallel import gathered, join, leave, rank
+    from operant.utils.checkpoint import CheckpointFolder, load_checkpoint
+    from operant.utils.run_directory import RunDirectory
+
+    try:
+        join()
+        run = RunDirectory.find(arguments.runs, arguments.run)
+        if run.status == "running":
+            raise ValueError(f"run {run.id} is running (process {run.record.get('pid')}): stop it first")
+        config = merge(run.config, {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")})
+        algorithm = config.make()
+        algorithm.load_state_dict(load_checkpoint(CheckpointFolder(run.checkpoints).latest()))
+        if algorithm.steps >= config.timesteps:
+            raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: give more by --timesteps")
+        gathered(run.id)  # all have seen that it was not running
+        if rank() == 0:
+            run.restart()
+            run.update(total_steps=config.timesteps)
+        show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
+        mine = run if rank() == 0 else None
+        training = Training(config, algorithm, mine, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
+        code = training.train(resume=True)
+        report(training)
+        return code
+    except (OSError, ValueError, TypeError) as problem:
+        if arguments.debug:
+            raise
+        fail(PROGRAM, " ".join(str(problem).split()), 1)
+    finally:
+        leave()

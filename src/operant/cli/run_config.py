@@ -1,0 +1,150 @@
+"""What a training run is made of, merged from defaults, tuned options, a TOML file and flags."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from operant.cli.parser import Parser
+from operant.models.names import ALGORITHMS, find_algorithm, full_id
+from operant.models.on_policy import OnPolicy, OnPolicyConfig
+from operant.models.options import describe, did_you_mean, make_config
+from operant.models.tuned import TIMESTEPS, tuned
+from operant.utils.toml import read_toml
+
+FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options", "environment_options")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run; `config` are the algorithm's options, and `stop_at` the mean greedy return that ends it early."""
+
+    environment: str
+    algorithm: str
+    timesteps: int
+    seed: int
+    stop_at: float | None
+    config: OnPolicyConfig
+    environment_options: dict[str, Any]
+
+    def make(self) -> OnPolicy:
+        """The algorithm, with its environments."""
+        kind = find_algorithm(self.algorithm)
+        return kind(self.environment, self.config, seed=self.seed, env_options=self.environment_options)
+
+    def as_toml(self) -> dict[str, Any]:
+        """What `merge` reads again."""
+        return {
+            "environment": self.environment,
+            "algorithm": self.algorithm,
+            "timesteps": self.timesteps,
+            "seed": self.seed,
+            "stop_at": self.stop_at,
+            "options": {key: _plain(value) for key, value in dataclasses.asdict(self.config).items()},
+            "environment_options": self.environment_options,
+        }
+
+
+def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
+    """The run of a TOML file and of flags, which go over it; both over the tuned options for the environment.
+
+    Raises ValueError for a key, an option or a value that cannot be, with what to change.
+    """
+    for key in file:
+        if key not in FIELDS:
+            raise ValueError(did_you_mean("key", key, FIELDS))
+    for key in ("options", "environment_options"):
+        if not isinstance(file.get(key, {}), Mapping):
+            raise ValueError(f"{key}={file[key]!r} must be a table: [{key}]")
+    given = {**file, **{key: value for key, value in flags.items() if key in FIELDS and value is not None}}
+    if "environment" not in given:
+        raise ValueError("say which environment: operant train cartpole, or environment = in the file")
+    environment = full_id(str(given["environment"]))
+    algorithm = str(given.get("algorithm", "ppo"))
+    kind = find_algorithm(algorithm)
+    defaults = tuned(environment, algorithm)
+    stop_at, timesteps = defaults.pop("stop_at", None), defaults.pop("timesteps", TIMESTEPS)
+    if "timesteps" in given:
+        stop_at = None  # who says how long a run is wants all of it
+    options = {key: value for key, value in flags.get("options", {}).items() if value is not None}
+    return RunConfig(
+        environment=environment,
+        algorithm=algorithm,
+        timesteps=_integer("timesteps", given.get("timesteps", timesteps), 1),
+        seed=_integer("seed", given.get("seed", 0), 0),
+        stop_at=_number("stop_at", given.get("stop_at", stop_at)),
+        config=make_config(kind.Config, defaults, file.get("options", {}), options),
+        environment_options=dict(file.get("environment_options", {})),
+    )
+
+
+def parse(parser: Parser, argv: list[str]) -> tuple[argparse.Namespace, RunConfig]:
+    """The arguments, and the run that they and the file of --config describe.
+
+    The flags of an algorithm's options are made from its Config, so the algorithm is looked for first.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--algorithm")
+    first.add_argument("--config")
+    early, _ = first.parse_known_args(argv)
+    try:
+        file = read_toml(Path(early.config)) if early.config else {}
+        name = early.algorithm or str(file.get("algorithm", "ppo"))
+        kind = find_algorithm(name)
+        add_options(parser, kind)
+        arguments = parser.parse(argv)
+        options = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(kind.Config)}
+        return arguments, merge(file, {**vars(arguments), "algorithm": name, "options": options})
+    except (ValueError, TypeError) as problem:
+        parser.error(str(problem))
+
+
+def add_options(parser: Parser, kind: type[OnPolicy]) -> None:
+    """A flag for each option of an algorithm."""
+    group = parser.add_argument_group(f"options of {ALGORITHMS[kind.name]}, with their defaults")
+    kinds = get_type_hints(kind.Config)
+    for field in dataclasses.fields(kind.Config):
+        flag, meaning = f"--{field.name.replace('_', '-')}", str(field.metadata["meaning"]).replace("%", "%%")
+        default = _plain(field.default)
+        text = f"{meaning} ({str(default).lower() if isinstance(default, bool) else default})"
+        how: dict[str, Any] = {"dest": field.name, "default": None, "help": text}
+        if kinds[field.name] is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, **how)
+        elif kinds[field.name] in (int, float, str):
+            group.add_argument(flag, type=_reader(kinds[field.name]), metavar=_metavar(kinds[field.name]), **how)
+        else:
+            group.add_argument(flag, type=_reader(int), nargs="*", metavar="N", **how)
+
+
+def _reader(kind: type) -> Any:
+    def read(text: str) -> Any:
+        try:
+            return kind(text.replace("_", "")) if kind is not str else text
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} must be {describe(kind)}") from None
+
+    return read
+
+
+def _metavar(kind: type) -> str:
+    return {int: "N", float: "X", str: "NAME"}[kind]
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _integer(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}={value!r} must be an integer of at least {least}")
+    return value
+
+
+def _number(name: str, value: Any) -> float | None:
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return None if value is None else float(value)
+    raise ValueError(f"{name}={value!r} must be a number")

@@ -1,0 +1,102 @@
+"""`operant sweep`: searches an algorithm's options by many runs, with Optuna."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from operant.cli.parser import Parser, fail
+from operant.cli.runs import add_runs_option
+from operant.cli.train import load_torch
+
+if TYPE_CHECKING:
+    from operant.cli.sweep_config import SweepConfig
+
+DESCRIPTION = """\
+Trains a run for each trial of a study: FILE says what is trained, which options are searched and how many trials there
+are. A trial whose mean return stays below the median of the others is ended early. Ctrl-C ends the sweep; the same
+command goes on with it.
+"""
+PROGRAM = "operant sweep"
+EXAMPLE = """\
+an example of FILE:
+
+  [study]
+  name = "cartpole"
+  trials = 20                 # in all
+  direction = "maximize"      # of the mean return; the default
+  seed = 0                    # of the search; the default
+  prune_every = 10000         # steps between two looks at a trial; 0 ends none early
+
+  [run]                       # as in a file of operant train --config
+  environment = "cartpole"
+  timesteps = 100000
+
+  [parameters.learning_rate]
+  low = 1e-4
+  high = 1e-2
+  log = true
+
+  [parameters.activation]
+  choices = ["tanh", "relu"]
+"""
+
+
+def command(argv: list[str]) -> int:
+    """Runs the trials; the exit code is 0, 130 after Ctrl-C, 1 where the file or a trial is wrong."""
+    import argparse
+
+    parser = Parser(
+        PROGRAM, description=DESCRIPTION, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="a TOML file")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="trials at the same time, each a process (1)")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    add_runs_option(parser)
+    arguments = parser.parse(argv)
+    if arguments.jobs < 1:
+        parser.error(f"--jobs {arguments.jobs} must be at least 1")
+    load_torch(PROGRAM)
+    try:
+        return _sweep(arguments)
+    except (OSError, ValueError, TypeError, ImportError) as problem:
+        if arguments.debug:
+            raise
+        fail(PROGRAM, " ".join(str(problem).split()), 1)
+
+
+def _sweep(arguments: Any) -> int:
+    try:
+        import optuna  # noqa: F401
+    except ImportError:
+        raise ImportError("a sweep needs optuna: pip install 'operant[sweep]'") from None
+    from operant.cli.sweep_config import read_sweep
+    from operant.cli.sweep_trials import Study
+    from operant.utils.run_directory import runs_root
+
+    config = read_sweep(arguments.file)
+    folder = runs_root(arguments.runs) / f"sweep-{config.name}"
+    study = Study(config, folder)
+    code = study.run(arguments.jobs)
+    _report(config, study, folder, code)
+    return code
+
+
+def _report(config: SweepConfig, study: Any, folder: Path, code: int) -> None:
+    """Says which trial is the best, and how to train it again."""
+    counts = study.counts()
+    print(
+        f"sweep {config.name}: " + ", ".join(f"{count} {state}" for state, count in counts.items()) + f", in {folder}"
+    )
+    if code:
+        print("interrupted: the same command goes on")
+    best = study.best()
+    if best is None:
+        print("no trial has been completed")
+        return
+    run = best.user_attrs["run"]
+    print(f"best: trial {best.number}, mean return {best.value:.4g}, run {run}")
+    for name, value in best.params.items():
+        print(f"  {name} = {value}")
+    print("train it again: " + shlex.join(["operant", "train", "--config", str(folder / run / "config.toml")]))

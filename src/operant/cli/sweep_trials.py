@@ -1,0 +1,155 @@
+"""The trials of a sweep, each a run; Optuna's journal in the sweep's folder is what it resumes from."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import torch
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from operant.cli.sweep_config import SweepConfig
+from operant.cli.training import INTERRUPTED, Training, asked_to_stop
+from operant.utils.atomic import disk_errors
+from operant.utils.run_directory import RunDirectory
+
+STARTUP = 5  # trials that are never ended early, and random: the sampler learns from them
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class Study:
+    """The trials of `config` in `folder`, those of earlier sittings included."""
+
+    def __init__(self, config: SweepConfig, folder: Path):
+        self.config, self.folder = config, folder
+        with disk_errors("write to", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.study = self._open()
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            # Of a sitting that was killed: its trial is made again.
+            self.study.tell(trial.number, state=TrialState.FAIL)
+
+    def _open(self, offset: int = 0) -> optuna.Study:
+        c = self.config
+        storage = JournalStorage(JournalFileBackend(str(self.folder / "study.journal")))
+        study = optuna.create_study(
+            storage=storage,
+            study_name=c.name,
+            direction=optuna.study.StudyDirection[c.direction.upper()],
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(STARTUP) if c.prune_every else optuna.pruners.NopPruner(),
+        )
+        # Another seed in each sitting and job, or it would draw the same values again.
+        seed = c.seed + offset + len(study.get_trials(deepcopy=False))
+        study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, seed=seed)
+        return study
+
+    def run(self, jobs: int) -> int:
+        """Makes trials until there are as many as the file says; the exit code is 0, or 130 after Ctrl-C."""
+        if jobs == 1:
+            return self._sitting()
+        context = multiprocessing.get_context("spawn")
+        processes = [context.Process(target=_job, args=(self.config, self.folder, k)) for k in range(jobs)]
+        with asked_to_stop() as asked:
+            for process in processes:
+                process.start()
+            while any(process.is_alive() for process in processes):
+                processes[0].join(0.2)
+                time.sleep(0.1)
+                if asked.by_signal:  # each ends its update first
+                    for process in processes:
+                        process.terminate()
+        codes = [process.exitcode for process in processes]
+        if asked.by_signal or INTERRUPTED in codes:
+            return INTERRUPTED
+        if any(codes):
+            raise ValueError("a job of the sweep failed: the trials that were made are kept")
+        return 0
+
+    def _sitting(self) -> int:
+        while len(self.study.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))) < self.config.trials:
+            trial = self.study.ask()
+            try:
+                value, code = self._train(trial)
+            except BaseException:
+                self.study.tell(trial, state=TrialState.FAIL)
+                raise
+            if code:
+                self.study.tell(trial, state=TrialState.FAIL)  # it is made again
+                return code
+            if value is None:
+                self.study.tell(trial, state=TrialState.PRUNED)
+            else:
+                self.study.tell(trial, value)
+        return 0
+
+    def _train(self, trial: optuna.Trial) -> tuple[float | None, int]:
+        """The trial's mean return, None where it was ended early, and the exit code."""
+        config = self.config.trial(self.config.suggest(trial))
+        algorithm = config.make()
+        torch.set_num_threads(1)
+        run = RunDirectory.create(
+            self.folder,
+            f"trial-{trial.number}",
+            config.as_toml(),
+            environment=config.environment,
+            algorithm=config.algorithm,
+            seed=config.seed,
+            total_steps=config.timesteps,
+        )
+        trial.set_user_attr("run", run.id)
+        watch = _Watch(trial, self.config.prune_every)
+        training = Training(config, algorithm, run, every=math.inf, keep=1, show=False, ends=watch.ends)
+        try:
+            code = training.train(tensorboard=False)
+        finally:
+            algorithm.close()
+        value = training.solved if training.solved is not None else watch.last
+        print(f"trial {trial.number}: {'ended early at ' if watch.ended else ''}mean return {value:.4g}, run {run.id}")
+        if code or watch.ended or not math.isfinite(value):
+            return None, code
+        return value, 0
+
+    def counts(self) -> Counter[str]:
+        """How many trials are complete, and pruned."""
+        return Counter(t.state.name.lower() for t in self.study.get_trials(deepcopy=False, states=ENDED))
+
+    def best(self) -> FrozenTrial | None:
+        """The complete trial of the best value."""
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return self.study.best_trial if complete else None
+
+
+class _Watch:
+    """Reports a trial's mean return to Optuna every so many steps, and remembers the last."""
+
+    def __init__(self, trial: optuna.Trial, every: int):
+        self.trial, self.every, self.next = trial, every, every
+        self.last, self.ended = math.nan, False
+
+    def ends(self, metrics: dict[str, float]) -> bool:
+        """Whether the trial is to be ended, because it is worse than the median of the others."""
+        self.last = metrics["episode_return"]
+        if not self.every or metrics["steps"] < self.next or not math.isfinite(self.last):
+            return False
+        place = int(metrics["steps"]) // self.every
+        self.trial.report(self.last, place)
+        self.next = (place + 1) * self.every
+        self.ended = self.trial.should_prune()
+        return self.ended
+
+
+def _job(config: SweepConfig, folder: Path, number: int) -> None:
+    """One of several processes on the same study."""
+    study = Study.__new__(Study)
+    study.config, study.folder = config, folder
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study.study = study._open(offset=1000 * number)
+    raise SystemExit(study._sitting())

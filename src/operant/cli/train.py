@@ -1,0 +1,168 @@
+"""`operant train`: trains an algorithm on an environment, and keeps the run."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+from argparse import SUPPRESS
+from typing import TYPE_CHECKING, Any
+
+from operant.cli.parser import Parser, fail
+from operant.cli.runs import add_runs_option
+
+if TYPE_CHECKING:
+    from operant.cli.run_config import RunConfig
+    from operant.utils.run_directory import RunDirectory
+
+DESCRIPTION = """\
+Trains an algorithm on ENV: a short name such as cartpole, an id of ours, or any of Gymnasium's. Without --timesteps the
+run ends when it has solved the environment, where we know what that is. Ctrl-C saves a checkpoint and ends the run;
+`operant resume` goes on with it. Under torchrun the processes train one policy together.
+"""
+PROGRAM = "operant train"
+
+
+def command(argv: list[str]) -> int:
+    """Trains; the exit code is 0, 130 after Ctrl-C, 1 where a file could not be written."""
+    load_torch(PROGRAM)
+    from operant.cli.run_config import parse
+    from operant.models.data_parallel import join, leave, rank
+
+    parser = _parser()
+    arguments, config = parse(parser, argv)
+    if (arguments.monitor or arguments.detach) and arguments.no_run:
+        parser.error("--no-run keeps nothing that a monitor could show: leave it away")
+    if (arguments.monitor or arguments.detach) and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        parser.error("torchrun waits for its processes: leave --monitor and --detach away")
+    try:
+        if arguments.detach or arguments.monitor:
+            return _in_background(arguments, config)
+        join()
+        run = None
+        if not arguments.no_run and rank() == 0:
+            run = _continue_in(arguments.run_directory) or _create(arguments, config)
+        return _train(arguments, config, run)
+    except (OSError, ValueError, TypeError, ImportError) as problem:
+        if arguments.debug:
+            raise
+        fail(PROGRAM, " ".join(str(problem).split()), 1)
+    finally:
+        leave()
+
+
+def load_torch(program: str) -> None:
+    """Imports torch, or ends the command with the remedy.
+
+    Without the collector, which would look at a hundred thousand new objects again and again: a fifth of the time.
+    """
+    gc.disable()
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        fail(program, "training needs torch: pip install 'operant[train]'", 1)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _parser() -> Parser:
+    parser = Parser(PROGRAM, description=DESCRIPTION)
+    parser.add_argument("environment", metavar="ENV", nargs="?", help="such as cartpole, or operant/CartPole-v1")
+    parser.add_argument("--algorithm", metavar="NAME", help="ppo (the default), a2c, reinforce, trpo or vmpo")
+    parser.add_argument("--config", metavar="FILE", help="a TOML file; flags go over it, and it over the defaults")
+    parser.add_argument("--timesteps", metavar="N", type=_whole, help="train for so many steps in all")
+    parser.add_argument("--stop-at", metavar="R", type=float, help="end at a mean return of R over 100 greedy episodes")
+    parser.add_argument("--seed", metavar="N", type=_whole, help="of weights, actions and environments (0)")
+    add_runs_option(parser)
+    keeping = parser.add_argument_group("what is kept")
+    keeping.add_argument("--name", metavar="NAME", help="what the run's id begins with")
+    keeping.add_argument("--no-run", action="store_true", help="keep nothing")
+    keeping.add_argument("--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds (60)")
+    keeping.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints besides the best (3)")
+    keeping.add_argument("--no-tensorboard", action="store_true", help="write no event file")
+    keeping.add_argument("--wandb", metavar="PROJECT", help="record to Weights & Biases, too")
+    how = parser.add_argument_group("how it runs")
+    how.add_argument("--monitor", action="store_true", help="train in the background, and watch it")
+    how.add_argument("--detach", action="store_true", help="train in the background; prints the run's id")
+    how.add_argument("--quiet", action="store_true", help="no progress bar")
+    how.add_argument("--debug", action="store_true", help="show tracebacks")
+    how.add_argument("--run-directory", help=SUPPRESS)
+    return parser
+
+
+def _train(arguments: Any, config: RunConfig, run: RunDirectory | None) -> int:
+    from operant.cli.training import Training, report
+    from operant.models.data_parallel import rank
+
+    try:
+        algorithm = config.make()
+    except BaseException:
+        if run is not None:
+            run.update(status="failed")
+        raise
+    show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
+    training = Training(config, algorithm, run, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
+    code = training.train(tensorboard=not arguments.no_tensorboard, wandb=arguments.wandb)
+    report(training)
+    if code and run is not None:
+        print(f"interrupted: `operant resume {run.id}` goes on")
+    algorithm.close()
+    return code
+
+
+def _create(arguments: Any, config: RunConfig) -> RunDirectory:
+    from operant.models.names import short_name
+    from operant.utils.run_directory import RunDirectory
+
+    return RunDirectory.create(
+        arguments.runs,
+        arguments.name or f"{short_name(config.environment)}-{config.algorithm}",
+        config.as_toml(),
+        environment=config.environment,
+        algorithm=config.algorithm,
+        seed=config.seed,
+        total_steps=config.timesteps,
+    )
+
+
+def _continue_in(path: str | None) -> RunDirectory | None:
+    """The directory that a parent has made, for this process to be its run."""
+    if path is None:
+        return None
+    from operant.utils.run_directory import RunDirectory
+
+    run = RunDirectory(path)
+    run.restart()
+    return run
+
+
+def _in_background(arguments: Any, config: RunConfig) -> int:
+    """Starts the run as a process of its own, which no terminal takes with it."""
+    run = _create(arguments, config)
+    command_line = [sys.executable, "-m", "operant.cli.main", "train", "--run-directory", str(run.path)]
+    command_line += ["--config", str(run.path / "config.toml"), "--quiet"]
+    command_line += ["--checkpoint-every", str(arguments.checkpoint_every), "--keep", str(arguments.keep)]
+    command_line += ["--no-tensorboard"] if arguments.no_tensorboard else []
+    command_line += ["--wandb", arguments.wandb] if arguments.wandb else []
+    with open(run.path / "output.txt", "wb") as output:
+        process = subprocess.Popen(
+            command_line, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    run.update(pid=process.pid)
+    if not arguments.monitor:
+        print(run.id)
+        return 0
+    from operant.cli.monitor import command as monitor
+
+    code = monitor([str(run.path)])
+    run.refresh()
+    if run.status == "running":
+        print(f"run {run.id} goes on: `operant monitor {run.id}` shows it again")
+    return code
+
+
+def _whole(text: str) -> int:
+    """1000000, 1_000_000 or 1,000,000."""
+    return int(text.replace("_", "").replace(",", ""))

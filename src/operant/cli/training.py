@@ -1,0 +1,188 @@
+"""Trains a run to its end: records it, evaluates it, saves checkpoints, and stops when it is asked to."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from operant.cli.run_config import RunConfig
+from operant.models.data_parallel import agreed, anywhere, rank
+from operant.models.evaluation import evaluate, reference_id
+from operant.models.on_policy import OnPolicy
+from operant.monitor.recorder import Recorder
+from operant.utils.checkpoint import CheckpointFolder
+from operant.utils.run_directory import RunDirectory
+
+EPISODES = 100  # of an evaluation
+NEAR = 0.2  # of stop_at: how far below it the mean return of training may be for an evaluation to be worth its time
+INTERRUPTED = 130  # the exit code, as shells have it
+
+
+class Training:
+    """One sitting of a run.
+
+    Args:
+        run: where it is kept; None keeps nothing.
+        every: seconds between checkpoints; one is always saved at the end.
+        keep: how many of them to keep.
+        show: whether to draw a progress bar.
+        ends: is asked after each update, with its metrics, whether to end the run.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        algorithm: OnPolicy,
+        run: RunDirectory | None,
+        *,
+        every: float,
+        keep: int,
+        show: bool,
+        ends: Callable[[dict[str, float]], bool] = lambda metrics: False,
+    ):
+        self.ends = ends
+        self.config, self.algorithm, self.run, self.every, self.show = config, algorithm, run, every, show
+        self.checkpoints = CheckpointFolder(run.checkpoints, keep=keep) if run else None
+        self.solved: float | None = None
+        self.saved = algorithm.steps
+
+    def train(self, *, resume: bool = False, **recording: Any) -> int:
+        """Trains until the timesteps are made, `stop_at` is reached, or the process is asked to end.
+
+        Returns:
+            The exit code: 0, or 130 where it was interrupted.
+        """
+        if self.run is None:
+            return self._loop(None)
+        if resume:
+            recording["resume_at"] = self.algorithm.steps
+        recorder = Recorder(self.run, **recording)
+        status = "failed"
+        try:
+            code = self._loop(recorder)
+            status = "interrupted" if code else "finished"
+            return code
+        finally:
+            recorder.close(status)
+
+    def _loop(self, recorder: Recorder | None) -> int:
+        algorithm, last = self.algorithm, time.monotonic()
+        interrupted = False
+        with asked_to_stop() as asked, self._bar() as bar:
+            for metrics in algorithm.iterate(self.config.timesteps):
+                if recorder is not None:
+                    recorder.record(metrics)
+                bar.update(metrics)
+                self.solved = self._evaluation(metrics)
+                interrupted = anywhere(asked.by_signal)
+                if interrupted or self.solved is not None or self.ends(metrics):
+                    break
+                if agreed(time.monotonic() - last >= self.every):
+                    self._save(metrics["episode_return"])
+                    last = time.monotonic()
+            score = self.solved if self.solved is not None else _mean(algorithm)
+            self._save(score)
+        return INTERRUPTED if interrupted else 0
+
+    def _save(self, score: float) -> None:
+        """Every process gives its part of the state; the one that keeps the run writes it."""
+        if anywhere(self.checkpoints is not None):
+            state = self.algorithm.state_dict()
+            if self.checkpoints is not None:
+                self.checkpoints.save(state, self.algorithm.steps, score)
+
+    def _evaluation(self, metrics: dict[str, float]) -> float | None:
+        """The mean return of greedy episodes if it has reached `stop_at`; None otherwise, and where it is far from it.
+
+        Ours is asked first, because it is fast; Gymnasium's own environment has the last word.
+        """
+        goal, config = self.config.stop_at, self.config
+        near = goal is not None and metrics["episode_return"] >= goal - NEAR * abs(goal)
+        if goal is None or not agreed(near):
+            return None
+        options = config.environment_options
+        mean = float(evaluate(self.algorithm, config.environment, EPISODES, seed=1, env_options=options).mean())
+        reference = reference_id(config.environment)
+        if mean >= goal and reference is not None and not options:
+            mean = float(evaluate(self.algorithm, reference, EPISODES, seed=1).mean())
+        return mean if agreed(mean >= goal) else None
+
+    @contextmanager
+    def _bar(self) -> Iterator[Any]:
+        bar = _Bar(self.config, self.algorithm.steps) if self.show else _NoBar()
+        try:
+            yield bar
+        finally:
+            bar.close()
+
+
+class Asked:
+    """Whether a signal has asked the process to end."""
+
+    by_signal = False
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[Asked]:
+    """The first Ctrl-C or SIGTERM only asks, so that an update is never cut in two; a second Ctrl-C interrupts."""
+    asked = Asked()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.by_signal = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Bar:
+    """Steps of how many, speed, time left, and the mean return."""
+
+    def __init__(self, config: RunConfig, steps: int):
+        from tqdm import tqdm
+
+        self.bar = tqdm(total=config.timesteps, initial=steps, unit=" steps", unit_scale=True, mininterval=0.2)
+
+    def update(self, metrics: dict[str, float]) -> None:
+        self.bar.set_postfix_str(f"return {metrics['episode_return']:.1f}", refresh=False)
+        self.bar.update(metrics["steps"] - self.bar.n)
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+class _NoBar:
+    def update(self, metrics: dict[str, float]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def _mean(algorithm: OnPolicy) -> float:
+    returns = algorithm.collector.returns
+    return sum(returns) / len(returns) if returns else float("nan")
+
+
+def report(training: Training) -> None:
+    """Says what became of the run, on stdout."""
+    algorithm, run = training.algorithm, training.run
+    if rank():
+        return
+    words = f"{algorithm.steps:,} steps in {algorithm.seconds:.1f} s, return {_mean(algorithm):.1f}"
+    if training.solved is not None:
+        judge = reference_id(training.config.environment) or training.config.environment
+        words += f"; solved: mean {training.solved:.1f} over {EPISODES} greedy episodes of {judge}"
+    print(words)
+    if run is not None:
+        print(f"run {run.id} is in {run.path}")
+    sys.stdout.flush()

@@ -1,0 +1,70 @@
+"""Arguments of the C kernels: arrays read in place, NumPy's or torch's on the CPU, and errors that name them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from operant._native import ffi, lib
+
+BOOL, FLOAT32, FLOAT64 = np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.float64)
+
+
+def as_numpy(name: str, value: Any) -> np.ndarray:
+    """An array as it is; a CPU tensor as an array over the same memory."""
+    if isinstance(value, np.ndarray):
+        return value
+    if not hasattr(value, "numpy"):
+        raise ValueError(f"{name} must be a NumPy array or a torch tensor, not {type(value).__name__}")
+    try:
+        array: np.ndarray = value.numpy()
+    except (TypeError, RuntimeError) as problem:  # on a GPU, or part of a graph of gradients
+        raise ValueError(f"{name} must be a tensor on the CPU without gradient: {problem}") from None
+    return array
+
+
+def pointer_to(
+    kind: str, name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype, held: list[Any], writeable: bool = False
+) -> Any:
+    """A pointer to an array's numbers, which `held` keeps alive, or a ValueError that names the argument."""
+    array = as_numpy(name, value)
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"{name} must be {dtype} {shape}, not {array.dtype} {array.shape}")
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{name} must be C-contiguous: give numpy.ascontiguousarray({name})")
+    if writeable and not array.flags.writeable:
+        raise ValueError(f"{name} must be writeable")
+    held.append(array)
+    return ffi.from_buffer(kind, array)
+
+
+def outputs(
+    names: tuple[str, ...], given: tuple[Any, ...] | None, shape: tuple[int, int], held: list[Any]
+) -> tuple[list[np.ndarray], list[Any]]:
+    """The arrays to write, those given or new ones, and pointers to them."""
+    results: list[np.ndarray] = [np.empty(shape, FLOAT32) for _ in names] if given is None else list(given)
+    if len(results) != len(names):
+        raise ValueError(f"out must hold {len(names)} arrays ({', '.join(names)}), not {len(results)}")
+    pointers = [
+        pointer_to("float[]", name if name == "out" else f"out ({name})", array, shape, FLOAT32, held, writeable=True)
+        for name, array in zip(names, results, strict=True)
+    ]
+    return results, pointers
+
+
+def isa_name(isa: str | None) -> Any:
+    return ffi.NULL if isa is None else isa.encode()
+
+
+def worker_count(workers: int) -> int:
+    if not 1 <= workers <= 1024:
+        raise ValueError(f"workers={workers} must be from 1 to 1024")
+    return workers
+
+
+def check_status(status: int, isa: str | None) -> None:
+    if status == lib.OPERANT_NO_MEMORY:
+        raise MemoryError("out of memory, or of threads: use fewer workers")
+    if status != lib.OPERANT_OK:
+        raise ValueError(f"isa {isa!r} is unknown or does not run here")

@@ -1,0 +1,226 @@
+"""Steps environments with a policy and keeps what happened: the rollout that an update learns from."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from operant.models import data_parallel
+from operant.models.environments import Environments, Episodes
+from operant.models.networks import ActorCritic
+from operant.models.popart import PopArtValueHead
+from operant.utils.normalizer import RewardNormalizer, RunningNormalizer
+
+EPISODES = 100  # that the reported return is a mean of
+CLIP = 10.0  # of normalised observations and rewards, as in the wrappers of Gymnasium and Stable-Baselines3
+CHUNK = 16_384  # rows that the critic takes at a time
+
+
+@dataclass
+class Rollout:
+    """T steps of N environments. All are tensors `[T, N, ...]` unless it says otherwise; rewards as the algorithm sees
+    them (normalised, or with an intrinsic part), observations as the policy sees them.
+
+    `starts` says where a step is the first of its episode, `final_values` is V of what a truncated episode ended on (0
+    elsewhere), `last_values` `[N]` V of `last_observations`, and `state` `[2, N, H]` the LSTM's before the first step.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    rewards: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    starts: Tensor
+    log_probs: Tensor
+    values: Tensor
+    final_values: Tensor
+    last_values: Tensor
+    last_observations: Tensor
+    state: Tensor | None
+
+    def to(self, device: torch.device) -> Rollout:
+        """Moves all of it to a device."""
+        for name, value in vars(self).items():
+            setattr(self, name, None if value is None else value.to(device))
+        return self
+
+
+class Collector:
+    """Fills rollouts of T = `steps`, episode after episode; its generator draws every action."""
+
+    def __init__(
+        self,
+        environments: Environments,
+        policy: ActorCritic,
+        steps: int,
+        *,
+        gamma: float,
+        normalize_observations: bool,
+        normalize_rewards: bool,
+        seed: int,
+        device: torch.device,
+    ):
+        self.environments, self.policy, self.steps, self.device = environments, policy, steps, device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.buffer = environments.allocate(steps)
+        n = environments.num_envs
+        shape = self.buffer.observations.shape[2:]
+        if normalize_observations and (len(shape) != 1 or self.buffer.observations.dtype != np.float32):
+            raise ValueError(
+                f"normalize_observations=True is for vectors of float32, not {environments.observation_space}: "
+                "set it to false"
+            )
+        self.normalizer = RunningNormalizer(shape, clip=CLIP) if normalize_observations else None
+        self.reward_normalizer = RewardNormalizer(n, gamma=gamma, clip=CLIP) if normalize_rewards else None
+        self.starts = torch.ones(n, dtype=torch.bool)  # whether the next step is the first of its episode
+        self.state = policy.initial_state(n)
+        self.returns: deque[float] = deque(maxlen=EPISODES)
+        self.lengths: deque[int] = deque(maxlen=EPISODES)
+        self.episodes = 0
+        environments.reset(seed, self.buffer)
+
+    @torch.no_grad()
+    def collect(self) -> Rollout:
+        """The next T steps. What it returns is overwritten by the next call."""
+        policy, device = self.policy, self.device
+        statistics = self._statistics()
+        before = [each.state_dict() for each in statistics]
+        self.buffer.roll()
+        tensors = self.buffer.tensors
+        inputs = torch.empty_like(tensors.observations) if self.normalizer else tensors.observations
+        starts, log_probs = torch.empty_like(tensors.terminated), torch.empty_like(tensors.rewards)
+        values = torch.empty_like(log_probs)
+        noise = policy.noise((self.steps, self.environments.num_envs), self.generator)
+        first_state, cut = self.state, []
+        for t in range(self.steps):
+            starts[t] = self.starts
+            observations = self._policy_inputs(inputs, t)
+            if policy.recurrent:
+                now = slice(t, t + 1)
+                distribution, value, self.state = policy(observations[None], self.state, starts[now].to(device))
+                sample = distribution.sample(noise=noise[now])
+                values[t] = self._true(value[0])
+                log_probs[t], tensors.actions[t] = distribution.log_prob(sample)[0], sample[0]
+            else:
+                distribution = policy.distribution(observations)
+                sample = distribution.sample(noise=noise[t])
+                log_probs[t], tensors.actions[t] = distribution.log_prob(sample), sample
+            episodes = self.environments.step(self.buffer, t)
+            if episodes is not None:
+                self.returns.extend(episodes.returns.tolist())
+                self.lengths.extend(episodes.lengths.tolist())
+                self.episodes += len(episodes.returns)
+                if len(episodes.truncated):
+                    state = None if self.state is None else self.state[:, episodes.truncated]
+                    cut.append((t, episodes, state))
+            self.starts = tensors.terminated[t] | tensors.truncated[t]
+        self._policy_inputs(inputs, self.steps)
+        last_values = self._critic(inputs, values)
+        final_values = self._final_values(cut)
+        rewards = self._rewards(tensors)
+        if self.normalizer:
+            self.normalizer.update(self.buffer.observations[:-1].reshape(-1, inputs.shape[-1]))
+        for each, earlier in zip(statistics, before, strict=True):
+            data_parallel.merge(each, earlier)
+        rollout = Rollout(
+            observations=inputs[:-1],
+            actions=tensors.actions,
+            rewards=rewards,
+            terminated=tensors.terminated,
+            truncated=tensors.truncated,
+            starts=starts,
+            log_probs=log_probs,
+            values=values,
+            final_values=final_values,
+            last_values=last_values,
+            last_observations=inputs[-1],
+            state=first_state,
+        )
+        return rollout.to(device)
+
+    def _statistics(self) -> list[RunningNormalizer]:
+        rewards = self.reward_normalizer
+        return [each for each in (self.normalizer, rewards.statistics if rewards else None) if each]
+
+    def normalized(self, observations: np.ndarray) -> np.ndarray:
+        """Observations `[..., D]` as the policy sees them."""
+        return self.normalizer.normalize(np.ascontiguousarray(observations)) if self.normalizer else observations
+
+    def _policy_inputs(self, inputs: Tensor, t: int) -> Tensor:
+        if self.normalizer:
+            self.normalizer.normalize(self.buffer.observations[t], out=inputs[t].numpy())
+        return inputs[t].to(self.device)
+
+    def _critic(self, inputs: Tensor, values: Tensor) -> Tensor:
+        """Writes `values`, for all steps at once where no LSTM has, and returns those of the last observations."""
+        if self.policy.recurrent:
+            starts = self.starts[None].to(self.device)
+            return self._true(self.policy(inputs[-1:].to(self.device), self.state, starts)[1][0]).cpu()
+        rows = inputs.flatten(0, 1)
+        each = [self._true(self.policy.values(part.to(self.device))).cpu() for part in torch.split(rows, CHUNK)]
+        both = torch.cat(each).view(len(inputs), -1)
+        values[:] = both[:-1]
+        return both[-1]
+
+    def _final_values(self, cut: list[tuple[int, Episodes, Tensor | None]]) -> Tensor:
+        """V of what truncated episodes ended on, where they did: `[T, N]`. With each step comes the LSTM's state."""
+        final = torch.zeros(self.steps, self.environments.num_envs)
+        if not cut:
+            return final
+        steps = np.concatenate([np.full(len(episodes.truncated), t) for t, episodes, _ in cut])
+        rows = np.concatenate([episodes.truncated for _, episodes, _ in cut])
+        observations = np.concatenate([episodes.final_observations for _, episodes, _ in cut])
+        inputs = torch.from_numpy(self.normalized(observations)).to(self.device)
+        states = [state for _, _, state in cut if state is not None]
+        recurrent = self.policy.recurrent
+        values = self.policy(inputs[None], torch.cat(states, 1))[1][0] if recurrent else self.policy.values(inputs)
+        final[steps, rows] = self._true(values).cpu()
+        return final
+
+    def _true(self, values: Tensor) -> Tensor:
+        head = self.policy.value_head
+        return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
+
+    def _rewards(self, tensors: Any) -> Tensor:
+        if self.reward_normalizer is None:
+            rewards: Tensor = tensors.rewards
+            return rewards
+        scaled = torch.empty_like(tensors.rewards)
+        for t in range(self.steps):
+            ended = self.buffer.terminated[t] | self.buffer.truncated[t]
+            scaled[t] = torch.from_numpy(self.reward_normalizer(self.buffer.rewards[t], ended))
+        return scaled
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next rollout depends on, besides the policy."""
+        state: dict[str, Any] = {
+            "environments": self.environments.state_dict(),
+            "observations": self.buffer.observations[-1].copy(),
+            "starts": self.starts.clone(),
+            "state": None if self.state is None else self.state.clone(),
+            "generator": self.generator.get_state(),
+            "returns": list(self.returns),
+            "lengths": list(self.lengths),
+            "episodes": self.episodes,
+        }
+        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
+            state[name] = normalizer.state_dict() if normalizer else None
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.environments.load_state_dict(state["environments"])
+        if self.environments.resumable:
+            self.buffer.observations[-1] = state["observations"]
+            self.starts, self.state = state["starts"].clone(), state["state"]
+        self.generator.set_state(state["generator"])
+        self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
+        self.episodes = state["episodes"]
+        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
+            if normalizer:
+                normalizer.load_state_dict(state[name])

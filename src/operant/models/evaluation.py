@@ -1,0 +1,57 @@
+"""Plays whole episodes with a trained policy and says what they returned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from operant.catalog import CATALOG, bare_id
+from operant.models.on_policy import OnPolicy
+from operant.vector import OperantVectorEnv
+
+
+def reference_id(env_id: str) -> str | None:
+    """The id of Gymnasium's own environment that one of ours is the same task as; None where there is none."""
+    name = bare_id(env_id)
+    return name if env_id != name and name in CATALOG and name in gym.registry else None
+
+
+def evaluate(
+    algorithm: OnPolicy,
+    env_id: str,
+    episodes: int = 100,
+    *,
+    deterministic: bool = True,
+    seed: int = 0,
+    env_options: Mapping[str, Any] | None = None,
+) -> np.ndarray:
+    """Returns of `episodes` first episodes `[episodes]`, one in each of as many environments.
+
+    Environments of several agents return one number for each row. Actions are greedy unless `deterministic` is false.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes={episodes} must be at least 1")
+    options = dict(env_options or {})
+    if env_id.startswith("operant/"):
+        envs: Any = OperantVectorEnv(env_id, episodes, **options)
+    else:
+        envs = gym.make_vec(env_id, episodes, **options)
+    try:
+        return _play(algorithm, envs, deterministic, seed)
+    finally:
+        envs.close()
+
+
+def _play(algorithm: OnPolicy, envs: Any, deterministic: bool, seed: int) -> np.ndarray:
+    observations, _ = envs.reset(seed=seed)
+    returns, running = np.zeros(envs.num_envs), np.ones(envs.num_envs, np.bool_)
+    state = None
+    while running.any():
+        actions, state = algorithm.predict(observations, state, deterministic=deterministic)
+        observations, rewards, terminated, truncated, _ = envs.step(actions)
+        returns += np.where(running, rewards, 0.0)
+        running &= ~(terminated | truncated)
+    return returns

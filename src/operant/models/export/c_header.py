@@ -1,0 +1,215 @@
+"""A policy as one C99 header without dependencies: its weights, and the functions that act with them.
+
+For vectors of numbers (a Box of under three dimensions, or MultiBinary), an MLP and an LSTM. Images, categories and
+nested observations are refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from string import Template
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from operant.models.export.c_functions import ACTIVATIONS, FUNCTIONS
+from operant.models.extractors import Flatten
+from operant.models.heads import ActionHead, CategoricalHead, MultiCategoricalHead, NormalHead
+from operant.models.networks import ActorCritic
+from operant.utils.normalizer import RunningNormalizer
+
+HEADER = Template("""\
+/* ${name}.h: ${summary}
+ *
+ * Written by `operant export`; SPDX-License-Identifier: MIT for the code, the weights are yours. C99 with libm's expf
+ * and tanhf alone: nothing is allocated, nothing global is written, any number of threads may call it.
+ *
+ *   const float observation[${NAME}_OBSERVATION] = {0};   raw: normalisation is part of the policy
+${usage}
+ */
+#ifndef ${guard}
+#define ${guard}
+#include <math.h>
+
+#define ${NAME}_OBSERVATION ${observation}
+#define ${NAME}_PARAMETERS ${parameters} /* ${meaning} */
+#define ${NAME}_ACTIONS ${actions}${state_size}
+
+${functions}
+${weights}
+/* The distribution's parameters: ${meaning}. */
+static inline void ${name}_forward(const float *observation, ${state_argument}float *parameters) {
+${forward}}
+
+/* The greedy action, as operant's predict returns it. */
+static inline void ${name}_act(const float *observation, ${state_argument}${action_type} *action) {
+${act}}
+#endif
+""")
+
+
+def c_header(policy: ActorCritic, normalizer: RunningNormalizer | None, name: str, summary: str) -> str:
+    """The header's text; its functions and macros begin with `name`, so that a file can include several.
+
+    Raises:
+        ValueError: `name` is no C identifier, or the policy has a part that C is not written for; it is named.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise ValueError(f"{name!r} is no name for C functions: letters, digits and _ only, a letter first")
+    return _Writer(policy, normalizer, name).text(" ".join(summary.replace("*/", "").split()))
+
+
+class _Writer:
+    """Collects the weights and the statements of one header."""
+
+    def __init__(self, policy: ActorCritic, normalizer: RunningNormalizer | None, name: str):
+        _check(policy)
+        self.policy, self.normalizer, self.name = policy, normalizer, name
+        self.weights: list[str] = []
+        self.used: set[str] = set()
+        self.buffers = 0
+
+    def text(self, summary: str) -> str:
+        name, policy = self.name, self.policy
+        observation = int(np.prod(policy.layout.space.shape or ()))
+        forward, parameters = self._forward(observation)
+        act, action_type, actions, meaning = self._act(policy.head, parameters)
+        units = policy.lstm.hidden_size if policy.lstm is not None else 0
+        state = "float *state, " if units else ""
+        usage = [f"{action_type} action[{name.upper()}_ACTIONS];"]
+        if units:
+            usage.insert(0, f"float state[{name.upper()}_STATE] = {{0}};   zeros where an episode begins")
+        usage.append(f"{name}_act(observation, {'state, ' if units else ''}action);")
+        return HEADER.substitute(
+            name=name,
+            NAME=name.upper(),
+            guard=f"OPERANT_POLICY_{name.upper()}_H",
+            summary=summary,
+            usage="\n".join(f" *   {line}" for line in usage),
+            observation=observation,
+            parameters=parameters,
+            meaning=meaning,
+            actions=actions,
+            state_size=f"\n#define {name.upper()}_STATE {2 * units}" if units else "",
+            functions="\n".join(FUNCTIONS[key].replace("NAME", name) for key in FUNCTIONS if key in self.used),
+            weights="\n".join(self.weights),
+            state_argument=state,
+            forward=forward,
+            action_type=action_type,
+            act=act,
+        )
+
+    def _forward(self, width: int) -> tuple[str, int]:
+        lines: list[str] = []
+        source, policy = "observation", self.policy
+        if self.normalizer is not None:
+            self.used.add("standardize")
+            deviation = np.sqrt(self.normalizer.variance + self.normalizer.epsilon)
+            mean, scale = self._array("mean", self.normalizer.mean), self._array("deviation", deviation)
+            target = self._buffer(lines, width)
+            lines.append(
+                f"{self.name}_standardize({source}, {mean}, {scale}, {self.normalizer.clip!r}, {width}, {target});"
+            )
+            source = target
+        if policy.lstm is not None:
+            source, width = self._lstm(lines, policy.lstm, source, width)
+        for layer in (*policy.shared, *policy.actor):
+            source, width = self._layer(lines, layer, source, width)
+        head: Any = policy.head
+        self._linear(lines, head.linear, source, width, "parameters")
+        return "".join(f"    {line}\n" for line in lines), int(head.linear.out_features)
+
+    def _layer(self, lines: list[str], layer: nn.Module, source: str, width: int) -> tuple[str, int]:
+        if isinstance(layer, nn.Linear):
+            target = self._buffer(lines, layer.out_features)
+            self._linear(lines, layer, source, width, target)
+            return target, layer.out_features
+        activation = ACTIVATIONS[type(layer).__name__]
+        self.used.add(activation)
+        lines.append(f"for (int k = 0; k < {width}; k++) {source}[k] = {self.name}_{activation}({source}[k]);")
+        return source, width
+
+    def _linear(self, lines: list[str], layer: nn.Linear, source: str, width: int, target: str) -> None:
+        self.used.add("linear")
+        weight, bias = self._array("weight", layer.weight), self._array("bias", layer.bias)
+        lines.append(f"{self.name}_linear({weight}, {bias}, {source}, {width}, {layer.out_features}, {target});")
+
+    def _lstm(self, lines: list[str], lstm: nn.LSTM, source: str, width: int) -> tuple[str, int]:
+        self.used |= {"linear", "sigmoid", "tanh", "lstm"}
+        units, gates = lstm.hidden_size, []
+        for part, vector, size in (("ih", source, width), ("hh", "state", units)):
+            gate = self._buffer(lines, 4 * units)
+            weight = self._array("weight", getattr(lstm, f"weight_{part}_l0"))
+            bias = self._array("bias", getattr(lstm, f"bias_{part}_l0"))
+            lines.append(f"{self.name}_linear({weight}, {bias}, {vector}, {size}, {4 * units}, {gate});")
+            gates.append(gate)
+        lines.append(f"{self.name}_lstm({gates[0]}, {gates[1]}, {units}, state);")
+        hidden = self._buffer(lines, units)
+        lines.append(f"for (int k = 0; k < {units}; k++) {hidden}[k] = state[k];")
+        return hidden, units
+
+    def _act(self, head: ActionHead, parameters: int) -> tuple[str, str, int, str]:
+        """The statements, the action's C type, its length and what the parameters are."""
+        call = f"{self.name}_forward(observation, {'state, ' if self.policy.lstm is not None else ''}parameters);"
+        lines = [f"float parameters[{parameters}];", call]
+        if isinstance(head, NormalHead):
+            bounds = [self._array(name, getattr(head, name)) for name in ("low", "high")]
+            function = "squash" if head.squash else "clip"
+            self.used.add(function)
+            lines.append(f"{self.name}_{function}(parameters, {bounds[0]}, {bounds[1]}, {parameters}, action);")
+            kind, actions, meaning = "float", parameters, "the mean" + (" before tanh" if head.squash else "")
+        else:
+            self.used.add("argmax")
+            sizes, starts = _choices(head)
+            begins = np.cumsum([0, *sizes])
+            for k, (size, start, begin) in enumerate(zip(sizes, starts, begins, strict=False)):
+                lines.append(f"action[{k}] = {start} + {self.name}_argmax(parameters + {begin}, {size});")
+            kind, actions, meaning = "int", len(sizes), f"logits of {', '.join(map(str, sizes))} choices"
+        return "".join(f"    {line}\n" for line in lines), kind, actions, meaning
+
+    def _buffer(self, lines: list[str], width: int) -> str:
+        self.buffers += 1
+        lines.append(f"float x{self.buffers}[{width}];")
+        return f"x{self.buffers}"
+
+    def _array(self, what: str, values: Tensor | np.ndarray) -> str:
+        """Adds an array of exact literals and returns its name: double where NumPy's are float64."""
+        numbers = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+        name = f"{self.name}_{what}{len(self.weights)}"
+        double = numbers.dtype == np.float64
+        literals = [_literal(float(number), "" if double else "f") for number in numbers.ravel()]
+        rows = [", ".join(literals[k : k + 5]) for k in range(0, len(literals), 5)]
+        kind = "double" if double else "float"
+        body = ",\n    ".join(rows)
+        self.weights.append(f"static const {kind} {name}[{len(literals)}] = {{\n    {body}}};")
+        return name
+
+
+def _literal(number: float, suffix: str) -> str:
+    if np.isinf(number):
+        return f"{'-' if number < 0 else ''}HUGE_VAL{suffix.upper()}"
+    return f"{number.hex()}{suffix}"
+
+
+def _choices(head: ActionHead) -> tuple[list[int], list[int]]:
+    if isinstance(head, CategoricalHead):
+        return [head.mask_size], [head.start]
+    assert isinstance(head, MultiCategoricalHead)
+    return list(head.sizes), [int(k) for k in head.start]
+
+
+def _check(policy: ActorCritic) -> None:
+    """Raises ValueError that names the first part which C is not written for."""
+    space = policy.observation_space
+    other = "use --format onnx"
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        raise ValueError(f"--format c takes one vector, not the nested observation {space}: {other}")
+    if not isinstance(policy.extractor, Flatten):
+        raise ValueError(f"--format c cannot express {type(policy.extractor).__name__}, for {space}: {other}")
+    for layer in (*policy.shared, *policy.actor):
+        if not isinstance(layer, nn.Linear) and type(layer).__name__ not in ACTIVATIONS:
+            raise ValueError(f"--format c cannot express the layer {type(layer).__name__}: {other}")
+    if not isinstance(policy.head, CategoricalHead | MultiCategoricalHead | NormalHead):
+        raise ValueError(f"--format c cannot express the head {type(policy.head).__name__}: {other}")

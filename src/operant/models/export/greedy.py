@@ -1,0 +1,106 @@
+"""What an exported policy computes: raw observations to the greedy action and the distribution's parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from operant.models.distributions import MultiCategorical, Normal, TanhNormal
+from operant.models.networks import MASK, ActorCritic
+from operant.models.recurrent import run_lstm
+from operant.utils.normalizer import RunningNormalizer
+
+
+class GreedyPolicy(nn.Module):
+    """One step of a policy for a batch: the observation space's leaves `[N, ...]`, and an LSTM's state `[2, N, H]`.
+
+    Returns the action `[N, ...]`; the logits `[N, K]`, or of numbers the mean and log_std `[N, *A]` before a squash;
+    and of an LSTM the new state. `inputs` and `outputs` are their names. Logits of several choices are `[N, D, K]`,
+    padded with -1.7e38 where a choice has fewer than K.
+    """
+
+    def __init__(self, policy: ActorCritic, normalizer: RunningNormalizer | None) -> None:
+        super().__init__()
+        self.policy = policy.eval()
+        self.normalizer = None if normalizer is None else Standardize(normalizer)
+        self.leaves = leaves(policy.observation_space)
+        continuous = isinstance(policy.action_space, spaces.Box)
+        state = ["state"] if policy.recurrent else []
+        self.inputs = [name for name, _ in self.leaves] + state
+        self.outputs = ["action", *(["mean", "log_std"] if continuous else ["logits"]), *(f"next_{s}" for s in state)]
+        if continuous:
+            self.register_buffer("low", torch.as_tensor(policy.action_space.low, dtype=torch.float32))  # type: ignore[attr-defined]
+            self.register_buffer("high", torch.as_tensor(policy.action_space.high, dtype=torch.float32))  # type: ignore[attr-defined]
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        policy = self.policy
+        structure, _ = _assemble(policy.observation_space, list(inputs))
+        if self.normalizer is not None:
+            structure = self.normalizer(structure)
+        mask = structure.pop(MASK) != 0 if policy.masked else None
+        features = policy.extractor(structure)
+        state: list[Tensor] = []
+        if policy.lstm is not None:
+            features, next_state = run_lstm(policy.lstm, features[None], inputs[-1], None)
+            features, state = features[0], [next_state]
+        distribution = policy.head(policy.actor(policy.shared(features)), mask)
+        if isinstance(distribution, Normal | TanhNormal):
+            normal = distribution.normal if isinstance(distribution, TanhNormal) else distribution
+            action = torch.minimum(torch.maximum(distribution.mode(), self.low), self.high)  # type: ignore[arg-type]
+            return action, normal.mean, normal.log_std.expand_as(normal.mean), *state
+        choices = distribution.choices if isinstance(distribution, MultiCategorical) else distribution
+        return choices.logits.argmax(-1) + choices.start, choices.logits, *state
+
+    def examples(self, rows: int, seed: int = 0) -> list[Tensor]:
+        """Inputs for a batch of `rows`: samples of the spaces, and of an LSTM's states."""
+        generator = torch.Generator().manual_seed(seed)
+        batch = []
+        for _, space in self.leaves:
+            space.seed(seed)
+            batch.append(torch.stack([torch.as_tensor(space.sample()) for _ in range(rows)]))
+        if self.policy.lstm is not None:
+            batch.append(torch.rand(2, rows, self.policy.lstm.hidden_size, generator=generator) * 2 - 1)
+        return batch
+
+
+class Standardize(nn.Module):
+    """(x - mean) / deviation within [-clip, clip], in float64 with one rounding, as `RunningNormalizer.normalize`."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, normalizer: RunningNormalizer) -> None:
+        super().__init__()
+        self.clip = normalizer.clip
+        self.register_buffer("mean", torch.as_tensor(normalizer.mean))
+        self.register_buffer("deviation", torch.as_tensor((normalizer.variance + normalizer.epsilon) ** 0.5))
+
+    def forward(self, observations: Tensor) -> Tensor:
+        scaled = (observations.double() - self.mean) / self.deviation
+        return scaled.clamp(-self.clip, self.clip).float()
+
+
+def leaves(space: spaces.Space[Any], name: str = "observation") -> list[tuple[str, spaces.Space[Any]]]:
+    """Every space that is not nested, with its place: "observation", or "observation.camera.0"."""
+    parts: Any = ()
+    if isinstance(space, spaces.Dict):
+        parts = space.spaces.items()
+    elif isinstance(space, spaces.Tuple):
+        parts = enumerate(space.spaces)
+    else:
+        return [(name, space)]
+    return [leaf for key, part in parts for leaf in leaves(part, f"{name}.{key}")]
+
+
+def _assemble(space: spaces.Space[Any], flat: list[Tensor]) -> tuple[Any, list[Tensor]]:
+    """The structure of a space from its leaves in order, and those that are left."""
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        items: Any = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
+        structure = {}
+        for key, part in items:
+            structure[key], flat = _assemble(part, flat)
+        return structure, flat
+    return flat[0], flat[1:]

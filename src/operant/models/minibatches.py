@@ -1,0 +1,54 @@
+"""Splits a rollout into random minibatches: of single steps, or of whole sequences where the policy has an LSTM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from operant.models.collection import Rollout
+
+
+@dataclass
+class Minibatch:
+    """`inputs` are the policy's arguments. The rest is `[B, ...]`, or `[T, B, ...]` of sequences."""
+
+    inputs: tuple[Tensor, Tensor | None, Tensor | None]
+    actions: Tensor
+    log_probs: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+
+def minibatches(
+    rollout: Rollout, advantages: Tensor, returns: Tensor, count: int, generator: torch.Generator
+) -> Iterator[Minibatch]:
+    """`count` minibatches of about the same size, which together are the rollout, in an order that `generator` draws.
+
+    `advantages` and `returns` are `[T, N]`.
+    """
+    parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
+    steps, num_envs = rollout.rewards.shape
+    if rollout.state is not None:
+        order = torch.randperm(num_envs, generator=generator, device=generator.device)
+        for rows in order.tensor_split(min(count, num_envs)):
+            inputs = (rollout.observations[:, rows], rollout.state[:, rows], rollout.starts[:, rows])
+            yield Minibatch(inputs, *(part[:, rows] for part in parts))
+        return
+    # Gathered once, and then cut: fewer and longer copies than a gather for each minibatch.
+    order = torch.randperm(steps * num_envs, generator=generator, device=generator.device)
+    shuffled = [part.flatten(0, 1)[order] for part in (rollout.observations, *parts)]
+    pieces = [part.tensor_split(min(count, len(order))) for part in shuffled]
+    for observations, *rest in zip(*pieces, strict=True):
+        yield Minibatch((observations, None, None), *rest)
+
+
+def whole(rollout: Rollout, advantages: Tensor, returns: Tensor) -> Minibatch:
+    """The rollout in one piece, in its own order: `[T * N]`, or `[T, N]` where the policy has an LSTM."""
+    parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
+    if rollout.state is not None:
+        return Minibatch((rollout.observations, rollout.state, rollout.starts), *parts)
+    return Minibatch((rollout.observations.flatten(0, 1), None, None), *(part.flatten(0, 1) for part in parts))

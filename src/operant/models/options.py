@@ -1,0 +1,98 @@
+"""Options of an algorithm: fields of a frozen dataclass that carry their meaning and limits.
+
+The command line and the TOML files are made from them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, get_type_hints
+
+T = TypeVar("T")
+
+
+def option(
+    default: Any,
+    meaning: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    choices: Sequence[str] | None = None,
+) -> Any:
+    """A dataclass field with its default, what it means in one line, and which values it may have."""
+    limits = {"meaning": meaning, "at_least": at_least, "above": above, "at_most": at_most, "choices": choices}
+    return dataclasses.field(default=default, metadata=limits)
+
+
+def check_options(config: Any) -> None:
+    """Raises ValueError, which names the option and what it may be, for the first that has a wrong type or value."""
+    kinds = get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value = _convert(field.name, getattr(config, field.name), kinds[field.name])
+        object.__setattr__(config, field.name, value)
+        _check_limits(field, value)
+
+
+def _convert(name: str, value: Any, kind: Any) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind == tuple[int, ...] and isinstance(value, (list, tuple)):
+        value = tuple(value)
+        if all(isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in value):
+            return value
+        raise ValueError(f"{name}={value!r} must be positive integers")
+    if kind in (int, float, str, bool) and (type(value) is not kind):
+        raise ValueError(f"{name}={value!r} must be {describe(kind)}")
+    if kind is float and math.isnan(value):
+        raise ValueError(f"{name}={value!r} must be a number")
+    return value
+
+
+def describe(kind: Any) -> str:
+    """A type in words."""
+    words = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
+    return words.get(kind, "a list of integers")
+
+
+def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
+    limits = field.metadata
+    if limits["choices"] is not None and value not in limits["choices"]:
+        near = difflib.get_close_matches(str(value), limits["choices"], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(limits['choices'])}"
+        raise ValueError(f"{field.name}={value!r}: {hint}")
+    wrong = []
+    if limits["at_least"] is not None and value < limits["at_least"]:
+        wrong.append(f"at least {limits['at_least']:g}")
+    if limits["above"] is not None and value <= limits["above"]:
+        wrong.append(f"above {limits['above']:g}")
+    if limits["at_most"] is not None and value > limits["at_most"]:
+        wrong.append(f"at most {limits['at_most']:g}")
+    if wrong:
+        raise ValueError(f"{field.name}={value!r} must be {' and '.join(wrong)}")
+
+
+def did_you_mean(kind: str, given: str, known: Iterable[str]) -> str:
+    """The message for a name that does not exist: the nearest that does, or the first of them."""
+    names = list(known)
+    near = difflib.get_close_matches(given, names, n=1)
+    choices = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"unknown {kind} {given!r}: " + (f"did you mean {near[0]!r}?" if near else f"choose from {choices}")
+
+
+def make_config(kind: type[T], *layers: Mapping[str, Any]) -> T:
+    """The config of that class with the values of `layers`, the later ones over the earlier.
+
+    Raises ValueError for a key that is no option, with the nearest one that is.
+    """
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if key not in names:
+                raise ValueError(did_you_mean("option", key, names))
+            merged[key] = value
+    return kind(**merged)

@@ -1,0 +1,48 @@
+"""An LSTM over sequences in which episodes begin: state `[2, N, H]`, the hidden and the cell state."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+def orthogonal_lstm(features: int, units: int) -> nn.LSTM:
+    """One layer of orthogonal weights and zero biases."""
+    lstm = nn.LSTM(features, units)
+    for name, parameter in lstm.named_parameters():
+        if "weight" in name:
+            nn.init.orthogonal_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+    return lstm
+
+
+def run_lstm(lstm: nn.LSTM, features: Tensor, state: Tensor | None, starts: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Hidden states `[T, N, H]` for features `[T, N, F]`, and the state after the last step.
+
+    `state` is the one before the first step (None: zeros); where `starts` `[T, N]` is true it is zero before step t
+    (None: nowhere). Runs maximal segments without such a step at once. Raises ValueError for features of another rank.
+    """
+    if features.ndim != 3:
+        leading = list(features.shape[:-1])
+        raise ValueError(f"a recurrent network takes observations [T, N, ...], but these begin with {leading}")
+    if state is None:
+        state = features.new_zeros(2, features.shape[1], lstm.hidden_size)
+    hidden, cell = state
+    resets = set() if starts is None else set(starts.any(1).nonzero().flatten().tolist())
+    weights = list(lstm.parameters())
+    outputs = []
+    for begin, end in pairwise(sorted({0, *resets, len(features)})):
+        if starts is not None and begin in resets:
+            keep = ~starts[begin].unsqueeze(-1)
+            hidden, cell = hidden * keep, cell * keep
+        if end - begin == 1:  # nn.LSTM's preparations take longer than one step
+            hidden, cell = torch.lstm_cell(features[begin], (hidden, cell), *weights)
+            outputs.append(hidden.unsqueeze(0))
+        else:
+            output, (hidden, cell) = lstm(features[begin:end], (hidden.unsqueeze(0), cell.unsqueeze(0)))
+            hidden, cell = hidden.squeeze(0), cell.squeeze(0)
+            outputs.append(output)
+    return torch.cat(outputs), torch.stack((hidden, cell))

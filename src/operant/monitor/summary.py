@@ -1,0 +1,55 @@
+"""A run in plain text: its status line, and all its newest metrics."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from operant.monitor.run_view import RunView
+
+
+def status_line(view: RunView) -> str:
+    """The run's id, environment, algorithm, steps of how many, speed, time left and status, in one line."""
+    record = view.run.record
+    steps, total, left = view.latest("steps"), view.total_steps, view.seconds_left()
+    parts = [
+        view.run.id,
+        str(record.get("environment") or ""),
+        str(record.get("algorithm") or ""),
+        f"{number(steps)} / {number(total)} steps" if total else f"{number(steps)} steps",
+        "" if math.isnan(left) else f"{duration(left)} left",
+        view.status,
+    ]
+    return " | ".join(part for part in parts if part)
+
+
+def summary(view: RunView) -> str:
+    """The status line and each metric's newest value, in lines."""
+    lines = [status_line(view)]
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view.run.created))
+    lines.append(f"started {began}, {view.rows.count} updates, in {view.run.path}")
+    if view.problem and view.rows.count == 0:
+        lines.append(f"no metrics yet: {view.problem}")
+    elif view.problem:
+        lines.append(f"read from the CSV file: {view.problem}")
+    width = max(map(len, view.rows.columns), default=0)
+    lines += [f"{name:{width}}  {view.latest(name):.6g}" for name in view.rows.columns]
+    return "\n".join(lines)
+
+
+def number(value: float | None) -> str:
+    """1.23M of 1234567; "-" of NaN and None."""
+    if value is None or math.isnan(value):
+        return "-"
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 0.9995 * size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}" if value != int(value) else str(int(value))
+
+
+def duration(seconds: float) -> str:
+    """1 h 02 min of 3720 seconds, 2 min 05 s of 125, 7 s of 7.2."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"

@@ -1,0 +1,74 @@
+"""Files that are there whole or not at all, and disk errors that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up: free some space or choose another folder",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EACCES: "permission denied: choose another folder or change its permissions",
+    errno.EISDIR: "it is a directory: name a file",
+    errno.ENOTDIR: "a part of the path is a file: choose another folder",
+    errno.EEXIST: "a file has that name: choose another folder",
+    errno.ENOENT: "the folder does not exist: create it first",
+}
+
+
+def disk_error(action: str, path: str | os.PathLike[str], problem: OSError) -> OSError:
+    """An OSError whose text is one line with the path and the remedy; errno stays."""
+    number = problem.errno or 0
+    clearer = OSError(f"cannot {action} {os.fspath(path)}: {_REMEDIES.get(number, problem.strerror or str(problem))}")
+    clearer.errno = number
+    return clearer
+
+
+@contextlib.contextmanager
+def disk_errors(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns an OSError of its block into a `disk_error`."""
+    try:
+        yield
+    except OSError as problem:
+        raise disk_error(action, path, problem) from None
+
+
+def write_atomically(path: str | os.PathLike[str], write: bytes | Callable[[BinaryIO], object]) -> None:
+    """Replaces the file at `path`: a reader, and a crash at any time, finds the old one or the new one.
+
+    `write` is the contents, or is called with a file to write them to, whose name is a temporary one in the same
+    folder; that is flushed to the disk and renamed.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    with disk_errors("write", target):
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a directory")
+        if target.exists() and not target.is_file():  # a device would be replaced by a file of its name
+            raise OSError(errno.EINVAL, "it is no regular file: choose another name")
+        try:
+            with open(temporary, "wb") as file:
+                if isinstance(write, bytes):
+                    file.write(write)
+                else:
+                    write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+            _flush_folder(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """The rename itself survives a power loss only when the folder is on the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,135 @@
+import json
+import math
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from operant.cli.main import main
+from operant.utils.confidence import mean_interval, t_quantile
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder with one short run, whose observations are normalised."""
+    folder = tmp_path_factory.mktemp("runs")
+    options = "--timesteps 4096 --num-envs 16 --hidden 8 --normalize-observations --quiet --no-tensorboard"
+    assert main(["train", "cartpole", "--runs", str(folder), "--name", "short", *options.split()]) == 0
+    return folder
+
+
+def lines(capsys, *arguments):
+    capsys.readouterr()
+    assert main(["eval", *map(str, arguments)]) == 0
+    return capsys.readouterr().out
+
+
+def refusal(capsys, *arguments, code=1):
+    with pytest.raises(SystemExit) as ended:
+        main(["eval", *map(str, arguments)])
+    assert ended.value.code == code
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return message
+
+
+# Percentiles 97.5 of Student's T, as every table of it has them.
+@pytest.mark.parametrize(
+    "degrees, expected", [(1, 12.7062), (2, 4.30265), (9, 2.26216), (99, 1.98422), (9999, 1.96020)]
+)
+def test_quantiles_are_those_of_the_tables(degrees, expected):
+    assert t_quantile(0.975, degrees) == pytest.approx(expected, rel=3e-6)  # the tables have six digits
+
+
+def test_the_interval_of_three_numbers_is_the_one_computed_by_hand():
+    # Mean 2, deviation 1, t = 4.30265 for 2 degrees: 2 -+ 4.30265 / sqrt(3).
+    assert mean_interval(np.array([1.0, 2.0, 3.0])) == pytest.approx((-0.484138, 4.484138), abs=1e-5)
+    assert all(math.isnan(bound) for bound in mean_interval(np.array([1.0])))
+
+
+def test_it_plays_gymnasiums_own_environment_and_says_which_interval(runs, capsys):
+    said = lines(capsys, "short", "--episodes", 8, "--runs", runs)
+    assert "8 greedy episodes of CartPole-v1, seed 0" in said
+    assert re.search(
+        r"mean return [\d.]+ \(95% t-interval of the mean: [\d.]+ to [\d.]+\), min \d+.00, max \d+.00", said
+    )
+
+
+def test_json_has_every_return_and_the_statistics_are_theirs(runs, capsys):
+    result = json.loads(lines(capsys, "short", "--episodes", 5, "--seed", 7, "--json", "--runs", runs))
+    returns = result["returns"]
+    assert (len(returns), result["episodes"], result["seed"], result["agents"]) == (5, 5, 7, 1)
+    assert (result["mean"], result["min"], result["max"]) == (sum(returns) / 5, min(returns), max(returns))
+    low, high = result["t_interval_95"]
+    assert low + high == pytest.approx(2 * result["mean"]) and low < high
+
+
+def test_the_same_seed_plays_the_same_episodes_and_sampled_ones_differ(runs, capsys):
+    def played(*options):
+        return json.loads(lines(capsys, "short", "--episodes", 6, "--json", "--runs", runs, *options))["returns"]
+
+    assert played("--sampled") == played("--sampled")
+    assert played("--sampled") != played("--sampled", "--seed", 1)
+    assert played("--sampled") != played()
+
+
+def test_nothing_of_the_run_changes(runs, capsys):
+    [run] = runs.iterdir()
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in run.rglob("*")}
+    lines(capsys, "short", "--episodes", 2, "--runs", runs)
+    assert before == {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in run.rglob("*")}
+
+
+def test_a_video_has_every_frame_of_its_episodes(runs, capsys, tmp_path):
+    import imageio.v2 as imageio
+
+    film = tmp_path / "film.mp4"
+    out = lines(capsys, "short", "--episodes", 2, "--json", "--runs", runs, "--video", film, "--env", "cartpole")
+    reader = imageio.get_reader(film)
+    assert reader.get_meta_data()["size"] == (600, 400)
+    frames = np.stack([frame[::8, ::8] for frame in reader])
+    assert len(frames) >= json.loads(out)["min"] + 1
+    assert frames.std(axis=(1, 2, 3)).min() > 10  # a cart on a track: no frame is of one colour
+    assert np.abs(frames[0].astype(int) - frames[-1]).max() > 100  # and it has moved
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["shirt"], "no run 'shirt' in"),
+        (["short", "--checkpoint", "missing.pt"], "missing.pt does not exist"),
+        (["short", "--env", "pendulum"], "operant/Pendulum-v1 has the observation space"),
+        (["short", "--env", "pendulu"], "did you mean 'pendulum'?"),
+        (["short", "--video", "film.gif", "--episodes", "1"], "film.gif must end in .mp4"),
+    ],
+)
+def test_what_cannot_be_played_is_one_line(runs, capsys, arguments, expected):
+    assert expected in refusal(capsys, *arguments, "--runs", runs)
+
+
+def test_no_episodes_are_refused(runs, capsys):
+    assert "--episodes 0 must be at least 1" in refusal(capsys, "short", "--episodes", 0, "--runs", runs, code=2)
+
+
+def test_a_run_without_a_checkpoint_and_a_corrupt_one_are_one_line(runs, capsys, tmp_path):
+    [run] = runs.iterdir()
+    copy = shutil.copytree(run, tmp_path / "copy")
+    for path in (copy / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    assert "is truncated or corrupt: use an earlier checkpoint" in refusal(capsys, "copy", "--runs", tmp_path)
+    shutil.rmtree(copy / "checkpoints")
+    assert "the run ended before it saved one" in refusal(capsys, "copy", "--runs", tmp_path)
+
+
+def test_a_checkpoint_of_another_network_is_one_line(runs, capsys, tmp_path):
+    [run] = runs.iterdir()
+    config = shutil.copytree(run, tmp_path / "copy") / "config.toml"
+    config.write_text(re.sub(r"hidden = \[\s*8,?\s*\]", "hidden = [9]", config.read_text()))
+    assert "is not of the network that" in refusal(capsys, "copy", "--runs", tmp_path)
+
+
+def test_a_missing_video_library_is_named_with_its_extra(runs, capsys, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
+    said = refusal(capsys, "short", "--episodes", 1, "--runs", runs, "--video", "film.mp4")
+    assert "pip install 'operant[video]'" in said

@@ -1,0 +1,205 @@
+"""`operant train` and `operant resume`, as processes that somebody starts, interrupts and kills."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from operant.utils import RunDirectory
+from operant.utils.checkpoint import CheckpointFolder, load_checkpoint
+from operant.utils.toml import read_toml
+
+OPERANT = [sys.executable, "-m", "operant.cli.main"]
+SHORT = ["--num-envs", "64", "--rollout-steps", "16", "--no-tensorboard"]  # 1,024 steps an update
+
+
+def start(*arguments, **options):
+    command = [*OPERANT, *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, **pipes, **options)
+
+
+def run(*arguments, code=0):
+    """What a command prints, on stdout or if it fails on stderr."""
+    process = start(*arguments)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == code, errors
+    return errors if code else output
+
+
+def error(*arguments, code=2):
+    """The one line that a command ends with."""
+    lines = run(*arguments, code=code).splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def final_state(run_directory):
+    """What the last checkpoint holds, without times."""
+    state = load_checkpoint(CheckpointFolder(run_directory.checkpoints).latest())
+    del state["counters"]["seconds"]
+    return state
+
+
+def same(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and one.tobytes() == other.tobytes()
+    return one == other
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def rows(run_directory):
+    """The steps and returns of metrics.csv."""
+    lines = [line.split(",") for line in run_directory.csv_path.read_text().splitlines()]
+    at = [lines[0].index(name) for name in ("steps", "episode_return")]
+    return [[line[k] for k in at] for line in lines[1:]]
+
+
+def test_the_tuned_options_solve_gymnasiums_cartpole_and_the_run_keeps_what_it_was_made_of(tmp_path):
+    printed = run("train", "cartpole", "--seed", 3, "--runs", tmp_path)
+    assert "solved: mean 500.0 over 100 greedy episodes of CartPole-v1" in printed
+    directory = RunDirectory.latest(tmp_path)
+    assert directory.id.startswith("cartpole-ppo-") and directory.status == "finished"
+    assert directory.record["seed"] == 3 and directory.record["versions"]["torch"] == torch.__version__
+    kept = read_toml(directory.path / "config.toml")
+    assert kept["environment"] == "operant/CartPole-v1" and kept["options"]["epochs"] == 4
+    assert list(directory.path.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("ending", ["kill", "interrupt"])
+def test_a_run_that_is_resumed_ends_with_the_bits_of_one_that_never_stopped(tmp_path, ending):
+    options = ["train", "cartpole", "--timesteps", 20 * 1024, *SHORT, "--runs", tmp_path, "--normalize-observations"]
+    run(*options, "--name", "whole")
+    process = start(*options, "--name", "cut", "--checkpoint-every", 0, "--keep", 1)
+    wait_for(lambda: list(tmp_path.glob("cut-*/checkpoints/step-*")))
+    process.send_signal(signal.SIGKILL if ending == "kill" else signal.SIGINT)
+    process.communicate(timeout=300)
+    assert process.returncode == (-signal.SIGKILL if ending == "kill" else 130)
+    cut = RunDirectory.find(tmp_path, "cut")
+    assert cut.status == ("crashed" if ending == "kill" else "interrupted")
+    run("resume", "cut", "--runs", tmp_path)
+    cut.refresh()
+    assert cut.status == "finished"
+    whole = RunDirectory.find(tmp_path, "whole")
+    assert same(final_state(cut), final_state(whole))
+    assert rows(cut) == rows(whole) and len(rows(cut)) == 20
+
+
+def test_a_detached_run_goes_on_by_itself(tmp_path):
+    printed = run("train", "cartpole", "--timesteps", 4096, *SHORT, "--runs", tmp_path, "--detach")
+    directory = RunDirectory.find(tmp_path, printed.strip())
+
+    def finished():
+        directory.refresh()
+        return directory.status == "finished"
+
+    wait_for(finished)
+    assert rows(directory)[-1][0] in ("4096", "4096.0")
+
+
+def test_flags_go_over_the_file_and_the_file_over_the_tuned_options(tmp_path):
+    file = tmp_path / "ppo.toml"
+    file.write_text('environment = "cartpole"\ntimesteps = 1024\n[options]\nepochs = 2\ngamma = 0.5\n')
+    run("train", "--config", file, *SHORT, "--gamma", 0.75, "--no-anneal", "--runs", tmp_path)
+    kept = RunDirectory.latest(tmp_path).config
+    options = kept["options"]
+    assert (kept["timesteps"], options["epochs"], options["gamma"], options["anneal"]) == (1024, 2, 0.75, False)
+    assert options["gae_lambda"] == 0.9  # tuned; the class says 0.95
+    again = tmp_path / "again"
+    run("train", "--config", RunDirectory.latest(tmp_path).path / "config.toml", "--no-tensorboard", "--runs", again)
+    assert RunDirectory.latest(again).config == kept
+
+
+def test_a_gymnasium_environment_trains_by_its_own_id(tmp_path):
+    printed = run("train", "gymnasium.envs:Acrobot-v1", "--timesteps", 128, "--num-envs", 4, "--rollout-steps", 16,
+                  "--runs", tmp_path, "--no-tensorboard")  # fmt: skip
+    assert printed.startswith("128 steps in ")
+    assert RunDirectory.latest(tmp_path).record["environment"] == "gymnasium.envs:Acrobot-v1"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["train", "cartpol"], "unknown environment 'cartpol': did you mean 'cartpole'?"),
+        (["train", "CartPole-v9"], "unknown environment 'CartPole-v9': did you mean 'CartPole-v1'?"),
+        (["train"], "say which environment: operant train cartpole"),
+        (["train", "cartpole", "--algorithm", "ppp"], "unknown algorithm 'ppp': did you mean 'ppo'?"),
+        (["train", "cartpole", "--learning-rat", "1"], "'--learning-rat': did you mean '--learning-rate'?"),
+        (["train", "cartpole", "--learning-rate", "0"], "learning_rate=0.0 must be above 0"),
+        (["train", "cartpole", "--clip", "wide"], "'wide' must be a number"),
+        (["train", "cartpole", "--dual-clip", "0.5"], "dual_clip=0.5 must be above 1, or 0 for none"),
+        (["train", "cartpole", "--activation", "tan"], "activation='tan': did you mean 'tanh'?"),
+        (["train", "cartpole", "--squash", "--timesteps", "10", "--no-run"], "squash=True is for a Box"),
+        (["train", "cartpole", "--timesteps", "0"], "timesteps=0 must be an integer of at least 1"),
+        (["train", "cartpole", "--detach", "--no-run"], "--no-run keeps nothing that a monitor could show"),
+        (["train", "--config", "/nowhere.toml"], "/nowhere.toml does not exist"),
+        (["train", "cartpole", "--runs", "/dev/null/runs"], "cannot create a run in /dev/null/runs"),
+        (["resume", "nothing", "--runs", "/nowhere"], "no runs in /nowhere"),
+    ],
+)
+def test_bad_input_is_one_line_that_says_what_to_change(arguments, message):
+    process = start(*arguments)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode in (1, 2)
+    assert message in errors and len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("environmen = 'cartpole'", "unknown key 'environmen': did you mean 'environment'?"),
+        ("environment = 'cartpole'\n[options]\nepoch = 3", "unknown option 'epoch': did you mean 'epochs'?"),
+        ("environment = 'cartpole'\n[options]\nepochs = 2.5", "epochs=2.5 must be an integer"),
+        ("environment = 'cartpole'\noptions = 3", "options=3 must be a table"),
+        ("environment = ", "cannot be read"),
+    ],
+)
+def test_a_wrong_config_file_is_answered_in_one_line(tmp_path, text, message):
+    file = tmp_path / "ppo.toml"
+    file.write_text(text)
+    assert message in error("train", "--config", file, "--runs", tmp_path)
+    assert not list(tmp_path.glob("*/run.json"))
+
+
+def test_resume_refuses_what_it_cannot_continue(tmp_path):
+    run("train", "cartpole", "--timesteps", 1024, *SHORT, "--name", "done", "--runs", tmp_path)
+    assert "has made its 1,024 steps: give more by --timesteps" in error("resume", "done", "--runs", tmp_path, code=1)
+    done = RunDirectory.find(tmp_path, "done")
+    newest = CheckpointFolder(done.checkpoints).latest()
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert newest.name in error("resume", "done", "--timesteps", 4096, "--runs", tmp_path, code=1)
+    run("train", "cartpole", "--timesteps", 1024, *SHORT, "--name", "done", "--runs", tmp_path)
+    assert "run id 'done' is ambiguous" in error("resume", "done", "--runs", tmp_path, code=1)
+
+
+def test_debug_shows_the_traceback():
+    process = start("train", "cartpole", "--squash", "--no-run", "--debug")
+    _, errors = process.communicate(timeout=300)
+    assert "Traceback" in errors and re.search(r"ValueError: squash=True is for a Box", errors)
+
+
+def test_the_progress_bar_shows_steps_and_return(tmp_path):
+    script = f"{' '.join(OPERANT)} train cartpole --timesteps 4096 {' '.join(SHORT)} --runs {tmp_path}"
+    terminal = ["script", "--quiet", "--return", "--command", script, "/dev/null"]
+    printed = subprocess.run(terminal, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "100"})
+    assert "4.10k/4.10k" in printed.stdout and "return " in printed.stdout
+    assert Path(tmp_path).exists()

@@ -1,0 +1,100 @@
+"""What each of two processes computes for test_data_parallel.py; the argument is a folder for its results."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from operant.models import PPO, ActorCritic
+from operant.models.data_parallel import anywhere, gathered, join, leave, merge, rank
+from operant.utils.normalizer import RunningNormalizer
+
+LEVEL, BUDGET = 150, 100_000
+
+
+def gradients(folder):
+    """The gradient of a loss whose mean is over both halves of a batch."""
+    ppo = PPO("operant/CartPole-v1", PPO.Config(num_envs=2, max_grad_norm=1e9, learning_rate=1e-3))
+    inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    mine = inputs.tensor_split(2)[rank()]
+    ppo._descend(ppo.policy.values(mine).square().mean())
+    return {"gradient": ppo.parameters.grad.tolist()}
+
+
+def other_weights(folder):
+    """A policy of its own in each process becomes the first one's."""
+    made = PPO("operant/CartPole-v1", PPO.Config(num_envs=2)).environments
+    policy = ActorCritic(made.observation_space, made.action_space, seed=rank())
+    return {"spread": PPO("operant/CartPole-v1", PPO.Config(num_envs=2), policy=policy).parameters.tolist()}
+
+
+def training(folder):
+    """Trains, saves, trains on; then goes on from what was saved."""
+    config = PPO.Config(
+        num_envs=16,
+        rollout_steps=16,
+        hidden=(8,),
+        anneal=False,
+        target_kl=0.003,
+        normalize_observations=True,
+        normalize_rewards=True,
+    )
+    ppo = PPO("operant/CartPole-v1", config, seed=3)
+    ppo.learn(4 * 256)
+    ppo.save(folder / "middle.pt")
+    metrics = list(ppo.iterate(8 * 256))[-1]
+    gathered(None)  # the file is there
+    again = PPO.load(folder / "middle.pt").learn(8 * 256)
+    return {
+        "weights": ppo.parameters.tolist(),
+        "resumed": again.parameters.tolist(),
+        "observations": ppo.collector.normalizer.state_dict(),
+        "rewards": ppo.collector.reward_normalizer.statistics.state_dict(),
+        "own_observations": ppo.collector.buffer.observations[-1].tolist(),
+        "metrics": {key: value for key, value in metrics.items() if "second" not in key},
+        "own_episodes": ppo.collector.episodes,
+    }
+
+
+def statistics(folder):
+    """Batches that only one process sees, after some that both have."""
+    random = np.random.default_rng(5)
+    batches = [random.normal(7, 3, (40, 3)).astype(np.float32) for _ in range(3)]
+    normalizer = RunningNormalizer((3,))
+    normalizer.update(batches[0])
+    before = normalizer.state_dict()
+    normalizer.update(batches[1 + rank()])
+    merge(normalizer, before)
+    whole = RunningNormalizer((3,))
+    whole.update(np.concatenate(batches))
+    return {"merged": normalizer.state_dict(), "whole": whole.state_dict()}
+
+
+def decisions(folder):
+    return {"anywhere": [anywhere(rank() == 1), anywhere(False)]}
+
+
+def solve():
+    """After how many steps CartPole's mean return is at LEVEL; None if that takes more than BUDGET."""
+    config = PPO.Config(num_envs=64, rollout_steps=32, learning_rate=3e-3, gamma=0.98, gae_lambda=0.9, anneal=False)
+    ppo = PPO("operant/CartPole-v1", config, seed=0)
+    for metrics in ppo.iterate(BUDGET):
+        if metrics["episode_return"] >= LEVEL:
+            return metrics["steps"]
+    return None
+
+
+def main():
+    folder = Path(sys.argv[1])
+    torch.set_num_threads(1)
+    join()
+    results = {"rank": rank(), "solved": solve()}
+    for part in (gradients, other_weights, training, statistics, decisions):
+        results |= part(folder)
+    torch.save(results, folder / f"{rank()}.pt")
+    leave()
+
+
+if __name__ == "__main__":
+    main()

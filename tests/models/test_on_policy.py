@@ -1,0 +1,215 @@
+"""What all on-policy algorithms share: spaces, metrics, saving, resuming, and errors."""
+
+import math
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from toys import Countdown, Nested, vector
+
+from operant.models import A2C, PPO, REINFORCE, RND, TRPO, VMPO
+from operant.models.networks import ActorCritic
+from operant.models.popart import PopArtValueHead
+from operant.utils.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+
+torch.set_num_threads(1)
+
+ALGORITHMS = [PPO, A2C, REINFORCE, TRPO, VMPO]
+every_algorithm = pytest.mark.parametrize("kind", ALGORITHMS, ids=lambda kind: kind.name)
+SMALL = {"num_envs": 8, "rollout_steps": 16, "hidden": (16,)}
+UPDATE = 8 * 16
+
+
+def made(kind, env="operant/CartPole-v1", arguments=(), **options):
+    return kind(env, kind.Config(**{**SMALL, **options}), **dict(arguments))
+
+
+def same(ours, others):
+    """Whether two states are the same bit by bit."""
+    if isinstance(ours, dict):
+        return ours.keys() == others.keys() and all(same(ours[key], others[key]) for key in ours)
+    if isinstance(ours, list | tuple):
+        return len(ours) == len(others) and all(map(same, ours, others))
+    if isinstance(ours, torch.Tensor):
+        return ours.dtype == others.dtype and torch.equal(ours, others)
+    if isinstance(ours, np.ndarray):
+        return ours.dtype == others.dtype and ours.tobytes() == others.tobytes()
+    return type(ours) is type(others) and ours == others
+
+
+def train(algorithm, updates):
+    """Up to so many updates of a run of four; the rate is annealed over all four."""
+    for metrics in algorithm.iterate(4 * UPDATE):
+        if metrics["updates"] == updates:
+            return metrics
+
+
+NORMALISED = {"normalize_observations": True, "normalize_rewards": True}
+RESUMED = {
+    "normalisers": ("operant/CartPole-v1", NORMALISED),
+    "lstm": ("operant/CartPole-v1", {"lstm": 8}),
+    "lstm and normalisers": ("operant/Pendulum-v1", {"lstm": 8, **NORMALISED}),
+}
+
+
+@every_algorithm
+@pytest.mark.parametrize(("env", "options"), RESUMED.values(), ids=RESUMED)
+def test_a_resumed_run_is_the_run_that_never_stopped(kind, env, options, tmp_path):
+    # Episodes end within each rollout, so that nothing of one is all there is to save.
+    arguments = {"env_options": {"max_episode_steps": 13}}
+    whole = made(kind, env, arguments, **options)
+    expected = train(whole, 4)
+    stopped = made(kind, env, arguments, **options)
+    train(stopped, 2)
+    stopped.save(tmp_path / "state.pt")
+    resumed = kind.load(tmp_path / "state.pt")
+    metrics = train(resumed, 4)
+    ours, others = whole.state_dict(), resumed.state_dict()
+    for state in (ours, others):
+        del state["counters"]["seconds"]
+    assert same(ours, others)
+    assert same(whole.collector.buffer.tensors.rewards, resumed.collector.buffer.tensors.rewards)
+    assert not same(stopped.state_dict()["policy"], ours["policy"])
+    for name in expected:
+        if "second" not in name:
+            assert metrics[name] == pytest.approx(expected[name], rel=0, abs=0, nan_ok=True), name
+
+
+def test_exploration_popart_and_a_policy_of_ones_own_are_passed_in_again(tmp_path):
+    def arguments():
+        torch.manual_seed(0)  # that the value head is drawn from
+        policy = ActorCritic(space, gym.spaces.Discrete(3), hidden=(8,), value_head=PopArtValueHead(8), seed=0)
+        return {"policy": policy, "exploration": RND(space)}
+
+    space = gym.make("MountainCar-v0").observation_space
+    whole, stopped = (made(PPO, "operant/MountainCar-v0", arguments()) for _ in range(2))
+    train(whole, 4)
+    train(stopped, 2)
+    stopped.save(tmp_path / "state.pt")
+    resumed = PPO.load(tmp_path / "state.pt", **arguments())
+    train(resumed, 4)
+    ours, others = whole.state_dict(), resumed.state_dict()
+    for state in (ours, others):
+        del state["counters"]["seconds"]
+    assert same(ours, others)
+
+
+@every_algorithm
+@pytest.mark.parametrize("lstm", [0, 8])
+def test_nested_spaces_several_choices_and_masks_are_trained_on(kind, lstm):
+    Nested.forbidden_taken = 0
+    envs = vector(*[Nested] * 4)
+    algorithm = made(kind, envs, num_envs=4, lstm=lstm)
+    for metrics in algorithm.iterate(3 * 4 * 16):
+        assert all(map(math.isfinite, (metrics["policy_loss"], metrics["entropy"], metrics["gradient_norm"])))
+    assert metrics["updates"] == 3 and metrics["episodes"] == 24 and metrics["episode_length"] == 7
+    assert Nested.forbidden_taken == 0
+    observations, _ = envs.reset(seed=1)
+    for deterministic in (True, False):
+        actions, _ = algorithm.predict(observations, deterministic=deterministic)
+        mask = observations["action_mask"]
+        assert mask[range(4), actions[:, 0]].all() and mask[range(4), 2 + actions[:, 1]].all()
+
+
+@every_algorithm
+@pytest.mark.parametrize("options", [{}, {"squash": True}, {"share": True}, {"log_std": -1.0}], ids=str)
+def test_continuous_actions_are_trained_on(kind, options):
+    algorithm = made(kind, "operant/Pendulum-v1", {"env_options": {"max_episode_steps": 10}}, **options)
+    *_, metrics = algorithm.iterate(2 * UPDATE)
+    assert metrics["episodes"] == 24 and metrics["steps"] == 2 * UPDATE
+    actions, state = algorithm.predict(100 * np.ones((5, 3), np.float32), deterministic=False)
+    assert actions.shape == (5, 1) and np.abs(actions).max() <= 2 and state is None
+
+
+@every_algorithm
+def test_metrics_are_numbers_under_their_names(kind):
+    *_, metrics = made(kind).iterate(UPDATE * 4)
+    assert all(type(value) in (int, float) for value in metrics.values())
+    names = {"steps", "updates", "seconds", "steps_per_second", "episodes", "episode_return", "episode_length"}
+    names |= {"policy_loss", "value_loss", "entropy", "gradient_norm", "explained_variance", "learning_rate"}
+    assert names <= metrics.keys()
+    assert metrics["steps"] == UPDATE * 4 and metrics["episode_return"] == metrics["episode_length"] > 1
+    assert metrics["learning_rate"] == pytest.approx(2.5e-4, rel=1e-6)  # a quarter of 1e-3 is left
+
+
+def test_the_learning_rate_stays_where_it_is_not_annealed():
+    *_, metrics = made(PPO, anneal=False).iterate(UPDATE * 4)
+    assert metrics["learning_rate"] == pytest.approx(1e-3, rel=1e-6)
+
+
+def test_a_loop_that_was_left_goes_on():
+    algorithm = made(PPO)
+    assert next(algorithm.iterate(4 * UPDATE))["updates"] == 1
+    assert [metrics["updates"] for metrics in algorithm.iterate(3 * UPDATE)] == [2, 3]
+    assert list(algorithm.iterate(3 * UPDATE)) == []
+
+
+def test_seeds_make_runs():
+    states = [made(PPO, arguments={"seed": seed}).learn(UPDATE).policy.state_dict() for seed in (1, 1, 2)]
+    assert same(states[0], states[1]) and not same(states[0], states[2])
+
+
+def test_a_foreign_environment_resumes_with_new_episodes(tmp_path):
+    algorithm = made(PPO, "CartPole-v1", normalize_observations=True).learn(2 * UPDATE)
+    algorithm.save(tmp_path / "state.pt")
+    resumed = PPO.load(tmp_path / "state.pt")
+    assert same(resumed.policy.state_dict(), algorithm.policy.state_dict())
+    assert resumed.collector.starts.all() and resumed.steps == 2 * UPDATE
+    assert resumed.learn(3 * UPDATE).updates == 3
+
+
+def test_an_lstms_predictions_depend_on_what_it_has_seen_and_begin_where_told():
+    algorithm = made(PPO, lstm=8)
+    generator = np.random.default_rng(0)
+    first, second = generator.normal(size=(2, 3, 4)).astype(np.float32)
+    _, state = algorithm.predict(first)
+    _, expected = algorithm.predict(second)  # from the beginning
+    _, after = algorithm.predict(second, state, starts=np.array([True, False, True]))
+    torch.testing.assert_close(after[:, [0, 2]], expected[:, [0, 2]])
+    assert not torch.allclose(after[:, 1], expected[:, 1])
+
+
+def test_a_config_of_another_algorithm_is_an_error():
+    with pytest.raises(TypeError, match="config is a A2CConfig, but ppo takes a PPOConfig"):
+        PPO("operant/CartPole-v1", A2C.Config())
+
+
+def test_a_checkpoint_of_another_algorithm_is_an_error(tmp_path):
+    made(A2C).save(tmp_path / "state.pt")
+    with pytest.raises(ValueError, match="was saved by a2c: load it with that class"):
+        PPO.load(tmp_path / "state.pt")
+
+
+def test_a_foreign_checkpoint_is_an_error(tmp_path):
+    save_checkpoint(tmp_path / "state.pt", {"weights": 1})
+    with pytest.raises(ValueError, match=r"state.pt was saved by None: load it with that class"):
+        PPO.load(tmp_path / "state.pt")
+    torch.save({"weights": torch.ones(2)}, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match=r"other.pt is no checkpoint of operant"):
+        PPO.load(tmp_path / "other.pt")
+
+
+def test_a_vector_env_without_an_id_is_passed_in_again(tmp_path):
+    algorithm = made(PPO, vector(Countdown, Countdown), num_envs=2)
+    algorithm.learn(32).save(tmp_path / "state.pt")
+    with pytest.raises(ValueError, match=r"was trained on a vector env without an id: pass it as env="):
+        PPO.load(tmp_path / "state.pt")
+    assert PPO.load(tmp_path / "state.pt", vector(Countdown, Countdown)).learn(64).updates == 2
+
+
+def test_an_option_that_is_gone_is_named(tmp_path):
+    made(PPO).save(tmp_path / "state.pt")
+    state = load_checkpoint(tmp_path / "state.pt")
+    state["config"]["clop"] = 0.1
+    save_checkpoint(tmp_path / "state.pt", state)
+    with pytest.raises(ValueError, match=r"unknown option 'clop': did you mean 'clip'\?"):
+        PPO.load(tmp_path / "state.pt")
+
+
+def test_a_space_that_no_policy_supports_is_an_error():
+    class Texts(Countdown):
+        observation_space = gym.spaces.Text(5)
+
+    with pytest.raises(TypeError, match=r"Text\(.*no fixed layout; supported are Box"):
+        made(PPO, vector(Texts), num_envs=1)

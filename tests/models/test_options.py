@@ -1,0 +1,67 @@
+"""Options: their types, limits and errors."""
+
+import dataclasses
+import math
+
+import pytest
+
+from operant.models.on_policy import OnPolicyConfig
+from operant.models.options import describe, make_config
+from operant.models.ppo import PPOConfig
+
+
+def test_layers_of_options_override_the_earlier_ones():
+    config = make_config(PPOConfig, {"epochs": 2, "clip": 0.1}, {"epochs": 3})
+    assert (config.epochs, config.clip, config.minibatches) == (3, 0.1, 4)
+
+
+def test_integers_become_numbers_and_lists_tuples():
+    config = PPOConfig(gamma=1, hidden=[32, 16])
+    assert type(config.gamma) is float and config.hidden == (32, 16)
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PPOConfig().clip = 0.3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"gama": 0.9}, r"unknown option 'gama': did you mean 'gamma'\?"),
+        ({"zzz": 1}, "unknown option 'zzz': choose from num_envs, rollout_steps, "),
+        ({"gamma": 1.5}, r"gamma=1.5 must be at most 1$"),
+        ({"gamma": math.nan}, "gamma=nan must be a number"),
+        ({"learning_rate": 0}, "learning_rate=0.0 must be above 0"),
+        ({"epochs": 0}, "epochs=0 must be at least 1"),
+        ({"epochs": 2.5}, "epochs=2.5 must be an integer"),
+        ({"epochs": True}, "epochs=True must be an integer"),
+        ({"anneal": 1}, "anneal=1 must be true or false"),
+        ({"gamma": "high"}, "gamma='high' must be a number"),
+        ({"device": 3}, "device=3 must be a word"),
+        ({"hidden": (64, 0)}, r"hidden=\(64, 0\) must be positive integers"),
+        ({"activation": "tan"}, r"activation='tan': did you mean 'tanh'\?"),
+        ({"activation": "zzz"}, "activation='zzz': choose from tanh, relu, "),
+        ({"dual_clip": 0.5}, "dual_clip=0.5 must be above 1, or 0 for none"),
+    ],
+)
+def test_a_wrong_option_is_named_with_what_it_may_be(options, message):
+    with pytest.raises(ValueError, match=message) as error:
+        make_config(PPOConfig, options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["ppo", "a2c", "reinforce", "trpo", "vmpo"])
+def test_every_option_of_every_algorithm_says_what_it_means(name):
+    import importlib
+
+    config = getattr(importlib.import_module(f"operant.models.{name}"), f"{name.upper()}Config")
+    assert issubclass(config, OnPolicyConfig)
+    config()  # the defaults are valid
+    for field in dataclasses.fields(config):
+        assert field.metadata["meaning"] and not field.metadata["meaning"].endswith("."), field.name
+
+
+def test_types_are_described_in_words():
+    kinds = [int, float, bool, str, tuple[int, ...]]
+    assert [describe(kind) for kind in kinds] == ["an integer", "a number", "true or false", "a word", describe(list)]
