@@ -104,6 +104,7 @@ test-twin: venv
 	cp -R bench build/twin/operant/bench
 	cp -R compat build/twin/operant/compat
 	cp -R native build/twin/operant/native
+	rm build/twin/operant/native/build.py
 	rm -f build/twin/operant/outputs.*.so build/twin/operant/outputs__mypyc.*.so
 	PYTHONPATH=build/twin $(BIN)/python -c "import operant.outputs as o; assert o.__file__.endswith('outputs.py'), o.__file__"
 	PYTHONPATH=build/twin $(BIN)/python -m pytest -n 2 $(TWIN_TESTS)

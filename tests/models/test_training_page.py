@@ -1,0 +1,36 @@
+"""What docs/training.md shows is what happens."""
+
+import re
+from pathlib import Path
+
+import torch
+
+from operant.cli.run_config import merge
+from operant.cli.sweep_config import read_sweep
+from operant.utils.toml import read_toml
+
+PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_python_snippet_trains_and_saves(tmp_path, monkeypatch):
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = blocks("python")
+    names = {}
+    exec(snippet, names)
+    assert names["metrics"]["steps"] == 4096 and names["actions"].shape == (1,)
+    assert (tmp_path / "cartpole.pt").exists()
+
+
+def test_the_files_are_read(tmp_path):
+    run, sweep = blocks("toml")
+    (tmp_path / "ppo.toml").write_text(run)
+    config = merge(read_toml(tmp_path / "ppo.toml"), {})
+    assert config.environment == "operant/CartPole-v1" and config.timesteps == 1_000_000
+    assert config.config.num_envs == 512 and config.environment_options == {"params": {"gravity": 3.7}}
+    (tmp_path / "sweep.toml").write_text(sweep)
+    assert read_sweep(tmp_path / "sweep.toml").trials == 20
