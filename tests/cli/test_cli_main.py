@@ -38,7 +38,8 @@ def test_a_typo_is_answered_with_the_nearest_name(error_line, arguments, nearest
 
 
 def test_a_name_near_to_none_is_answered_with_all_commands(error_line):
-    assert "choose from list, bench, export, run, autoload" in error_line("frobnicate")
+    names = "list, train, eval, resume, bench, export, sweep, monitor, runs, run, autoload"
+    assert f"choose from {names} (" in error_line("frobnicate")
 
 
 def test_bench_forwards_its_arguments_and_exit_code(monkeypatch):

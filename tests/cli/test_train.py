@@ -1,6 +1,5 @@
 """`operant train` and `operant resume`, as processes that somebody starts, interrupts and kills."""
 
-import os
 import re
 import signal
 import subprocess
@@ -198,8 +197,9 @@ def test_debug_shows_the_traceback():
 
 
 def test_the_progress_bar_shows_steps_and_return(tmp_path):
-    script = f"{' '.join(OPERANT)} train cartpole --timesteps 4096 {' '.join(SHORT)} --runs {tmp_path}"
+    train = f"{' '.join(OPERANT)} train cartpole --timesteps 4096 {' '.join(SHORT)} --runs {tmp_path}"
+    script = f"stty rows 24 cols 100; {train}"
     terminal = ["script", "--quiet", "--return", "--command", script, "/dev/null"]
-    printed = subprocess.run(terminal, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "100"})
+    printed = subprocess.run(terminal, capture_output=True, text=True, timeout=300)
     assert "4.10k/4.10k" in printed.stdout and "return " in printed.stdout
     assert Path(tmp_path).exists()
