@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from operant.models import PPO, ActorCritic
-from operant.models.data_parallel import anywhere, gathered, join, leave, merge, rank
+from operant.models import A2C, PPO, REINFORCE, RND, TRPO, VMPO, ActorCritic
+from operant.models.data_parallel import anywhere, gathered, join, leave, merge, rank, standardized
 from operant.utils.normalizer import RunningNormalizer
 
 LEVEL, BUDGET = 150, 100_000
@@ -71,6 +71,23 @@ def statistics(folder):
     return {"merged": normalizer.state_dict(), "whole": whole.state_dict()}
 
 
+def advantages(folder):
+    """Each process's half of a batch, standardised."""
+    return {"standardized": standardized(torch.arange(10.0).square().tensor_split(2)[rank()]).tolist()}
+
+
+def algorithms(folder):
+    """The weights of every other algorithm after three updates, and of PPO with intrinsic rewards."""
+    weights = {}
+    for kind in (A2C, REINFORCE, TRPO, VMPO):
+        algorithm = kind("operant/CartPole-v1", kind.Config(num_envs=16, rollout_steps=16, hidden=(8,)), seed=1)
+        weights[kind.name] = algorithm.learn(3 * 256).parameters.tolist()
+    config = PPO.Config(num_envs=16, rollout_steps=16, hidden=(8,))
+    rnd = RND(PPO("operant/CartPole-v1", config).environments.observation_space, seed=1)
+    ppo = PPO("operant/CartPole-v1", config, exploration=rnd, seed=1).learn(3 * 256)
+    return {"algorithms": weights | {"ppo with rnd": ppo.parameters.tolist(), "rnd": rnd.parameters.tolist()}}
+
+
 def decisions(folder):
     return {"anywhere": [anywhere(rank() == 1), anywhere(False)]}
 
@@ -90,7 +107,7 @@ def main():
     torch.set_num_threads(1)
     join()
     results = {"rank": rank(), "solved": solve()}
-    for part in (gradients, other_weights, training, statistics, decisions):
+    for part in (gradients, other_weights, training, statistics, advantages, algorithms, decisions):
         results |= part(folder)
     torch.save(results, folder / f"{rank()}.pt")
     leave()

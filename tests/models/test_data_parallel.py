@@ -13,7 +13,7 @@ import pytest
 import torch
 from data_parallel_worker import BUDGET, solve
 
-from operant.models import PPO
+from operant.models import PPO, losses
 from operant.utils.run_directory import RunDirectory
 
 WORKER = Path(__file__).parent / "data_parallel_worker.py"
@@ -90,6 +90,19 @@ def test_metrics_are_of_all_processes(results):
 
 def test_a_resume_goes_on_as_if_nothing_had_stopped(results):
     assert both(results, "resumed") == both(results, "weights")
+
+
+def test_every_algorithm_keeps_its_weights_the_same_in_all_processes(results):
+    weights = both(results, "algorithms")
+    assert set(weights) == {"a2c", "reinforce", "trpo", "vmpo", "ppo with rnd", "rnd"}
+    assert all(np.isfinite(each).all() for each in weights.values())
+    untrained = PPO("operant/CartPole-v1", PPO.Config(num_envs=1, hidden=(8,)), seed=1).parameters.tolist()
+    assert all(each != untrained for each in weights.values())
+
+
+def test_advantages_are_standardized_over_all_processes(results):
+    expected = losses.standardized(torch.arange(10.0).square())
+    torch.testing.assert_close(torch.tensor(results[0]["standardized"] + results[1]["standardized"]), expected)
 
 
 def test_another_number_of_processes_is_refused_by_name(folder):

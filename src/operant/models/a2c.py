@@ -12,6 +12,7 @@ from torch import Tensor
 
 from operant.models import losses
 from operant.models.collection import Rollout
+from operant.models.data_parallel import standardized
 from operant.models.minibatches import whole
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
 from operant.models.options import option
@@ -39,7 +40,7 @@ class A2C(OnPolicy):
         advantages, returns = self._advantages(rollout, c.gae_lambda)
         batch = whole(rollout, advantages, self._scaled_returns(returns))
         distribution, values, _ = self.policy(*batch.inputs)
-        weights = losses.standardized(batch.advantages) if c.normalize_advantages else batch.advantages
+        weights = standardized(batch.advantages) if c.normalize_advantages else batch.advantages
         policy_loss = losses.policy_gradient(distribution.log_prob(batch.actions), weights)
         value_loss = losses.value_loss(values, batch.returns)
         entropy = distribution.entropy().mean()

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed
 
+from operant.models import losses
 from operant.utils.normalizer import RunningNormalizer
 
 
@@ -48,6 +49,18 @@ def average(tensor: Tensor) -> None:
     if world_size() > 1:
         distributed.all_reduce(tensor)
         tensor.div_(world_size())
+
+
+def standardized(advantages: Tensor) -> Tensor:
+    """`losses.standardized`, by the mean and deviation of what all processes give; each gives as much."""
+    if world_size() == 1:
+        return losses.standardized(advantages)
+    mean = advantages.mean()
+    average(mean)
+    squares = (advantages - mean).square().mean()
+    average(squares)
+    count = advantages.numel() * world_size()
+    return (advantages - mean) / ((squares * count / (count - 1)).sqrt() + 1e-8)
 
 
 def agreed(answer: bool) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from operant.models import losses
 from operant.models.collection import Rollout
-from operant.models.data_parallel import average
+from operant.models.data_parallel import average, standardized
 from operant.models.minibatches import minibatches, whole
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
 from operant.models.options import option
@@ -66,7 +66,7 @@ class PPO(OnPolicy):
                     average(kl)  # all processes end together
                 if c.target_kl and kl > 1.5 * c.target_kl:
                     break
-                weights = losses.standardized(batch.advantages) if c.normalize_advantages else batch.advantages
+                weights = standardized(batch.advantages) if c.normalize_advantages else batch.advantages
                 policy_loss = losses.clipped_surrogate(log_ratios, weights, c.clip, c.dual_clip)
                 if c.value_clip:
                     old_values = self._normalized_returns(batch.values)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from operant.models import losses
 from operant.models.collection import Rollout
+from operant.models.data_parallel import standardized
 from operant.models.minibatches import whole
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
 from operant.models.options import option
@@ -45,7 +46,7 @@ class REINFORCE(OnPolicy):
         advantages = returns - rollout.values if c.baseline else returns
         batch = whole(rollout, advantages, self._scaled_returns(returns))
         distribution, values, _ = self.policy(*batch.inputs)
-        weights = losses.standardized(batch.advantages) if c.normalize_advantages else batch.advantages
+        weights = standardized(batch.advantages) if c.normalize_advantages else batch.advantages
         policy_loss = losses.policy_gradient(distribution.log_prob(batch.actions), weights)
         entropy = distribution.entropy().mean()
         loss = policy_loss - c.entropy_coefficient * entropy

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from operant.models import losses
 from operant.models.collection import Rollout
-from operant.models.data_parallel import average
+from operant.models.data_parallel import average, standardized
 from operant.models.distributions import Distribution
 from operant.models.minibatches import Minibatch, minibatches, whole
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
@@ -57,7 +57,7 @@ class TRPO(OnPolicy):
     def _improve(self, batch: Minibatch, part: Minibatch) -> tuple[dict[str, Tensor], list[Tensor]]:
         """Takes the policy's step, with the Fisher matrix of `part`; returns the metrics and what the policy is of."""
         c = self.config
-        weights = losses.standardized(batch.advantages)
+        weights = standardized(batch.advantages)
         old = self._distribution(batch)
         loss = self._loss(old, batch, weights)
         every = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]

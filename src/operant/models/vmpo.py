@@ -16,7 +16,7 @@ from torch import Tensor
 
 from operant.models import losses
 from operant.models.collection import Rollout
-from operant.models.data_parallel import average
+from operant.models.data_parallel import average, standardized
 from operant.models.distributions import Distribution, Normal, TanhNormal
 from operant.models.minibatches import minibatches
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
@@ -67,7 +67,7 @@ class VMPO(OnPolicy):
                 old = self.target(*batch.inputs)[0]
                 distribution, values, _ = self.policy(*batch.inputs)
                 temperature, alpha, std_alpha = self.duals
-                gains = losses.standardized(batch.advantages) if c.normalize_advantages else batch.advantages
+                gains = standardized(batch.advantages) if c.normalize_advantages else batch.advantages
                 weights = losses.top_half_weights(gains, temperature.detach())
                 policy_loss = -(weights * distribution.log_prob(batch.actions)).sum()
                 temperature_loss = losses.temperature_loss(gains, temperature, c.temperature_epsilon)
