@@ -4,6 +4,7 @@
 # make native    builds the C library without Python: build/native/liboperant.a and .so
 # make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
 # make neon      cross-compiles the core for 64-bit Arm and compares its bits with this machine's
+# make study     trains every algorithm on every classic-control task, 5 seeds each: the table of docs/training.md
 # make lint      runs ruff and mypy
 # make clean     removes what the others made, .venv included
 
@@ -21,8 +22,8 @@ LIST = native/build/environments.h
 OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -Inative $(CFLAGS)
 
-.PHONY: demo test test-twin test-floors test-compat venv native exercise certificates sanitize sanitize-address \
-	sanitize-thread neon lint clean FORCE
+.PHONY: demo test test-twin test-floors test-compat venv native exercise study certificates sanitize \
+	sanitize-address sanitize-thread neon lint clean FORCE
 
 # The C library.
 
@@ -129,6 +130,9 @@ test-compat-%: build/compat/wheel
 	build/compat/$*/bin/pip install --no-compile --quiet -r tests/compat/own_environment/$*/requirements.txt
 	build/compat/$*/bin/pip install --no-compile --quiet --no-deps --force-reinstall build/compat/wheel/*.whl
 	build/compat/$*/bin/python -m pytest --confcutdir=tests/compat/own_environment tests/compat/own_environment/$*
+
+study: venv
+	$(BIN)/python -m operant.bench.study
 
 lint: venv
 	$(BIN)/ruff check .

@@ -149,7 +149,7 @@ def _tuned() -> dict[str, Any]:
     from operant.models.tuned import tuned
 
     options = tuned(CARTPOLE, "ppo")
-    return {key: value for key, value in options.items() if key not in ("timesteps", "stop_at")}
+    return {key: value for key, value in options.items() if key != "timesteps"}
 
 
 def _algorithm(stack: contextlib.ExitStack, **options: Any) -> Any:

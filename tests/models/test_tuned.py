@@ -5,7 +5,7 @@ import pytest
 from operant.catalog import CATALOG
 from operant.models.names import find_algorithm
 from operant.models.options import make_config
-from operant.models.tuned import TUNED, tuned
+from operant.models.tuned import TUNED, goal, tuned
 
 
 @pytest.mark.parametrize("name, algorithm", [(name, each) for name, of in TUNED.items() for each in of])
@@ -13,13 +13,14 @@ def test_tuned_options_make_a_config(name, algorithm):
     assert name in CATALOG
     options = tuned(f"operant/{name}", algorithm)
     assert options.pop("timesteps") >= 100_000
-    assert isinstance(options.pop("stop_at"), float)
+    assert goal(f"operant/{name}") is not None
     config = make_config(find_algorithm(algorithm).Config, options)
     assert {key: getattr(config, key) for key in options} == options
 
 
 def test_only_our_own_environments_have_tuned_options():
     assert tuned("operant:operant/CartPole-v1", "ppo")["epochs"] == 4
+    assert goal("CartPole-v1") is None and goal("operant/CartPole-v1") == 500
     assert tuned("CartPole-v1", "ppo") == {} and tuned("operant/CartPole-v0", "ppo") == {}
     tuned("operant/CartPole-v1", "ppo")["epochs"] = 9
     assert tuned("operant/CartPole-v1", "ppo")["epochs"] == 4

@@ -13,7 +13,7 @@ from operant.cli.parser import Parser
 from operant.models.names import ALGORITHMS, find_algorithm, full_id
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
 from operant.models.options import describe, did_you_mean, make_config
-from operant.models.tuned import TIMESTEPS, tuned
+from operant.models.tuned import TIMESTEPS, goal, tuned
 from operant.utils.toml import read_toml
 
 FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options", "environment_options")
@@ -67,7 +67,7 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
     algorithm = str(given.get("algorithm", "ppo"))
     kind = find_algorithm(algorithm)
     defaults = tuned(environment, algorithm)
-    stop_at, timesteps = defaults.pop("stop_at", None), defaults.pop("timesteps", TIMESTEPS)
+    stop_at, timesteps = goal(environment), defaults.pop("timesteps", TIMESTEPS)
     if "timesteps" in given:
         stop_at = None  # who says how long a run is wants all of it
     options = {key: value for key, value in flags.get("options", {}).items() if value is not None}
