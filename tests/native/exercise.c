@@ -26,7 +26,7 @@ static void *allocate(size_t bytes) {
 
 /** Actions of type `dtype` in exactly as many bytes as the core may read; every value is allowed. */
 static void *make_actions(const operant_env_info *info, int64_t n, int32_t dtype, unsigned turn) {
-    size_t count = (size_t)(n * info->action_size), size = dtype == OPERANT_INT32 || dtype == OPERANT_FLOAT32 ? 4 : 8;
+    size_t count = (size_t)(n * info->agents * info->action_size), size = dtype == OPERANT_INT32 || dtype == OPERANT_FLOAT32 ? 4 : 8;
     char *actions = allocate(count * size);
     for (size_t i = 0; i < count; i++) {
         int value = (int)((turn + i) % (size_t)(info->actions ? info->actions : 5));
@@ -62,16 +62,17 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     }
     batches++;
     /* Every array has exactly the size that operant.h names, so that a write beyond it is found. */
-    size_t n = (size_t)o->num_envs, real = o->exact ? 8 : 4;
-    float *observations = allocate(n * (size_t)info->observation_size * 4);
-    operant_output output = {observations, allocate(n * real), allocate(n), allocate(n)};
+    size_t n = (size_t)o->num_envs, rows = n * (size_t)info->agents, real = o->exact ? 8 : 4;
+    float *observations = allocate(rows * (size_t)info->observation_size * 4);
+    operant_output output = {observations, allocate(rows * real), allocate(rows), allocate(rows)};
     uint8_t *mask = allocate(n);
     for (size_t i = 0; i < n; i++) mask[i] = i % 3 != 1;
     int32_t first_dtype = info->actions ? OPERANT_INT32 : OPERANT_FLOAT32;
 
     void *actions = make_actions(info, o->num_envs, first_dtype, 0);
     expect(operant_step(b, actions, first_dtype, &output), OPERANT_NOT_RESET, "step before reset", o);
-    expect(operant_step_one(b, 0, &output), n == 1 && info->actions ? OPERANT_NOT_RESET : OPERANT_BAD_ARGUMENT, "step_one", o);
+    int one = rows == 1 && info->actions;
+    expect(operant_step_one(b, 0, &output), one ? OPERANT_NOT_RESET : OPERANT_BAD_ARGUMENT, "step_one", o);
     free(actions);
 
     for (int32_t words = 1; words <= 9; words += 4) {
@@ -100,7 +101,8 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
         const operant_finished *finished = operant_last_finished(b);
         for (int64_t k = 0; k < finished->count; k++) {
             int32_t i = finished->index[k];
-            if (i < 0 || i >= o->num_envs || !(output.terminated[i] | output.truncated[i]) || finished->length[k] < 1)
+            int64_t row = (int64_t)i * info->agents;
+            if (i < 0 || i >= o->num_envs || !(output.terminated[row] | output.truncated[row]) || finished->length[k] < 1)
                 expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "last_finished", o);
         }
         if (step == 10) expect(operant_reset(b, mask, NULL, observations), OPERANT_OK, "masked reset", o);
@@ -127,9 +129,9 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     uint32_t clock = operant_clock(b);
     for (int32_t dtype = first_dtype; dtype <= first_dtype + 1; dtype++) {
         actions = make_actions(info, o->num_envs, dtype, 1);
-        spoil(actions, (o->num_envs - 1) * info->action_size, dtype);
+        spoil(actions, ((int64_t)rows - 1) * info->action_size, dtype);
         expect(operant_step(b, actions, dtype, &output), OPERANT_BAD_ACTION, "bad action", o);
-        if (operant_culprit(b) != o->num_envs - 1) expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "culprit", o);
+        if (operant_culprit(b) != (int64_t)rows - 1) expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "culprit", o);
         free(actions);
     }
     if (operant_clock(b) != clock) expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "clock after a refused step", o);
@@ -144,17 +146,17 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     smaller.workers = 1;
     operant_batch *other = operant_open(&smaller, NULL, 0);
     if (!other) exit(1);
-    int64_t *rows = allocate((size_t)smaller.num_envs * 8);
-    for (int64_t i = 0; i < smaller.num_envs; i++) rows[i] = o->num_envs - 1 - i;
-    expect(operant_copy_rows(other, NULL, b, rows, smaller.num_envs), OPERANT_OK, "copy_rows", o);
+    int64_t *last = allocate((size_t)smaller.num_envs * 8);
+    for (int64_t i = 0; i < smaller.num_envs; i++) last[i] = o->num_envs - 1 - i;
+    expect(operant_copy_rows(other, NULL, b, last, smaller.num_envs), OPERANT_OK, "copy_rows", o);
     operant_mark_ready(other);
-    expect(operant_copy_rows(b, rows, other, NULL, smaller.num_envs), OPERANT_OK, "copy_rows back", o);
-    rows[0] = o->num_envs;
-    expect(operant_copy_rows(b, rows, other, NULL, 1), OPERANT_BAD_ARGUMENT, "row out of range", o);
+    expect(operant_copy_rows(b, last, other, NULL, smaller.num_envs), OPERANT_OK, "copy_rows back", o);
+    last[0] = o->num_envs;
+    expect(operant_copy_rows(b, last, other, NULL, 1), OPERANT_BAD_ARGUMENT, "row out of range", o);
     operant_close(other);
 
     operant_close(b);
-    free(rows), free(values), free(pending), free(overrides), free(mask), free(observations);
+    free(last), free(values), free(pending), free(overrides), free(mask), free(observations);
     free(output.rewards), free(output.terminated), free(output.truncated);
 }
 
