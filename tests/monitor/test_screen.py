@@ -194,8 +194,10 @@ class Terminal:
         self._command = ["tmux", "-S", str(folder / "tmux.socket"), "-f", "/dev/null"]
 
     def run(self, *arguments):
-        # tmux asks the locale whether the terminal shows more than ASCII.
-        environment = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
+        # pytest-xdist's workers have a COLUMNS that would go over the terminal's; tmux asks the locale whether the
+        # terminal shows more than ASCII.
+        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        environment |= {"LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
         return subprocess.run(
             [*self._command, *arguments], capture_output=True, text=True, env=environment, timeout=30, check=False
         )

@@ -70,6 +70,8 @@ class MonitorApp(App[None]):
         pid, host = view.run.record.get("pid", 0), view.run.record.get("host")
         self._machine = MachineReader(int(pid), local=host == socket.gethostname() and view.status == "running")
         self._uses: deque[tuple[float, MachineUse]] = deque(maxlen=_MACHINE_POINTS)
+        # Held here, because the timers still tick when the screen has been taken down.
+        self._status, self._pages = Static(id="status"), TabbedContent(id="pages")
         self._curves = {
             "return": [
                 Curve("Episode return", ["episode_return"]),
@@ -107,8 +109,8 @@ class MonitorApp(App[None]):
 
     def compose(self) -> ComposeResult:
         """The status line above the pages."""
-        yield Static(id="status")
-        with TabbedContent(id="pages"):
+        yield self._status
+        with self._pages:
             for page, title in _PAGES.items():
                 with TabPane(title, id=page):
                     yield Grid(*self._curves[page], id=f"{page}-grid")
@@ -133,7 +135,7 @@ class MonitorApp(App[None]):
 
     def action_page(self, page: str) -> None:
         """Brings a page to the front."""
-        self.query_one(TabbedContent).active = page
+        self._pages.active = page
 
     def _look(self) -> None:
         count, status = self._view.rows.count, self._view.status
@@ -143,15 +145,15 @@ class MonitorApp(App[None]):
         line = Text(status_line(self._view), style=f"bold {_STATUS_COLOURS[self._view.status]}")
         if self._view.status == "running" and not self._view.rows.count:
             line.append("  waiting for the first update", style="dim")
-        self.query_one("#status", Static).update(line)
+        self._status.update(line)
 
     def _measure(self) -> None:
         self._uses.append((time.monotonic(), self._machine.read()))
-        if self.query_one(TabbedContent).active == "machine":
+        if self._pages.active == "machine":
             self._draw()
 
     def _draw(self) -> None:
-        page = self.query_one(TabbedContent).active
+        page = self._pages.active
         if page == "machine":
             now = self._uses[-1][0] if self._uses else 0.0
             x = np.array([when - now for when, _ in self._uses])
