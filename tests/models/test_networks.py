@@ -77,6 +77,18 @@ def test_initial_weights_are_orthogonal_with_the_gain_of_their_layer():
     assert all((layer.bias == 0).all() for layer in network.modules() if isinstance(layer, nn.Linear))
 
 
+def test_a_seed_makes_the_same_weights_on_any_number_of_threads():
+    before, made = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            made.append(torch.cat([each.flatten() for each in DiscreteActorCritic(4, 2, seed=0).parameters()]))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*made)
+
+
 def test_a_seed_makes_the_weights_and_leaves_torchs_generator_alone():
     before = torch.get_rng_state()
     first, again, other = (DiscreteActorCritic(4, 2, seed=seed) for seed in (1, 1, 2))

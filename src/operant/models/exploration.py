@@ -27,6 +27,7 @@ from operant.models.data_parallel import average
 from operant.models.extractors import extractor_for
 from operant.models.heads import action_head, orthogonal
 from operant.models.networks import flatten_parameters, mlp
+from operant.models.seeding import seeded
 from operant.utils.normalizer import RewardNormalizer, RunningNormalizer
 
 CLIP = 5.0  # of normalised observations: Burda et al. (2018), section 2.4
@@ -76,8 +77,7 @@ class Exploration(ABC):
         # Images and one-hot vectors have a scale already.
         self.normalizer = RunningNormalizer(self.layout.shape, clip=CLIP) if vector else None
         self.reward_normalizer: RewardNormalizer | None = None  # for as many environments as the first rollout has
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             self.network = self._make(observation_space, features, hidden).to(self.device)
         self.parameters = flatten_parameters(self.network)
         self.optimizer = torch.optim.Adam([self.parameters], lr=learning_rate)

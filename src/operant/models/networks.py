@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from operant.models.distributions import Distribution
 from operant.models.extractors import extractor_for
 from operant.models.heads import action_head, orthogonal
 from operant.models.recurrent import orthogonal_lstm, run_lstm
+from operant.models.seeding import seeded
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
@@ -61,9 +61,7 @@ class ActorCritic(nn.Module):
         self.observation_space, self.action_space = observation_space, action_space
         self.layout = Layout(observation_space)
         self.masked = isinstance(observation_space, spaces.Dict) and MASK in observation_space.spaces
-        with torch.random.fork_rng(devices=[]) if seed is not None else contextlib.nullcontext():
-            if seed is not None:
-                torch.manual_seed(seed)
+        with seeded(seed):
             self.extractor = extractor_for(self._feature_space()) if extractor is None else extractor
             if not isinstance(getattr(self.extractor, "features", None), int):
                 raise TypeError(f"{type(extractor).__name__} needs an attribute features: how many it returns")
