@@ -96,6 +96,19 @@ def test_the_tuned_options_solve_gymnasiums_cartpole_and_the_run_keeps_what_it_w
     assert list(directory.path.glob("events.out.tfevents.*"))
 
 
+def test_a_policy_far_from_the_goal_is_evaluated_now_and_then_and_at_the_end(monkeypatch):
+    evaluated = []
+
+    def evaluate(algorithm, env_id, episodes, **options):
+        evaluated.append((algorithm.updates, env_id, episodes))
+        return np.full(episodes, 9.0)
+
+    monkeypatch.setattr("operant.cli.training.evaluate", evaluate)
+    sizes = ["--num-envs", 2, "--rollout-steps", 2, "--timesteps", 4 * 40]
+    run("train", "cartpole", *sizes, "--stop-at", 500, "--no-run")
+    assert evaluated == [(updates, "operant/CartPole-v1", 100) for updates in (32, 40)]
+
+
 @pytest.mark.parametrize("ending", ["kill", "interrupt"])
 def test_a_run_that_is_resumed_ends_with_the_bits_of_one_that_never_stopped(tmp_path, ending):
     options = ["train", "cartpole", "--timesteps", 20 * 1024, *SHORT, "--runs", tmp_path, "--normalize-observations"]

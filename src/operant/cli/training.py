@@ -20,6 +20,7 @@ from operant.utils.run_directory import RunDirectory
 
 EPISODES = 100  # of an evaluation
 NEAR = 0.2  # of stop_at: how far below it the mean return of training may be for an evaluation to be worth its time
+ANYWAY = 32  # updates between evaluations otherwise: a policy that still explores may be far better when it is greedy
 INTERRUPTED = 130  # the exit code, as shells have it
 
 
@@ -97,13 +98,16 @@ class Training:
                 self.checkpoints.save(state, self.algorithm.steps, score)
 
     def _evaluation(self, metrics: dict[str, float]) -> float | None:
-        """The mean return of greedy episodes if it has reached `stop_at`; None otherwise, and where it is far from it.
+        """The mean return of greedy episodes if it has reached `stop_at`; None otherwise, and where none were played.
 
         Ours is asked first, because it is fast; Gymnasium's own environment has the last word.
         """
         goal, config = self.config.stop_at, self.config
-        near = goal is not None and metrics["episode_return"] >= goal - NEAR * abs(goal)
-        if goal is None or not agreed(near):
+        if goal is None:
+            return None
+        near = metrics["episode_return"] >= goal - NEAR * abs(goal)
+        due = metrics["updates"] % ANYWAY == 0 or metrics["steps"] >= config.timesteps
+        if not agreed(near or due):
             return None
         options = config.environment_options
         mean = float(evaluate(self.algorithm, config.environment, EPISODES, seed=1, env_options=options).mean())
