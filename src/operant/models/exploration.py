@@ -22,6 +22,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from operant.emulation import Layout
+from operant.models.adam import Adam
 from operant.models.collection import Rollout
 from operant.models.data_parallel import average
 from operant.models.extractors import extractor_for
@@ -80,7 +81,7 @@ class Exploration(ABC):
         with seeded(seed):
             self.network = self._make(observation_space, features, hidden).to(self.device)
         self.parameters = flatten_parameters(self.network)
-        self.optimizer = torch.optim.Adam([self.parameters], lr=learning_rate)
+        self.optimizer = Adam(self.parameters, learning_rate)
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
     @abstractmethod

@@ -14,6 +14,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from operant.models.adam import Adam
 from operant.models.collection import EPISODES, Collector, Rollout
 from operant.models.data_parallel import average, gathered, rank, spread, world_size
 from operant.models.environments import make_environments
@@ -95,7 +96,7 @@ class OnPolicy(ABC):
         self.exploration = exploration
         self.parameters = flatten_parameters(self.policy)
         spread(self.parameters.detach())
-        self.optimizer = torch.optim.Adam([self.parameters], lr=c.learning_rate, eps=1e-5, fused=True)
+        self.optimizer = Adam(self.parameters, c.learning_rate, epsilon=1e-5)
         threads = c.threads or choose_threads(self.policy, self.environments.num_envs * c.rollout_steps)
         self.threads = gathered(threads)[0]  # others might add the same numbers in another order
         self.collector = Collector(
@@ -141,8 +142,7 @@ class OnPolicy(ABC):
         while self.steps < total_steps:
             begun = time.perf_counter()
             if self.config.anneal:
-                rate = self.config.learning_rate * max(0.0, 1 - self.steps / total_steps)
-                self.optimizer.param_groups[0]["lr"] = rate
+                self.optimizer.learning_rate = self.config.learning_rate * max(0.0, 1 - self.steps / total_steps)
             rollout = self.collector.collect()
             if self.exploration is not None:
                 rollout.rewards = rollout.rewards + self.exploration.rewards(rollout)
@@ -150,7 +150,7 @@ class OnPolicy(ABC):
             losses = self.update(rollout)
             if self.exploration is not None:
                 losses |= self.exploration.update(rollout)
-            losses["learning_rate"] = torch.tensor(self.optimizer.param_groups[0]["lr"])
+            losses["learning_rate"] = torch.tensor(self.optimizer.learning_rate)
             numbers = torch.stack([value.detach().float().to(self.device) for value in losses.values()])
             average(numbers)
             updated = time.perf_counter()

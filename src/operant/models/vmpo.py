@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from operant.models import losses
+from operant.models.adam import Adam
 from operant.models.collection import Rollout
 from operant.models.data_parallel import average, standardized
 from operant.models.distributions import Distribution, Normal, TanhNormal
@@ -54,7 +55,7 @@ class VMPO(OnPolicy):
         c = self.config
         self.target = copy.deepcopy(self.policy).requires_grad_(False)  # what made the rollout
         self.duals = torch.tensor([c.temperature, c.alpha, c.alpha], device=self.device, requires_grad=True)
-        self.dual_optimizer = torch.optim.Adam([self.duals], lr=c.dual_learning_rate)
+        self.dual_optimizer = Adam(self.duals, c.dual_learning_rate)
 
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
         c = self.config
@@ -100,7 +101,7 @@ class VMPO(OnPolicy):
         self.dual_optimizer.step()
         with torch.no_grad():
             self.duals.clamp_(min=LEAST)
-        self.dual_optimizer.zero_grad()
+        gradient.zero_()
 
     def state_dict(self) -> dict[str, Any]:
         duals = {"duals": self.duals.detach().clone(), "dual_optimizer": self.dual_optimizer.state_dict()}
