@@ -14,7 +14,7 @@ def test_a_row_has_medians_and_the_worst_return():
 
 
 def test_a_seed_is_trained_until_it_reaches_the_goal():
-    outcome = study.train("cartpole", "a2c", 0)
+    outcome = study.train("cartpole", "ppo", 0)
     assert outcome.solved and outcome.score >= 475
     assert 0 < outcome.steps < 600_000
 

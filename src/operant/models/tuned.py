@@ -44,10 +44,10 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
         },
         "a2c": {
             **_CARTPOLE,
-            "timesteps": 600_000,
+            "timesteps": 800_000,
             "num_envs": 128,
-            "rollout_steps": 64,
-            "learning_rate": 2e-2,
+            "rollout_steps": 32,
+            "learning_rate": 1e-2,
             "gae_lambda": 0.95,
             "normalize_advantages": True,
         },
