@@ -509,7 +509,8 @@ class Batch:
         high = max(part.high, float(self.real.type(part.high)))
         bad = ~((values >= low) & (values <= high))
         if bad.any():
-            raise ValueError(f"parameter {name!r} = {values[bad][0]} is outside [{part.low}, {part.high}] {part.unit}")
+            unit = "" if part.unit == "1" else f" {part.unit}"
+            raise ValueError(f"parameter {name!r} = {values[bad][0]} is outside [{part.low}, {part.high}]{unit}")
 
     # The generator of an exact batch of one, shared with a NumPy one.
 

@@ -141,7 +141,7 @@ def test_frames_are_mpe2s(name):
         (
             lambda: simple_spread_v3.parallel_env(local_ratio=1.5),
             ValueError,
-            r"'local_ratio' = 1.5 is outside \[0, 1\]",
+            r"'local_ratio' = 1.5 is outside \[0, 1\]$",
         ),
         (
             lambda: simple_spread_v3.parallel_env(max_cycles=0),
