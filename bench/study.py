@@ -4,8 +4,8 @@
 
 A seed is what `operant train NAME --algorithm ALGORITHM --seed SEED` does: it trains until 100 greedy episodes of
 Gymnasium's own environment reach the task's goal, or the timesteps are made. The return is that of another 100 greedy
-episodes, with other seeds than those that ended the run. Seconds are of the processor, on one
-thread and without the start of the interpreter: those of the clock on a machine with nothing else to do.
+episodes, with other seeds than those that ended the run. Seconds are of the processor, on one thread and without the
+start of the interpreter: those of the clock on a machine with nothing else to do.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def train(environment: str, algorithm: str, seed: int) -> Outcome:
     made = config.make()
     try:
         training = Training(config, made, None, every=float("inf"), keep=1, show=False)
-        training.train()
+        if training.train():  # Ctrl-C ended it, and is to end the study
+            raise KeyboardInterrupt
         seconds = time.process_time() - begun
         judge = reference_id(config.environment) or config.environment
         score = float(evaluate(made, judge, 100, seed=1_000_000).mean())
@@ -78,12 +79,16 @@ def main(argv: list[str] | None = None) -> int:
     if given.seeds < 1:
         parser.error(f"--seeds {given.seeds} must be at least 1")
     print(HEAD, "|---" + "|--:" * (HEAD.count("|") - 2) + "|", sep="\n", flush=True)
-    for environment in given.environments:
-        wanted = goal(full_id(environment))
-        assert wanted is not None
-        for algorithm in given.algorithms:
-            outcomes = [train(environment, algorithm, seed) for seed in range(given.seeds)]
-            print(line(environment, algorithm, wanted, outcomes), flush=True)
+    try:
+        for environment in given.environments:
+            wanted = goal(full_id(environment))
+            assert wanted is not None
+            for algorithm in given.algorithms:
+                outcomes = [train(environment, algorithm, seed) for seed in range(given.seeds)]
+                print(line(environment, algorithm, wanted, outcomes), flush=True)
+    except KeyboardInterrupt:
+        print("study: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

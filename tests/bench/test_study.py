@@ -27,6 +27,12 @@ def test_the_table_names_all_that_it_was_asked_for(monkeypatch, capsys):
     assert "3 of 3 | 1.0 | 0.0" in ppo and "--algorithm trpo" in trpo
 
 
+def test_ctrl_c_ends_the_study(monkeypatch, capsys):
+    monkeypatch.setattr("operant.cli.training.Training.train", lambda self: 130)
+    assert study.main(["--environments", "acrobot", "--algorithms", "ppo"]) == 130
+    assert capsys.readouterr().err == "study: interrupted\n"
+
+
 def test_a_number_of_seeds_that_is_none_is_refused(capsys):
     with pytest.raises(SystemExit):
         study.main(["--seeds", "0"])
