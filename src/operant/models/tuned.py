@@ -87,7 +87,7 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
     "Pendulum-v1": {
         "ppo": {
             **_PENDULUM,
-            "timesteps": 500_000,
+            "timesteps": 1_000_000,
             "num_envs": 128,
             "rollout_steps": 64,
             "learning_rate": 3e-3,
