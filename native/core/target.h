@@ -85,7 +85,7 @@ static void take_actions(operant_batch *b, operant_chunk *chunk, const void *act
 
 static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS};
 
-#if EXACT
+#if EXACT || defined(OPERANT_LIBRARY)
 #define ROLLOUT_KERNELS NULL
 #else
 #include "rollout/kernels.h"
