@@ -56,7 +56,9 @@ $(BUILD)/liboperant.so: $(OBJECTS)
 
 exercise certificates: %: $(BUILD)/%
 
-$(BUILD)/%: tests/native/%.c $(BUILD)/liboperant.a
+$(BUILD)/exercise: native/library/exercise.c
+$(BUILD)/certificates: tests/native/certificates.c
+$(BUILD)/exercise $(BUILD)/certificates: $(BUILD)/liboperant.a
 	$(COMPILE) $< $(BUILD)/liboperant.a $(LDFLAGS) -lm -lpthread -ldl -o $@
 
 sanitize: sanitize-address sanitize-thread

@@ -219,7 +219,7 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
             extra = () if name == "exact" else FAST_WARNINGS
             commands[name] = [*shared, *extra, str(native / "targets" / f"{name}.c"), "-o", str(work / f"{name}.o")]
         commands["library"] = [*shared, str(native / "library" / "library.c"), "-o", str(work / "library.o")]
-        outputs = _run_all(commands)
+        outputs = run_all(commands)
         failed = [text for code, text in outputs.values() if code]
         if failed:
             raise CompileError(describe_errors(header, sources, failed[0]))
@@ -228,14 +228,14 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
         complete = ["-Wl,-z,defs"] if sys.platform == "linux" else []
         linked = work / library.name
         link = [*compiler, "-shared", *complete, *objects, "-lm", "-o", str(linked)]
-        code, text = _run_all({"link": link})["link"]
+        code, text = run_all({"link": link})["link"]
         if code:
             raise CompileError(f"{header.name} does not link:\n{text.strip()}")
         os.replace(linked, library)
     return "\n".join(dict.fromkeys(diagnostics(sources, "".join(text for _, text in outputs.values()))))
 
 
-def _run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
+def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
     """Runs commands side by side: exit code and output of each. On an interrupt none is left running."""
     environment = os.environ | {"LC_ALL": "C"}
     running: dict[str, subprocess.Popen[str]] = {}
