@@ -120,10 +120,9 @@ def trajectory_hash(header: str, isa: str, workers: int = 1) -> int:
     return int(lib.operant_certificate(ffi.NULL, header.encode(), isa.encode(), isa == "exact", workers))
 
 
-def spec_hash(spec: EnvSpec, isa: str, workers: int = 1) -> int:
-    """`trajectory_hash` of any environment, a user's as well."""
-    loaded, _ = _find_environment(spec)
-    return int(lib.operant_certificate(loaded, spec.header.encode(), isa.encode(), isa == "exact", workers))
+def library_hash(path: Path, header: str, isa: str) -> int:
+    """`trajectory_hash` of the environment that is compiled into a library."""
+    return int(lib.operant_certificate(load_library(path), header.encode(), isa.encode(), isa == "exact", 1))
 
 
 def seed_words(seed: int, num_envs: int) -> np.ndarray:

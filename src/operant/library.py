@@ -26,6 +26,7 @@ from pathlib import Path
 from operant import headers
 
 TARGETS = ("scalar", "exact", "sse2", "avx2", "avx512", "neon")  # those of other CPUs compile to nothing
+ONE_LANE = "-DOPERANT_ONE_LANE"  # as a flag of `build`: the first two alone
 COMPILERS = ("cc", "gcc", "clang")
 INSTALL = (
     "install one (Debian and Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select "
@@ -40,10 +41,10 @@ UNUSED_DAYS = 30  # after which a library of the same header is removed
 
 # What a compiler says where the rules of lanes were broken, and the rule.
 HINTS = {
-    r"used vector type where|scalar is required|scalar type|vector condition|not contextually convertible": (
+    r"used vector type where|scalar is required|scalar type|arithmetic or pointer type is required": (
         "a header does not branch on a lane: select with vsel(mask, a, b), join masks with &, | and vnot"
     ),
-    r"double-promotion|involves truncation|would involve truncation|cannot convert between vector": (
+    r"double-promotion|involves truncation|incompatible type for argument": (
         "constants are R(0.5), and vreal(R(0.5)) where each lane needs one; functions are vsin, vsqrt, vabs ..."
     ),
 }
@@ -70,8 +71,8 @@ class Built:
         return self.seconds == 0
 
 
-def build(header: str | os.PathLike[str], *, again: bool = False) -> Built:
-    """The library of a header, compiled if it is not in the cache, or `again`.
+def build(header: str | os.PathLike[str], *, again: bool = False, extra: tuple[str, ...] = ()) -> Built:
+    """The library of a header, compiled if it is not in the cache, or `again`; `extra` are further flags.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -79,7 +80,7 @@ def build(header: str | os.PathLike[str], *, again: bool = False) -> Built:
         NoCompiler: it has to be compiled, and there is no compiler.
     """
     path = check_header(header)
-    compiler = find_compiler()
+    compiler = [*find_compiler(), *extra]
     sources = included(path)
     name = f"{path.stem}-{_digest(path, sources, compiler)}"
     folder = cache_folder()
@@ -215,7 +216,7 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
         list_environment(header, work)
         shared = [*compiler, *core_flags(), *FLAGS, *WARNINGS, f"-I{work}", f"-I{native}", "-MMD", "-c"]
         commands = {}
-        for name in TARGETS:
+        for name in TARGETS[:2] if ONE_LANE in compiler else TARGETS:
             extra = () if name == "exact" else FAST_WARNINGS
             commands[name] = [*shared, *extra, str(native / "targets" / f"{name}.c"), "-o", str(work / f"{name}.o")]
         commands["library"] = [*shared, str(native / "library" / "library.c"), "-o", str(work / "library.o")]
@@ -283,11 +284,15 @@ def diagnostics(sources: Mapping[Path, bytes], text: str) -> list[str]:
 def describe_errors(header: Path, sources: Mapping[Path, bytes], text: str) -> str:
     """Why a header does not compile: the errors at its own lines, or which name of the contract it lacks."""
     found = [message for message in dict.fromkeys(diagnostics(sources, text)) if "error:" in message.splitlines()[0]]
-    missing = re.findall(rf"\b{header.stem}_([a-z_]+)\b[^\n]*(?:undeclared|implicit|unknown)", text)
-    missing += re.findall(rf"(?:undeclared|implicit|unknown)[^\n]*\b{header.stem}_([a-z_]+)\b", text)
+    name = re.escape(header.stem) + r"_\w+"
+    missing = re.findall(rf"(?:declaration of function|undeclared identifier|unknown type name) '({name})'", text)
+    missing += re.findall(rf"'({name})' undeclared", text)
     if not found and missing:
-        names = ", ".join(dict.fromkeys(f"{header.stem}_{name}" for name in missing))
+        names = ", ".join(dict.fromkeys(missing))
         return f"{header.name} does not define {names}: see the table in docs/add-an-environment.md"
+    contract = re.search(rf'"((?:one default|too many)[^"\n]* {re.escape(header.stem)})"', text)
+    if not found and contract:
+        return f"{header.name} does not compile: {contract[1]}"
     hints = [hint for pattern, hint in HINTS.items() if re.search(pattern, "\n".join(found))]
     shown = [*found[:5], *(["..."] if len(found) > 5 else [])] or [text.strip()[:4000]]
     return "\n".join([f"{header.name} does not compile:", *shown, *(f"hint: {hint}" for hint in hints)])

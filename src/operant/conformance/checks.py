@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
+from operant.batch import library_hash
 from operant.conformance.trajectories import (
     Failed,
     Trajectory,
@@ -22,6 +23,7 @@ from operant.conformance.trajectories import (
     open_vector,
     play,
 )
+from operant.library import ONE_LANE, CompileError, build, find_compiler
 from operant.spec import EnvSpec
 
 NUM_ENVS, STEPS, LIMIT = 200, 45, 20  # several blocks of every target, a ragged last one, and resets of every kind
@@ -140,6 +142,26 @@ def determinism(spec: EnvSpec) -> str:
     return "a reset with a seed depends on nothing that came before"
 
 
+@check
+def initialised(spec: EnvSpec) -> str:
+    """Nothing is computed from a variable that the header never set."""
+    if not spec.source:
+        return "the core is compiled with warnings as errors"
+    try:
+        paths = [
+            build(spec.source, extra=(ONE_LANE, f"-ftrivial-auto-var-init={bytes_}")).path for bytes_ in ("pattern", "zero")
+        ]
+    except CompileError:
+        return f"not checked: {find_compiler()[0]} cannot fill variables (GCC 12 and Clang 16 can)"
+    for isa in ("scalar", "exact"):
+        if len({library_hash(path, spec.header, isa) for path in paths}) > 1:
+            raise Failed(
+                f"results change when variables begin as other bytes ({isa}): set every member of the state in "
+                f"{spec.header}_reset, the reward in {spec.header}_step and every component in {spec.header}_observe"
+            )
+    return "nothing depends on what variables hold before they are set"
+
+
 def _extremes(space: spaces.Space[Any], random: np.random.Generator, rows: int) -> dict[str, Callable[[], np.ndarray]]:
     """Ways to act, by name: at random, and as nobody would."""
     ways: dict[str, Callable[[], np.ndarray]] = {"random actions": lambda: actions_for(space, random, (rows,))}
@@ -236,7 +258,11 @@ def autoreset(spec: EnvSpec) -> str:
         for k, (ours, theirs) in enumerate(zip(lived["NextStep"], lived[mode], strict=True)):
             for number, (a, b) in enumerate(zip(ours, theirs, strict=False)):
                 if a.tobytes() != b.tobytes():
-                    raise Failed(f"episode {number} of environment {k} differs between NextStep and {mode}:\n{a}\n{b}")
+                    t = next(t for t, (x, y) in enumerate(zip(a, b, strict=False)) if x.tobytes() != y.tobytes())
+                    raise Failed(
+                        f"step {t + 1} of episode {number} of environment {k} differs between NextStep and {mode}: "
+                        f"{a[t]} and {b[t]} (observation, reward, terminated, truncated)"
+                    )
     ended = sum(len(each) for each in lived["NextStep"])
     return f"{ended} episodes alike in {', '.join(MODES)}"
 
