@@ -17,10 +17,9 @@ def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
         operant.register_env("lander.h")
         envs = gymnasium.make_vec("lander-v0", num_envs=4096)
 
-    The descriptor, lander.toml or lander.py, lies beside the header. What is compiled is kept in the user's cache folder.
-    The registered kwargs hold the header's path, so worker processes that get Gymnasium's spec need not register it
-    again. A package registers its headers when it is imported, and "package:lander-v0" then is an id that any process
-    understands:
+    The descriptor, lander.toml or lander.py, lies beside the header; what is compiled, in the user's cache folder. The
+    registered kwargs hold the header's path, so worker processes that get Gymnasium's spec need not register it again.
+    A package registers its headers when it is imported, and "package:lander-v0" is an id that any process understands:
 
         operant.register_env(Path(__file__).with_name("lander.h"), build=False)
 
@@ -29,8 +28,8 @@ def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
         build: False leaves compiling to the first environment that is made.
 
     Raises:
-        FileNotFoundError, ValueError: there is no such header, it does not compile, or its descriptor is missing, cannot
-            be used or names an id that is taken.
+        FileNotFoundError: there is no such header.
+        ValueError: it does not compile, or its descriptor is missing, cannot be used or names an id that is taken.
         RuntimeError: the machine has no C compiler.
     """
     spec = read_descriptor(check_header(header))

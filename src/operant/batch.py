@@ -112,7 +112,9 @@ def check_sizes(spec: EnvSpec, info: Any) -> None:
         if found != named:
             where = f"{spec.header}_{what}"
             members = f"{where} has {found} members" if what in ("state", "params") else f"{where} is {found}"
-            raise ValueError(f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, described are {named}")
+            raise ValueError(
+                f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, described are {named}"
+            )
 
 
 def trajectory_hash(header: str, isa: str, workers: int = 1) -> int:

@@ -4,7 +4,7 @@ A TOML file says what an EnvSpec says, in the order of the header's structs:
 
     id = "lander-v0"
     max_episode_steps = 200
-    actions = 2                                       # or [[action]] low = -1, high = "max_torque", one for each component
+    actions = 2                                       # or for each component [[action]] low = -1, high = "max_torque"
     [state]
     height = "m"                                      # the unit; or {unit = "1", integer = true} for a vi
     [parameters]
@@ -243,10 +243,11 @@ def _check(path: Path, spec: EnvSpec) -> None:
     for name in named:
         if name not in parameters:
             raise DescriptorError(f"{path}: there is no parameter {name!r} (known: {', '.join(sorted(parameters))})")
-    for part in (*spec.parameters, *spec.observation):
-        low, high = part.low, part.high
+    ranges: list[tuple[str, Bound, Bound]] = [(part.name, part.low, part.high) for part in spec.parameters]
+    ranges += [(part.name, part.low, part.high) for part in spec.observation]
+    for name, low, high in ranges:
         if not isinstance(low, tuple) and not isinstance(high, tuple) and not low <= high:
-            raise DescriptorError(f"{path}: {part.name} has low = {low} above high = {high}")
+            raise DescriptorError(f"{path}: {name} has low = {low} above high = {high}")
 
 
 def _check_names(path: Path, spec: EnvSpec, text: str) -> None:

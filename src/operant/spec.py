@@ -62,8 +62,8 @@ class EnvSpec:
         actions: the number of discrete actions, or 0.
         action_bounds: for each component of a continuous action, its low and high.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
-        reference: a class with Gymnasium's `reset` and `step`, "module:name": what draws, and what judges the exact build;
-            "" if there is none.
+        reference: a class with Gymnasium's `reset` and `step`, "module:name": what draws, and what judges the exact
+            build; "" if there is none.
         reference_arguments: what its constructor needs to make the same.
         agents: the names of several agents; () is Gymnasium's one, who has no name.
         observation_sizes: how many components each agent observes, if not all alike; the rest of its row is 0.

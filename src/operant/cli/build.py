@@ -11,8 +11,8 @@ from operant.descriptor import read_descriptor
 from operant.library import build, check_header, find_compiler
 
 DESCRIPTION = """\
-Compiles HEADER for every instruction set that operant has for this kind of CPU, into the user's cache folder (or that of
-the variable OPERANT_CACHE), unless it is there already, and holds it against its descriptor. CC names the compiler.
+Compiles HEADER for every instruction set that operant has for this kind of CPU, into the user's cache folder (or that
+of the variable OPERANT_CACHE), unless it is there already, and holds it against its descriptor. CC names the compiler.
 `operant.register_env`, `operant train` and all others do the same by themselves.
 """
 PROGRAM = "operant build"

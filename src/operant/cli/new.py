@@ -25,7 +25,7 @@ def command(argv: list[str]) -> int:
     except ValueError as problem:
         parser.error(str(problem))
     except OSError as problem:
-        fail(PROGRAM, problem.strerror and f"{problem.filename}: {problem.strerror}" or str(problem), 1)
+        fail(PROGRAM, f"{problem.filename}: {problem.strerror}" if problem.strerror else str(problem), 1)
     print(f"wrote {header} and {descriptor}")
     print(f"next: operant build {header}; operant check {header}; operant train {header}")
     return 0

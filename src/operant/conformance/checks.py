@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -25,6 +25,7 @@ from operant.conformance.trajectories import (
 )
 from operant.library import ONE_LANE, CompileError, build, find_compiler
 from operant.spec import EnvSpec
+from operant.vector import OperantVectorEnv
 
 NUM_ENVS, STEPS, LIMIT = 200, 45, 20  # several blocks of every target, a ragged last one, and resets of every kind
 SPLITS = (1, 2, 3, 15, 16, 17, 63, 64, 65, 200)
@@ -106,7 +107,9 @@ def seeds(spec: EnvSpec) -> str:
             observations = env.reset(seed=0)[0].reshape(8, -1)
         if len({row.tobytes() for row in observations}) < 8 and spec.observation:
             return "the start does not depend on the seed"
-        late = play(open_vector(spec, 5, precision=precision, max_episode_steps=LIMIT), actions[:, _rows(spec, 3, 8)], 3)
+        late = play(
+            open_vector(spec, 5, precision=precision, max_episode_steps=LIMIT), actions[:, _rows(spec, 3, 8)], 3
+        )
         whole = play(open_vector(spec, 8, precision=precision, max_episode_steps=LIMIT), actions, 0)
         rows = _rows(spec, 3, 8)
         if late.observations.tobytes() != np.ascontiguousarray(whole.observations[:, rows]).tobytes():
@@ -137,7 +140,9 @@ def determinism(spec: EnvSpec) -> str:
             used.reset(seed=99)
             for row in actions[::-1]:
                 used.step(row)
-            text = describe_difference(spec, fresh, play(used, actions, every_state=True), ("a new batch", "a used one"))
+            text = describe_difference(
+                spec, fresh, play(used, actions, every_state=True), ("a new batch", "a used one")
+            )
             raise Failed(f"{precision}: {text}\n  does {spec.header}_reset set every member of the state?")
     return "a reset with a seed depends on nothing that came before"
 
@@ -149,7 +154,8 @@ def initialised(spec: EnvSpec) -> str:
         return "the core is compiled with warnings as errors"
     try:
         paths = [
-            build(spec.source, extra=(ONE_LANE, f"-ftrivial-auto-var-init={bytes_}")).path for bytes_ in ("pattern", "zero")
+            build(spec.source, extra=(ONE_LANE, f"-ftrivial-auto-var-init={bytes_}")).path
+            for bytes_ in ("pattern", "zero")
         ]
     except CompileError:
         return f"not checked: {find_compiler()[0]} cannot fill variables (GCC 12 and Clang 16 can)"
@@ -176,50 +182,61 @@ def _extremes(space: spaces.Space[Any], random: np.random.Generator, rows: int) 
         "the lowest action throughout": lambda: np.broadcast_to(low, shape),
         "the highest action throughout": lambda: np.broadcast_to(high, shape),
         "the lowest and the highest at random": lambda: np.where(random.random(shape) < 0.5, low, high),
-        "actions a thousand times beyond the bounds": lambda: random.choice([-1e3, 1e3], shape)
-        * np.maximum(1, np.maximum(np.abs(low), np.abs(high))),
+        "actions a thousand times beyond the bounds": lambda: (
+            random.choice([-1e3, 1e3], shape) * np.maximum(1, np.maximum(np.abs(low), np.abs(high)))
+        ),
     }
     for name, act in corners.items():
         ways[name] = lambda act=act: np.ascontiguousarray(act(), np.float32)  # type: ignore[misc]
     return ways
 
 
-def _survey(spec: EnvSpec, look: Callable[[str, int, Any, tuple[Any, ...]], None], precision: str) -> None:
-    """Steps 64 environments in every way of `_extremes`, and has `look(way, step, env, result)` see every step."""
-    random = np.random.default_rng(1)
-    with closing(open_vector(spec, 64, precision=precision)) as env:
-        for way, act in _extremes(env.single_action_space, random, env.num_envs).items():
-            observations, _ = env.reset(seed=0)
-            look(way, 0, env, (observations, np.zeros(env.num_envs)))
-            for t in range(LONG):
-                look(way, t + 1, env, env.step(act()))
+class _Moment(NamedTuple):
+    """What 64 environments returned, and how they came there."""
+
+    precision: str
+    way: str
+    step: int
+    env: OperantVectorEnv
+    observations: np.ndarray  # [R, D]
+    rewards: np.ndarray  # [R]
+
+    def describe(self, row: int) -> str:
+        environment = row // self.env.batch.agents
+        return f"in environment {environment} after {self.step} steps with {self.way}"
+
+
+def _survey(spec: EnvSpec) -> Iterator[_Moment]:
+    """Steps 64 environments in every way of `_extremes`, in both precisions."""
+    for precision in PRECISIONS:
+        random = np.random.default_rng(1)
+        with closing(open_vector(spec, 64, precision=precision)) as env:
+            for way, act in _extremes(env.single_action_space, random, env.num_envs).items():
+                observations, _ = env.reset(seed=0)
+                yield _Moment(precision, way, 0, env, observations, np.zeros(env.num_envs))
+                for step in range(1, LONG + 1):
+                    observations, rewards, *_ = env.step(act())
+                    yield _Moment(precision, way, step, env, observations, rewards)
 
 
 @check
 def finite(spec: EnvSpec) -> str:
     """No observation, reward or state is ever NaN or infinite, under random and extreme actions."""
-    for precision in PRECISIONS:
-
-        def look(way: str, step: int, env: Any, result: tuple[Any, ...]) -> None:
-            observations, rewards = result[:2]
-            if np.isfinite(observations).all() and np.isfinite(rewards).all() and step % 100:
-                return
-            records = env.get_state()
-            agents = env.batch.agents
-            fields = {f"observation {part.name}": observations[:, d] for d, part in enumerate(spec.observation)}
-            fields["reward"] = rewards
-            fields |= {f"state {part.name}": np.repeat(records[part.name], agents) for part in spec.state}
-            for name, values in fields.items():
-                bad = np.flatnonzero(~np.isfinite(values))
-                if len(bad):
-                    row = int(bad[0])
-                    state = ", ".join(f"{part.name} {records[part.name][row // agents]!s}" for part in spec.state)
-                    raise Failed(
-                        f"{precision}: {name} is {values[row]!s} in environment {row // agents} after {step} steps with "
-                        f"{way}; its state: {state}"
-                    )
-
-        _survey(spec, look, precision)
+    for moment in _survey(spec):
+        if np.isfinite(moment.observations).all() and np.isfinite(moment.rewards).all() and moment.step % 100:
+            continue
+        records, agents = moment.env.get_state(), moment.env.batch.agents
+        fields = {f"observation {part.name}": moment.observations[:, d] for d, part in enumerate(spec.observation)}
+        fields["reward"] = moment.rewards
+        fields |= {f"state {part.name}": np.repeat(records[part.name], agents) for part in spec.state}
+        for name, values in fields.items():
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                row = int(bad[0])
+                state = ", ".join(f"{part.name} {records[part.name][row // agents]!s}" for part in spec.state)
+                raise Failed(
+                    f"{moment.precision}: {name} is {values[row]!s} {moment.describe(row)}; its state: {state}"
+                )
     return f"no NaN and no infinity in {LONG} steps each of random and extreme actions"
 
 
@@ -229,30 +246,24 @@ def bounds(spec: EnvSpec) -> str:
     with closing(open_vector(spec, 1)) as env:
         box = env.single_observation_space
     assert isinstance(box, spaces.Box)
-    reached = [np.full(box.shape, np.inf), np.full(box.shape, -np.inf)]
-    for precision in PRECISIONS:
-
-        def look(way: str, step: int, env: Any, result: tuple[Any, ...]) -> None:
-            observations = result[0]
-            np.minimum(reached[0], observations.min(0), out=reached[0])
-            np.maximum(reached[1], observations.max(0), out=reached[1])
-            outside = ~((observations >= box.low) & (observations <= box.high))
-            if outside.any():
-                row, d = (int(index) for index in np.argwhere(outside)[0])
-                raise Failed(
-                    f"{precision}: observation {spec.observation[d].name} is {observations[row, d]!s} in environment "
-                    f"{row // env.batch.agents} after {step} steps with {way}, outside [{box.low[d]:g}, {box.high[d]:g}]"
-                )
-
-        _survey(spec, look, precision)
-    return "; ".join(
-        f"{part.name} {low:.3g} to {high:.3g}" for part, low, high in zip(spec.observation, *reached, strict=True)
-    )
+    low, high = np.full(box.shape, np.inf), np.full(box.shape, -np.inf)
+    for moment in _survey(spec):
+        seen = moment.observations
+        low, high = np.minimum(low, seen.min(0)), np.maximum(high, seen.max(0))
+        outside = ~((seen >= box.low) & (seen <= box.high))
+        if outside.any():
+            row, d = (int(index) for index in np.argwhere(outside)[0])
+            raise Failed(
+                f"{moment.precision}: observation {spec.observation[d].name} is {seen[row, d]!s} "
+                f"{moment.describe(row)}, outside [{box.low[d]:g}, {box.high[d]:g}]"
+            )
+    each = zip(spec.observation, low, high, strict=True)
+    return "; ".join(f"{part.name} {least:.3g} to {most:.3g}" for part, least, most in each)
 
 
 @check
 def autoreset(spec: EnvSpec) -> str:
-    """Episodes are the same in every autoreset mode, and end by themselves or at the time limit, not both missing."""
+    """Episodes are the same in every autoreset mode, and none goes on beyond the time limit."""
     lived = {mode: _episodes(spec, mode) for mode in MODES}
     for mode in MODES[1:]:
         for k, (ours, theirs) in enumerate(zip(lived["NextStep"], lived[mode], strict=True)):
@@ -268,33 +279,34 @@ def autoreset(spec: EnvSpec) -> str:
 
 
 def _episodes(spec: EnvSpec, mode: str, num_envs: int = 16) -> list[list[np.ndarray]]:
-    """Each environment's finished episodes: `[L, D + 3]` of observations, reward and flags.
+    """Each environment's finished episodes: `[L, A * (D + 1) + 2]` of its agents' observations and rewards, and flags.
 
     Actions depend on the environment, its episode and the step in it alone, so that they are the same in every mode.
     """
     env = open_vector(spec, num_envs, autoreset_mode=mode, max_episode_steps=LIMIT)
-    if env.batch.agents > 1:
-        env.close()
-        return [[] for _ in range(num_envs)]  # whose rows are compared by `targets` and `splits`
-    table = actions_for(env.single_action_space, np.random.default_rng(3), (num_envs, 8, LIMIT))
-    observations, _ = env.reset(seed=0)
+    agents = env.batch.agents
+    table = actions_for(env.single_action_space, np.random.default_rng(3), (num_envs, 8, LIMIT, agents))
+    env.reset(seed=0)
     running: list[list[np.ndarray]] = [[] for _ in range(num_envs)]
     done: list[list[np.ndarray]] = [[] for _ in range(num_envs)]
     restarting = np.zeros(num_envs, np.bool_)
     for _ in range(4 * LIMIT):
-        actions = np.stack([table[i, len(done[i]) % 8, min(len(running[i]), LIMIT - 1)] for i in range(num_envs)])
+        actions = np.concatenate([table[i, len(done[i]) % 8, min(len(running[i]), LIMIT - 1)] for i in range(num_envs)])
         observations, rewards, terminated, truncated, infos = env.step(actions)
-        ended = terminated | truncated
+        ended = (terminated | truncated)[::agents]
         for i in range(num_envs):
+            rows = _rows(spec, i, i + 1)
             if restarting[i]:
-                if rewards[i] != 0 or ended[i]:
-                    raise Failed(f"{mode}: the step that resets environment {i} returned reward {rewards[i]}")
+                if rewards[rows].any() or ended[i]:
+                    raise Failed(f"{mode}: the step that resets environment {i} returned reward {rewards[rows]}")
                 continue
-            final = mode == "SameStep" and ended[i]
-            seen = infos["final_obs"][i] if final else observations[i]
-            running[i].append(np.array([*seen, rewards[i], terminated[i], truncated[i]], np.float64))
-            if truncated[i] != (len(running[i]) == LIMIT):
-                raise Failed(f"{mode}: environment {i} is truncated={truncated[i]} after {len(running[i])} steps")
+            seen = observations[rows]
+            if mode == "SameStep" and ended[i]:
+                seen = np.stack(infos["final_obs"][rows])
+            flags = terminated[i * agents], truncated[i * agents]
+            running[i].append(np.array([*seen.ravel(), *rewards[rows], *flags], np.float64))
+            if flags[1] != (len(running[i]) == LIMIT):
+                raise Failed(f"{mode}: environment {i} is truncated={flags[1]} after {len(running[i])} steps")
             if ended[i]:
                 done[i].append(np.stack(running[i]))
                 running[i] = []
@@ -303,7 +315,7 @@ def _episodes(spec: EnvSpec, mode: str, num_envs: int = 16) -> list[list[np.ndar
             try:
                 env.step(actions)
             except ResetNeeded:
-                env.reset(options={"reset_mask": ended.copy()})
+                env.reset(options={"reset_mask": ended.repeat(agents)})
             else:
                 raise Failed("Disabled: a step was taken although an episode was over")
     env.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
-from operant.conformance.trajectories import Failed, actions_for
+from operant.conformance.trajectories import Failed, bounded
 from operant.rendering import reference_env
 from operant.single import OperantEnv
 from operant.spec import EnvSpec
@@ -17,24 +19,23 @@ EPISODES, STEPS = 20, 5000  # whichever comes first
 def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
     """Both reset with the same seeds and step with the same actions; what they return is compared field by field.
 
-    Observations are compared in float32, rewards in float64, and the state, where the reference has a `state` of as many
-    numbers, in float64. With `tolerance` 0 all bits must be equal; else |ours - theirs| <= tolerance * (1 + |theirs|).
+    Observations are compared in float32, rewards in float64, and the state, where the reference has a `state` of as
+    many numbers, in float64. With `tolerance` 0 all bits must be equal; else |ours - theirs| <= tolerance * (1 + |theirs|).
 
     Raises:
         Failed: they differ; the text is a table of the first step that does.
     """
     if not spec.reference:
-        raise ValueError(f"{spec.id} has no reference: name one in its descriptor, reference = \"module:Class\"")
+        raise ValueError(f'{spec.id} has no reference: name one in its descriptor, reference = "module:Class"')
     ours, theirs = OperantEnv(spec.source or spec.id, precision="float64"), reference_env(spec)
-    actions = np.random.default_rng(0)
-    steps = 0
+    random, steps = np.random.default_rng(0), 0
     for episode in range(EPISODES):
+        act = _policy(ours.action_space, random, episode)
         seen = _fields(spec, ours, ours.reset(seed=episode)[0])
         expected = _fields(spec, theirs, _first(theirs.reset(seed=episode)), theirs)
         _compare(spec, seen, expected, tolerance, f"the reset with seed {episode}")
         for step in range(1, spec.max_episode_steps + 1):
-            action = actions_for(ours.action_space, actions, ())
-            given = int(action) if spec.actions else np.clip(action, ours.action_space.low, ours.action_space.high)  # type: ignore[attr-defined]
+            given = act()
             observation, reward, terminated, _, _ = ours.step(given)
             returned = theirs.step(given)
             if len(returned) != 5:
@@ -53,6 +54,33 @@ def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
     ours.close()
     exactly = "bit for bit" if tolerance == 0 else f"within {tolerance:g}"
     return f"{steps} steps equal those of {spec.reference} {exactly}"
+
+
+def _policy(space: spaces.Space[Any], random: np.random.Generator, episode: int) -> Callable[[], Any]:
+    """How an episode acts: at random, holding each action for ten steps, or with one of the extremes throughout.
+
+    Random actions alone seldom lead far: they cancel each other.
+    """
+    hold = (1, 10, 10**9)[episode % 3]
+    taken, held = 0, None
+
+    def act() -> Any:
+        nonlocal taken, held
+        if taken % hold == 0:
+            held = _draw(space, random, extreme=hold > 10)
+        taken += 1
+        return held
+
+    return act
+
+
+def _draw(space: spaces.Space[Any], random: np.random.Generator, extreme: bool) -> Any:
+    if isinstance(space, spaces.Discrete):
+        return int(random.integers(space.n))
+    assert isinstance(space, spaces.Box)
+    low, high = bounded(space)
+    share = random.integers(2, size=space.shape) if extreme else random.random(space.shape)
+    return (low + share * (high - low)).astype(np.float32)
 
 
 def _first(returned: Any) -> Any:

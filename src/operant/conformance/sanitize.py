@@ -11,6 +11,7 @@ from pathlib import Path
 from operant import headers
 from operant.conformance.trajectories import Failed
 from operant.library import (
+    ONE_LANE,
     CompileError,
     core_flags,
     describe_errors,
@@ -30,6 +31,8 @@ FLAGS = ("-O1", "-g1", *SANITIZERS)
 def sanitize(spec: EnvSpec) -> str:
     """Compiles the core with a user's header under the sanitizers and walks through its whole interface.
 
+    One lane at a time, which the sanitizers see into; vectors run the same C.
+
     Raises:
         Failed: a sanitizer found something; the text is its report, at the header's line.
         NoCompiler, CompileError: it could not be compiled, or the compiler has no sanitizers.
@@ -38,9 +41,9 @@ def sanitize(spec: EnvSpec) -> str:
     with tempfile.TemporaryDirectory(prefix=f"operant-{header.stem}-") as temporary:
         work = Path(temporary)
         list_environment(header, work)
-        sources = [path for part in ("core", "rollout", "targets") for path in sorted((native / part).glob("*.c"))]
-        sources.append(native / "library" / "exercise.c")
-        compile_one = [*compiler, *core_flags(), *FLAGS, f"-I{work}", f"-I{native}", "-c"]
+        sources = [path for part in ("core", "rollout") for path in sorted((native / part).glob("*.c"))]
+        sources += [native / "targets" / "scalar.c", native / "targets" / "exact.c", native / "library" / "exercise.c"]
+        compile_one = [*compiler, *core_flags(), *FLAGS, ONE_LANE, f"-I{work}", f"-I{native}", "-c"]
         commands = {path.name: [*compile_one, str(path), "-o", str(work / f"{path.name}.o")] for path in sources}
         program = work / "exercise"
         failed = [text for code, text in run_all(commands).values() if code]
@@ -59,7 +62,9 @@ def sanitize(spec: EnvSpec) -> str:
 
 def _run(header: Path, command: list[str]) -> str:
     options = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=os.environ | options, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", env=os.environ | options, check=False
+    )
     if done.returncode == 0:
         return done.stdout
     lines = [line for line in done.stderr.splitlines() if line.strip()]

@@ -112,7 +112,7 @@ def play(env: OperantVectorEnv, actions: np.ndarray, seed: int | None = 0, every
 
 
 def describe_difference(spec: EnvSpec, ours: Trajectory, theirs: Trajectory, names: tuple[str, str]) -> str:
-    """The first difference of two trajectories with every state: the step, the environment, and each field that differs.
+    """The first difference of two trajectories with every state: step, environment, and each field that differs.
 
     `names` say what the two are.
     """
@@ -130,7 +130,9 @@ def describe_difference(spec: EnvSpec, ours: Trajectory, theirs: Trajectory, nam
     lines = [f"{names[0]} and {names[1]} differ first in environment {environment}, step {step}:"]
     for name, place in first.items():
         if place == (step, environment):
-            rows = [environment] if name.startswith("state ") else range(environment * agents, (environment + 1) * agents)
+            rows = (
+                [environment] if name.startswith("state ") else range(environment * agents, (environment + 1) * agents)
+            )
             for row in rows:
                 a, b = mine[name][step, row], other[name][step, row]
                 if _bits(a) != _bits(b):

@@ -31,8 +31,8 @@ def find_algorithm(name: str) -> type[OnPolicy]:
 def full_id(name: str) -> str:
     """The id of "cartpole", "mountain_car_continuous", "CartPole-v1", "operant/CartPole-v1" or any of Gymnasium's.
 
-    A name without a namespace that we have is ours: Gymnasium's own is written "gymnasium.envs:CartPole-v1". Of a user's
-    header it is the path: of "lander.h", of "lander" where lander.h lies in the present folder, of "package:lander-v0".
+    A name without a namespace that we have is ours: Gymnasium's own is written "gymnasium.envs:CartPole-v1". Of a
+    user's header it is the path: of "lander.h", of "lander" in the folder of lander.h, of "package:lander-v0".
     """
     short = {short_name(key): key for key in (*MULTIAGENT, *CATALOG)}  # the latest version of a name is its last
     bare = bare_id(name)

@@ -1,4 +1,4 @@
-"""`operant new`: a small environment that works, as a beginning. lander.h and lander.toml beside this file are its text."""
+"""`operant new`: a small environment that works, as a beginning. lander.h and lander.toml beside this file are it."""
 
 from __future__ import annotations
 
