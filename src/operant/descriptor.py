@@ -230,7 +230,7 @@ def _check(path: Path, spec: EnvSpec) -> None:
         raise DescriptorError(f"{path}: max_episode_steps = {spec.max_episode_steps} must be at least 1")
     if spec.actions and spec.action_bounds:
         raise DescriptorError(f"{path}: actions are discrete or have bounds, not both")
-    if not spec.actions and not spec.action_bounds:
+    if spec.actions < 1 and not spec.action_bounds:
         raise DescriptorError(f"{path}: actions = {spec.actions} must be at least 1, unless they have bounds")
     if spec.reference and not re.fullmatch(r"[\w.]+:[\w.]+", spec.reference):
         raise DescriptorError(f'{path}: reference = {spec.reference!r} must be like "module:Class"')

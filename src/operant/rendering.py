@@ -27,7 +27,7 @@ def check_render_mode(spec: EnvSpec, mode: str | None) -> str | None:
     if mode is not None and mode not in RENDER_MODES:
         raise ValueError(unknown("render_mode", mode, RENDER_MODES))
     if mode is not None and not spec.reference:
-        raise ValueError(
+        raise TypeError(  # as from a class without that argument, which Stable-Baselines3 leaves away then
             f"render_mode={mode!r}: nothing draws {spec.id}: its descriptor names no reference class with render()"
         )
     return mode
