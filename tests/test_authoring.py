@@ -68,7 +68,7 @@ def test_what_the_core_offers_built_in_environments_it_offers_these(tmp_path):
     assert truncated.all() and len(infos["final_obs"]) == 4
     assert envs.unwrapped.parameter("gravity").tolist() == pytest.approx([1, 4 / 3, 5 / 3, 2])
     assert len(set(envs.unwrapped.parameter("thrust"))) == 4
-    with pytest.raises(ValueError, match="'gravity' = 101.0 is outside"):
+    with pytest.raises(ValueError, match=r"'gravity' = 101.0 is outside"):
         gym.make_vec("lander-v0", num_envs=1, params={"gravity": 101})
     with pytest.raises(ValueError, match="unknown parameter 'graviti': did you mean 'gravity'"):
         gym.make_vec("lander-v0", num_envs=1, params={"graviti": 1})
@@ -157,7 +157,7 @@ def test_an_id_that_is_taken_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"lander-v0 is .*a/lander\.h already: give .*b/lander\.h another id"):
         operant.register_env(write_lander(tmp_path / "b"), build=False)
     taken = write_lander(tmp_path / "c", descriptor=('"lander-v0"', '"CartPole-v1"'))
-    with pytest.raises(ValueError, match="CartPole-v1 is registered already, as gymnasium.*: choose another id"):
+    with pytest.raises(ValueError, match=r"CartPole-v1 is registered already, as gymnasium.*: choose another id"):
         operant.register_env(taken, build=False)
 
 
@@ -204,7 +204,7 @@ def test_a_name_that_nobody_registered_is_answered_with_those_that_are(tmp_path)
 
 def test_several_agents_are_named_with_the_class_that_takes_them(tmp_path):
     path = write_lander(tmp_path, descriptor=("actions = 2", 'actions = 2\nagents = ["pilot"]'))
-    with pytest.raises(SeveralAgents, match="use operant.OperantParallelEnv, or gymnasium.make_vec"):
+    with pytest.raises(SeveralAgents, match=r"use operant.OperantParallelEnv, or gymnasium.make_vec"):
         OperantEnv(str(path))
 
 

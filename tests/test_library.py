@@ -152,7 +152,7 @@ def test_warnings_are_those_of_the_users_lines_and_are_kept(tmp_path):
 def test_without_a_compiler_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoCompiler, match="there is no C compiler .*apt-get install gcc libc6-dev"):
+    with pytest.raises(NoCompiler, match=r"there is no C compiler .*apt-get install gcc libc6-dev"):
         build(write_lander(tmp_path))
     monkeypatch.setenv("CC", "tcc-of-mine")
     with pytest.raises(NoCompiler, match="CC=tcc-of-mine is not installed"):
@@ -166,7 +166,7 @@ def test_a_cc_of_several_words_is_a_command_with_arguments(monkeypatch):
 
 @pytest.mark.parametrize("name", ["lander.c", "my-lander.h", "3d.h", "lander"])
 def test_a_file_whose_name_is_no_c_identifier_is_refused(tmp_path, name):
-    with pytest.raises(ValueError, match="must be named like lander.h"):
+    with pytest.raises(ValueError, match=r"must be named like lander.h"):
         build(tmp_path / name)
 
 
@@ -178,7 +178,7 @@ def test_a_header_that_is_not_there_is_named_with_the_remedy(tmp_path):
 def test_a_cache_folder_that_cannot_be_made_is_named_with_the_remedy(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("OPERANT_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(OSError, match="cannot keep compiled libraries in .*OPERANT_CACHE"):
+    with pytest.raises(OSError, match=r"cannot keep compiled libraries in .*OPERANT_CACHE"):
         build(write_lander(tmp_path))
 
 
@@ -208,7 +208,7 @@ def test_a_library_for_another_core_is_refused(tmp_path):
         code + "const operant_target operant_scalar, operant_exact;\n"  # without an environment: it is refused before
     )
     run("cc", "-shared", "-fPIC", f"-I{source}", tmp_path / "library.c", "-o", tmp_path / "other.so")
-    with pytest.raises(ValueError, match="other.so was compiled for another version of operant's core"):
+    with pytest.raises(ValueError, match=r"other.so was compiled for another version of operant's core"):
         load_library(tmp_path / "other.so")
 
 

@@ -20,7 +20,8 @@ def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
     """Both reset with the same seeds and step with the same actions; what they return is compared field by field.
 
     Observations are compared in float32, rewards in float64, and the state, where the reference has a `state` of as
-    many numbers, in float64. With `tolerance` 0 all bits must be equal; else |ours - theirs| <= tolerance * (1 + |theirs|).
+    many numbers, in float64. With `tolerance` 0 all bits must be equal; else
+    |ours - theirs| <= tolerance * (1 + |theirs|).
 
     Raises:
         Failed: they differ; the text is a table of the first step that does.
