@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 from authored import write_lander
 from building import ROOT, needs, run
 
 from operant import library
-from operant.batch import Batch, load_library
+from operant.batch import Batch, isas, library_hash, load_library, trajectory_hash
 from operant.configuration import find_spec
 from operant.library import ONE_LANE, CompileError, NoCompiler, build, cache_folder, find_compiler
 
@@ -65,11 +66,12 @@ def test_the_compiler_and_the_flags_count_too(tmp_path, monkeypatch):
     path = write_lander(tmp_path)
     paths = {build(path, **QUICK).path, build(path, extra=(ONE_LANE, "-DANYTHING")).path}
     wrapper = tmp_path / "mycc"
-    wrapper.write_text('#!/bin/sh\nexec cc "$@"\n')
-    wrapper.chmod(0o755)
-    monkeypatch.setenv("CC", str(wrapper))
-    paths.add(build(path, **QUICK).path)
-    assert len(paths) == 3
+    for comment in ("one version", "another version"):
+        wrapper.write_text(f'#!/bin/sh\n# {comment}\nexec cc "$@"\n')
+        wrapper.chmod(0o755)
+        monkeypatch.setenv("CC", str(wrapper))
+        paths.add(build(path, **QUICK).path)
+    assert len(paths) == 4
 
 
 def test_processes_and_threads_that_want_one_library_at_once_all_get_it_and_one_compiles(tmp_path, cache):
@@ -160,8 +162,8 @@ def test_without_a_compiler_it_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_a_cc_of_several_words_is_a_command_with_arguments(monkeypatch):
-    monkeypatch.setenv("CC", "cc -O0")
-    assert find_compiler() == ["cc", "-O0"]
+    monkeypatch.setenv("CC", "env cc -pipe")
+    assert find_compiler() == ["env", "cc", "-pipe"]
 
 
 @pytest.mark.parametrize("name", ["lander.c", "my-lander.h", "3d.h", "lander"])
@@ -220,6 +222,47 @@ def test_a_file_that_is_no_library_is_refused(tmp_path):
     run("cc", "-shared", "-fPIC", tmp_path / "empty.c", "-o", tmp_path / "empty.so")
     with pytest.raises(ValueError, match="is no library of an operant environment"):
         load_library(tmp_path / "empty.so")
+
+
+@pytest.mark.parametrize("name", ["acrobot", "simple"])
+def test_a_built_in_header_compiled_as_a_users_computes_the_same_bits(name):
+    """Acrobot's exact build calls what the core lends to a library; simple includes others and has an agent."""
+    path = build(ROOT / "native" / "envs" / f"{name}.h").path
+    runnable = [isa for isa, runs in isas().items() if runs]
+    assert {isa: library_hash(path, name, isa) for isa in runnable} == {
+        isa: trajectory_hash(name, isa) for isa in runnable
+    }
+
+
+def test_an_environment_without_parameters_is_one(tmp_path):
+    path = write_lander(tmp_path)
+    path.write_text(
+        """
+typedef struct { vf count; } lander_state;
+typedef struct { } lander_params;
+static const double lander_defaults[] = {};
+typedef vi lander_action;
+enum { lander_observation_size = 1, lander_action_size = 1, lander_actions = 2, lander_agents = 1 };
+LANE_FN void lander_reset(lander_state *s, rng *r, const lander_params *p) {
+    s->count = uniform(r, vreal(0), vreal(1));
+}
+LANE_FN vm lander_step(lander_state *s, const lander_action *a, rng *r, const lander_params *p, vf *reward) {
+    s->count = s->count + vfloat(a[0]);
+    *reward = s->count;
+    return s->count > R(3);
+}
+LANE_FN void lander_observe(const lander_state *s, rng *r, const lander_params *p, vf *o) { o[0] = s->count; }
+"""
+    )
+    path.with_suffix(".toml").write_text(
+        'id = "lander-v0"\nmax_episode_steps = 9\nactions = 2\n[state]\ncount = "1"\n[observation]\ncount = {}\n'
+    )
+    batch = Batch(find_spec(str(path)), 20, workers=2)
+    batch.seed(0)
+    batch.reset()
+    terminated = [batch.step(np.ones(20, np.int64))[2].sum() for _ in range(4)]
+    assert terminated[:2] == [0, 0] and sum(terminated) == 20
+    assert batch.get_state().dtype.names[0] == "count"
 
 
 def test_two_libraries_of_one_name_are_not_taken_for_each_other(tmp_path):

@@ -93,7 +93,8 @@ def build(header: str | os.PathLike[str], *, again: bool = False, extra: tuple[s
                 said.write_text(warnings, encoding="utf-8")
             _remove_unused(folder, path.stem)
             return Built(library, time.perf_counter() - begun, warnings)
-        os.utime(library)  # in use
+        with contextlib.suppress(OSError):  # another user's
+            os.utime(library)  # in use
     return Built(library, 0.0, said.read_text(encoding="utf-8") if said.exists() else "")
 
 
@@ -114,7 +115,7 @@ def find_compiler() -> list[str]:
     given = os.environ.get("CC")
     if given:
         words = shlex.split(given)
-        if not words or shutil.which(words[-1] if words[0].endswith("ccache") else words[0]) is None:
+        if not words or shutil.which(words[0]) is None:
             raise NoCompiler(f"CC={given} is not installed: install it, or unset CC")
         return words
     for name in COMPILERS:
@@ -167,14 +168,20 @@ def _digest(header: Path, sources: Mapping[Path, bytes], compiler: list[str]) ->
     digest = hashlib.sha256()
     for part in (_core_digest(), platform.machine(), header.stem, *compiler, *FLAGS, *WARNINGS, *FAST_WARNINGS):
         digest.update(f"{part}\0".encode())
-    for word in compiler:
-        program = shutil.which(word)
-        if program:
-            status = os.stat(program)
-            digest.update(f"{os.path.realpath(program)} {status.st_size} {status.st_mtime_ns}\0".encode())
+    for program in _programs(compiler):
+        status = os.stat(program)
+        digest.update(f"{os.path.realpath(program)} {status.st_size} {status.st_mtime_ns}\0".encode())
     for path in sorted(sources):
         digest.update(f"{os.path.relpath(path, header.parent)} {len(sources[path])}\0".encode() + sources[path])
     return digest.hexdigest()[:32]
+
+
+def _programs(compiler: list[str]) -> list[str]:
+    """The files that a compiler's command may run: all of its names on the PATH, as ccache hides one behind another."""
+    found = [
+        os.path.join(folder, word) for word in compiler if not word.startswith("-") for folder in os.get_exec_path()
+    ]
+    return [path for path in found if os.access(path, os.X_OK) and os.path.isfile(path)]
 
 
 @functools.cache
