@@ -57,11 +57,8 @@ def _compare(
     """Plays the same actions with two sets of options; raises Failed with the first difference."""
 
     def played(options: dict[str, Any], every_state: bool) -> Trajectory:
-        given = {"max_episode_steps": LIMIT, **options}
-        num_envs, seed, first = given.pop("num_envs"), given.pop("seed", 0), given.pop("first", 0)
-        env = open_vector(spec, num_envs, **given)
-        agents = env.batch.agents
-        return play(env, actions[:, first * agents : (first + num_envs) * agents], seed, every_state)
+        env = open_vector(spec, **{"max_episode_steps": LIMIT, **options})
+        return play(env, actions[:, : env.num_envs], every_state=every_state)
 
     shared = min(expected["num_envs"], other["num_envs"])
     rows = shared * max(1, len(spec.agents))
@@ -127,22 +124,18 @@ def determinism(spec: EnvSpec) -> str:
     """The same seed and actions give the same bits again, whatever came before."""
     actions = plan(spec)
     for precision in PRECISIONS:
-        options = {"precision": precision, "max_episode_steps": LIMIT}
-        first = play(open_vector(spec, NUM_ENVS, **options), actions)
-        used = open_vector(spec, NUM_ENVS, **options)
-        used.reset(seed=99)
-        for row in actions[::-1]:
-            used.step(row)
-        again = play(used, actions)
-        if not first.same(again):
-            fresh = play(open_vector(spec, NUM_ENVS, **options), actions, every_state=True)
-            used = open_vector(spec, NUM_ENVS, **options)
-            used.reset(seed=99)
-            for row in actions[::-1]:
-                used.step(row)
-            text = describe_difference(
-                spec, fresh, play(used, actions, every_state=True), ("a new batch", "a used one")
-            )
+
+        def played(used: bool, every_state: bool = False, precision: str = precision) -> Trajectory:
+            env = open_vector(spec, NUM_ENVS, precision=precision, max_episode_steps=LIMIT)
+            if used:
+                env.reset(seed=99)
+                for row in actions[::-1]:
+                    env.step(row)
+            return play(env, actions, every_state=every_state)
+
+        if not played(used=False).same(played(used=True)):
+            trajectories = played(used=False, every_state=True), played(used=True, every_state=True)
+            text = describe_difference(spec, *trajectories, ("a new batch", "a used one"))
             raise Failed(f"{precision}: {text}\n  does {spec.header}_reset set every member of the state?")
     return "a reset with a seed depends on nothing that came before"
 
