@@ -56,10 +56,13 @@ $(BUILD)/liboperant.so: $(OBJECTS)
 
 exercise certificates: %: $(BUILD)/%
 
-$(BUILD)/exercise: native/library/exercise.c
-$(BUILD)/certificates: tests/native/certificates.c
-$(BUILD)/exercise $(BUILD)/certificates: $(BUILD)/liboperant.a
-	$(COMPILE) $< $(BUILD)/liboperant.a $(LDFLAGS) -lm -lpthread -ldl -o $@
+LINK = $(COMPILE) $< $(BUILD)/liboperant.a $(LDFLAGS) -lm -lpthread -ldl -o $@
+
+$(BUILD)/exercise: native/library/exercise.c $(BUILD)/liboperant.a
+	$(LINK)
+
+$(BUILD)/certificates: tests/native/certificates.c $(BUILD)/liboperant.a
+	$(LINK)
 
 sanitize: sanitize-address sanitize-thread
 
