@@ -74,6 +74,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     b->library = o->library;
     b->target = target;
     b->kernel = kernel;
+    b->taker = operant_find_target(NULL, target->isa, o->exact, o->num_envs);
     b->num_envs = o->num_envs;
     b->limit = (uint32_t)o->max_episode_steps;
     b->autoreset = o->autoreset;
@@ -197,7 +198,7 @@ typedef struct {
 
 static void take_chunk(void *argument, int32_t worker) {
     step_job *job = argument;
-    job->batch->target->take_actions(job->batch, &job->batch->chunks[worker], job->actions, job->dtype);
+    job->batch->taker->take_actions(job->batch, &job->batch->chunks[worker], job->actions, job->dtype);
 }
 
 static void step_chunk(void *argument, int32_t worker) {

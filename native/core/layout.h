@@ -60,7 +60,8 @@ struct operant_target {
     const char *isa;
     int32_t lanes, exact, real_size;
     bool (*runs_here)(void);
-    /** Checks a chunk's actions while it copies them to batch->actions as [agents * action_size, stride]. */
+    /** Checks a chunk's actions while it copies them to batch->actions as [agents * action_size, stride]. NULL in a
+     *  library, which need not compile it again: the core's target of the same name does it. */
     void (*take_actions)(operant_batch *, operant_chunk *, const void *actions, int32_t dtype);
     const operant_kernel *const *kernels; /* in the order of envs/, then NULL */
     const struct operant_rollout_kernels *rollout; /* NULL in the exact build */
@@ -82,6 +83,7 @@ struct operant_batch {
     const operant_library *library; /* NULL: the environment is built in */
     const operant_target *target;
     const operant_kernel *kernel;
+    const operant_target *taker; /* whose take_actions the batch uses */
     operant_memory view;
     operant_finished last;
     operant_pool *pool;

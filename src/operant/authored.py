@@ -6,6 +6,7 @@ or by "module:id", where importing the module registers it.
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 
 from operant.descriptor import read_descriptor
@@ -21,12 +22,17 @@ def authored_spec(env_id: str) -> EnvSpec | None:
 
     Raises:
         FileNotFoundError, ValueError: it is the path of a header that does not exist or has no usable descriptor.
-        ModuleNotFoundError: there is no such module.
+        ImportError: the module cannot be imported. One that does not exist is nobody's.
     """
     if env_id.endswith(".h"):
         return read_descriptor(check_header(env_id))
-    module, separator, name = env_id.rpartition(":")
-    if separator and module != "operant":
-        import_module(module)
+    module, _, name = env_id.rpartition(":")
+    if module != "operant" and re.fullmatch(r"\w+(\.\w+)*", module):
+        try:
+            import_module(module)
+        except ModuleNotFoundError as missing:
+            if not f"{module}.".startswith(f"{missing.name}."):
+                raise  # something that the module itself imports
+            return None
     spec = AUTHORED.get(name)
     return None if spec is None else authored_spec(spec.source)

@@ -179,8 +179,10 @@ def make_environments(
         if isinstance(env, OperantVectorEnv) and env.autoreset_mode == gym.vector.AutoresetMode.SAME_STEP:
             return NativeEnvironments(env)
         return GymnasiumEnvironments(env, env.spec.id if env.spec else None)
-    if is_native(env):
-        return NativeEnvironments(OperantVectorEnv(env, num_envs, autoreset_mode="SameStep", copy=False, **options))
+    _, _, name = env.rpartition(":")
+    ours = name if name.startswith("operant/") else env
+    if is_native(ours):
+        return NativeEnvironments(OperantVectorEnv(ours, num_envs, autoreset_mode="SameStep", copy=False, **options))
     mode = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
     try:
         envs = gym.make_vec(env, num_envs, vectorization_mode="sync", vector_kwargs=mode, **options)
