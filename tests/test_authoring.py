@@ -202,7 +202,7 @@ def test_a_name_that_nobody_registered_is_answered_with_those_that_are(tmp_path)
         find_spec("landr-v0")
 
 
-@pytest.mark.parametrize("name", ["no_such_module:lander-v0", "no.such:lander-v0", ":lander-v0", "a b:lander-v0", "x.h.y"])
+@pytest.mark.parametrize("name", ["no_such_module:lander-v0", "no.such:lander-v0", ":lander-v0", "a b:lander-v0"])
 def test_a_module_that_does_not_exist_is_no_environment(name):
     assert not is_native(name)
     with pytest.raises(ValueError, match="unknown environment"):
@@ -210,8 +210,7 @@ def test_a_module_that_does_not_exist_is_no_environment(name):
 
 
 def test_what_is_wrong_inside_of_a_module_is_not_hidden(tmp_path, monkeypatch):
-    (tmp_path / "broken_games.py").write_text("import no_such_module
-")
+    (tmp_path / "broken_games.py").write_text("import no_such_module\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         find_spec("broken_games:lander-v0")
