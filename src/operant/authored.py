@@ -21,7 +21,7 @@ def authored_spec(env_id: str) -> EnvSpec | None:
     """The descriptor of a user's environment, read anew from its file; None for a name that is of no such environment.
 
     Raises:
-        FileNotFoundError, ValueError: it is the path of a header that does not exist or has no usable descriptor.
+        ValueError: it is the path of a header that does not exist or has no usable descriptor.
         ImportError: the module cannot be imported. One that does not exist is nobody's.
     """
     if env_id.endswith(".h"):

@@ -28,9 +28,8 @@ def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
         build: False leaves compiling to the first environment that is made.
 
     Raises:
-        FileNotFoundError: there is no such header.
-        ValueError: it does not compile, or its descriptor is missing, cannot be used or names an id that is taken.
-        RuntimeError: the machine has no C compiler.
+        ValueError: the header does not exist or compile, there is no C compiler, or the descriptor is missing, cannot
+            be used or names an id that is taken. The text is the remedy.
     """
     spec = read_descriptor(check_header(header))
     _check_free(spec)

@@ -50,12 +50,24 @@ HINTS = {
 }
 
 
-class CompileError(ValueError):
+class LibraryError(ValueError):
+    """There is no library of a header; the text says what to change."""
+
+
+class NoHeader(LibraryError, FileNotFoundError):
+    """There is no such file."""
+
+
+class CompileError(LibraryError):
     """The header does not compile; the text is the compiler's, at the user's lines."""
 
 
-class NoCompiler(RuntimeError):
-    """The machine has no C compiler; the text says what to install."""
+class NoCompiler(LibraryError):
+    """The machine has no C compiler."""
+
+
+class NoCache(LibraryError, OSError):
+    """The cache folder cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +87,8 @@ def build(header: str | os.PathLike[str], *, again: bool = False, extra: tuple[s
     """The library of a header, compiled if it is not in the cache, or `again`; `extra` are further flags.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: its name is no C identifier, or it includes a file through a macro; CompileError from the compiler.
-        NoCompiler: it has to be compiled, and there is no compiler.
+        LibraryError: there is no such file, its name is no C identifier, it includes a file through a macro or does not
+            compile; or there is no compiler, or no folder to keep the library in.
     """
     path = check_header(header)
     compiler = [*find_compiler(), *extra]
@@ -102,11 +113,11 @@ def check_header(header: str | os.PathLike[str]) -> Path:
     """The header's absolute path, or the error that says what it lacks."""
     path = Path(header).expanduser().resolve()
     if path.suffix != ".h" or not re.fullmatch(r"[A-Za-z_]\w*", path.stem, re.ASCII):
-        raise ValueError(f"{header} must be named like lander.h: its functions begin with the name, lander_step")
+        raise LibraryError(f"{header} must be named like lander.h: its functions begin with the name, lander_step")
     if not path.is_file():
-        raise FileNotFoundError(f"{header} does not exist: `operant new {path.stem}` writes one to begin from")
+        raise NoHeader(f"{header} does not exist: `operant new {path.stem}` writes one to begin from")
     if re.search(r'["\\\n]', str(path)):
-        raise ValueError(f"{path} has a quote or a backslash in its path, which C cannot include: move it")
+        raise LibraryError(f"{path} has a quote or a backslash in its path, which C cannot include: move it")
     return path
 
 
@@ -138,7 +149,7 @@ def cache_folder() -> Path:
         if not os.access(folder, os.W_OK):
             raise PermissionError
     except OSError as problem:
-        raise OSError(
+        raise NoCache(
             f"cannot keep compiled libraries in {folder} ({problem.strerror or 'it cannot be written'}): "
             "name another folder in the variable OPERANT_CACHE"
         ) from None
@@ -268,7 +279,9 @@ def _check_dependencies(listing: Path, sources: Mapping[Path, bytes], work: Path
         path = Path(name.replace("\\ ", " ")).resolve()
         ours = path.is_relative_to(work.resolve()) or path.is_relative_to(native)
         if not ours and path not in sources:
-            raise ValueError(f'{path} is included through a macro: write #include "{path.name}", so that changes count')
+            raise LibraryError(
+                f'{path} is included through a macro: write #include "{path.name}", so that changes count'
+            )
 
 
 def diagnostics(sources: Mapping[Path, bytes], text: str) -> list[str]:

@@ -133,6 +133,15 @@ def test_check_refuses_what_it_cannot_do(capsys, tmp_path):
     assert "lander-v0 has no reference: name one" in fails(capsys, "check", "lander.h", "--only", "parity")[0]
 
 
+@pytest.mark.parametrize("command", ["train", "list", "build", "check"])
+def test_a_header_that_is_not_there_or_does_not_compile_is_one_error_of_every_command(capsys, tmp_path, command):
+    said, code = fails(capsys, command, "moon.h")
+    assert f"operant {command}: moon.h does not exist: `operant new moon` writes one" in said and code in (1, 2)
+    write_lander(tmp_path, ("s->speed = uniform", "s->sped = uniform"))
+    said, code = fails(capsys, command, "lander.h")
+    assert "lander.h:22:8: error: " in said and "Traceback" not in said and code in (1, 2)
+
+
 def test_list_shows_a_header_of_ones_own(capsys, tmp_path):
     path = write_lander(tmp_path)
     assert main(["list", str(path), "--params"]) == 0

@@ -27,7 +27,7 @@ def command(argv: list[str]) -> int:
     for name in options.headers:
         try:
             _build(find_header(name), options.again)
-        except (ValueError, RuntimeError, OSError) as problem:
+        except ValueError as problem:
             fail(PROGRAM, str(problem), 1)
     return 0
 

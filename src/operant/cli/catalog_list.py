@@ -37,6 +37,7 @@ def command(argv: list[str]) -> int:
     if options.env_id is not None:
         try:
             specs = [find_spec(options.env_id)]
+            defaults(specs[0])  # of a user's header: it is compiled here
         except ValueError as problem:
             parser.error(str(problem))
     if options.json:

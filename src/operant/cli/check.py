@@ -60,7 +60,7 @@ def command(argv: list[str]) -> int:
         if not spec.reference and not options.only:
             print("parity was not checked: the descriptor names no reference class")
         return failed
-    except (ValueError, RuntimeError, OSError, ImportError) as problem:
+    except (ValueError, ImportError) as problem:
         fail(PROGRAM, str(problem), 1)
 
 

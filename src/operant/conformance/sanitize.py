@@ -35,7 +35,7 @@ def sanitize(spec: EnvSpec) -> str:
 
     Raises:
         Failed: a sanitizer found something; the text is its report, at the header's line.
-        NoCompiler, CompileError: it could not be compiled, or the compiler has no sanitizers.
+        LibraryError: it could not be compiled, or the compiler has no sanitizers.
     """
     header, native, compiler = Path(spec.source), headers.folder(), find_compiler()
     with tempfile.TemporaryDirectory(prefix=f"operant-{header.stem}-") as temporary:
