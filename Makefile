@@ -12,8 +12,8 @@ PYTHON ?= python3
 BIN = .venv/bin
 BUILD ?= build/native
 
-# Part of correctness; the same as in native/build.py.
-FLAGS = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi
+# Part of correctness; native/build.py reads the same file.
+FLAGS = $(shell cat native/flags.txt)
 WARNINGS = -Wall -Wextra -Werror
 CFLAGS ?=
 SOURCES = $(wildcard native/core/*.c native/rollout/*.c native/targets/*.c)
@@ -41,7 +41,7 @@ $(LIST): FORCE
 	printf '#define OPERANT_ENVIRONMENTS %sNULL\n' '$(foreach name,$(sort $(ENVIRONMENTS)),&$(name)_kernel,) ' >> $@.$$$$ && \
 	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
-$(BUILD)/%.o: native/%.c $(HEADERS) $(LIST)
+$(BUILD)/%.o: native/%.c $(HEADERS) $(LIST) native/flags.txt
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -c $< -o $@
 
@@ -50,14 +50,19 @@ $(BUILD)/liboperant.a: $(OBJECTS)
 	$(AR) rcs $@ $^
 
 $(BUILD)/liboperant.so: $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -lm -lpthread -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -lm -lpthread -ldl -o $@
 
 # Two C programs over the library.
 
 exercise certificates: %: $(BUILD)/%
 
-$(BUILD)/%: tests/native/%.c $(BUILD)/liboperant.a
-	$(COMPILE) $< $(BUILD)/liboperant.a $(LDFLAGS) -lm -lpthread -o $@
+LINK = $(COMPILE) $< $(BUILD)/liboperant.a $(LDFLAGS) -lm -lpthread -ldl -o $@
+
+$(BUILD)/exercise: native/library/exercise.c $(BUILD)/liboperant.a
+	$(LINK)
+
+$(BUILD)/certificates: tests/native/certificates.c $(BUILD)/liboperant.a
+	$(LINK)
 
 sanitize: sanitize-address sanitize-thread
 
@@ -87,7 +92,7 @@ venv: .venv/installed
 
 # torch first and exactly: other versions pull gigabytes. Then what the build needs, so that pip does not fetch a second
 # copy of it for an isolated build. Without bytecode, which takes pip a minute: most of it is never imported.
-.venv/installed: pyproject.toml setup.py constraints.txt native/build.py src/operant/outputs.py $(SOURCES) $(HEADERS)
+.venv/installed: pyproject.toml setup.py constraints.txt native/build.py native/flags.txt src/operant/outputs.py $(SOURCES) $(HEADERS)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --no-compile torch==2.13.0
 	$(BIN)/pip install --no-compile -c constraints.txt setuptools wheel cffi mypy

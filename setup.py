@@ -20,7 +20,7 @@ def mypyc_modules() -> list:
 
 
 class BuildPython(build_py):
-    """Of native/, which is in the package for its headers, leaves the script out that builds the core."""
+    """Of native/, which is in the package for its sources, leaves the script out that builds the core."""
 
     def find_package_modules(self, package: str, package_dir: str) -> list:
         return [] if package == "operant.native" else super().find_package_modules(package, package_dir)

@@ -17,9 +17,11 @@ import gymnasium
 import numpy as np
 
 import operant  # noqa: F401 - registers operant/*
-from operant.batch import ffi, lib  # type: ignore[attr-defined]
+from operant.batch import Batch, defaults, ffi, lib  # type: ignore[attr-defined]
 from operant.bench.machine import version
 from operant.bench.timing import Contender, timed_over
+from operant.spaces import action_space
+from operant.spec import EnvSpec
 
 ACTION_SETS = 8  # distinct arrays of actions, cycled
 SYNC_ENVS = 256  # Gymnasium's sync hardly gains beyond it (a few percent at 4096), and samples stay short
@@ -63,6 +65,16 @@ def operant_vector(
     envs.reset(seed=0)
     actions = prepare_actions(envs.single_action_space, num_envs, action_type)
     return Contender(name, timed_over(envs.step, actions), num_envs)
+
+
+def operant_batch(stack: contextlib.ExitStack, spec: EnvSpec, num_envs: int, name: str) -> Contender:
+    """`Batch.step`, below Gymnasium's interface, which an environment without an id has too."""
+    batch = Batch(spec, num_envs)
+    stack.callback(batch.close)
+    batch.seed(0)
+    batch.reset()
+    values = defaults(spec)
+    return Contender(name, timed_over(batch.step, prepare_actions(action_space(spec, values), num_envs)), num_envs)
 
 
 def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name: str = "kernel only") -> Contender:

@@ -20,7 +20,7 @@ import numpy as np
 
 import operant.batch
 import operant.outputs
-from operant import rollout
+from operant import headers, library, rollout
 from operant.batch import Batch, defaults, isas
 from operant.bench import numpy_loops, peers, probes
 from operant.bench.machine import available_cores
@@ -161,6 +161,26 @@ def bandwidth(plan: Plan) -> Iterator[Row]:
             share = [100 * ratio for ratio in comparison.ratios(ours.name, copy.name)]
             result.measures.append(Measure(f"share of the bandwidth of {what}, {num_envs:,} environments", "%", share))
         result.notes.append("A copy may fetch what it overwrites, a step updates state in place: 100% is no limit.")
+        yield result
+
+
+@row
+def authored(plan: Plan) -> Iterator[Row]:
+    """The built-in header compiled as a user's is: what it runs at, and how long compiling takes."""
+    header = headers.folder() / "envs" / f"{plan.spec.header}.h"
+    own = dataclasses.replace(plan.spec, source=str(header))
+    seconds = library.build(header, again=True).seconds
+    for num_envs in plan.sizes:
+        with contextlib.ExitStack() as stack:
+            ours = peers.operant_batch(stack, plan.spec, num_envs, "built in")
+            theirs = peers.operant_batch(stack, own, num_envs, "compiled as a user's")
+            comparison = plan.compare([ours, theirs])
+        result = Row("authored", plan.title(num_envs), comparison, "of the built-in one's speed")
+        label = f"{plan.spec.id} as a user's header, {num_envs:,} environments, times the built-in one's time"
+        ratios = comparison.ratios(ours.name, theirs.name)
+        result.add_ratio(theirs.name, label, ratios, plan.target(num_envs, at_most=1.1))
+        compiling = f"compiling {header.name} for every target with {library.find_compiler()[0]}"
+        result.measures.append(Measure(compiling, "s", [seconds], plan.target(num_envs, at_most=3.0)))
         yield result
 
 

@@ -1,7 +1,7 @@
 /* step.c: 1024 CartPoles in C, without Python.
  *
  *     make native
- *     cc -Inative examples/step.c build/native/liboperant.a -lm -lpthread -o step && ./step
+ *     cc -Inative examples/step.c build/native/liboperant.a -lm -lpthread -ldl -o step && ./step
  */
 #include <stdio.h>
 #include <stdlib.h>

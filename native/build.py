@@ -10,8 +10,9 @@ from cffi import FFI
 
 NATIVE = Path(__file__).resolve().parent
 
-# Part of correctness, not of tuning: without them targets differ in their last bits.
-FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
+# Part of correctness, not of tuning: without them targets differ in their last bits. The Makefile and
+# operant.library compile with the same.
+FLAGS = [*(NATIVE / "flags.txt").read_text().split(), "-g0"]
 
 HEADERS = ("operant.h", "rollout/rollout.h")
 
@@ -47,8 +48,8 @@ ffi.set_source(
         for part in ("core", "rollout", "targets")
         for path in (NATIVE / part).glob("*.c")
     ),
-    depends=sorted(f"native/{path.relative_to(NATIVE)}" for path in NATIVE.rglob("*.h")),
+    depends=["native/flags.txt", *sorted(f"native/{path.relative_to(NATIVE)}" for path in NATIVE.rglob("*.h"))],
     include_dirs=["native"],
-    libraries=["m", "pthread"],
+    libraries=["m", "pthread", "dl"],
     extra_compile_args=FLAGS,
 )

@@ -35,18 +35,28 @@ typedef struct {
 int32_t operant_env_count(void);
 operant_env_info operant_env(int32_t index);
 
+/** An environment that is no part of the core: a header of one's own, compiled with library/library.c and every file of
+ *  targets/ into a shared library. It holds every target, and is opened and stepped as the built-in ones are. */
+typedef struct operant_library operant_library;
+
+/** Loads a library, or returns NULL with the reason in `message`. It stays loaded until the process ends, since batches
+ *  run its code; a path that was loaded before returns the same library. Any thread may call it. */
+const operant_library *operant_load(const char *path, char *message, int32_t message_size);
+operant_env_info operant_library_env(const operant_library *library);
+
 /** The targets compiled in, best first, the exact build last; name NULL past the end. */
 const char *operant_isa(int32_t index);
 int32_t operant_isa_runs_here(int32_t index);
 
 typedef struct {
-    const char *env;           /* "cartpole": the name of a header in envs/ */
+    const char *env;           /* "cartpole": the name of a header in envs/, or of the library's */
     const char *isa;           /* NULL for the best that runs here, or a name from operant_isa() */
     int64_t num_envs;          /* N */
     int64_t max_episode_steps; /* truncates after so many steps; 0 never does */
     int32_t exact;             /* 1: Gymnasium's bits in float64 on one lane */
     int32_t workers;           /* threads, the caller's included */
     int32_t autoreset;         /* operant_autoreset */
+    const operant_library *library; /* which holds `env`; NULL for the built-in environments */
 } operant_options;
 
 /** A new batch, or NULL with the reason in `message`. */
@@ -129,8 +139,9 @@ typedef struct {
 const operant_finished *operant_last_finished(const operant_batch *batch);
 
 /** A hash of one fixed trajectory, the same on every machine and target: FNV-1a over observations, rewards and flags.
- *  0 if the environment is unknown or the target does not run here. */
-uint64_t operant_certificate(const char *env, const char *isa, int32_t exact, int32_t workers);
+ *  0 if the environment is unknown or the target does not run here. `library` is as in operant_options. */
+uint64_t operant_certificate(const operant_library *library, const char *env, const char *isa, int32_t exact,
+                             int32_t workers);
 
 /** Tells the exact build whether this process's NumPy evaluates float32 sin and cos with its own SIMD polynomials. */
 void operant_numpy_simd_trig(int32_t enabled);

@@ -35,6 +35,14 @@ def pytest_generate_tests(metafunc):
             metafunc.parametrize(name, values[name])
 
 
+@pytest.fixture(autouse=True, scope="session")
+def libraries_of_this_session(tmp_path_factory):
+    """What the tests compile is kept in one folder for all pytest workers, apart from the user's."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ["OPERANT_CACHE"] = str(shared / "libraries")
+
+
 @pytest.fixture(autouse=True)
 def no_forced_isa(monkeypatch):
     """A test that wants a target names it."""

@@ -9,17 +9,19 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from operant.batch import defaults, isas
+from operant.batch import defaults
 from operant.catalog import CATALOG
+from operant.conformance.checks import MODES as MODES
+from operant.conformance.checks import PRECISIONS as PRECISIONS
+from operant.conformance.trajectories import actions_for as actions_for
+from operant.conformance.trajectories import fast_targets
 from operant.rendering import reference_env
 from operant.single import OperantEnv
 from operant.vector import OperantVectorEnv
 
 IDS = tuple(CATALOG)
 PHYSICS = tuple({spec.header: name for name, spec in CATALOG.items()}.values())  # one id for each header
-PRECISIONS = ("float32", "float64")
-MODES = ("NextStep", "SameStep", "Disabled")
-FAST_ISAS = tuple(name for name, runs in isas().items() if runs and name != "exact")
+FAST_ISAS = tuple(fast_targets())
 
 # Valid states: what an episode can pass through, the steps beyond a threshold included.
 STATES: dict[str, list[tuple[float, float]]] = {
@@ -51,13 +53,6 @@ def sync(env_id: str, num_envs: int, mode: str = "NextStep", **kwargs: Any) -> S
         vector_kwargs={"autoreset_mode": AutoresetMode(mode)},
         **kwargs,
     )
-
-
-def actions_for(space: gym.Space, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Random actions `[*shape]` int64, or `[*shape, A]` float32 reaching half a range beyond the bounds."""
-    if isinstance(space, gym.spaces.Discrete):
-        return random.integers(0, space.n, shape)
-    return random.uniform(1.5 * space.low, 1.5 * space.high, (*shape, *space.shape)).astype(np.float32)
 
 
 def random_states(header: str, random: np.random.Generator, count: int) -> np.ndarray:

@@ -12,14 +12,14 @@ ROOT = Path(__file__).parent.parent
 
 # Each module may import what stands above its own line, and its own package.
 LAYERS = [
-    {"_native", "spec", "headers", "import_hook", "emulation"},
-    {"catalog"},
+    {"_native", "spec", "headers", "import_hook", "emulation", "scaffold"},
+    {"catalog", "library", "descriptor"},
     {"outputs", "kernel_arguments"},
-    {"recorder", "rollout", "moments"},
+    {"recorder", "rollout", "moments", "authored"},
     {"batch"},
     {"spaces", "configuration", "rendering"},
     {"vector", "single", "parallel", "pool"},
-    {"registration", "envs", "multiagent", "certification", "export"},
+    {"registration", "envs", "multiagent", "certification", "export", "authoring", "conformance"},
     {"utils"},
     {"buffers"},
     {"models"},

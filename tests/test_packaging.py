@@ -17,6 +17,11 @@ assert operant.__file__.startswith({target!r}), operant.__file__
 assert operant.outputs.__file__.endswith(".py"), operant.outputs.__file__
 from operant.export import exportable, ocean_header
 assert "cartpole_step" in ocean_header(exportable()["cartpole"], "cartpole.h")
+from pathlib import Path
+from operant.scaffold import write_scaffold
+header, _ = write_scaffold("lander", Path("authored"))
+own = gym.make_vec(operant.register_env(header), num_envs=64)
+assert own.reset(seed=0)[0].shape == (64, 2) and own.unwrapped.batch.spec.source == str(header.resolve())
 envs = gym.make_vec("operant/CartPole-v1", num_envs=64)
 envs.reset(seed=0)
 observations, rewards, *_ = envs.step(np.ones(64, np.int64))
@@ -41,11 +46,12 @@ def test_the_wheel_is_small_and_holds_the_package_alone(built):
     assert {"operant/_native.abi3.so", "operant/py.typed", "operant/bench/__init__.py"} <= set(names)
     sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     assert sources <= set(names)
-    # Physics is compiled outside the core too: the headers are there, what builds the core is not.
-    headers = {str(path.relative_to(ROOT)) for path in (ROOT / "native").rglob("*.h") if path.parent.name != "build"}
+    # Users' headers are compiled with the core's sources: those are there, what builds the core is not.
+    files = {path for path in (ROOT / "native").rglob("*") if path.suffix in (".h", ".c", ".txt")}
+    wanted = {str(path.relative_to(ROOT)) for path in files if path.parent != ROOT / "native" / "build"}
     native = {name.removeprefix("operant/") for name in names if name.startswith("operant/native/")}
-    assert native == headers and "native/envs/cartpole.h" in headers
-    assert not [name for name in names if name.endswith(".c")]
+    assert native == wanted and {"native/envs/cartpole.h", "native/targets/avx2.c"} < native
+    assert {"operant/scaffold/lander.h", "operant/scaffold/lander.toml"} < set(names)
 
 
 def test_the_wheel_needs_gymnasium_numpy_and_cffi_alone(built):

@@ -58,7 +58,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     char number[32];
     snprintf(number, sizeof number, "%lld", (long long)o->num_envs);
     if (o->num_envs < 1) return fail(NULL, message, size, "num_envs must be at least 1, not %s", number);
-    const operant_target *target = operant_find_target(o->isa, o->exact, o->num_envs);
+    const operant_target *target = operant_find_target(o->library, o->isa, o->exact, o->num_envs);
     if (!target) return fail(NULL, message, size, "isa \"%s\" is unknown or does not run here", o->isa ? o->isa : "(null)");
     const operant_kernel *kernel = operant_find_kernel(target, o->env);
     if (!kernel) return fail(NULL, message, size, "there is no environment \"%s\"", o->env ? o->env : "(null)");
@@ -71,8 +71,10 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
 
     operant_batch *b = calloc(1, sizeof *b);
     if (!b) return fail(NULL, message, size, "out of memory%s", "");
+    b->library = o->library;
     b->target = target;
     b->kernel = kernel;
+    b->taker = operant_find_target(NULL, target->isa, o->exact, o->num_envs);
     b->num_envs = o->num_envs;
     b->limit = (uint32_t)o->max_episode_steps;
     b->autoreset = o->autoreset;
@@ -196,7 +198,7 @@ typedef struct {
 
 static void take_chunk(void *argument, int32_t worker) {
     step_job *job = argument;
-    job->batch->target->take_actions(job->batch, &job->batch->chunks[worker], job->actions, job->dtype);
+    job->batch->taker->take_actions(job->batch, &job->batch->chunks[worker], job->actions, job->dtype);
 }
 
 static void step_chunk(void *argument, int32_t worker) {
@@ -322,7 +324,8 @@ static void copy_columns(void *to, int64_t to_stride, const int64_t *dst, const 
 
 operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const operant_batch *from, const int64_t *src,
                                  int64_t count) {
-    if (strcmp(to->kernel->info.name, from->kernel->info.name) || to->target->exact != from->target->exact || to->limit != from->limit)
+    if (to->library != from->library || strcmp(to->kernel->info.name, from->kernel->info.name) ||
+        to->target->exact != from->target->exact || to->limit != from->limit)
         return OPERANT_BAD_ARGUMENT;
     for (int64_t i = 0; i < count; i++) {
         int64_t t = dst ? dst[i] : i, f = src ? src[i] : i;

@@ -16,8 +16,9 @@ static uint64_t splitmix64(uint64_t *state) {
     return z ^ z >> 31;
 }
 
-uint64_t operant_certificate(const char *env, const char *isa, int32_t exact, int32_t workers) {
-    operant_options options = {env, isa, ENVS, EPISODE, exact, workers, OPERANT_NEXT_STEP};
+uint64_t operant_certificate(const operant_library *library, const char *env, const char *isa, int32_t exact,
+                             int32_t workers) {
+    operant_options options = {env, isa, ENVS, EPISODE, exact, workers, OPERANT_NEXT_STEP, library};
     operant_batch *b = operant_open(&options, NULL, 0);
     if (!b) return 0;
     const operant_env_info *info = &b->kernel->info;

@@ -1,14 +1,7 @@
 /* dispatch.c: the targets, best first. A batch takes the first that this CPU runs, or the one it is told by name. */
 #include "core/dispatch.h"
 
-const operant_target *const operant_targets[] = {
-#if defined(__x86_64__)
-    &operant_avx512, &operant_avx2, &operant_sse2,
-#elif defined(__aarch64__)
-    &operant_neon,
-#endif
-    &operant_scalar, &operant_exact, NULL,
-};
+static const operant_target *const operant_targets[] = {OPERANT_TARGETS};
 
 static int32_t target_count(void) {
     int32_t count = 0;
@@ -24,9 +17,10 @@ int32_t operant_isa_runs_here(int32_t index) {
     return index >= 0 && index < target_count() && operant_targets[index]->runs_here();
 }
 
-const operant_target *operant_find_target(const char *isa, int32_t exact, int64_t num_envs) {
-    for (int i = 0; operant_targets[i]; i++) {
-        const operant_target *target = operant_targets[i];
+const operant_target *operant_find_target(const operant_library *library, const char *isa, int32_t exact, int64_t num_envs) {
+    const operant_target *const *targets = library ? library->targets : operant_targets;
+    for (int i = 0; targets[i]; i++) {
+        const operant_target *target = targets[i];
         if (target->exact != (exact != 0) || !target->runs_here()) continue;
         if (isa ? !strcmp(isa, target->isa) : target->lanes / 2 <= num_envs) return target;
     }

@@ -3,7 +3,18 @@
 
 extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_neon, operant_scalar, operant_exact;
 
-/** The target of that name, or with isa NULL the best for so many environments: wide vectors with few lanes in use are
- *  slower than narrow ones. NULL if there is none that runs here. */
-const operant_target *operant_find_target(const char *isa, int32_t exact, int64_t num_envs);
+/** All of them, best first, then NULL. A library that is only compiled to be checked has fewer. */
+#if defined(OPERANT_ONE_LANE)
+#define OPERANT_TARGETS &operant_scalar, &operant_exact, NULL
+#elif defined(__x86_64__)
+#define OPERANT_TARGETS &operant_avx512, &operant_avx2, &operant_sse2, &operant_scalar, &operant_exact, NULL
+#elif defined(__aarch64__)
+#define OPERANT_TARGETS &operant_neon, &operant_scalar, &operant_exact, NULL
+#else
+#define OPERANT_TARGETS &operant_scalar, &operant_exact, NULL
+#endif
+
+/** The target of that name in a library (NULL: in the core), or with isa NULL the best for so many environments: wide
+ *  vectors with few lanes in use are slower than narrow ones. NULL if there is none that runs here. */
+const operant_target *operant_find_target(const operant_library *library, const char *isa, int32_t exact, int64_t num_envs);
 const operant_kernel *operant_find_kernel(const operant_target *target, const char *env);

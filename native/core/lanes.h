@@ -9,9 +9,12 @@
 #error "a target defines LANES and EXACT before it includes core/target.h"
 #endif
 
-#if defined(__x86_64__)
+/* No more than is needed: reading immintrin.h takes a compiler longer than an environment. */
+#if defined(__x86_64__) && LANES > 4
 #include <immintrin.h>
-#elif defined(__aarch64__)
+#elif defined(__x86_64__) && LANES > 1
+#include <emmintrin.h>
+#elif defined(__aarch64__) && LANES > 1
 #include <arm_neon.h>
 #endif
 #if defined(__clang__)

@@ -60,15 +60,30 @@ struct operant_target {
     const char *isa;
     int32_t lanes, exact, real_size;
     bool (*runs_here)(void);
-    /** Checks a chunk's actions while it copies them to batch->actions as [agents * action_size, stride]. */
+    /** Checks a chunk's actions while it copies them to batch->actions as [agents * action_size, stride]. NULL in a
+     *  library, which need not compile it again: the core's target of the same name does it. */
     void (*take_actions)(operant_batch *, operant_chunk *, const void *actions, int32_t dtype);
     const operant_kernel *const *kernels; /* in the order of envs/, then NULL */
     const struct operant_rollout_kernels *rollout; /* NULL in the exact build */
 };
 
+/** What a library may need of the core that loads it. */
+typedef struct { float (*numpy_sinf)(float), (*numpy_cosf)(float); } operant_core_functions;
+
+enum { OPERANT_ABI = 1 }; /* raise it when a struct of this file changes its meaning but not its size */
+
+/** What a library exports, under the name operant_library_table. Its first numbers say which core it was compiled for. */
+struct operant_library {
+    int32_t abi, batch_size, target_size, kernel_size;
+    const operant_target *const *targets; /* best first, then NULL */
+    operant_core_functions *core;         /* filled when it is loaded */
+};
+
 struct operant_batch {
+    const operant_library *library; /* NULL: the environment is built in */
     const operant_target *target;
     const operant_kernel *kernel;
+    const operant_target *taker; /* whose take_actions the batch uses */
     operant_memory view;
     operant_finished last;
     operant_pool *pool;

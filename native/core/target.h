@@ -6,6 +6,9 @@
 #include "core/random.h"
 #include "core/interleave.h"
 
+#if defined(OPERANT_LIBRARY)
+#define take_actions NULL /* the core lends its own */
+#else
 /** Reads one component of integer actions; remembers the first environment where it is not in [0, actions). */
 #define TAKE_INTEGERS(name, type)                                                                                   \
     LANE_FN int name##_strided(const type *restrict from, lane_int *restrict to, int64_t count, int64_t components, \
@@ -74,6 +77,7 @@ static void take_actions(operant_batch *b, operant_chunk *chunk, const void *act
         if (bad >= 0 && (chunk->bad_action < 0 || row < chunk->bad_action)) chunk->bad_action = row;
     }
 }
+#endif
 
 /* X(step) is cartpole_step while OPERANT_ENV is cartpole. */
 #define PASTE_(a, b) a##_##b
@@ -85,7 +89,7 @@ static void take_actions(operant_batch *b, operant_chunk *chunk, const void *act
 
 static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS};
 
-#if EXACT
+#if EXACT || defined(OPERANT_LIBRARY)
 #define ROLLOUT_KERNELS NULL
 #else
 #include "rollout/kernels.h"

@@ -64,9 +64,9 @@ static void gae(const operant_rollout *rollout, int64_t first, int64_t last, flo
             const vm terminated = load_flags(r.terminated + at), truncated = load_flags(r.truncated + at);
             const vf value = LOAD(vf, r.values + at);
             const vf next = bootstrap(&r, at, terminated, truncated, LOAD(vf, next_values + i));
-            const vf rest = vsel(terminated | truncated, vreal(0), LOAD(vf, carried + i - begin));
+            const vf rest = vsel(terminated | truncated, vreal(0), LOAD(vf, carried + (i - begin)));
             const vf advantage = LOAD(vf, r.rewards + at) + gamma * next - value + decay * rest;
-            STORE(vf, carried + i - begin, advantage);
+            STORE(vf, carried + (i - begin), advantage);
             STORE(vf, advantages + at, advantage);
             STORE(vf, returns + at, advantage + value);
         }
@@ -90,9 +90,9 @@ static void vtrace(const operant_rollout *rollout, const float *log_ratios, floa
             const vf rho = vmin(ratio, vreal(rho_bar)), c = lambda * vmin(ratio, vreal(c_bar));
             const vf next = bootstrap(&r, at, terminated, truncated, LOAD(vf, next_values + i));
             const vf next_target = bootstrap(&r, at, terminated, truncated, LOAD(vf, next_targets + i));
-            const vf rest = vsel(terminated | truncated, vreal(0), LOAD(vf, carried + i - begin));
+            const vf rest = vsel(terminated | truncated, vreal(0), LOAD(vf, carried + (i - begin)));
             const vf correction = rho * (reward + gamma * next - value) + gamma * c * rest;
-            STORE(vf, carried + i - begin, correction);
+            STORE(vf, carried + (i - begin), correction);
             STORE(vf, targets + at, value + correction);
             STORE(vf, advantages + at, rho * (reward + gamma * next_target - value));
         }
@@ -108,9 +108,9 @@ static void discounted_returns(const operant_rollout *rollout, int64_t first, in
         for (int64_t i = begin; i < end; i += LANES) {
             const int64_t at = t * r.num_envs + i;
             const vm terminated = load_flags(r.terminated + at), truncated = load_flags(r.truncated + at);
-            const vf next = bootstrap(&r, at, terminated, truncated, LOAD(vf, next_sums + i - begin));
+            const vf next = bootstrap(&r, at, terminated, truncated, LOAD(vf, next_sums + (i - begin)));
             const vf sum = LOAD(vf, r.rewards + at) + gamma * next;
-            STORE(vf, carried + i - begin, sum);
+            STORE(vf, carried + (i - begin), sum);
             STORE(vf, returns + at, sum);
         }
     })

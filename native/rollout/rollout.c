@@ -45,7 +45,7 @@ static void compute_columns(void *argument, int32_t worker) {
 static operant_status compute(rollout_job *job, const char *isa, int32_t workers) {
     const operant_rollout *r = job->rollout;
     if (r->steps < 1 || r->num_envs < 1 || workers < 1 || workers > MAX_WORKERS) return OPERANT_BAD_ARGUMENT;
-    job->target = operant_find_target(isa, 0, r->num_envs);
+    job->target = operant_find_target(NULL, isa, 0, r->num_envs);
     if (!job->target) return OPERANT_BAD_ARGUMENT;
     const int64_t blocks = (r->num_envs + COLUMNS - 1) / COLUMNS;
     job->workers = workers < blocks ? workers : (int32_t)blocks;
@@ -131,7 +131,7 @@ operant_status operant_update_moments(operant_moments *m, const float *batch, in
                                       int32_t workers) {
     if (m->features < 1 || rows < 0 || workers < 1 || workers > MAX_WORKERS) return OPERANT_BAD_ARGUMENT;
     moments_job job = {.batch = batch, .rows = rows, .features = m->features, .strands = strands_of(m->features)};
-    job.target = operant_find_target(isa, 0, INT64_MAX);
+    job.target = operant_find_target(NULL, isa, 0, INT64_MAX);
     if (!job.target) return OPERANT_BAD_ARGUMENT;
     if (rows == 0) return OPERANT_OK;
     const int64_t per_chunk = job.strands * CHUNK_STRETCHES, d = m->features;
@@ -151,7 +151,7 @@ operant_status operant_update_moments(operant_moments *m, const float *batch, in
 
 operant_status operant_standardize(const operant_moments *m, const float *batch, int64_t rows, double epsilon, double clip,
                                    int32_t centred, const char *isa, float *out) {
-    const operant_target *target = operant_find_target(isa, 0, INT64_MAX);
+    const operant_target *target = operant_find_target(NULL, isa, 0, INT64_MAX);
     if (!target || rows < 0 || m->features < 1 || !(clip > 0) || !(epsilon >= 0)) return OPERANT_BAD_ARGUMENT;
     const int64_t strands = strands_of(m->features), length = strands * m->features;
     double *centre = malloc((size_t)(2 * length) * sizeof *centre), *scale = centre + length;

@@ -13,6 +13,7 @@ from operant.import_hook import after_import
 from operant.registration import register_environments, register_parallel_environments
 
 if TYPE_CHECKING:
+    from operant.authoring import register_env as register_env
     from operant.certification import certificate as certificate
     from operant.parallel import OperantParallelEnv as OperantParallelEnv
     from operant.pool import AsyncEnvPool as AsyncEnvPool
@@ -26,6 +27,7 @@ __all__ = [
     "OperantEnv",
     "OperantVectorEnv",
     "certificate",
+    "register_env",
     "register_environments",
 ]
 
@@ -38,6 +40,7 @@ _LAZY = {
     "OperantVectorEnv": "operant.vector",
     "certificate": "operant.certification",
     "envs": "operant.envs",
+    "register_env": "operant.authoring",
 }
 
 

@@ -13,12 +13,13 @@ import operator
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
-from operant import outputs
+from operant import library, outputs
 from operant._native import ffi, lib
 from operant.recorder import Recorder
 from operant.spec import EnvSpec
@@ -63,16 +64,67 @@ def isas() -> dict[str, bool]:
 
 def defaults(spec: EnvSpec) -> dict[str, float]:
     """Each parameter's default, as the environment's header gives it."""
+    _, info = _find_environment(spec)
+    return {parameter.name: info.defaults[k] for k, parameter in enumerate(spec.parameters)}
+
+
+def _find_environment(spec: EnvSpec) -> tuple[Any, Any]:
+    """The library that holds an environment, NULL for the core itself, and its operant_env_info.
+
+    A header of the user's is compiled, unless that has been done.
+
+    Raises:
+        ValueError: it does not compile, or its sizes are not those that the descriptor names.
+    """
+    if spec.source:
+        loaded = load_library(library.build(spec.source).path)
+        info = lib.operant_library_env(loaded)
+        check_sizes(spec, info)
+        return loaded, info
     for index in range(lib.operant_env_count()):
         info = lib.operant_env(index)
         if ffi.string(info.name).decode() == spec.header:
-            return {parameter.name: info.defaults[k] for k, parameter in enumerate(spec.parameters)}
+            return ffi.NULL, info
     raise ValueError(f"the compiled core has no environment {spec.header!r}: rebuild operant")
+
+
+def load_library(path: Path) -> Any:
+    """A compiled header as the core's operant_library; ValueError if the core cannot use it."""
+    message = ffi.new("char[512]")
+    loaded = lib.operant_load(os.fsencode(path), message, 512)
+    if loaded == ffi.NULL:
+        text = ffi.string(message).decode(errors="replace")
+        raise ValueError(f"{text}: `operant build --again` compiles it anew; after an update of operant, rebuild that")
+    return loaded
+
+
+def check_sizes(spec: EnvSpec, info: Any) -> None:
+    """Raises a ValueError where a descriptor does not name what its header has."""
+    agents = max(1, len(spec.agents))
+    for what, found, named in (
+        ("state", info.state_size, len(spec.state)),
+        ("params", info.param_count, len(spec.parameters)),
+        ("observation_size", info.observation_size, len(spec.observation)),
+        ("actions", info.actions, spec.actions),
+        ("action_size", info.action_size, 1 if spec.actions else len(spec.action_bounds)),
+        ("agents", info.agents, agents),
+    ):
+        if found != named:
+            where = f"{spec.header}_{what}"
+            members = f"{where} has {found} members" if what in ("state", "params") else f"{where} is {found}"
+            raise ValueError(
+                f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, described are {named}"
+            )
 
 
 def trajectory_hash(header: str, isa: str, workers: int = 1) -> int:
     """FNV-1a over a fixed trajectory of an environment on one target; see `operant_certificate` in operant.h."""
-    return int(lib.operant_certificate(header.encode(), isa.encode(), isa == "exact", workers))
+    return int(lib.operant_certificate(ffi.NULL, header.encode(), isa.encode(), isa == "exact", workers))
+
+
+def library_hash(path: Path, header: str, isa: str) -> int:
+    """`trajectory_hash` of the environment that is compiled into a library."""
+    return int(lib.operant_certificate(load_library(path), header.encode(), isa.encode(), isa == "exact", 1))
 
 
 def seed_words(seed: int, num_envs: int) -> np.ndarray:
@@ -227,16 +279,12 @@ class Batch:
         options.num_envs, options.workers = self.num_envs, self.workers
         options.max_episode_steps = self.max_episode_steps or 0
         options.exact, options.autoreset = self.exact, AUTORESET[self.autoreset]
+        options.library, self._info = _find_environment(self.spec)
         message = ffi.new("char[256]")
         handle = lib.operant_open(options, message, 256)
         if handle == ffi.NULL:
             text = ffi.string(message).decode()
             raise MemoryError(text) if "memory" in text else ValueError(text)
-        self._info = next(
-            info
-            for info in map(lib.operant_env, range(lib.operant_env_count()))
-            if ffi.string(info.name).decode() == self.spec.header
-        )
         view = lib.operant_view(handle)
         self.isa: str = ffi.string(view.isa).decode()
         self.real = _FLOAT64 if self.exact else _FLOAT32

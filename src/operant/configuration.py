@@ -8,22 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from operant.authored import AUTHORED, authored_spec
 from operant.batch import Batch, defaults, unknown
 from operant.catalog import CATALOG, MULTIAGENT, bare_id
 from operant.spec import EnvSpec
 
 
 def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> EnvSpec:
-    """The descriptor of an id in any of the forms that `bare_id` knows.
+    """The descriptor of an id in any of the forms that `bare_id` knows, or of a user's header: see `authored`.
 
     Takes the constructor arguments that choose between variants, if the environment has any, out of `options`.
     """
     if not isinstance(env_id, str):
         raise TypeError(f"env_id={env_id!r} must be a str such as 'operant/CartPole-v1', not {type(env_id).__name__}")
     name = bare_id(env_id)
-    spec = CATALOG.get(name) or MULTIAGENT.get(name)
+    spec = CATALOG.get(name) or MULTIAGENT.get(name) or authored_spec(env_id)
     if spec is None:
-        raise ValueError(unknown("environment", env_id, (*CATALOG, *MULTIAGENT)))
+        raise ValueError(unknown("environment", env_id, (*CATALOG, *MULTIAGENT, *AUTHORED)))
     if options is not None and spec.variants:
         names = tuple(spec.variant_options)
         chosen = tuple(options.pop(name, spec.variant_options[name]) for name in names)
@@ -32,6 +33,11 @@ def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> E
             raise ValueError(f"{spec.id} has no {_arguments(names, chosen)}; it has {known}")
         spec = spec.variants[chosen]
     return spec
+
+
+def is_native(env_id: str) -> bool:
+    """Whether an id is one of ours: "operant/CartPole-v1", or of a user's header. "CartPole-v1" is Gymnasium's."""
+    return env_id.removeprefix("operant:").startswith("operant/") or authored_spec(env_id) is not None
 
 
 def _arguments(names: tuple[str, ...], values: tuple[Any, ...]) -> str:
@@ -57,11 +63,11 @@ def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
     """`find_spec` for what takes environments of one agent only; SeveralAgents for others."""
     spec = find_spec(env_id)
     if spec.agents:
-        module = re.sub(r"-v(\d+)$", r"_v\1", spec.id)
+        module = "operant.multiagent." + re.sub(r"-v(\d+)$", r"_v\1", spec.id)
         raise SeveralAgents(
-            f"{spec.id} is a PettingZoo environment, and {what} is for one agent: use operant.multiagent.{module}, "
-            "or gymnasium.make_vec for thousands",
-            f"operant/{spec.id}",
+            f"{spec.id} is a PettingZoo environment, and {what} is for one agent: use "
+            f"{'operant.OperantParallelEnv' if spec.source else module}, or gymnasium.make_vec for thousands",
+            spec.full_id,
         )
     return spec
 
@@ -79,11 +85,11 @@ def constructor_parameters(
     for name, value in options.items():
         if name in spec.only_options:
             if not np.array_equal(value, spec.only_options[name]):
-                raise ValueError(f"{name}={value!r}: operant/{spec.id} has only {name}={spec.only_options[name]!r}")
+                raise ValueError(f"{name}={value!r}: {spec.full_id} has only {name}={spec.only_options[name]!r}")
             continue
         if name not in by_option:
             known = (*by_option, *spec.variant_options, *spec.only_options, *keywords)
-            raise TypeError(unknown(f"keyword argument of operant/{spec.id}", name, known))
+            raise TypeError(unknown(f"keyword argument of {spec.full_id}", name, known))
         if by_option[name] in merged:
             raise TypeError(f"{name!r} and params[{by_option[name]!r}] set the same parameter: give one of them")
         merged[by_option[name]] = value

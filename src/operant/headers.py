@@ -1,4 +1,4 @@
-"""Where the C core's headers lie: physics and lanes are compiled outside the core too."""
+"""Where the C core's sources lie: physics and lanes are compiled outside the core too."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_spec
-from operant.rendering import Renderer, check_render_mode
+from operant.rendering import Renderer, check_render_mode, render_modes
 from operant.spaces import action_space, observation_space
 
 try:
@@ -57,12 +57,12 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         if not spec.agents:
             raise ValueError(f"{spec.id} has one agent: gymnasium.make('operant/{spec.id}') makes it")
         given = constructor_parameters(spec, params, options, _KEYWORDS)
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = check_render_mode(spec, render_mode)
         self._batch = Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa)
         configure(self._batch, given, randomize)
         self.max_cycles = spec.max_episode_steps if max_cycles is None else _positive(max_cycles)
         self.metadata = {
-            "render_modes": ["human", "rgb_array"],
+            "render_modes": render_modes(spec),
             "render_fps": spec.render_fps,
             "name": re.sub(r"-v(\d+)$", r"_v\1", spec.id),
             "is_parallelizable": True,

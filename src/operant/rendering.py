@@ -1,10 +1,12 @@
-"""Drawing by Gymnasium's and mpe2's own classes: our state is put into theirs, and they draw it."""
+"""Drawing by Gymnasium's and mpe2's own classes, or a user's: our state is put into theirs, and they draw it."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,15 +18,29 @@ from operant.spec import EnvSpec
 RENDER_MODES = ("human", "rgb_array")
 
 
-def check_render_mode(mode: str | None) -> str | None:
+def render_modes(spec: EnvSpec) -> list[str]:
+    """What an environment can be drawn in: nothing without a class that draws."""
+    return list(RENDER_MODES) if spec.reference else []
+
+
+def check_render_mode(spec: EnvSpec, mode: str | None) -> str | None:
     if mode is not None and mode not in RENDER_MODES:
         raise ValueError(unknown("render_mode", mode, RENDER_MODES))
+    if mode is not None and not spec.reference:
+        raise TypeError(  # as from a class without that argument, which Stable-Baselines3 leaves away then
+            f"render_mode={mode!r}: nothing draws {spec.id}: its descriptor names no reference class with render()"
+        )
     return mode
 
 
 def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
-    """A new environment of the class that `spec` names, without wrappers."""
+    """A new environment of the class that `spec` names, without wrappers.
+
+    The module of a user's reference may lie beside the header.
+    """
     module, name = spec.reference.split(":")
+    if spec.source and (folder := str(Path(spec.source).parent)) not in sys.path:
+        sys.path.append(folder)
     try:
         return getattr(import_module(module), name)(**spec.reference_arguments, **kwargs)
     except ModuleNotFoundError as missing:
@@ -107,7 +123,7 @@ class Renderer:
         if self._window is None:
             pygame.init()
             pygame.display.init()
-            pygame.display.set_caption(f"operant/{self.batch.spec.id}")
+            pygame.display.set_caption(f"{self.batch.spec.full_id}")
             self._window = pygame.display.set_mode(size)
             self._clock = pygame.time.Clock()
         pygame.surfarray.blit_array(self._window, picture.transpose(1, 0, 2))

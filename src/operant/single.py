@@ -11,7 +11,7 @@ from gymnasium import logger
 
 from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_single_agent_spec, reset_overrides
-from operant.rendering import Renderer, check_render_mode
+from operant.rendering import Renderer, check_render_mode, render_modes
 from operant.spaces import action_space, observation_space
 
 _KEYWORDS = ("precision", "isa", "params", "randomize", "render_mode")
@@ -21,7 +21,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
     """One environment, stepped by the same core as the vector form and with the same numbers.
 
     Args:
-        env_id: "CartPole-v1" or "operant/CartPole-v1".
+        env_id: "CartPole-v1" or "operant/CartPole-v1"; of a header of your own its path, or its registered id.
         precision: "float32", the fast build, or "float64": Gymnasium's trajectories bit for bit from the same seeds.
             With "float64" the environment draws from `np_random`, as Gymnasium's do.
         isa: forces an instruction set; results do not depend on it.
@@ -48,8 +48,8 @@ class OperantEnv(gymnasium.Env[Any, Any]):
     ):
         spec = find_single_agent_spec(env_id, "gymnasium.make")
         given = constructor_parameters(spec, params, options, _KEYWORDS)
-        self.metadata = {"render_modes": ["human", "rgb_array"], "render_fps": spec.render_fps}
-        self.render_mode = check_render_mode(render_mode)
+        self.metadata = {"render_modes": render_modes(spec), "render_fps": spec.render_fps}
+        self.render_mode = check_render_mode(spec, render_mode)
         self._batch = Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa)
         configure(self._batch, given, randomize)
         lows, highs = extremes(self._batch, randomize, given)

@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+LOW_HIGH = (("low", "low"), ("high", "high"))
+"""Gymnasium's usual reset options: bounds of the fresh state."""
+
 Bound = float | tuple[str, float]
 """A number, or the name of a parameter and the factor it is multiplied by."""
 
@@ -50,15 +53,17 @@ class EnvSpec:
     """An environment's descriptor.
 
     Attributes:
-        id: Gymnasium's id, registered as `operant/<id>`.
-        header: the file in native/envs/ that holds the physics.
+        id: Gymnasium's id; that of a built-in environment is registered as `operant/<id>`.
+        header: the file that holds the physics, without ".h".
+        source: the path of that file; "" if it is one of native/envs/, and so part of the compiled core.
         summary: one sentence on the task.
         state, parameters: in the order of the header's structs.
         observation: one entry for each component, in order.
         actions: the number of discrete actions, or 0.
         action_bounds: for each component of a continuous action, its low and high.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
-        reference: Gymnasium's class, "module:name": what draws, and what judges the exact build.
+        reference: a class with Gymnasium's `reset` and `step`, "module:name": what draws, and what judges the exact
+            build; "" if there is none.
         reference_arguments: what its constructor needs to make the same.
         agents: the names of several agents; () is Gymnasium's one, who has no name.
         observation_sizes: how many components each agent observes, if not all alike; the rest of its row is 0.
@@ -74,11 +79,12 @@ class EnvSpec:
     parameters: tuple[Parameter, ...]
     observation: tuple[Observation, ...]
     max_episode_steps: int
-    reference: str
+    source: str = ""
+    reference: str = ""
     actions: int = 0
     action_bounds: tuple[tuple[Bound, Bound], ...] = ()
     reward_threshold: float | None = None
-    reset_options: tuple[tuple[str, str], ...] = (("low", "low"), ("high", "high"))
+    reset_options: tuple[tuple[str, str], ...] = ()
     render_fps: int = 30
     reference_arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
     agents: tuple[str, ...] = ()
@@ -86,6 +92,11 @@ class EnvSpec:
     variant_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
     variants: Mapping[tuple[Any, ...], EnvSpec] = dataclasses.field(default_factory=dict, hash=False)
     only_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+
+    @property
+    def full_id(self) -> str:
+        """The id that Gymnasium knows it by."""
+        return self.id if self.source else f"operant/{self.id}"
 
     def parameter_index(self, name: str) -> int:
         """Position of a parameter; KeyError if there is none of that name."""

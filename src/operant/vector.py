@@ -12,7 +12,7 @@ from gymnasium import error, logger
 
 from operant.batch import AUTORESET, Batch, check_seed, unknown
 from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
-from operant.rendering import Renderer, check_render_mode
+from operant.rendering import Renderer, check_render_mode, render_modes
 from operant.spaces import action_space, observation_space
 
 try:
@@ -51,7 +51,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
     and all agents of an environment begin and end together.
 
     Args:
-        env_id: "CartPole-v1" or "operant/CartPole-v1".
+        env_id: "CartPole-v1" or "operant/CartPole-v1"; of a header of your own its path, or its registered id.
         num_envs: N.
         precision: "float32": the fast build, rewards float32. "float64": Gymnasium's trajectories bit for bit from the
             same seeds, rewards float64. Observations have their space's dtype in both.
@@ -98,11 +98,11 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         if mode not in AUTORESET:
             raise ValueError(unknown("autoreset_mode", mode, AUTORESET))
         self.metadata = {
-            "render_modes": ["human", "rgb_array"],
+            "render_modes": render_modes(spec),
             "render_fps": spec.render_fps,
             "autoreset_mode": AutoresetMode(mode),
         }
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = check_render_mode(spec, render_mode)
         self._batch = Batch(
             spec,
             num_envs,

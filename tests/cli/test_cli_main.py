@@ -38,7 +38,7 @@ def test_a_typo_is_answered_with_the_nearest_name(error_line, arguments, nearest
 
 
 def test_a_name_near_to_none_is_answered_with_all_commands(error_line):
-    names = "list, train, eval, resume, bench, export, sweep, monitor, runs, run, autoload"
+    names = "list, train, eval, resume, new, build, check, bench, export, sweep, monitor, runs, run, autoload"
     assert f"choose from {names} (" in error_line("frobnicate")
 
 

@@ -71,13 +71,21 @@ def test_cleanrl_ppo_solves_gymnasiums_cartpole():
     assert number(r"mean return on Gymnasium's CartPole-v1 over 100 episodes: ([\d.]+)", printed) >= 475
 
 
+def test_own_environment_holds_the_puck_against_the_wind():
+    printed = output_of("own_environment.py")
+    assert "puck-v0: observations (4096, 4), actions (4096, 2)" in printed
+    weak, strong = (number(rf"gain {gain}: mean return +(-?[\d.]+)", printed) for gain in ("0.5", "8.0"))
+    assert weak < 100 < strong
+    assert number(r"(\d+) million steps per second", printed) > 0
+
+
 @pytest.mark.parametrize("standard", ["c11", "gnu11"])
 def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
     make("native", "CC=cc", "BUILD=build/native")
     library = ROOT / "build" / "native" / "liboperant.a"
     warnings = (f"-std={standard}", "-Wall", "-Wextra", "-Werror")
     sources = (f"-I{ROOT / 'native'}", EXAMPLES / "step.c", library)
-    run("cc", *warnings, *sources, "-lm", "-lpthread", "-o", tmp_path / "step")
+    run("cc", *warnings, *sources, "-lm", "-lpthread", "-ldl", "-o", tmp_path / "step")
     printed = run(tmp_path / "step")
     assert "1024 CartPoles on " in printed
     assert number(r"episodes ended, after ([\d.]+) steps on average", printed) > 400

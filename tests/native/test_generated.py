@@ -1,11 +1,12 @@
 """What is written twice, once for Python and once for make, is the same."""
 
-import re
 import runpy
 import shutil
 
 import pytest
 from building import ROOT, make
+
+from operant.library import core_flags
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,9 @@ def test_make_notices_a_new_header(native):
     assert "zzz" not in (native / "native" / "build" / "environments.h").read_text()
 
 
-def test_make_compiles_with_the_flags_of_build_py(native):
-    flags = re.search(r"^FLAGS = (.*)$", (native / "Makefile").read_text(), re.MULTILINE)
-    assert flags
-    ours = runpy.run_path(str(native / "native" / "build.py"))["FLAGS"]
-    without_debugging = [flag for flag in ours if not re.fullmatch(r"-g\d?", flag)]
-    assert without_debugging == flags[1].split()
+def test_the_flags_without_which_bits_differ_are_those_of_make_python_and_users_headers(native):
+    needed = {"-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"}
+    assert needed <= set(runpy.run_path(str(native / "native" / "build.py"))["FLAGS"])
+    commands = make("-n", "build/flags/core/numpy.o", "BUILD=build/flags", directory=native)
+    assert needed <= set(commands.split())
+    assert needed <= set(core_flags())

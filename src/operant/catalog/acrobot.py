@@ -1,6 +1,6 @@
 """Acrobot-v1."""
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import LOW_HIGH, EnvSpec, Observation, Parameter, Quantity
 
 SPEC = EnvSpec(
     id="Acrobot-v1",
@@ -38,6 +38,7 @@ SPEC = EnvSpec(
     actions=3,
     max_episode_steps=500,
     reward_threshold=-100.0,
+    reset_options=LOW_HIGH,
     reference="gymnasium.envs.classic_control.acrobot:AcrobotEnv",
     render_fps=15,
 )

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import LOW_HIGH, EnvSpec, Observation, Parameter, Quantity
 
 SPEC = EnvSpec(
     id="CartPole-v1",
@@ -32,6 +32,7 @@ SPEC = EnvSpec(
     actions=2,
     max_episode_steps=500,
     reward_threshold=475.0,
+    reset_options=LOW_HIGH,
     reference="gymnasium.envs.classic_control.cartpole:CartPoleEnv",
     render_fps=50,
 )

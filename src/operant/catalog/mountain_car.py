@@ -1,6 +1,6 @@
 """MountainCar-v0."""
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import LOW_HIGH, EnvSpec, Observation, Parameter, Quantity
 
 STATE = (Quantity("position", "m"), Quantity("velocity", "m/step"))
 OBSERVATION = (
@@ -31,5 +31,6 @@ SPEC = EnvSpec(
     actions=3,
     max_episode_steps=200,
     reward_threshold=-110.0,
+    reset_options=LOW_HIGH,
     reference="gymnasium.envs.classic_control.mountain_car:MountainCarEnv",
 )

@@ -1,7 +1,7 @@
 """MountainCarContinuous-v0."""
 
 from operant.catalog.mountain_car import BOUNDARIES, OBSERVATION, STATE
-from operant.spec import EnvSpec, Parameter
+from operant.spec import LOW_HIGH, EnvSpec, Parameter
 
 SPEC = EnvSpec(
     id="MountainCarContinuous-v0",
@@ -17,5 +17,6 @@ SPEC = EnvSpec(
     action_bounds=((-1.0, 1.0),),
     max_episode_steps=999,
     reward_threshold=90.0,
+    reset_options=LOW_HIGH,
     reference="gymnasium.envs.classic_control.continuous_mountain_car:Continuous_MountainCarEnv",
 )

@@ -15,7 +15,6 @@ _DISCRETE = EnvSpec(
     observation=unbounded("velocity", "to_landmark_0"),
     actions=5,
     max_episode_steps=25,
-    reset_options=(),
     reference="mpe2.simple.simple:raw_env",
     render_fps=10,
     variant_options={"continuous_actions": False},

@@ -41,7 +41,6 @@ def _spec(count: int, header: str) -> EnvSpec:
         ),
         actions=5,
         max_episode_steps=25,
-        reset_options=(),
         reference="mpe2.simple_spread.simple_spread:raw_env",
         reference_arguments={"N": count},
         render_fps=10,

@@ -42,7 +42,6 @@ _DISCRETE = EnvSpec(
     ),
     actions=5,
     max_episode_steps=25,
-    reset_options=(),
     reference="mpe2.simple_tag.simple_tag:raw_env",
     render_fps=10,
     variant_options={"continuous_actions": False},

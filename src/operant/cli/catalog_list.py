@@ -37,6 +37,7 @@ def command(argv: list[str]) -> int:
     if options.env_id is not None:
         try:
             specs = [find_spec(options.env_id)]
+            defaults(specs[0])  # of a user's header: it is compiled here
         except ValueError as problem:
             parser.error(str(problem))
     if options.json:
@@ -45,7 +46,7 @@ def command(argv: list[str]) -> int:
     _print_environments(specs)
     for spec in specs:
         if options.env_id is not None or options.params:
-            print(f"\n{textwrap.fill(f'operant/{spec.id}: {spec.summary}', 100)}")
+            print(f"\n{textwrap.fill(f'{spec.full_id}: {spec.summary}', 100)}")
         if options.env_id is not None:
             _print_agents(spec)
             _print_observation(spec)
@@ -59,7 +60,7 @@ def _print_environments(specs: Iterable[EnvSpec]) -> None:
     for spec in specs:
         observation, action = _spaces(spec)
         threshold = "none" if spec.reward_threshold is None else f"{spec.reward_threshold:g}"
-        rows.append([f"operant/{spec.id}", _brief(observation), _brief(action), str(spec.max_episode_steps), threshold])
+        rows.append([spec.full_id, _brief(observation), _brief(action), str(spec.max_episode_steps), threshold])
     _print_table(["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "REWARD THRESHOLD"], rows, right=(3, 4))
 
 
@@ -123,7 +124,7 @@ def _brief(space: Space[Any]) -> str:
 def _record(spec: EnvSpec, with_parameters: bool) -> dict[str, Any]:
     observation, action = _spaces(spec)
     record: dict[str, Any] = {
-        "id": f"operant/{spec.id}",
+        "id": spec.full_id,
         "summary": spec.summary,
         "observation_space": _space_record(observation),
         "observation_names": [part.name for part in spec.observation],

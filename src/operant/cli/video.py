@@ -10,6 +10,8 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector.utils import concatenate, create_empty_array
 
+from operant.authored import authored_spec
+from operant.authoring import register_env
 from operant.catalog import MULTIAGENT, bare_id
 from operant.models.on_policy import OnPolicy
 
@@ -41,7 +43,9 @@ def record(
         raise ImportError(f"--video needs {problem.name}: pip install 'operant[video]'") from None
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn in memory: no display is needed
     try:
-        env = gym.make(env_id, render_mode="rgb_array", **env_options)
+        authored = authored_spec(env_id)
+        known = env_id if authored is None else register_env(authored.source)
+        env = gym.make(known, render_mode="rgb_array", **env_options)
     except gym.error.DependencyNotInstalled as problem:
         raise ImportError(f"--video cannot draw {env_id}: {problem}") from None
     rate = float(env.metadata.get("render_fps") or 30)

@@ -13,9 +13,11 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from operant.authored import AUTHORED
 from operant.batch import Batch, unknown
 from operant.buffers import RolloutBuffer
 from operant.catalog import CATALOG, MULTIAGENT
+from operant.configuration import is_native
 from operant.emulation import Layout
 from operant.vector import OperantVectorEnv
 
@@ -73,7 +75,7 @@ class NativeEnvironments(Environments):
     def __init__(self, envs: OperantVectorEnv):
         self.envs = envs
         self.batch: Batch = envs.batch
-        self.env_id = f"operant/{self.batch.spec.id}"
+        self.env_id = self.batch.spec.source or self.batch.spec.full_id
         self.num_envs = envs.num_envs
         self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
 
@@ -178,8 +180,9 @@ def make_environments(
             return NativeEnvironments(env)
         return GymnasiumEnvironments(env, env.spec.id if env.spec else None)
     _, _, name = env.rpartition(":")
-    if name.startswith("operant/"):
-        return NativeEnvironments(OperantVectorEnv(name, num_envs, autoreset_mode="SameStep", copy=False, **options))
+    ours = name if name.startswith("operant/") else env
+    if is_native(ours):
+        return NativeEnvironments(OperantVectorEnv(ours, num_envs, autoreset_mode="SameStep", copy=False, **options))
     mode = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
     try:
         envs = gym.make_vec(env, num_envs, vectorization_mode="sync", vector_kwargs=mode, **options)
@@ -190,4 +193,4 @@ def make_environments(
 
 def known_ids() -> tuple[str, ...]:
     """The full ids of our environments."""
-    return tuple(f"operant/{name}" for name in (*CATALOG, *MULTIAGENT))
+    return (*(f"operant/{name}" for name in (*CATALOG, *MULTIAGENT)), *AUTHORED)

@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 
 from operant.catalog import CATALOG, bare_id
+from operant.configuration import is_native
 from operant.models.on_policy import OnPolicy
 from operant.vector import OperantVectorEnv
 
@@ -35,7 +36,7 @@ def evaluate(
     if episodes < 1:
         raise ValueError(f"episodes={episodes} must be at least 1")
     options = dict(env_options or {})
-    if env_id.startswith("operant/"):
+    if is_native(env_id):
         envs: Any = OperantVectorEnv(env_id, episodes, **options)
     else:
         envs = gym.make_vec(env_id, episodes, **options)

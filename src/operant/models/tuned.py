@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from operant.authored import authored_spec
+
 GOALS = {
     "CartPole-v1": 500.0,
     "Pendulum-v1": -200.0,
@@ -229,8 +231,9 @@ def tuned(env_id: str, algorithm: str) -> dict[str, Any]:
 
 
 def goal(env_id: str) -> float | None:
-    """The mean return that solves an environment of ours; None for any other."""
-    return GOALS.get(_ours(env_id))
+    """The mean return that solves an environment of ours, or what its author says; None for any other."""
+    authored = authored_spec(env_id)
+    return GOALS.get(_ours(env_id)) if authored is None else authored.reward_threshold
 
 
 def _ours(env_id: str) -> str:

@@ -1,4 +1,5 @@
 /* exercise.c: walks the whole C interface for the sanitizers, on every environment and every target that runs here.
+ * `make sanitize` compiles it with all environments, `operant check --sanitize` with that of one header.
  *
  * Usage: exercise [workers]. With workers above 1 it only takes sizes that really are split. It ends with "exercised K
  * batches", or says what went wrong. */
@@ -62,7 +63,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     }
     batches++;
     /* Every array has exactly the size that operant.h names, so that a write beyond it is found. */
-    size_t n = (size_t)o->num_envs, rows = n * (size_t)info->agents, real = o->exact ? 8 : 4;
+    size_t n = (size_t)o->num_envs, real = o->exact ? 8 : 4, agents = (size_t)info->agents, rows = n * agents;
     float *observations = allocate(rows * (size_t)info->observation_size * 4);
     operant_output output = {observations, allocate(rows * real), allocate(rows), allocate(rows)};
     uint8_t *mask = allocate(n);
@@ -71,8 +72,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
 
     void *actions = make_actions(info, o->num_envs, first_dtype, 0);
     expect(operant_step(b, actions, first_dtype, &output), OPERANT_NOT_RESET, "step before reset", o);
-    int one = rows == 1 && info->actions;
-    expect(operant_step_one(b, 0, &output), one ? OPERANT_NOT_RESET : OPERANT_BAD_ARGUMENT, "step_one", o);
+    expect(operant_step_one(b, 0, &output), rows == 1 && info->actions ? OPERANT_NOT_RESET : OPERANT_BAD_ARGUMENT, "step_one", o);
     free(actions);
 
     for (int32_t words = 1; words <= 9; words += 4) {
@@ -101,8 +101,8 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
         const operant_finished *finished = operant_last_finished(b);
         for (int64_t k = 0; k < finished->count; k++) {
             int32_t i = finished->index[k];
-            int64_t row = (int64_t)i * info->agents;
-            if (i < 0 || i >= o->num_envs || !(output.terminated[row] | output.truncated[row]) || finished->length[k] < 1)
+            if (i < 0 || i >= o->num_envs || finished->length[k] < 1 ||
+                !(output.terminated[(size_t)i * agents] | output.truncated[(size_t)i * agents]))
                 expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "last_finished", o);
         }
         if (step == 10) expect(operant_reset(b, mask, NULL, observations), OPERANT_OK, "masked reset", o);
@@ -110,14 +110,15 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
             expect(operant_get_pending(b, pending), OPERANT_OK, "get_pending", o);
             expect(operant_set_pending(b, pending), OPERANT_OK, "set_pending", o);
         }
-        if (step == 20) expect(operant_set_param(b, 0, info->defaults, 1), OPERANT_OK, "set_param", o);
-        if (step == 25) {
+        if (step == 20 && info->param_count) expect(operant_set_param(b, 0, info->defaults, 1), OPERANT_OK, "set_param", o);
+        if (step == 25 && info->param_count) {
             for (size_t i = 0; i < n; i++) values[i] = info->defaults[0] * (1 + (double)(i % 5) / 100);
             expect(operant_set_param(b, 0, values, o->num_envs), OPERANT_OK, "set_param for each", o);
         }
-        if (step == 30) {
-            double low = info->defaults[1];
-            expect(operant_randomize(b, 1, low, low + fabs(low) * 0.1), OPERANT_OK, "randomize", o);
+        if (step == 30 && info->param_count) {
+            int32_t last = info->param_count > 1;
+            double low = info->defaults[last];
+            expect(operant_randomize(b, last, low, low + fabs(low) * 0.1), OPERANT_OK, "randomize", o);
             expect(operant_reset(b, NULL, NULL, observations), OPERANT_OK, "randomised reset", o);
         }
         free(actions);
@@ -146,23 +147,23 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     smaller.workers = 1;
     operant_batch *other = operant_open(&smaller, NULL, 0);
     if (!other) exit(1);
-    int64_t *last = allocate((size_t)smaller.num_envs * 8);
-    for (int64_t i = 0; i < smaller.num_envs; i++) last[i] = o->num_envs - 1 - i;
-    expect(operant_copy_rows(other, NULL, b, last, smaller.num_envs), OPERANT_OK, "copy_rows", o);
+    int64_t *copied = allocate((size_t)smaller.num_envs * 8);
+    for (int64_t i = 0; i < smaller.num_envs; i++) copied[i] = o->num_envs - 1 - i;
+    expect(operant_copy_rows(other, NULL, b, copied, smaller.num_envs), OPERANT_OK, "copy_rows", o);
     operant_mark_ready(other);
-    expect(operant_copy_rows(b, last, other, NULL, smaller.num_envs), OPERANT_OK, "copy_rows back", o);
-    last[0] = o->num_envs;
-    expect(operant_copy_rows(b, last, other, NULL, 1), OPERANT_BAD_ARGUMENT, "row out of range", o);
+    expect(operant_copy_rows(b, copied, other, NULL, smaller.num_envs), OPERANT_OK, "copy_rows back", o);
+    copied[0] = o->num_envs;
+    expect(operant_copy_rows(b, copied, other, NULL, 1), OPERANT_BAD_ARGUMENT, "row out of range", o);
     operant_close(other);
 
     operant_close(b);
-    free(last), free(values), free(pending), free(overrides), free(mask), free(observations);
+    free(copied), free(values), free(pending), free(overrides), free(mask), free(observations);
     free(output.rewards), free(output.terminated), free(output.truncated);
 }
 
 /** The training kernels on one target, over arrays of exactly as many bytes as they may touch. */
 static void exercise_rollout(const char *isa, int64_t steps, int64_t n, int32_t workers) {
-    const operant_options o = {"a rollout", isa, n, 0, 0, workers, 0};
+    const operant_options o = {"a rollout", isa, n, 0, 0, workers, 0, NULL};
     const size_t size = (size_t)(steps * n);
     float *rewards = allocate(size * 4), *values = allocate(size * 4), *last_values = allocate((size_t)n * 4);
     float *first = allocate(size * 4), *second = allocate(size * 4);
@@ -203,10 +204,10 @@ int main(int count, char **arguments) {
             if (!operant_isa_runs_here(t)) continue;
             for (int s = 0; s < size_count; s++)
                 for (int32_t mode = OPERANT_NEXT_STEP; mode <= OPERANT_DISABLED; mode++) {
-                    operant_options o = {info.name, operant_isa(t), sizes[s], s % 2 ? 9 : 0, exact, workers, mode};
+                    operant_options o = {info.name, operant_isa(t), sizes[s], s % 2 ? 9 : 0, exact, workers, mode, NULL};
                     exercise(&o, &info);
                 }
-            if (!operant_certificate(info.name, operant_isa(t), exact, workers)) {
+            if (!operant_certificate(NULL, info.name, operant_isa(t), exact, workers)) {
                 fprintf(stderr, "certificate of %s on %s is missing\n", info.name, operant_isa(t));
                 return 1;
             }
@@ -218,11 +219,12 @@ int main(int count, char **arguments) {
     }
 
     /* Options that must be refused, each with a message. */
+    const char *known = operant_env(0).name;
     const operant_options refused[] = {
-        {"cartpole", NULL, 0, 0, 0, 1, 0},      {"cartpole", NULL, -1, 0, 0, 1, 0},   {"cartpole", "mmx", 1, 0, 0, 1, 0},
-        {"tetris", NULL, 1, 0, 0, 1, 0},        {"cartpole", NULL, 1, -1, 0, 1, 0},   {"cartpole", NULL, 1, 0, 0, 0, 0},
-        {"cartpole", NULL, 1, 0, 0, 1, 7},      {NULL, NULL, 1, 0, 0, 1, 0},          {"cartpole", NULL, 1, 0, 0, 2000, 0},
-        {"cartpole", NULL, INT64_MAX, 0, 0, 1, 0},
+        {known, NULL, 0, 0, 0, 1, 0, NULL},     {known, NULL, -1, 0, 0, 1, 0, NULL},      {known, "mmx", 1, 0, 0, 1, 0, NULL},
+        {"no such", NULL, 1, 0, 0, 1, 0, NULL}, {known, NULL, 1, -1, 0, 1, 0, NULL},      {known, NULL, 1, 0, 0, 0, 0, NULL},
+        {known, NULL, 1, 0, 0, 1, 7, NULL},     {NULL, NULL, 1, 0, 0, 1, 0, NULL},        {known, NULL, 1, 0, 0, 2000, 0, NULL},
+        {known, NULL, INT64_MAX, 0, 0, 1, 0, NULL},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char message[128] = "";
@@ -230,6 +232,11 @@ int main(int count, char **arguments) {
             fprintf(stderr, "options %zu were not refused with a message\n", i);
             return 1;
         }
+    }
+    char missing[128] = "";
+    if (operant_load("no such library", missing, sizeof missing) || !missing[0]) {
+        fprintf(stderr, "a library that does not exist was not refused with a message\n");
+        return 1;
     }
     operant_close(NULL);
     printf("exercised %d batches\n", batches);

@@ -1,0 +1,350 @@
+"""The checks, by the name that `operant check` prints."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+
+from operant.batch import library_hash
+from operant.conformance.trajectories import (
+    Failed,
+    Trajectory,
+    actions_for,
+    bounded,
+    describe_difference,
+    fast_targets,
+    open_vector,
+    play,
+)
+from operant.library import ONE_LANE, CompileError, build, find_compiler
+from operant.spec import EnvSpec
+from operant.vector import OperantVectorEnv
+
+NUM_ENVS, STEPS, LIMIT = 200, 45, 20  # several blocks of every target, a ragged last one, and resets of every kind
+SPLITS = (1, 2, 3, 15, 16, 17, 63, 64, 65, 200)
+WORKERS = (1, 2, 3)
+PRECISIONS = ("float32", "float64")
+MODES = ("NextStep", "SameStep", "Disabled")
+LONG = 1000  # steps of the checks that look for what seldom happens
+
+Check = Callable[[EnvSpec], str]
+CHECKS: dict[str, Check] = {}
+
+
+def check(function: Check) -> Check:
+    """Registers a check under its function's name; the first line of its docstring says what must hold."""
+    CHECKS[function.__name__] = function
+    return function
+
+
+def plan(spec: EnvSpec, num_envs: int = NUM_ENVS, steps: int = STEPS) -> np.ndarray:
+    """The same random actions for `num_envs` environments at every call: `[T, R]` or `[T, R, A]`."""
+    with closing(open_vector(spec, 1)) as env:
+        space, agents = env.single_action_space, env.batch.agents
+    return actions_for(space, np.random.default_rng(0), (steps, num_envs * agents))
+
+
+def _compare(
+    spec: EnvSpec, actions: np.ndarray, expected: dict[str, Any], expected_name: str, other: dict[str, Any], name: str
+) -> None:
+    """Plays the same actions with two sets of options; raises Failed with the first difference."""
+
+    def played(options: dict[str, Any], every_state: bool) -> Trajectory:
+        env = open_vector(spec, **{"max_episode_steps": LIMIT, **options})
+        return play(env, actions[:, : env.num_envs], every_state=every_state)
+
+    shared = min(expected["num_envs"], other["num_envs"])
+    rows = shared * max(1, len(spec.agents))
+    a, b = (played(options, False).first(rows, shared) for options in (expected, other))
+    if not a.same(b):
+        a, b = (played(options, True).first(rows, shared) for options in (expected, other))
+        raise Failed(describe_difference(spec, a, b, (expected_name, name)))
+
+
+@check
+def targets(spec: EnvSpec) -> str:
+    """Every instruction set computes the same bits, in every autoreset mode that resets."""
+    actions = plan(spec)
+    names = fast_targets()
+    for mode in ("NextStep", "SameStep"):
+        options = {"num_envs": NUM_ENVS, "autoreset_mode": mode}
+        for isa in names:
+            _compare(spec, actions, {**options, "isa": "scalar"}, "scalar", {**options, "isa": isa}, isa)
+    return f"the same bits on {', '.join(names)}"
+
+
+@check
+def splits(spec: EnvSpec) -> str:
+    """Neither the number of environments nor that of threads changes a bit."""
+    actions = plan(spec)
+    for precision in PRECISIONS:
+        whole = {"num_envs": NUM_ENVS, "precision": precision}
+        for isa in fast_targets() if precision == "float32" else [None]:
+            for workers in WORKERS:
+                for num_envs in SPLITS:
+                    part = {"num_envs": num_envs, "precision": precision, "isa": isa, "workers": workers}
+                    name = f"{num_envs} on {isa or 'exact'} with {workers} workers"
+                    _compare(spec, actions, whole, f"a batch of {NUM_ENVS}", part, f"one of {name}")
+    return f"the same bits in batches of {SPLITS[0]} to {SPLITS[-1]}, with {WORKERS[0]} to {WORKERS[-1]} threads"
+
+
+@check
+def seeds(spec: EnvSpec) -> str:
+    """Environment 3 of seed 0 is environment 0 of seed 3."""
+    actions = plan(spec, 8)
+    for precision in PRECISIONS:
+        with closing(open_vector(spec, 8, precision=precision)) as env:
+            observations = env.reset(seed=0)[0].reshape(8, -1)
+        if len({row.tobytes() for row in observations}) < 8 and spec.observation:
+            return "the start does not depend on the seed"
+        late = play(
+            open_vector(spec, 5, precision=precision, max_episode_steps=LIMIT), actions[:, _rows(spec, 3, 8)], 3
+        )
+        whole = play(open_vector(spec, 8, precision=precision, max_episode_steps=LIMIT), actions, 0)
+        rows = _rows(spec, 3, 8)
+        if late.observations.tobytes() != np.ascontiguousarray(whole.observations[:, rows]).tobytes():
+            raise Failed(f"in {precision}, environment 3 of seed 0 is not environment 0 of seed 3")
+    return "environment i of seed s is environment 0 of seed s + i"
+
+
+def _rows(spec: EnvSpec, first: int, last: int) -> slice:
+    agents = max(1, len(spec.agents))
+    return slice(first * agents, last * agents)
+
+
+@check
+def determinism(spec: EnvSpec) -> str:
+    """The same seed and actions give the same bits again, whatever came before."""
+    actions = plan(spec)
+    for precision in PRECISIONS:
+
+        def played(used: bool, every_state: bool = False, precision: str = precision) -> Trajectory:
+            env = open_vector(spec, NUM_ENVS, precision=precision, max_episode_steps=LIMIT)
+            if used:
+                env.reset(seed=99)
+                for row in actions[::-1]:
+                    env.step(row)
+            return play(env, actions, every_state=every_state)
+
+        if not played(used=False).same(played(used=True)):
+            trajectories = played(used=False, every_state=True), played(used=True, every_state=True)
+            text = describe_difference(spec, *trajectories, ("a new batch", "a used one"))
+            raise Failed(f"{precision}: {text}\n  does {spec.header}_reset set every member of the state?")
+    return "a reset with a seed depends on nothing that came before"
+
+
+@check
+def initialised(spec: EnvSpec) -> str:
+    """Nothing is computed from a variable that the header never set."""
+    if not spec.source:
+        return "the core is compiled with warnings as errors"
+    try:
+        paths = [
+            build(spec.source, extra=(ONE_LANE, f"-ftrivial-auto-var-init={bytes_}")).path
+            for bytes_ in ("pattern", "zero")
+        ]
+    except CompileError:
+        return f"not checked: {find_compiler()[0]} cannot fill variables (GCC 12 and Clang 16 can)"
+    for isa in ("scalar", "exact"):
+        if len({library_hash(path, spec.header, isa) for path in paths}) > 1:
+            raise Failed(
+                f"results change when variables begin as other bytes ({isa}): set every member of the state in "
+                f"{spec.header}_reset, the reward in {spec.header}_step and every component in {spec.header}_observe"
+            )
+    return "nothing depends on what variables hold before they are set"
+
+
+def _extremes(space: spaces.Space[Any], random: np.random.Generator, rows: int) -> dict[str, Callable[[], np.ndarray]]:
+    """Ways to act, by name: at random, and as nobody would."""
+    ways: dict[str, Callable[[], np.ndarray]] = {"random actions": lambda: actions_for(space, random, (rows,))}
+    if isinstance(space, spaces.Discrete):
+        for action in sorted({0, int(space.n) // 2, int(space.n) - 1}):
+            ways[f"action {action} throughout"] = lambda action=action: np.full(rows, action)  # type: ignore[misc]
+        return ways
+    assert isinstance(space, spaces.Box)
+    low, high = bounded(space)
+    shape = (rows, *space.shape)
+    corners = {
+        "the lowest action throughout": lambda: np.broadcast_to(low, shape),
+        "the highest action throughout": lambda: np.broadcast_to(high, shape),
+        "the lowest and the highest at random": lambda: np.where(random.random(shape) < 0.5, low, high),
+        "actions a thousand times beyond the bounds": lambda: (
+            random.choice([-1e3, 1e3], shape) * np.maximum(1, np.maximum(np.abs(low), np.abs(high)))
+        ),
+    }
+    for name, act in corners.items():
+        ways[name] = lambda act=act: np.ascontiguousarray(act(), np.float32)  # type: ignore[misc]
+    return ways
+
+
+class _Moment(NamedTuple):
+    """What 64 environments returned, and how they came there."""
+
+    precision: str
+    way: str
+    step: int
+    env: OperantVectorEnv
+    observations: np.ndarray  # [R, D]
+    rewards: np.ndarray  # [R]
+
+    def describe(self, row: int) -> str:
+        environment = row // self.env.batch.agents
+        return f"in environment {environment} after {self.step} steps with {self.way}"
+
+
+def _survey(spec: EnvSpec) -> Iterator[_Moment]:
+    """Steps 64 environments in every way of `_extremes`, in both precisions."""
+    for precision in PRECISIONS:
+        random = np.random.default_rng(1)
+        with closing(open_vector(spec, 64, precision=precision)) as env:
+            for way, act in _extremes(env.single_action_space, random, env.num_envs).items():
+                observations, _ = env.reset(seed=0)
+                yield _Moment(precision, way, 0, env, observations, np.zeros(env.num_envs))
+                for step in range(1, LONG + 1):
+                    observations, rewards, *_ = env.step(act())
+                    yield _Moment(precision, way, step, env, observations, rewards)
+
+
+@check
+def finite(spec: EnvSpec) -> str:
+    """No observation, reward or state is ever NaN or infinite, under random and extreme actions."""
+    for moment in _survey(spec):
+        if np.isfinite(moment.observations).all() and np.isfinite(moment.rewards).all() and moment.step % 100:
+            continue
+        records, agents = moment.env.get_state(), moment.env.batch.agents
+        fields = {f"observation {part.name}": moment.observations[:, d] for d, part in enumerate(spec.observation)}
+        fields["reward"] = moment.rewards
+        fields |= {f"state {part.name}": np.repeat(records[part.name], agents) for part in spec.state}
+        for name, values in fields.items():
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                row = int(bad[0])
+                state = ", ".join(f"{part.name} {records[part.name][row // agents]!s}" for part in spec.state)
+                raise Failed(
+                    f"{moment.precision}: {name} is {values[row]!s} {moment.describe(row)}; its state: {state}"
+                )
+    return f"no NaN and no infinity in {LONG} steps each of random and extreme actions"
+
+
+@check
+def bounds(spec: EnvSpec) -> str:
+    """Every observation is within the bounds that the descriptor states."""
+    with closing(open_vector(spec, 1)) as env:
+        box = env.single_observation_space
+    assert isinstance(box, spaces.Box)
+    low, high = np.full(box.shape, np.inf), np.full(box.shape, -np.inf)
+    for moment in _survey(spec):
+        seen = moment.observations
+        low, high = np.minimum(low, seen.min(0)), np.maximum(high, seen.max(0))
+        outside = ~((seen >= box.low) & (seen <= box.high))
+        if outside.any():
+            row, d = (int(index) for index in np.argwhere(outside)[0])
+            raise Failed(
+                f"{moment.precision}: observation {spec.observation[d].name} is {seen[row, d]!s} "
+                f"{moment.describe(row)}, outside [{box.low[d]:g}, {box.high[d]:g}]"
+            )
+    each = zip(spec.observation, low, high, strict=True)
+    return "; ".join(f"{part.name} {least:.3g} to {most:.3g}" for part, least, most in each)
+
+
+@check
+def autoreset(spec: EnvSpec) -> str:
+    """Episodes are the same in every autoreset mode, and none goes on beyond the time limit."""
+    lived = {mode: _episodes(spec, mode) for mode in MODES}
+    for mode in MODES[1:]:
+        for k, (ours, theirs) in enumerate(zip(lived["NextStep"], lived[mode], strict=True)):
+            for number, (a, b) in enumerate(zip(ours, theirs, strict=False)):
+                if a.tobytes() != b.tobytes():
+                    t = next(t for t, (x, y) in enumerate(zip(a, b, strict=False)) if x.tobytes() != y.tobytes())
+                    raise Failed(
+                        f"step {t + 1} of episode {number} of environment {k} differs between NextStep and {mode}: "
+                        f"{a[t]} and {b[t]} (observation, reward, terminated, truncated)"
+                    )
+    ended = sum(len(each) for each in lived["NextStep"])
+    return f"{ended} episodes alike in {', '.join(MODES)}"
+
+
+def _episodes(spec: EnvSpec, mode: str, num_envs: int = 16) -> list[list[np.ndarray]]:
+    """Each environment's finished episodes: `[L, A * (D + 1) + 2]` of its agents' observations and rewards, and flags.
+
+    Actions depend on the environment, its episode and the step in it alone, so that they are the same in every mode.
+    """
+    env = open_vector(spec, num_envs, autoreset_mode=mode, max_episode_steps=LIMIT)
+    agents = env.batch.agents
+    table = actions_for(env.single_action_space, np.random.default_rng(3), (num_envs, 8, LIMIT, agents))
+    env.reset(seed=0)
+    running: list[list[np.ndarray]] = [[] for _ in range(num_envs)]
+    done: list[list[np.ndarray]] = [[] for _ in range(num_envs)]
+    restarting = np.zeros(num_envs, np.bool_)
+    for _ in range(4 * LIMIT):
+        actions = np.concatenate([table[i, len(done[i]) % 8, min(len(running[i]), LIMIT - 1)] for i in range(num_envs)])
+        observations, rewards, terminated, truncated, infos = env.step(actions)
+        ended = (terminated | truncated)[::agents]
+        for i in range(num_envs):
+            rows = _rows(spec, i, i + 1)
+            if restarting[i]:
+                if rewards[rows].any() or ended[i]:
+                    raise Failed(f"{mode}: the step that resets environment {i} returned reward {rewards[rows]}")
+                continue
+            seen = observations[rows]
+            if mode == "SameStep" and ended[i]:
+                seen = np.stack(infos["final_obs"][rows])
+            flags = terminated[i * agents], truncated[i * agents]
+            running[i].append(np.array([*seen.ravel(), *rewards[rows], *flags], np.float64))
+            if flags[1] != (len(running[i]) == LIMIT):
+                raise Failed(f"{mode}: environment {i} is truncated={flags[1]} after {len(running[i])} steps")
+            if ended[i]:
+                done[i].append(np.stack(running[i]))
+                running[i] = []
+        restarting = ended.copy() if mode == "NextStep" else np.zeros(num_envs, np.bool_)
+        if mode == "Disabled" and ended.any():
+            try:
+                env.step(actions)
+            except ResetNeeded:
+                env.reset(options={"reset_mask": ended.repeat(agents)})
+            else:
+                raise Failed("Disabled: a step was taken although an episode was over")
+    env.close()
+    return done
+
+
+@check
+def snapshots(spec: EnvSpec) -> str:
+    """What is restored, copied, pickled or branched goes on with the same bits."""
+    for precision in PRECISIONS:
+        options: dict[str, Any] = {"precision": precision, "max_episode_steps": LIMIT}
+        env = open_vector(spec, 6, **options)
+        actions = plan(spec, 6, 3 * LIMIT)
+        env.reset(seed=3)
+        for row in actions[:7]:
+            env.step(row)
+        snapshot = env.get_state()
+        twins = {"a pickled copy": pickle.loads(pickle.dumps(env)), "a deep copy": copy.deepcopy(env)}
+        expected = _go_on(env, actions)
+        env.set_state(snapshot)
+        twins["a restored batch"] = env
+        branched = open_vector(spec, 6, **options)
+        for i in range(6):
+            mask = np.arange(6) == i
+            if i == 0:
+                branched.set_state(snapshot[0])
+            branched.set_state(snapshot[i], mask.repeat(env.batch.agents))
+        twins["a branched batch"] = branched
+        for name, twin in twins.items():
+            if _go_on(twin, actions) != expected:
+                raise Failed(f"{precision}: {name} goes on with other bits than the batch it was made from")
+            twin.close()
+    return "restored, copied, pickled and branched batches go on alike"
+
+
+def _go_on(env: Any, actions: np.ndarray) -> list[bytes]:
+    """The bits of all that further steps and a reset return."""
+    bits = [b"".join(np.asarray(part).tobytes() for part in env.step(row)[:4]) for row in actions]
+    return [*bits, env.reset()[0].tobytes(), env.get_state().tobytes()]

@@ -1,0 +1,73 @@
+"""A header under AddressSanitizer and UBSan: the core with this environment alone, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from operant import headers
+from operant.conformance.trajectories import Failed
+from operant.library import (
+    ONE_LANE,
+    CompileError,
+    core_flags,
+    describe_errors,
+    find_compiler,
+    included,
+    list_environment,
+    run_all,
+)
+from operant.spec import EnvSpec
+
+# Dividing by zero is defined for floats, but the result is infinite or NaN: a header that selects afterwards says so by
+# dividing by something else where it is not needed.
+SANITIZERS = ("-fsanitize=address,undefined,float-divide-by-zero", "-fno-sanitize-recover=all")
+FLAGS = ("-O1", "-g1", *SANITIZERS)
+
+
+def sanitize(spec: EnvSpec) -> str:
+    """Compiles the core with a user's header under the sanitizers and walks through its whole interface.
+
+    One lane at a time, which the sanitizers see into; vectors run the same C.
+
+    Raises:
+        Failed: a sanitizer found something; the text is its report, at the header's line.
+        LibraryError: it could not be compiled, or the compiler has no sanitizers.
+    """
+    header, native, compiler = Path(spec.source), headers.folder(), find_compiler()
+    with tempfile.TemporaryDirectory(prefix=f"operant-{header.stem}-") as temporary:
+        work = Path(temporary)
+        list_environment(header, work)
+        sources = [path for part in ("core", "rollout") for path in sorted((native / part).glob("*.c"))]
+        sources += [native / "targets" / "scalar.c", native / "targets" / "exact.c", native / "library" / "exercise.c"]
+        compile_one = [*compiler, *core_flags(), *FLAGS, ONE_LANE, f"-I{work}", f"-I{native}", "-c"]
+        commands = {path.name: [*compile_one, str(path), "-o", str(work / f"{path.name}.o")] for path in sources}
+        program = work / "exercise"
+        failed = [text for code, text in run_all(commands).values() if code]
+        if failed:
+            raise CompileError(describe_errors(header, included(header), failed[0]))
+        objects = [str(work / f"{path.name}.o") for path in sources]
+        link = [*compiler, *SANITIZERS, *objects, "-lm", "-lpthread", "-ldl", "-o", str(program)]
+        code, text = run_all({"link": link})["link"]
+        if code:
+            raise CompileError(f"{compiler[0]} does not link with the sanitizers: {text.strip()[-1000:]}")
+        said = ""
+        for workers in ("1", "3"):
+            said = _run(header, [str(program), workers])
+    return f"AddressSanitizer and UBSan find nothing: {said.strip()}"
+
+
+def _run(header: Path, command: list[str]) -> str:
+    options = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", env=os.environ | options, check=False
+    )
+    if done.returncode == 0:
+        return done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    found = [line for line in lines if re.search(r"runtime error|ERROR: AddressSanitizer|exercise|: status", line)]
+    places = [line.strip() for line in lines if str(header) in line]
+    raise Failed("\n".join([*found[:1], *dict.fromkeys(places[:3])] or lines[:20] or [f"exit code {done.returncode}"]))

@@ -1,0 +1,153 @@
+"""Trajectories as arrays, how to play them, and where two of them first differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from operant.batch import isas
+from operant.spec import EnvSpec
+from operant.vector import OperantVectorEnv
+
+
+class Failed(Exception):
+    """A check found something; the text says what, where, and with which values."""
+
+
+def fast_targets() -> list[str]:
+    """The targets of the fast build that this CPU runs, best first."""
+    return [name for name, runs in isas().items() if runs and name != "exact"]
+
+
+def open_vector(spec: EnvSpec, num_envs: int, **options: Any) -> OperantVectorEnv:
+    """N environments of a descriptor, built in or a user's."""
+    return OperantVectorEnv(spec.source or spec.id, num_envs, **options)
+
+
+def actions_for(space: spaces.Space[Any], random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Random actions `[*shape]` int64, or `[*shape, A]` float32 reaching half a range beyond the bounds."""
+    if isinstance(space, spaces.Discrete):
+        return random.integers(0, space.n, shape)
+    assert isinstance(space, spaces.Box)
+    low, high = bounded(space)
+    return random.uniform(1.5 * low, 1.5 * high, (*shape, *space.shape)).astype(np.float32)
+
+
+def bounded(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds of actions, with a million for infinity."""
+    return np.maximum(space.low, -1e6), np.minimum(space.high, 1e6)
+
+
+@dataclass
+class Trajectory:
+    """What T steps of R rows returned; `states` are those of N environments after each, if they were recorded.
+
+    Attributes:
+        observations: `[T + 1, R, D]` float32; row 0 is the reset's.
+        rewards: `[T, R]` reals.
+        terminated, truncated: `[T, R]` bool.
+        states: `[T + 1, N]` snapshots, or one row of them, the last.
+    """
+
+    observations: np.ndarray
+    rewards: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    states: np.ndarray
+
+    def fields(self, spec: EnvSpec) -> dict[str, np.ndarray]:
+        """`[T + 1, rows]` arrays by what they are; before a first step rewards and flags are zero."""
+        fields = {f"state {part.name}": self.states[part.name] for part in spec.state}
+        for d, part in enumerate(spec.observation):
+            fields[f"observation {part.name}"] = self.observations[..., d]
+        for name in ("rewards", "terminated", "truncated"):
+            array = getattr(self, name)
+            fields[name.removesuffix("s")] = np.concatenate([np.zeros_like(array[:1]), array])
+        return fields
+
+    def first(self, rows: int, environments: int) -> Trajectory:
+        """The same of the first rows alone."""
+        return Trajectory(
+            self.observations[:, :rows],
+            self.rewards[:, :rows],
+            self.terminated[:, :rows],
+            self.truncated[:, :rows],
+            self.states[:, :environments],
+        )
+
+    def same(self, other: Trajectory) -> bool:
+        """Whether all bits are equal; of the states, the last row's."""
+        arrays = zip(self._arrays(), other._arrays(), strict=True)
+        return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in arrays)
+
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        return self.observations, self.rewards, self.terminated, self.truncated, self.states[-1]
+
+
+def play(env: OperantVectorEnv, actions: np.ndarray, seed: int | None = 0, every_state: bool = False) -> Trajectory:
+    """Resets the environments with `seed`, steps them with `actions[t]`, and closes them."""
+    steps, rows = actions.shape[:2]
+    observations, _ = env.reset(seed=seed)
+    trajectory = Trajectory(
+        np.empty((steps + 1, *observations.shape), np.float32),
+        np.empty((steps, rows), env.batch.real),
+        np.empty((steps, rows), np.bool_),
+        np.empty((steps, rows), np.bool_),
+        np.empty(0),
+    )
+    trajectory.observations[0] = observations
+    states = [env.get_state()] if every_state else []
+    for t in range(steps):
+        result = env.step(actions[t])
+        trajectory.observations[t + 1], trajectory.rewards[t] = result[0], result[1]
+        trajectory.terminated[t], trajectory.truncated[t] = result[2], result[3]
+        if every_state:
+            states.append(env.get_state())
+    trajectory.states = np.stack(states or [env.get_state()])
+    env.close()
+    return trajectory
+
+
+def describe_difference(spec: EnvSpec, ours: Trajectory, theirs: Trajectory, names: tuple[str, str]) -> str:
+    """The first difference of two trajectories with every state: step, environment, and each field that differs.
+
+    `names` say what the two are.
+    """
+    mine, other = ours.fields(spec), theirs.fields(spec)
+    agents = max(1, len(spec.agents))
+    first: dict[str, tuple[int, int]] = {}
+    for name, array in mine.items():
+        differ = np.argwhere(_bits(array) != _bits(other[name]))
+        if len(differ):
+            per_environment = 1 if name.startswith("state ") else agents
+            first[name] = (int(differ[0][0]), int(differ[0][1]) // per_environment)
+    if not first:
+        return f"{names[0]} and {names[1]} differ in the random numbers that are left"
+    step, environment = min(first.values())
+    lines = [f"{names[0]} and {names[1]} differ first in environment {environment}, step {step}:"]
+    for name, place in first.items():
+        if place == (step, environment):
+            rows = (
+                [environment] if name.startswith("state ") else range(environment * agents, (environment + 1) * agents)
+            )
+            for row in rows:
+                a, b = mine[name][step, row], other[name][step, row]
+                if _bits(a) != _bits(b):
+                    lines.append(f"  {name}: {a!s} and {b!s}, {_apart(a, b)}")
+    return "\n".join(lines)
+
+
+def _bits(array: Any) -> Any:
+    """Numbers as integers of the same bits, so that NaN equals itself and -0.0 differs from 0.0."""
+    array = np.asarray(array)
+    return array if array.dtype.kind != "f" else array.view(f"i{array.dtype.itemsize}")
+
+
+def _apart(a: Any, b: Any) -> str:
+    if np.asarray(a).dtype.kind != "f" or not (np.isfinite(a) and np.isfinite(b)):
+        return "not the same"
+    spacing = np.spacing(np.maximum(np.abs(a), np.abs(b)))
+    return f"{abs(float(a) - float(b)) / float(spacing):.3g} ulp apart"

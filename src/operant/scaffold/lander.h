@@ -1,0 +1,41 @@
+/* lander.h: land a rocket softly. Its engine is on or off; gravity does the rest.
+ *
+ * Physics is written for one environment, over vf (a real number), vi (an integer) and vm (a truth). Each holds a number
+ * for several environments at once, so never branch on one: select with vsel(mask, a, b), join masks with & | vnot().
+ * Constants are R(0.5); one as a vf is vreal(R(0.5)). Draw random numbers always, whether they are used or not.
+ * vsin, vcos, vsqrt, vexp, vabs, vmin, vmax, vclip, vfloor are there; C's sin and the like are not for lanes.
+ * Time limits, autoreset, seeds, threads and instruction sets are not the header's business. */
+
+typedef struct { vf height, speed; } lander_state;      /* m, m/s upwards. Members are all vf or vi */
+typedef struct {
+    vf gravity, thrust, dt;                             /* m/s2, m/s2, s */
+    vf max_speed, ceiling;                              /* m/s; m: higher up the rocket is lost */
+    vf low, high;                                       /* m: between these the episode begins */
+} lander_params;
+static const double lander_defaults[] = {1.62, 4.0, 0.1, 10.0, 20.0, 8.0, 12.0}; /* in the struct's order */
+typedef vi lander_action;                               /* 0 off, 1 on. A vf if actions are continuous */
+enum { lander_observation_size = 2, lander_action_size = 1, lander_actions = 2, lander_agents = 1 };
+
+/** A fresh state: every member must be set. */
+LANE_FN void lander_reset(lander_state *s, rng *r, const lander_params *p) {
+    s->height = uniform(r, p->low, p->high);
+    s->speed = uniform(r, vreal(-1), vreal(1));
+}
+
+/** One step; returns where the episode terminated. */
+LANE_FN vm lander_step(lander_state *s, const lander_action *a, rng *r, const lander_params *p, vf *reward) {
+    vf push = vsel(a[0] == 1, p->thrust, vreal(0));
+    s->speed = vclip(s->speed + p->dt * (push - p->gravity), -p->max_speed, p->max_speed);
+    s->height = vmax(s->height + p->dt * s->speed, vreal(0));
+
+    vm landed = s->height <= R(0), lost = s->height > p->ceiling;
+    vf result = vsel(landed, R(1) - R(0.5) * vabs(s->speed), vreal(0)); /* the softer the better */
+    *reward = vsel(lost, vreal(-5), result) - R(0.005);                  /* and the sooner */
+    return landed | lost;
+}
+
+/** What the agent sees: every component must be set. */
+LANE_FN void lander_observe(const lander_state *s, rng *r, const lander_params *p, vf *observation) {
+    observation[0] = s->height;
+    observation[1] = s->speed;
+}

@@ -1,0 +1,198 @@
+"""lander.toml and lander.py say the same, and what is wrong in them is named with the file."""
+
+import math
+import sys
+
+import pytest
+from authored import write_lander
+
+from operant.descriptor import DescriptorError, read_descriptor, struct_members
+from operant.library import check_header
+from operant.spec import EnvSpec, Observation, Parameter, Quantity
+
+FLUENT = """
+from operant.spec import EnvSpec, Observation, Parameter, Quantity
+
+SPEC = EnvSpec(
+    id="lander-v3",
+    header="anything",
+    summary="In Python.",
+    state=(Quantity("height", "m"), Quantity("speed", "m/s")),
+    parameters=tuple(
+        Parameter(name, "1") for name in ("gravity", "thrust", "dt", "max_speed", "ceiling", "low", "high")
+    ),
+    observation=(Observation("height", 0, 40), Observation("speed", ("max_speed", -1), ("max_speed", 1))),
+    actions=2,
+    max_episode_steps=7,
+)
+"""
+
+
+def read(path):
+    return read_descriptor(check_header(path))
+
+
+def test_a_toml_file_says_what_an_env_spec_says(tmp_path):
+    header = write_lander(tmp_path)
+    assert read(header) == EnvSpec(
+        id="lander-v0",
+        header="lander",
+        source=str(header.resolve()),
+        summary="Land a rocket softly.",
+        state=(Quantity("height", "m"), Quantity("speed", "m/s")),
+        parameters=(
+            Parameter("gravity", "m/s2", 0, 100),
+            Parameter("thrust", "m/s2", 0, 100),
+            Parameter("dt", "s", 1e-6, 1),
+            Parameter("max_speed", "m/s", 0, 1000),
+            Parameter("ceiling", "m", 0, 1000),
+            Parameter("low", "m", 0, 1000),
+            Parameter("high", "m", 0, 1000),
+        ),
+        observation=(
+            Observation("height", 0.0, math.inf),
+            Observation("speed", ("max_speed", -1.0), ("max_speed", 1.0)),
+        ),
+        actions=2,
+        max_episode_steps=200,
+        reward_threshold=0.4,
+    )
+
+
+def test_a_python_file_may_describe_it_instead(tmp_path):
+    header = write_lander(tmp_path)
+    header.with_suffix(".toml").unlink()
+    header.with_suffix(".py").write_text(FLUENT)
+    spec = read(header)
+    assert (spec.id, spec.header, spec.source, spec.max_episode_steps) == (
+        "lander-v3",
+        "lander",
+        str(header.resolve()),
+        7,
+    )
+
+
+def test_continuous_actions_integers_options_and_bounds_are_read(tmp_path):
+    header = write_lander(tmp_path, ("vf height, speed; }", "vf height, speed; vi fuel; }"))
+    header.with_suffix(".toml").write_text(
+        """
+id = "games/lander-v1"
+max_episode_steps = 10
+action = [{low = -1, high = 1}, {low = "-thrust", high = "2.5 * thrust"}]
+reset_options = ["low", "high"]
+reference = "module.of:Class"
+reference_arguments = {wind = 3}
+[state]
+height = "m"
+speed = "m/s"
+fuel = {unit = "1", integer = true}
+[parameters]
+gravity = {unit = "m/s2", option = "g", attribute = "gravity"}
+thrust = {}
+dt = {}
+max_speed = {}
+ceiling = {}
+low = {}
+high = {}
+[observation]
+height = {high = inf}
+"""
+    )
+    spec = read(header)
+    assert spec.action_bounds == ((-1.0, 1.0), (("thrust", -1.0), ("thrust", 2.5))) and spec.actions == 0
+    assert spec.state[2] == Quantity("fuel", "1", integer=True)
+    assert spec.parameters[0] == Parameter("gravity", "m/s2", -math.inf, math.inf, "gravity", "g")
+    assert spec.observation == (Observation("height", -math.inf, math.inf),)
+    assert spec.reset_options == (("low", "low"), ("high", "high"))
+    assert (spec.reference, spec.reference_arguments, spec.id) == ("module.of:Class", {"wind": 3}, "games/lander-v1")
+
+
+WRONG = {
+    "an unknown key": ("reward_threshold", "reward_treshold", "unknown key 'reward_treshold'"),
+    "a missing key": ("max_episode_steps = 200", "", "lacks 'max_episode_steps'"),
+    "no TOML": ("actions = 2", "actions = ", "cannot be read: Invalid value"),
+    "an id without a version": ('"lander-v0"', '"lander"', "id = 'lander' must be a name of your own with a version"),
+    "an id in our namespace": (
+        '"lander-v0"',
+        '"operant/lander-v0"',
+        "id = 'operant/lander-v0' must be a name of your own",
+    ),
+    "no actions": ("actions = 2", "", "give actions = N, or"),
+    "negative actions": ("actions = 2", "actions = -2", "actions = -2 must be at least 1"),
+    "two kinds of actions": ("actions = 2", "actions = 2\naction = [{low = 0, high = 1}]", "and not both"),
+    "half an action": ("actions = 2", "action = [{low = 0}]", "action 0 needs low and high"),
+    "a text as a number": (
+        "reward_threshold = 0.4",
+        'reward_threshold = "x"',
+        "reward_threshold = 'x' must be a number",
+    ),
+    "no time limit": ("max_episode_steps = 200", "max_episode_steps = 0", "max_episode_steps = 0 must be at least 1"),
+    "a bound of no parameter": ('"-max_speed"', '"-max_sped"', "there is no parameter 'max_sped' .known: ceiling, dt"),
+    "a bound of nonsense": (
+        '"-max_speed"',
+        '"max_speed + 1"',
+        "observation.speed.low = 'max_speed . 1' must be a number",
+    ),
+    "bounds upside down": (
+        'dt = {unit = "s", low = 1e-6, high = 1}',
+        "dt = {low = 2, high = 1}",
+        "dt has low = 2.0 above",
+    ),
+    "an unknown field": ("height = {low = 0}", "height = {lowest = 0}", "observation.height: unknown key 'lowest'"),
+    "another order": (
+        'height = "m"\nspeed = "m/s"',
+        'speed = "m/s"\nheight = "m"',
+        "describes the state speed, height; lander_state in lander.h has height, speed",
+    ),
+    "a missing parameter": (
+        'ceiling = {unit = "m", low = 0, high = 1000}\n',
+        "",
+        "describes the params gravity, .*use the same names",
+    ),
+    "an integer that is none": (
+        'height = "m"',
+        'height = {unit = "m", integer = true}',
+        "height is a vf in the header: say integer = false",
+    ),
+    "a reference without a class": (
+        '# reference = "lander_reference:Lander"',
+        'reference = "lander"',
+        'must be like "module:Class"',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_in_a_descriptor_is_named_with_its_file(tmp_path, what):
+    old, new, message = WRONG[what]
+    header = write_lander(tmp_path, descriptor=(old, new))
+    with pytest.raises(DescriptorError, match=message) as failure:
+        read(header)
+    assert str(failure.value).startswith(f"{header.with_suffix('.toml')}") and "\n" not in str(failure.value)
+
+
+def test_no_descriptor_two_of_them_and_a_module_without_spec_are_refused(tmp_path):
+    header = write_lander(tmp_path)
+    header.with_suffix(".py").write_text("")
+    with pytest.raises(DescriptorError, match=r"lander\.toml and .*lander\.py both describe lander\.h: remove one"):
+        read(header)
+    header.with_suffix(".toml").unlink()
+    with pytest.raises(DescriptorError, match=r"lander\.py must define SPEC"):
+        read(header)
+    header.with_suffix(".py").unlink()
+    with pytest.raises(DescriptorError, match=r"has no descriptor: write lander\.toml or lander\.py beside it"):
+        read(header)
+
+
+def test_python_3_10_without_tomli_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    with pytest.raises(DescriptorError, match=r"needs tomli on Python 3.10: pip install tomli"):
+        read(write_lander(tmp_path))
+
+
+def test_members_are_read_from_plain_structs_only():
+    text = "typedef struct { vf a, b; /* vf c; */ vi d; // vf e;\n } x_state;\ntypedef struct { vf w[3]; } x_params;"
+    assert struct_members(text, "x_state") == [("a", "vf"), ("b", "vf"), ("d", "vi")]
+    assert struct_members(text, "x_params") is None
+    assert struct_members(text, "y_state") is None
