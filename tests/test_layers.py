@@ -19,7 +19,7 @@ LAYERS = [
     {"batch"},
     {"spaces", "configuration", "rendering"},
     {"vector", "single", "parallel", "pool"},
-    {"registration", "envs", "multiagent", "certification", "export"},
+    {"registration", "envs", "multiagent", "certification", "export", "doctor"},
     {"utils"},
     {"buffers"},
     {"models"},

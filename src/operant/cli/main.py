@@ -16,6 +16,7 @@ COMMANDS = {
     "eval": ("operant.cli.eval", "says what a trained policy's episodes return"),
     "resume": ("operant.cli.resume", "goes on with a run that was interrupted"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
+    "doctor": ("operant.cli.doctor", "examines anybody's vector environment, and shows what is wrong with it"),
     "export": ("operant.cli.export", "writes a policy as ONNX or C, or an environment as a C header"),
     "sweep": ("operant.cli.sweep", "searches an algorithm's options by many runs"),
     "monitor": ("operant.cli.monitor", "shows a training run's curves while it trains, or afterwards"),
