@@ -416,6 +416,18 @@ class Gusty(Walk):
         super().move(pushes + 0.01 * np.random.default_rng().standard_normal(self.num_envs))
 
 
+@defect("steps-seed")
+class Windy(Walk):
+    """The wind has a generator of its own, which goes on whatever the seed."""
+
+    def __init__(self, num_envs=1):
+        super().__init__(num_envs)
+        self.wind = np.random.default_rng(0)
+
+    def move(self, pushes):
+        super().move(pushes + 0.01 * self.wind.standard_normal(self.num_envs))
+
+
 @defect("reset-after-end")
 class Forgetful(Walk):
     """A reset does not cancel the autoreset that was due."""

@@ -115,7 +115,9 @@ def gather(subject: Subject, seed: int, num_envs: int, steps: int) -> Facts:
     early = plays[0].end if plays[0].situation.actions == ZEROS else None
     endings = [replace(play.situation, steps=play.end or 0) for play in ends]
     if subject.limitable and (early is None or early > 2):
-        endings.append(Situation(steps=2, limit=2))
+        limited = Situation(steps=2, actions=plays[0].situation.actions, limit=2)
+        if _play(facts, limited).end == 2:
+            endings.append(limited)
     return replace(
         facts,
         endings=tuple(sorted(endings, key=lambda situation: situation.steps)),
@@ -151,7 +153,7 @@ class _Play:
 
 def _play(facts: Facts, situation: Situation) -> _Play:
     """Plays one environment; stops early where it raises, for that the rules will find."""
-    envs = facts.dialect.subject.make(1)
+    envs = facts.dialect.subject.make(1, situation.limit)
     observations: list[Any] = []
     flagged, together, terminated = [False], False, False
     names = {"envs": envs, "np": np}

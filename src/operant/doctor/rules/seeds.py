@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operant.doctor.rule import ERROR, WARNING, Rule, endings, once, replays, various
-from operant.doctor.script import Situation
+from operant.doctor.script import SAMPLED, Situation
 
 SEEDS = (
     Rule(
@@ -130,6 +130,23 @@ SEEDS = (
         after=("observation-type", "reset-result-changes", "step-result-changes"),
     ),
     Rule(
+        "steps-seed",
+        ERROR,
+        'assert SAME(observations, first), "after reset(seed=<seed>) once more, the same actions lead elsewhere"',
+        """
+        <make>
+        <reset>
+        <steps>
+        first = observations
+        <reset>
+        <steps>
+        <check>
+        """,
+        lambda facts: [Situation(1, 4, SAMPLED)],
+        applies=lambda facts: facts.seeded and facts.repeatable,
+        after=("observation-type", "reset-result-changes", "step-result-changes", "reset-seed", "deterministic"),
+    ),
+    Rule(
         "reset-after-end",
         ERROR,
         'assert SAME(observations, later), "reset(seed=<seed>) after an ended episode is not a fresh start"',
@@ -149,6 +166,6 @@ SEEDS = (
         endings,
         applies=lambda facts: facts.seeded and facts.repeatable,
         shrinks=False,
-        after=("observation-type", "step-result-changes"),
+        after=("observation-type", "step-result-changes", "steps-seed"),
     ),
 )
