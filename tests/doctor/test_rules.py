@@ -1,5 +1,8 @@
 """Each rule finds the defect that is planted for it, shows it in a program that fails so, and finds none elsewhere."""
 
+import re
+from pathlib import Path
+
 import pytest
 from walks import DEFECTS, FOLLOWING, RIGHT
 
@@ -16,7 +19,7 @@ def test_a_right_environment_has_no_finding(name):
 
 
 def test_a_defect_is_planted_for_every_rule():
-    rules = {rule.name for rule in RULES} - {"spec-remakes"}  # which only ids have: see test_subject.py
+    rules = {rule.name for rule in RULES} - {"spec-remakes"}  # which only ids have: see test_examine.py
     assert {name.partition(",")[0] for name in DEFECTS} == rules | {"make"}
 
 
@@ -35,3 +38,9 @@ def test_a_planted_defect_is_found_and_its_reproduction_fails_in_the_same_way(na
         said = " ".join(str(raised.value).split())
         call = finding.sentence.partition(" raises ")[0]
         assert finding.sentence in (said, f"{call} raises {raised.type.__name__}: {said}")
+
+
+def test_the_page_lists_every_rule():
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    section = page[page.index("## What it looks at") : page.index("**When an episode begins**")]
+    assert set(re.findall(r"`([a-z-]+)`", section)) - {"reset", "step"} == {rule.name for rule in RULES} | {"make"}

@@ -180,6 +180,14 @@ class OldReset(Walk):
         return super().reset(**how)[0]
 
 
+@defect("resets")
+class SeedWanted(Walk):
+    def seed(self, seed):
+        if seed is None:
+            raise ValueError("give a seed")
+        super().seed(seed)
+
+
 @defect("step-result")
 class OldStep(Walk):
     def step(self, actions):
@@ -636,6 +644,7 @@ FOLLOWING = {
     "attributes": {"not-examined"},
     "reset-result": {"not-examined"},
     "step-result": {"not-examined"},
+    "resets": {"not-examined"},
     "num-envs-grows": {"not-examined"},
     "num-envs": {"not-examined"},  # rows of an environment that do not end together
     "action-space-batched": {"actions-too-few", "actions-range", "step-after-close"},  # of this walk, which checks none

@@ -10,7 +10,7 @@ import textwrap
 from collections import Counter
 from typing import Any
 
-from operant.cli.parser import Parser
+from operant.cli.parser import Parser, unknown
 from operant.doctor import Finding, Severity, Subject, examine, from_id
 from operant.doctor.subject import MODES, VECTORS
 
@@ -28,17 +28,18 @@ def command(argv: list[str]) -> int:
         metavar="ENV_ID",
         help="an id such as CartPole-v1 or package:Task-v0, or module:function, a function of num_envs",
     )
+    parser.add_argument("--vector", metavar="KIND", help=f"{', '.join(VECTORS)}; by default what make_vec chooses")
     parser.add_argument(
-        "--vector", choices=VECTORS, metavar="KIND", help=f"{', '.join(VECTORS)}; by default what make_vec chooses"
-    )
-    parser.add_argument(
-        "--autoreset-mode", choices=MODES, metavar="MODE", help=f"{', '.join(MODES)}; by default the environment's own"
+        "--autoreset-mode", metavar="MODE", help=f"{', '.join(MODES)}; by default the environment's own"
     )
     parser.add_argument("--num-envs", metavar="N", type=int, default=4, help="environments of the longest plays (4)")
     parser.add_argument("--steps", metavar="T", type=int, default=256, help="their steps (256)")
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="what they are reset with (0)")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     options = parser.parse(argv)
+    for name, given, known in (("vector", options.vector, VECTORS), ("autoreset mode", options.autoreset_mode, MODES)):
+        if given not in (None, *known):
+            parser.error(unknown(name, given, known))
     sys.path.insert(0, os.getcwd())  # as for `python -m`: a module of the user's own
     try:
         subject = from_id(options.env_id, options.vector, options.autoreset_mode)

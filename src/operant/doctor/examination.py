@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
+import resource
 import signal
 import textwrap
 from collections.abc import Callable, Iterator
@@ -60,7 +62,12 @@ def _examine(subject: Subject, seed: int, num_envs: int, steps: int) -> Iterator
             yield Finding(rule.name, rule.severity, failure.sentence, dialect.cut(program, failure.number))
             yield Finding("not-examined", Severity.NOTE, "nothing else could be examined")
             return
-    yield from _Doctor(gather(subject, seed, num_envs, steps)).findings()
+    try:
+        facts = gather(subject, seed, num_envs, steps)
+    except Exception as problem:
+        yield Finding("raises", Severity.ERROR, f"{type(problem).__name__} while it was played: {problem}")
+        return
+    yield from _Doctor(facts).findings()
 
 
 def _dialect(subject: Subject, seed: int) -> Dialect:
@@ -143,7 +150,7 @@ class _Doctor:
         """How a rule's program fails; None where it does not, or where that is none of the environment's fault."""
         program, subject = self._program(rule, situation), self.facts.dialect.subject
         failure = run_isolated(program, subject) if rule.isolated else run(program, subject)
-        if failure is None or (rule.may_raise and not failure.own):
+        if failure is None or not (failure.own or failure.fatal or rule.raising):
             return None
         return None if rule.forgives(self.facts, failure.names) else failure
 
@@ -196,7 +203,7 @@ class _Doctor:
 def _joined(rules: list[Rule]) -> Rule:
     """One rule that checks what several do."""
     checks = "\n".join(textwrap.dedent(rule.check).strip() for rule in rules)
-    return replace(rules[0], check=checks, forgives=lambda facts, names: False)
+    return replace(rules[0], check=checks, raising=True, forgives=lambda facts, names: False)
 
 
 def run_isolated(program: str, subject: Subject) -> Failure | None:
@@ -224,7 +231,9 @@ def run_isolated(program: str, subject: Subject) -> Failure | None:
 
 
 def _child(program: str, subject: Subject, sender: Any) -> None:
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)  # what a native environment says when it ends its process
+    # What a native environment says and leaves when it ends its process is not the user's.
+    faulthandler.disable()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     failure = run(program, subject)
     sender.send(None if failure is None else (failure.sentence, failure.line, failure.number, failure.own))

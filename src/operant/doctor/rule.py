@@ -102,7 +102,7 @@ class Rule:
         applies: whether to look.
         shrinks: whether a situation may be made smaller; not where the number of steps has a meaning.
         forgives: whether a failure is none, given what the program had defined.
-        may_raise: an environment that raises keeps the rule.
+        raising: whether an environment that raises breaks the rule; it breaks the rule `raises` anyway.
         isolated: whether the program runs in a process of its own, which it may crash or hang.
         after: rules that make this one moot when they are broken.
         each: whether the check holds after every step, not after the last alone.
@@ -117,7 +117,7 @@ class Rule:
     applies: Callable[[Facts], bool] = always
     shrinks: bool = True
     forgives: Callable[[Facts, Mapping[str, Any]], bool] = never
-    may_raise: bool = False
+    raising: bool = False
     isolated: bool = False
     after: tuple[str, ...] = ()
     each: bool = False

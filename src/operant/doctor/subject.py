@@ -83,22 +83,24 @@ def from_id(env_id: str, vector: str | None = None, mode: str | None = None) -> 
     if vector == "envpool":
         return _of_envpool(env_id, mode)
     module, colon, name = env_id.rpartition(":")
-    if colon:
-        function = getattr(_import(module, env_id), name, None)
-        if callable(function):
-            if vector is not None or mode is not None:
-                raise ValueError(
-                    f"{env_id} is a function, which makes its own: leave out --vector and --autoreset-mode"
-                )
-            return from_function(function, name, (f"from {module} import {name}",))
-    return _of_gymnasium(env_id, vector, mode)
+    if not colon:
+        return _of_gymnasium(env_id, name, vector, mode)
+    if vector == "operant":
+        raise ValueError(f"--vector operant takes one of our ids, not {env_id}")
+    function = getattr(_import(module, env_id), name, None)
+    if not callable(function):
+        return _of_gymnasium(env_id, name, vector, mode)
+    if vector is not None or mode is not None:
+        raise ValueError(f"{env_id} is a function, which makes its own: leave out --vector and --autoreset-mode")
+    return from_function(function, name, (f"from {module} import {name}",))
 
 
 def _import(module: str, env_id: str) -> Any:
     try:
         return importlib.import_module(module)
-    except ModuleNotFoundError as problem:
-        raise ValueError(f"{env_id!r}: no module {problem.name!r}; is it installed, or in this directory?") from problem
+    except (ModuleNotFoundError, ValueError) as problem:
+        missing = getattr(problem, "name", None) or module
+        raise ValueError(f"{env_id!r}: no module {missing!r}; is it installed, or in this directory?") from problem
 
 
 def _of_envpool(env_id: str, mode: str | None) -> Subject:
@@ -114,17 +116,19 @@ def _of_envpool(env_id: str, mode: str | None) -> Subject:
     return Subject(f"{env_id} by envpool", call, ("import envpool",), limitable=True)
 
 
-def _of_gymnasium(env_id: str, vector: str | None, mode: str | None) -> Subject:
+def _of_gymnasium(env_id: str, name: str, vector: str | None, mode: str | None) -> Subject:
+    """Of `env_id`, which is `name`, or `module:name` where the module has been imported."""
+    if vector == "operant" and not env_id.startswith("operant/"):
+        env_id = name = f"operant/{env_id}"
     imports: tuple[str, ...] = ("import gymnasium as gym",)
-    if vector == "operant" and "operant/" not in env_id:
-        env_id = f"operant/{env_id}"
     if env_id.startswith("operant/"):
         importlib.import_module("operant")
         imports += ("import operant",)
     try:
-        spec = gym.spec(env_id)
-    except (gym.error.Error, ModuleNotFoundError) as problem:
-        raise ValueError(f"{' '.join(str(problem).split())} (ids are those of gymnasium.registry)") from problem
+        spec = gym.spec(name)
+    except gym.error.Error as problem:
+        what = "id" if name == env_id else "function or id"
+        raise ValueError(f"no {what} {name!r}: {' '.join(str(problem).split())}") from problem
     chosen = vector or ("vector_entry_point" if spec.vector_entry_point else "sync")
     if chosen == "vector_entry_point" and spec.vector_entry_point is None:
         raise ValueError(f"{env_id} has no vector_entry_point: choose --vector sync or async")

@@ -16,6 +16,7 @@ BASICS = (
         """,
         "<make>\n<check>",
         once,
+        raising=True,
     ),
     Rule(
         "reset-result",
@@ -26,6 +27,20 @@ BASICS = (
         """,
         "<make>\nresult = envs.reset(seed=<seed>)\n<check>",
         once,
+        raising=True,
+    ),
+    Rule(
+        "resets",
+        ERROR,
+        "",
+        """
+        <make>
+        envs.reset(seed=<seed>)
+        envs.reset(seed=<seed+1>)
+        envs.reset()
+        """,
+        once,
+        raising=True,
     ),
     Rule(
         "step-result",
@@ -43,6 +58,7 @@ BASICS = (
         <check>
         """,
         once,
+        raising=True,
     ),
     Rule(
         "num-envs-grows",
@@ -58,6 +74,7 @@ BASICS = (
         <check>
         """,
         pair,
+        raising=True,
     ),
 )
 """Where one of these is broken nothing else can be examined."""

@@ -11,6 +11,7 @@ DECLARED = (
         'assert isinstance(envs, gym.vector.VectorEnv), f"{type(envs).__name__} is not a gymnasium.vector.VectorEnv"',
         "<make>\n<check>",
         once,
+        raising=True,
     ),
     Rule(
         "autoreset-mode",
@@ -23,6 +24,7 @@ DECLARED = (
         """,
         "<make>\n<check>",
         once,
+        raising=True,
     ),
     Rule(
         "num-envs",
@@ -30,6 +32,7 @@ DECLARED = (
         'assert envs.num_envs == <count>, f"num_envs is {envs.num_envs} where <count> were asked for"',
         "<make>\n<check>",
         pair,
+        raising=True,
     ),
     Rule(
         "observation-space-batched",
@@ -42,6 +45,7 @@ DECLARED = (
         """,
         "<make>\n<check>",
         once,
+        raising=True,
     ),
     Rule(
         "action-space-batched",
@@ -53,6 +57,7 @@ DECLARED = (
         """,
         "<make>\n<check>",
         once,
+        raising=True,
     ),
     Rule(
         "spec",
@@ -64,6 +69,7 @@ DECLARED = (
         """,
         "<make>\n<check>",
         once,
+        raising=True,
     ),
     Rule(
         "spec-remakes",
@@ -78,6 +84,7 @@ DECLARED = (
         "<make>\n<check>",
         pair,
         applies=lambda facts: facts.dialect.subject.imports[:1] == ("import gymnasium as gym",),
+        raising=True,
     ),
     Rule(
         "render-mode",
@@ -89,5 +96,6 @@ DECLARED = (
         """,
         "<make>\n<check>",
         once,
+        raising=True,
     ),
 )

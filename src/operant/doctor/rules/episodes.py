@@ -65,6 +65,7 @@ EPISODES = (
         shrinks=False,
         forgives=looks_begun,
         after=("observation-type", "step-result-changes"),
+        raising=True,
     ),
     Rule(
         "next-step-result",
@@ -85,6 +86,7 @@ EPISODES = (
         applies=in_mode(NEXT_STEP),
         shrinks=False,
         after=("rewards-dtype", "flags-dtype"),
+        raising=True,
     ),
     Rule(
         "resets-early",
@@ -160,7 +162,6 @@ EPISODES = (
         endings,
         applies=in_mode(DISABLED, also=tells_episodes_apart),
         shrinks=False,
-        may_raise=True,
         after=("observation-type", "resets-early"),
     ),
     Rule(
@@ -203,6 +204,7 @@ EPISODES = (
             applies=in_mode(*modes, also=lambda facts: facts.dialect.rows == 1),
             shrinks=False,
             after=("observation-type", "observation-shape"),
+            raising=True,
         )
         for severity, modes in ((ERROR, (DISABLED,)), (WARNING, (NEXT_STEP, SAME_STEP, None)))
     ),

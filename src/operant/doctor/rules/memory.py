@@ -106,7 +106,6 @@ MEMORY = (
         """,
         lambda facts: [Situation(steps=3)] if written_actions(facts) else [Situation(steps=3, actions=SAMPLED)],
         applies=lambda facts: facts.array and facts.repeatable,
-        may_raise=True,  # a read-only array is as good
         after=("observation-type", "reset-result-changes"),
     ),
     Rule(
@@ -136,6 +135,5 @@ MEMORY = (
         <check>
         """,
         once,
-        may_raise=True,
     ),
 )

@@ -47,6 +47,7 @@ REFUSALS = (
         "<make>\n<reset>\nenvs.close()\nenvs.close()",
         once,
         isolated=True,
+        raising=True,
     ),
     Rule(
         "closed",
@@ -54,6 +55,7 @@ REFUSALS = (
         'assert envs.closed, "closed is still False after close()"',
         "<make>\n<reset>\nenvs.close()\n<check>",
         once,
+        raising=True,
     ),
     Rule(
         "step-after-close",

@@ -109,6 +109,7 @@ SEEDS = (
         applies=lambda facts: facts.seeded and facts.dialect.rows == 1,
         shrinks=False,
         after=("observation-type", "observation-shape"),
+        raising=True,
     ),
     Rule(
         "deterministic",
@@ -167,5 +168,6 @@ SEEDS = (
         applies=lambda facts: facts.seeded and facts.repeatable,
         shrinks=False,
         after=("observation-type", "step-result-changes", "steps-seed"),
+        raising=True,
     ),
 )

@@ -14,7 +14,7 @@ def _value(name: str, severity: Severity, check: str, **options: Any) -> Rule:
 
 
 VALUES = (
-    _value("raises", ERROR, "pass"),
+    _value("raises", ERROR, "pass", raising=True),
     _value(
         "observation-type",
         ERROR,
