@@ -645,6 +645,7 @@ FOLLOWING = {
     "reset-result": {"not-examined"},
     "step-result": {"not-examined"},
     "resets": {"not-examined"},
+    "observation-type": {"not-examined"},
     "num-envs-grows": {"not-examined"},
     "num-envs": {"not-examined"},  # rows of an environment that do not end together
     "action-space-batched": {"actions-too-few", "actions-range", "step-after-close"},  # of this walk, which checks none

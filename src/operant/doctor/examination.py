@@ -221,19 +221,25 @@ def run_isolated(program: str, subject: Subject) -> Failure | None:
         ended = receiver.recv()
         return None if ended is None else Failure(*ended)
     except EOFError:
-        child.join()
+        child.join(PATIENCE)
         code = child.exitcode or 0
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Failure(f"`{call}` ends the process ({how})", call, 0, False, fatal=True)
     finally:
         receiver.close()
-        child.join(PATIENCE)
+        child.join(1)
+        if child.is_alive():
+            child.kill()
+        child.join()
 
 
 def _child(program: str, subject: Subject, sender: Any) -> None:
     # What a native environment says and leaves when it ends its process is not the user's.
     faulthandler.disable()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     failure = run(program, subject)
     sender.send(None if failure is None else (failure.sentence, failure.line, failure.number, failure.own))
+    os._exit(0)  # without the destructors and threads of a native environment that has been mistreated

@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.spaces.utils import is_space_dtype_shape_equiv
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector.utils import batch_space
 
@@ -82,7 +83,9 @@ def dialect_of(subject: Subject, envs: Any, seed: int, num_envs: int) -> Dialect
         envs.single_action_space,
         rows=1 if rest else max(rows, 1),
         batched=envs.action_space == batch_space(envs.single_action_space, envs.num_envs)
-        and envs.observation_space.shape == batch_space(envs.single_observation_space, envs.num_envs).shape,
+        and is_space_dtype_shape_equiv(
+            envs.observation_space, batch_space(envs.single_observation_space, envs.num_envs)
+        ),
         nested=not is_array(envs.single_observation_space),
     )
 

@@ -35,6 +35,7 @@ IMPORTS = {
     "np": "import numpy as np",
     "data_equivalence": "from gymnasium.utils.env_checker import data_equivalence",
     "batch_space": "from gymnasium.vector.utils import batch_space",
+    "is_space_dtype_shape_equiv": "from gymnasium.spaces.utils import is_space_dtype_shape_equiv",
     "iterate": "from gymnasium.vector.utils import iterate",
 }
 MOST_LITERALS = 8
@@ -94,8 +95,8 @@ class Dialect:
             <steps but one>             plays all but the last
             <check>                     the check, in the loop of the `<steps>` just before it or after that
 
-        In any line `SAME(a, b)` compares observations, `ROW(a, i)` is the observation of row i, and the words of
-        `words_in_lines` are replaced.
+        In any line `SAME(a, b)` compares observations, `ROWS(a)` are those of all rows, `ROW(a, i)` is that of row i,
+        and the words of `words_in_lines` are replaced.
         """
         lines: list[str] = []
         words = textwrap.dedent(template).strip().splitlines()
@@ -131,8 +132,8 @@ class Dialect:
         text = "\n".join(lines)
         for word, meaning in words_in_lines.items():
             text = text.replace(word, str(meaning))
-        row = r"list(iterate(<space>, \1))[\2]" if self.nested else r"\1[\2]"
-        text = re.sub(r"ROW\((\w+), (\w+)\)", row, text).replace("<space>", "envs.observation_space")
+        rows_of = f"list(iterate({spaces_of.format('observation')}, \\1))" if self.nested else r"\1"
+        text = re.sub(r"ROWS\((\w+)\)", rows_of, re.sub(r"ROW\((\w+), (\w+)\)", r"ROWS(\1)[\2]", text))
         return self._compared(text)
 
     def _line(self, line: str, situation: Situation) -> list[str]:

@@ -61,6 +61,19 @@ BASICS = (
         raising=True,
     ),
     Rule(
+        "observation-type",
+        ERROR,
+        """
+        for observations in (envs.reset(seed=<seed>)[0], envs.step(<action space>.sample())[0]):
+            assert isinstance(observations, np.ndarray | dict | tuple), (
+                f"observations are a {type(observations).__name__}, not a NumPy array"
+            )
+        """,
+        "<make>\n<check>",
+        once,
+        raising=True,
+    ),
+    Rule(
         "num-envs-grows",
         ERROR,
         """

@@ -39,9 +39,7 @@ DECLARED = (
         ERROR,
         """
         batched = batch_space(envs.single_observation_space, envs.num_envs)
-        assert envs.observation_space.shape == batched.shape and envs.observation_space.dtype == batched.dtype, (
-            "observation_space is not that of the batch"
-        )
+        assert is_space_dtype_shape_equiv(envs.observation_space, batched), "observation_space is not that of the batch"
         """,
         "<make>\n<check>",
         once,

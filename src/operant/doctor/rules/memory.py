@@ -29,7 +29,6 @@ MEMORY = (
         <steps>
         <check>
         """,
-        after=("observation-type",),
     ),
     Rule(
         "step-result-changes",
@@ -67,7 +66,7 @@ MEMORY = (
         """,
         once,
         applies=arrays,
-        after=("step-result-changes", "observation-type", "rewards-dtype", "flags-dtype"),
+        after=("step-result-changes", "rewards-dtype", "flags-dtype"),
     ),
     Rule(
         "final-obs-changes",
@@ -106,7 +105,7 @@ MEMORY = (
         """,
         lambda facts: [Situation(steps=3)] if written_actions(facts) else [Situation(steps=3, actions=SAMPLED)],
         applies=lambda facts: facts.array and facts.repeatable,
-        after=("observation-type", "reset-result-changes"),
+        after=("reset-result-changes",),
     ),
     Rule(
         "actions-change",

@@ -17,7 +17,7 @@ SEEDS = (
         <check>
         """,
         once,
-        after=("observation-type", "reset-result-changes"),
+        after=("reset-result-changes",),
     ),
     Rule(
         "seeds-differ",
@@ -32,7 +32,7 @@ SEEDS = (
         """,
         once,
         applies=lambda facts: various(facts) and facts.seeded,
-        after=("observation-type", "reset-result-changes", "reset-seed"),
+        after=("reset-result-changes", "reset-seed"),
     ),
     Rule(
         "reset-goes-on",
@@ -47,7 +47,7 @@ SEEDS = (
         """,
         once,
         applies=various,
-        after=("observation-type", "reset-result-changes"),
+        after=("reset-result-changes",),
     ),
     Rule(
         "environments-differ",
@@ -64,7 +64,7 @@ SEEDS = (
         """,
         lambda facts: [Situation(8)],
         applies=various,
-        after=("observation-type", "observation-shape"),
+        after=("observation-shape",),
     ),
     Rule(
         "seed-of-row",
@@ -86,7 +86,7 @@ SEEDS = (
         lambda facts: [Situation(2)],
         applies=lambda facts: facts.seeded and facts.dialect.rows == 1,
         shrinks=False,
-        after=("observation-type", "observation-shape"),
+        after=("observation-shape",),
     ),
     Rule(
         "seed-list",
@@ -108,7 +108,7 @@ SEEDS = (
         lambda facts: [Situation(2)],
         applies=lambda facts: facts.seeded and facts.dialect.rows == 1,
         shrinks=False,
-        after=("observation-type", "observation-shape"),
+        after=("observation-shape",),
         raising=True,
     ),
     Rule(
@@ -128,7 +128,7 @@ SEEDS = (
         """,
         replays,
         applies=lambda facts: facts.seeded or facts.repeatable,
-        after=("observation-type", "reset-result-changes", "step-result-changes"),
+        after=("reset-result-changes", "step-result-changes"),
     ),
     Rule(
         "steps-seed",
@@ -145,7 +145,7 @@ SEEDS = (
         """,
         lambda facts: [Situation(1, 4, SAMPLED)],
         applies=lambda facts: facts.seeded and facts.repeatable,
-        after=("observation-type", "reset-result-changes", "step-result-changes", "reset-seed", "deterministic"),
+        after=("reset-result-changes", "step-result-changes", "reset-seed", "deterministic"),
     ),
     Rule(
         "reset-after-end",
@@ -167,7 +167,7 @@ SEEDS = (
         endings,
         applies=lambda facts: facts.seeded and facts.repeatable,
         shrinks=False,
-        after=("observation-type", "step-result-changes", "steps-seed"),
+        after=("step-result-changes", "steps-seed"),
         raising=True,
     ),
 )

@@ -16,17 +16,6 @@ def _value(name: str, severity: Severity, check: str, **options: Any) -> Rule:
 VALUES = (
     _value("raises", ERROR, "pass", raising=True),
     _value(
-        "observation-type",
-        ERROR,
-        """
-        assert isinstance(observations, np.ndarray), (
-            f"observations are a {type(observations).__name__}, not a NumPy array"
-        )
-        """,
-        applies=arrays,
-        resets=True,
-    ),
-    _value(
         "observation-shape",
         ERROR,
         """
@@ -34,7 +23,6 @@ VALUES = (
         assert observations.shape == shape, f"observations have shape {observations.shape}, not {shape}"
         """,
         applies=arrays,
-        after=("observation-type",),
         resets=True,
     ),
     _value(
@@ -45,7 +33,6 @@ VALUES = (
         assert observations.dtype == dtype, f"observations are {observations.dtype}, and their space {dtype}"
         """,
         applies=arrays,
-        after=("observation-type",),
         resets=True,
     ),
     _value(
@@ -53,14 +40,13 @@ VALUES = (
         ERROR,
         'assert not np.isnan(observations).any(), "observations hold NaN"',
         applies=arrays,
-        after=("observation-type",),
         resets=True,
     ),
     _value(
         "observation-space",
         ERROR,
         'assert <observation space>.contains(observations), "observations lie outside their space"',
-        after=("observation-type", "observation-shape", "observation-dtype", "observation-nan"),
+        after=("observation-shape", "observation-dtype", "observation-nan"),
         resets=True,
     ),
     _value(
@@ -72,7 +58,6 @@ VALUES = (
         )
         """,
         applies=arrays,
-        after=("observation-type",),
         resets=True,
     ),
     _value(
