@@ -19,7 +19,7 @@ from operant.doctor.rules import BASICS, RULES, VALUES
 from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Dialect, Failure, Situation, close, plain_action, quiet, run
 from operant.doctor.subject import Subject, from_function
 
-PATIENCE = 30.0  # seconds that a program in a process of its own may take
+PATIENCE = 120.0  # seconds that a program in a process of its own may take
 
 
 def examine(make: Callable[..., Any] | Subject, *, seed: int = 0, num_envs: int = 4, steps: int = 256) -> list[Finding]:
