@@ -19,7 +19,7 @@ LAYERS = [
     {"batch"},
     {"spaces", "configuration", "rendering"},
     {"vector", "single", "parallel", "pool"},
-    {"registration", "envs", "multiagent", "certification", "export", "authoring", "conformance"},
+    {"registration", "envs", "multiagent", "certification", "export", "authoring", "conformance", "doctor"},
     {"utils"},
     {"buffers"},
     {"models"},

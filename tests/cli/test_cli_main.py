@@ -12,11 +12,11 @@ def test_version_is_that_of_the_installed_distribution(operant):
 def test_help_names_every_command(operant, arguments):
     finished = operant(*arguments)
     assert (finished.stderr, finished.returncode) == ("", 0)
-    for name in ("list", "bench", "export", "run", "autoload"):
+    for name in ("list", "bench", "doctor", "export", "run", "autoload"):
         assert f"\n  {name} " in finished.stdout
 
 
-@pytest.mark.parametrize("command", ["list", "export", "run", "autoload"])
+@pytest.mark.parametrize("command", ["list", "doctor", "export", "run", "autoload"])
 def test_every_command_has_help(operant, command):
     finished = operant(command, "--help")
     assert finished.returncode == 0
@@ -38,7 +38,7 @@ def test_a_typo_is_answered_with_the_nearest_name(error_line, arguments, nearest
 
 
 def test_a_name_near_to_none_is_answered_with_all_commands(error_line):
-    names = "list, train, eval, resume, new, build, check, bench, export, sweep, monitor, runs, run, autoload"
+    names = "list, train, eval, resume, new, build, check, bench, doctor, export, sweep, monitor, runs, run, autoload"
     assert f"choose from {names} (" in error_line("frobnicate")
 
 

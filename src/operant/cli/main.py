@@ -19,6 +19,7 @@ COMMANDS = {
     "build": ("operant.cli.build", "compiles the header of an environment of your own"),
     "check": ("operant.cli.check", "holds an environment against what every one must hold"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
+    "doctor": ("operant.cli.doctor", "examines anybody's vector environment, and shows what is wrong with it"),
     "export": ("operant.cli.export", "writes a policy as ONNX or C, or an environment as a C header"),
     "sweep": ("operant.cli.sweep", "searches an algorithm's options by many runs"),
     "monitor": ("operant.cli.monitor", "shows a training run's curves while it trains, or afterwards"),

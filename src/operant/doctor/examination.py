@@ -1,0 +1,245 @@
+"""The examination: every rule is tried on a subject, and the programs that fail are made as short as they get."""
+
+from __future__ import annotations
+
+import faulthandler
+import multiprocessing
+import os
+import resource
+import signal
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from operant.doctor.facts import Facts, dialect_of, gather
+from operant.doctor.finding import Finding, Severity
+from operant.doctor.rule import Rule, pair
+from operant.doctor.rules import BASICS, RULES, VALUES
+from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Dialect, Failure, Situation, close, plain_action, quiet, run
+from operant.doctor.subject import Subject, from_function
+
+PATIENCE = 120.0  # seconds that a program in a process of its own may take
+
+
+def examine(make: Callable[..., Any] | Subject, *, seed: int = 0, num_envs: int = 4, steps: int = 256) -> list[Finding]:
+    """Looks for what is wrong with a vector environment of Gymnasium's interface and NumPy's arrays.
+
+    Args:
+        make: returns the vector environment for a number of environments, a new one at every call. If it takes a
+            keyword `max_episode_steps`, time limits are examined too. Or a `Subject`.
+        seed: what reproductions reset with.
+        num_envs: how many environments are played at most, at least 2.
+        steps: how many steps a play lasts at most, at least 1.
+
+    Returns:
+        Findings, errors first. A reproduction uses the name `make` for `make`.
+
+    Raises:
+        ValueError, TypeError: an argument that is none.
+    """
+    subject = make if isinstance(make, Subject) else from_function(make)
+    for name, value, least in (("seed", seed, 0), ("num_envs", num_envs, 2), ("steps", steps, 1)):
+        if value < least:
+            raise ValueError(f"{name}={value} must be at least {least}")
+    with quiet():
+        findings = list(_examine(subject, seed, num_envs, steps))
+    order = list(Severity)
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+def _examine(subject: Subject, seed: int, num_envs: int, steps: int) -> Iterator[Finding]:
+    bare = Dialect(subject, seed, None)
+    failure = run(bare.write("<make>", Situation()), subject)
+    if failure is not None:
+        yield Finding("make", Severity.ERROR, failure.sentence, bare.write("<make>", Situation()))
+        return
+    for rule in BASICS:
+        dialect = bare if rule.name == "attributes" else _dialect(subject, seed)
+        program = dialect.write(rule.template, Situation(2 if rule.situations is pair else 1), rule.check)
+        failure = run(program, subject)
+        if failure is not None:
+            yield Finding(rule.name, rule.severity, failure.sentence, dialect.cut(program, failure.number))
+            yield Finding("not-examined", Severity.NOTE, "nothing else could be examined")
+            return
+    try:
+        facts = gather(subject, seed, num_envs, steps)
+    except Exception as problem:
+        yield Finding("raises", Severity.ERROR, f"{type(problem).__name__} while it was played: {problem}")
+        return
+    yield from _Doctor(facts).findings()
+
+
+def _dialect(subject: Subject, seed: int) -> Dialect:
+    envs = subject.make(2)
+    try:
+        return dialect_of(subject, envs, seed, 2)
+    finally:
+        close(envs)
+
+
+class _Doctor:
+    """Tries the rules on one subject."""
+
+    def __init__(self, facts: Facts):
+        self.facts = facts
+        self.broken: set[str] = set()
+        self.raised: list[Failure] = []
+
+    def findings(self) -> Iterator[Finding]:
+        suspected = self._suspected_values()
+        for rule in RULES[len(BASICS) :]:
+            if rule in VALUES and rule.name not in suspected:
+                continue
+            if not rule.applies(self.facts) or self.broken & set(rule.after):
+                continue
+            finding = self._try(rule)
+            if finding is not None:
+                self.broken.add(rule.name)
+                yield finding
+        yield from self._not_examined()
+
+    def _suspected_values(self) -> set[str]:
+        """The rules of `VALUES` that do not hold: all are tried in the same plays, which are many steps."""
+        left = [rule for rule in VALUES if rule.applies(self.facts)]
+        suspected: set[str] = set()
+        situations = [(situation, False) for situation in left[0].situations(self.facts)]
+        for situation, at_reset in [*situations, (Situation(1), True), (Situation(2), True)]:
+            while True:
+                asked = [rule for rule in left if rule.resets or not at_reset]
+                failure = self._run(_joined(asked), replace(situation, each=True))
+                if failure is None:
+                    break
+                found = next((rule for rule in asked if self._has_line(rule, situation, failure)), None)
+                name = "raises" if found is None else found.name
+                suspected.add(name)
+                left = [rule for rule in left if rule.name != name and name not in rule.after]
+                if found is None:  # the play does not get on
+                    return suspected
+        return suspected
+
+    def _has_line(self, rule: Rule, situation: Situation, failure: Failure) -> bool:
+        lines = self._program(rule, replace(situation, each=True)).splitlines()
+        return failure.own and failure.line in (line.strip() for line in lines)
+
+    def _try(self, rule: Rule) -> Finding | None:
+        situations = [*([Situation(1), Situation(2)] if rule.resets else []), *rule.situations(self.facts)]
+        for situation in situations:
+            situation = replace(situation, each=rule.each)
+            failure = self._run(rule, situation)
+            if failure is None:
+                continue
+            if not failure.own and any(failure.like(other) for other in self.raised):
+                continue
+            if rule.shrinks:
+                situation = self._shrunk(rule, situation, failure)
+                failure = self._run(rule, situation) or failure
+            if not failure.own:
+                self.raised.append(failure)
+            severity = Severity.ERROR if failure.fatal else rule.severity
+            program = self._program(rule, situation)
+            if failure.number:
+                program = self.facts.dialect.cut(program, failure.number)
+            return Finding(rule.name, severity, failure.sentence, program)
+        return None
+
+    def _program(self, rule: Rule, situation: Situation) -> str:
+        return self.facts.dialect.write(rule.template, situation, rule.check)
+
+    def _run(self, rule: Rule, situation: Situation) -> Failure | None:
+        """How a rule's program fails; None where it does not, or where that is none of the environment's fault."""
+        program, subject = self._program(rule, situation), self.facts.dialect.subject
+        failure = run_isolated(program, subject) if rule.isolated else run(program, subject)
+        if failure is None or not (failure.own or failure.fatal or rule.raising):
+            return None
+        return None if rule.forgives(self.facts, failure.names) else failure
+
+    def _shrunk(self, rule: Rule, situation: Situation, failure: Failure) -> Situation:
+        """The smallest situation found in which the rule's program fails in the same way."""
+
+        def fails(candidate: Situation) -> bool:
+            other = self._run(rule, candidate)
+            return other is not None and other.like(failure)
+
+        for num_envs in range(1, min(situation.num_envs, 3)):
+            if fails(replace(situation, num_envs=num_envs)):
+                situation = replace(situation, num_envs=num_envs)
+                break
+        for actions in (ZEROS, HIGHS):
+            known = plain_action(self.facts.dialect.action_space, actions) is not None
+            if situation.actions == SAMPLED and known and fails(replace(situation, actions=actions)):
+                situation = replace(situation, actions=actions)
+        # A program that fails after so many steps fails after more: bisection finds the fewest.
+        low, high = 0, situation.steps
+        while low + 1 < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if fails(replace(situation, steps=middle)) else (middle, high)
+        situation = replace(situation, steps=high)
+        changes: tuple[dict[str, Any], ...] = ({"restarts": False}, {"limit": None}, {"each": False})
+        for change in changes:
+            if fails(replace(situation, **change)):
+                situation = replace(situation, **change)
+        return situation
+
+    def _not_examined(self) -> Iterator[Finding]:
+        """What the subject gave no occasion to look at."""
+        facts = self.facts
+        ended = "in all rows at once " if facts.dialect.rows > 1 else ""
+        for missing, sentence in (
+            (not facts.repeatable, "plays cannot be repeated: when episodes begin and end was not examined"),
+            (
+                facts.repeatable and not facts.endings,
+                f"no episode ended {ended}in {facts.steps} steps: what happens then was not examined",
+            ),
+            (
+                facts.repeatable and not facts.distinct,
+                "first observations repeat: resets that are hidden or early cannot be told from play",
+            ),
+        ):
+            if missing:
+                yield Finding("not-examined", Severity.NOTE, sentence)
+
+
+def _joined(rules: list[Rule]) -> Rule:
+    """One rule that checks what several do."""
+    checks = "\n".join(textwrap.dedent(rule.check).strip() for rule in rules)
+    return replace(rules[0], check=checks, raising=True, forgives=lambda facts, names: False)
+
+
+def run_isolated(program: str, subject: Subject) -> Failure | None:
+    """`run` in a forked process: what crashes or hangs there is a failure, too."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(program, subject, sender))
+    child.start()
+    sender.close()
+    call = [line for line in program.splitlines() if "envs." in line][-1].strip().rpartition(" = ")[2]
+    try:
+        if not receiver.poll(PATIENCE):
+            child.kill()
+            return Failure(f"`{call}` hangs for more than {PATIENCE:.0f} s", call, 0, False, fatal=True)
+        ended = receiver.recv()
+        return None if ended is None else Failure(*ended)
+    except EOFError:
+        child.join(PATIENCE)
+        code = child.exitcode or 0
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Failure(f"`{call}` ends the process ({how})", call, 0, False, fatal=True)
+    finally:
+        receiver.close()
+        child.join(1)
+        if child.is_alive():
+            child.kill()
+        child.join()
+
+
+def _child(program: str, subject: Subject, sender: Any) -> None:
+    # What a native environment says and leaves when it ends its process is not the user's.
+    faulthandler.disable()
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    failure = run(program, subject)
+    sender.send(None if failure is None else (failure.sentence, failure.line, failure.number, failure.own))
+    os._exit(0)  # without the destructors and threads of a native environment that has been mistreated

@@ -1,0 +1,299 @@
+"""A script: a rule's template filled in for one situation, as the Python program that is run and that is printed.
+
+The doctor finds nothing by any other means, so what it prints is what it saw fail.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+import sys
+import textwrap
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from operant.doctor.subject import Subject
+
+FILE = "<reproduction>"
+ZEROS, HIGHS, SAMPLED = "zeros", "highs", "sampled"
+"""Which actions are played, plainest first: all zero, all the greatest, or drawn from the seeded action space."""
+IMPORTS = {
+    "deepcopy": "from copy import deepcopy",
+    "combinations": "from itertools import combinations",
+    "partial": "from functools import partial",
+    "suppress": "from contextlib import suppress",
+    "gym": "import gymnasium as gym",
+    "np": "import numpy as np",
+    "data_equivalence": "from gymnasium.utils.env_checker import data_equivalence",
+    "batch_space": "from gymnasium.vector.utils import batch_space",
+    "is_space_dtype_shape_equiv": "from gymnasium.spaces.utils import is_space_dtype_shape_equiv",
+    "iterate": "from gymnasium.vector.utils import iterate",
+}
+MOST_LITERALS = 8
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a reproduction can be made smaller in.
+
+    Attributes:
+        num_envs: environments.
+        steps: how many steps `<steps>` stands for.
+        actions: ZEROS, HIGHS or SAMPLED.
+        limit: the time limit that they are made with; None leaves their own.
+        restarts: whether finished environments are reset; in mode DISABLED somebody must.
+        each: whether `<check>` stands after every step, or after the last alone.
+    """
+
+    num_envs: int = 1
+    steps: int = 0
+    actions: str = ZEROS
+    limit: int | None = None
+    restarts: bool = False
+    each: bool = False
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the templates' words are said for one subject.
+
+    Attributes:
+        subject: how it is made.
+        seed: what `<reset>` seeds with.
+        action_space: of one environment.
+        rows: rows that an environment has: one for each agent.
+        batched: whether the environment's own action and observation spaces are those of the batch.
+        nested: whether observations are dicts or tuples of arrays.
+        nan: whether observations hold NaN, which equals nothing.
+    """
+
+    subject: Subject
+    seed: int
+    action_space: Any
+    rows: int = 1
+    batched: bool = True
+    nested: bool = False
+    nan: bool = False
+
+    def write(self, template: str, situation: Situation, check: str = "") -> str:
+        """The program for a situation.
+
+        A line that is one of these words becomes the lines that it stands for:
+
+            <make>, <make one>          makes the environment, or one of a single environment
+            <reset>                     resets it with the seed
+            <step>, <steps>             plays one step, or the situation's
+            <steps but one>             plays all but the last
+            <check>                     the check, in the loop of the `<steps>` just before it or after that
+
+        In any line `SAME(a, b)` compares observations, `ROWS(a)` are those of all rows, `ROW(a, i)` is that of row i,
+        and the words of `words_in_lines` are replaced.
+        """
+        lines: list[str] = []
+        words = textwrap.dedent(template).strip().splitlines()
+        check_lines = textwrap.dedent(check).strip().splitlines()
+        for k, line in enumerate(words):
+            word = line.strip()
+            indent = line[: len(line) - len(line.lstrip())]
+            in_loop = situation.each and word == "<steps>" and words[k + 1 : k + 2] == ["<check>"]
+            if word == "<check>":
+                expanded = [] if words[k - 1] == "<steps>" and situation.each and situation.steps else check_lines
+            elif word in ("<steps>", "<steps but one>"):
+                steps = situation.steps - (word == "<steps but one>")
+                expanded = self._play(situation, steps, check_lines if in_loop else [])
+            else:
+                expanded = self._line(line.strip(), situation)
+            lines += [indent + each for each in expanded]
+        rows = situation.num_envs * self.rows
+        spaces_of = "envs.{0}_space" if self.batched else "batch_space(envs.single_{0}_space, envs.num_envs)"
+        highest = plain_action(self.action_space, HIGHS)
+        words_in_lines = {
+            "<n>": rows,
+            "<count>": situation.num_envs,
+            "<seed>": self.seed,
+            "<seed+1>": self.seed + 1,
+            "<steps>": situation.steps,
+            "<observation space>": spaces_of.format("observation"),
+            "<action space>": spaces_of.format("action"),
+            "<actions>": self.plain(ZEROS, rows),
+            "<more actions>": self.plain(ZEROS, rows + 1),
+            "<fewer actions>": self.plain(ZEROS, rows - 1),
+            "<beyond>": highest + 1 if highest is not None and highest.ndim == 0 else None,
+        }
+        text = "\n".join(lines)
+        for word, meaning in words_in_lines.items():
+            text = text.replace(word, str(meaning))
+        rows_of = f"list(iterate({spaces_of.format('observation')}, \\1))" if self.nested else r"\1"
+        text = re.sub(r"ROWS\((\w+)\)", rows_of, re.sub(r"ROW\((\w+), (\w+)\)", r"ROWS(\1)[\2]", text))
+        return self._compared(text)
+
+    def _line(self, line: str, situation: Situation) -> list[str]:
+        if line == "<make>":
+            return [f"envs = {self.subject.expression(situation.num_envs, situation.limit)}"]
+        if line == "<make one>":
+            return [f"envs = {self.subject.expression(1, situation.limit)}"]
+        if line == "<reset>":
+            reset = [f"observations, infos = envs.reset(seed={self.seed})"]
+            if situation.actions != SAMPLED:
+                return reset
+            if self.batched:
+                return [*reset, "envs.action_space.seed(0)"]
+            return [*reset, "actions = batch_space(envs.single_action_space, envs.num_envs)", "actions.seed(0)"]
+        if line == "<step>":
+            return [self.step(situation)]
+        return [line]
+
+    def step(self, situation: Situation) -> str:
+        """The line that plays one step."""
+        plain = self.plain(situation.actions, situation.num_envs * self.rows)
+        sample = "envs.action_space.sample()" if self.batched else "actions.sample()"
+        return f"observations, rewards, terminated, truncated, infos = envs.step({plain or sample})"
+
+    def _play(self, situation: Situation, steps: int, check: list[str]) -> list[str]:
+        if steps <= 0:
+            return []
+        body = [self.step(situation), *check]
+        if situation.restarts:
+            body += ["if (terminated | truncated).any():", "    envs.reset()"]
+        if steps == 1:
+            return body
+        return [f"for _ in range({steps}):", *(f"    {line}" for line in body)]
+
+    def plain(self, actions: str, rows: int) -> str | None:
+        """The expression for the same action in `rows` rows; None if there is none that can be written down."""
+        value = plain_action(self.action_space, actions)
+        if value is None:
+            return None
+        shape = f"({', '.join(map(str, (rows, *value.shape)))})" if value.ndim else str(rows)
+        if not value.any():
+            return f'np.zeros({shape}, "{value.dtype}")'
+        alike = len(np.unique(value)) == 1
+        return f'np.full({shape}, {value.flat[0].item() if alike else value.tolist()}, "{value.dtype}")'
+
+    def _compared(self, text: str) -> str:
+        same = ""
+        if "SAME(" in text:
+            if self.nested:
+                same = "same = partial(data_equivalence, exact=True)\n"
+            elif self.nan:
+                same = "same = partial(np.array_equal, equal_nan=True)\n"
+            text = text.replace("SAME(", "same(" if same else "np.array_equal(")
+        return self.with_imports(same + text)
+
+    def with_imports(self, body: str) -> str:
+        """The body after the imports that it needs."""
+        lines = set(self.subject.imports)
+        lines |= {line for name, line in IMPORTS.items() if re.search(rf"(?<![\w.\"']){name}\b", body)}
+        theirs = {line for line in lines if line.split()[1].partition(".")[0] not in sys.stdlib_module_names}
+        ordered = [*sorted(lines - theirs), *sorted(theirs, key=lambda line: (line.startswith("from"), line))]
+        return "\n".join([*ordered, "", body.rstrip(), ""]).lstrip("\n")
+
+    def cut(self, program: str, number: int) -> str:
+        """The program as far as the statement on line `number`."""
+        statements = [each for each in ast.parse(program).body if not isinstance(each, ast.Import | ast.ImportFrom)]
+        kept = [each for each in statements if each.lineno <= number]
+        if not kept:
+            return program
+        lines = program.splitlines()[kept[0].lineno - 1 : kept[-1].end_lineno]
+        return self.with_imports("\n".join(lines))
+
+
+def plain_action(space: Any, actions: str) -> np.ndarray | None:
+    """The action that ZEROS or HIGHS plays in one environment; None for SAMPLED and for spaces that have none."""
+    low: Any
+    if isinstance(space, spaces.Discrete):
+        low, high, dtype = space.start, space.start + space.n - 1, space.dtype
+    elif isinstance(space, spaces.MultiDiscrete):
+        low, high, dtype = space.start, space.start + space.nvec - 1, space.dtype
+    elif isinstance(space, spaces.MultiBinary):
+        low, high, dtype = np.zeros(space.shape), np.ones(space.shape), space.dtype
+    elif isinstance(space, spaces.Box):
+        low = np.clip(0, space.low, space.high)
+        high, dtype = np.where(np.isfinite(space.high), space.high, np.maximum(low, 1)), space.dtype
+    else:
+        return None
+    if actions == SAMPLED or max(np.size(low), 1) > MOST_LITERALS:
+        return None
+    return np.asarray(low if actions == ZEROS else high, dtype)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a program ended.
+
+    Attributes:
+        sentence: what it says is wrong.
+        line: the line of the program that failed.
+        number: which line that is, from 1 on; 0 if it is none.
+        own: whether an assertion of the program failed; else something under it raised.
+        names: what the program had defined.
+        fatal: whether the process ended, or hung.
+    """
+
+    sentence: str
+    line: str
+    number: int
+    own: bool
+    names: Mapping[str, Any] = field(default_factory=dict)
+    fatal: bool = False
+
+    def like(self, other: Failure) -> bool:
+        """Whether it is the same thing that is wrong, in another situation."""
+        if self.own != other.own:
+            return False
+        if self.own:
+            return re.sub(r"\d+", "0", self.line) == re.sub(r"\d+", "0", other.line)
+        return self.sentence.partition(" raises ")[2][:20] == other.sentence.partition(" raises ")[2][:20]
+
+
+def run(program: str, subject: Subject) -> Failure | None:
+    """Executes a program; returns how it failed, or None. What it made is closed."""
+    names: dict[str, Any] = dict(subject.names)
+    linecache.cache[FILE] = (len(program), None, program.splitlines(keepends=True), FILE)
+    try:
+        exec(compile(program, FILE, "exec"), names)
+    except Exception as problem:
+        frames = traceback.extract_tb(problem.__traceback__)
+        ours = [frame for frame in frames if frame.filename == FILE]
+        line = (ours[-1].line or "").strip() if ours else ""
+        number = (ours[-1].lineno or 0) if ours else 0
+        own = bool(ours) and frames[-1].filename == FILE and isinstance(problem, AssertionError)
+        said = " ".join(str(problem).split())
+        if own:
+            return Failure(said, line, number, own, names)
+        call = line.partition(" = ")[2] or line
+        return Failure(f"`{call}` raises {type(problem).__name__}: {said}"[:300], line, number, own, names)
+    finally:
+        close(names.get("envs"))
+    return None
+
+
+def close(envs: Any) -> None:
+    """Closes an environment that may be broken, or closed already."""
+    try:
+        if envs is not None:
+            envs.close()
+    except Exception:
+        return  # a rule of its own looks at close()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without warnings: what they warn of is what the rules look at."""
+    level = gym.logger.min_level
+    gym.logger.min_level = gym.logger.ERROR
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        gym.logger.min_level = level
