@@ -9,7 +9,7 @@
 #error "a target defines LANES and EXACT before it includes core/target.h"
 #endif
 
-/* No more than is needed: reading immintrin.h takes a compiler longer than an environment. */
+/* No more than is needed: reading the intrinsics takes a compiler longer than an environment does. */
 #if defined(__x86_64__) && LANES > 4
 #include <immintrin.h>
 #elif defined(__x86_64__) && LANES > 1
