@@ -9,8 +9,7 @@ import contextlib
 import importlib
 import itertools
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -20,24 +19,12 @@ import operant  # noqa: F401 - registers operant/*
 from operant.batch import Batch, defaults, ffi, lib  # type: ignore[attr-defined]
 from operant.bench.machine import version
 from operant.bench.timing import Contender, timed_over
+from operant.quiet import quiet
 from operant.spaces import action_space
 from operant.spec import EnvSpec
 
 ACTION_SETS = 8  # distinct arrays of actions, cycled
 SYNC_ENVS = 256  # Gymnasium's sync hardly gains beyond it (a few percent at 4096), and samples stay short
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without the warnings that making a peer's environment gives: bounds rounded to float32, old versions."""
-    level = gymnasium.logger.min_level
-    gymnasium.logger.min_level = gymnasium.logger.ERROR
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        gymnasium.logger.min_level = level
 
 
 def prepare_actions(space: gymnasium.spaces.Space[Any], num_envs: int, discrete: type = np.int64) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from operant.authored import AUTHORED
 from operant.batch import defaults
 from operant.descriptor import DescriptorError, read_descriptor
 from operant.library import check_header
+from operant.registration import register_spec
 from operant.spec import EnvSpec
 
 
@@ -31,11 +32,14 @@ def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
         ValueError: the header does not exist or compile, there is no C compiler, or the descriptor is missing, cannot
             be used or names an id that is taken. The text is the remedy.
     """
+    from gymnasium.envs.registration import registry
+
     spec = read_descriptor(check_header(header))
     _check_free(spec)
     if build:
         check_defaults(spec)
-    _register(spec)
+    registry.pop(spec.id, None)  # what was registered before: its descriptor may have changed
+    register_spec(spec)
     AUTHORED[spec.id] = spec
     return spec.id
 
@@ -59,18 +63,3 @@ def _check_free(spec: EnvSpec) -> None:
         raise ValueError(f"{spec.id} is {known.source} already: give {spec.source} another id")
     if known is None and spec.id in registry:
         raise ValueError(f"{spec.id} is registered already, as {registry[spec.id].entry_point}: choose another id")
-
-
-def _register(spec: EnvSpec) -> None:
-    """Registers anew what was registered before: its descriptor may have changed."""
-    from gymnasium.envs.registration import register, registry
-
-    registry.pop(spec.id, None)
-    register(
-        id=spec.id,
-        entry_point="operant.single:OperantEnv",
-        vector_entry_point="operant.vector:OperantVectorEnv",
-        max_episode_steps=spec.max_episode_steps,
-        reward_threshold=spec.reward_threshold,
-        kwargs={"env_id": spec.source},
-    )

@@ -19,12 +19,12 @@ import dataclasses
 import importlib.util
 import math
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from operant.spec import Bound, EnvSpec, Observation, Parameter, Quantity
+from operant.toml import read_toml
 
 REQUIRED = ("id", "max_episode_steps", "state", "observation")
 KEYS = (
@@ -95,19 +95,14 @@ def _from_toml(path: Path) -> EnvSpec:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        try:
-            import tomli as tomllib
-        except ModuleNotFoundError:
-            raise DescriptorError(
-                f"reading {path} needs tomli on Python 3.10: pip install tomli, or write {path.stem}.py with SPEC"
-            ) from None
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise DescriptorError(f"{path} cannot be read: {problem}") from None
+        return read_toml(path)
+    except ModuleNotFoundError:
+        raise DescriptorError(
+            f"reading {path} needs tomli on Python 3.10: pip install tomli, or write {path.stem}.py with SPEC"
+        ) from None
+    except ValueError as problem:
+        raise DescriptorError(str(problem)) from None
 
 
 def _spec(table: Mapping[str, Any]) -> EnvSpec:

@@ -8,32 +8,30 @@ imports Gymnasium, which then comes back for `register_environments`.
 from __future__ import annotations
 
 from operant.catalog import CATALOG, MULTIAGENT
+from operant.spec import EnvSpec
 
 
 def register_environments() -> None:
     """Adds the ids to Gymnasium's registry; those already there stay as they are."""
-    from gymnasium.envs.registration import register, registry
+    from gymnasium.envs.registration import registry
 
-    for spec in CATALOG.values():
-        if f"operant/{spec.id}" in registry:
-            continue
-        register(
-            id=f"operant/{spec.id}",
-            entry_point="operant.single:OperantEnv",
-            vector_entry_point="operant.vector:OperantVectorEnv",
-            max_episode_steps=spec.max_episode_steps,
-            reward_threshold=spec.reward_threshold,
-            kwargs={"env_id": spec.id},
-        )
-    for spec in MULTIAGENT.values():
-        if f"operant/{spec.id}" not in registry:
-            register(
-                id=f"operant/{spec.id}",
-                entry_point="operant.single:OperantEnv",  # which says where environments of several agents are made
-                vector_entry_point="operant.vector:OperantVectorEnv",
-                max_episode_steps=spec.max_episode_steps,
-                kwargs={"env_id": spec.id},
-            )
+    for spec in (*CATALOG.values(), *MULTIAGENT.values()):
+        if spec.full_id not in registry:
+            register_spec(spec)
+
+
+def register_spec(spec: EnvSpec) -> None:
+    """Adds one environment, built in or a user's. Of several agents, `gymnasium.make` says where they are made."""
+    from gymnasium.envs.registration import register
+
+    register(
+        id=spec.full_id,
+        entry_point="operant.single:OperantEnv",
+        vector_entry_point="operant.vector:OperantVectorEnv",
+        max_episode_steps=spec.max_episode_steps,
+        reward_threshold=spec.reward_threshold,
+        kwargs={"env_id": spec.source or spec.id},
+    )
 
 
 def register_parallel_environments() -> None:

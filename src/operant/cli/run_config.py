@@ -14,7 +14,7 @@ from operant.models.names import ALGORITHMS, find_algorithm, full_id
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
 from operant.models.options import describe, did_you_mean, make_config
 from operant.models.tuned import TIMESTEPS, goal, tuned
-from operant.utils.toml import read_toml
+from operant.toml import read_toml
 
 FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options", "environment_options")
 

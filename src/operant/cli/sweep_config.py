@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from operant.cli.run_config import RunConfig, merge
 from operant.models.options import did_you_mean
-from operant.utils.toml import read_toml
+from operant.toml import read_toml
 
 TABLES = ("study", "run", "parameters")
 STUDY = ("name", "trials", "direction", "seed", "prune_every")

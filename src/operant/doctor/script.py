@@ -11,13 +11,10 @@ import re
 import sys
 import textwrap
 import traceback
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
@@ -284,16 +281,3 @@ def close(envs: Any) -> None:
             envs.close()
     except Exception:
         return  # a rule of its own looks at close()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without warnings: what they warn of is what the rules look at."""
-    level = gym.logger.min_level
-    gym.logger.min_level = gym.logger.ERROR
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        gym.logger.min_level = level

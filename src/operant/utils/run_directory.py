@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from operant.toml import read_toml
 from operant.utils.atomic import disk_errors, write_atomically
 from operant.utils.process import is_alive, started
-from operant.utils.toml import read_toml, write_toml
+from operant.utils.toml import write_toml
 
 FORMAT = 1
 STATUSES = ("running", "finished", "interrupted", "failed")

@@ -1,10 +1,8 @@
-"""TOML files of configurations."""
+"""Writes TOML files of configurations; `operant.toml` reads them."""
 
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 from typing import Any
 
 from operant.utils.atomic import write_atomically
@@ -15,25 +13,6 @@ def write_toml(path: str | os.PathLike[str], config: dict[str, Any]) -> None:
     import tomli_w
 
     write_atomically(path, tomli_w.dumps(_without_none(config)).encode())
-
-
-def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a TOML file holds.
-
-    Raises:
-        ValueError: it cannot be read or is no TOML; the text names the path, and the line.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
-    try:
-        return tomllib.loads(Path(path).read_text())
-    except FileNotFoundError:
-        raise ValueError(f"{path} does not exist") from None
-    except (OSError, ValueError) as problem:
-        raise ValueError(f"{path} cannot be read: {problem}") from None
 
 
 def _without_none(value: Any) -> Any:
