@@ -67,12 +67,12 @@ def line(environment: str, algorithm: str, goal: float, outcomes: list[Outcome])
 
 def main(argv: list[str] | None = None) -> int:
     """Prints the table, a row as soon as its seeds are done."""
-    from operant.models.names import ALGORITHMS, full_id, short_name
-    from operant.models.tuned import GOALS, goal
+    from operant.models.names import ALGORITHMS, short_name
+    from operant.models.tuned import GOALS
 
-    names = [short_name(f"operant/{name}") for name in GOALS]
+    goals = {short_name(name): goal for name, goal in GOALS.items()}
     parser = argparse.ArgumentParser(prog="python -m operant.bench.study", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--environments", nargs="+", default=names, choices=names, metavar="NAME")
+    parser.add_argument("--environments", nargs="+", default=list(goals), choices=list(goals), metavar="NAME")
     parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="0 to N - 1 (5)")
     given = parser.parse_args(argv)
@@ -81,11 +81,9 @@ def main(argv: list[str] | None = None) -> int:
     print(HEAD, "|---" + "|--:" * (HEAD.count("|") - 2) + "|", sep="\n", flush=True)
     try:
         for environment in given.environments:
-            wanted = goal(full_id(environment))
-            assert wanted is not None
             for algorithm in given.algorithms:
                 outcomes = [train(environment, algorithm, seed) for seed in range(given.seeds)]
-                print(line(environment, algorithm, wanted, outcomes), flush=True)
+                print(line(environment, algorithm, goals[environment], outcomes), flush=True)
     except KeyboardInterrupt:
         print("study: interrupted", file=sys.stderr)
         return 130

@@ -55,7 +55,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
     ):
         spec = find_spec(env_id, options)
         if not spec.agents:
-            raise ValueError(f"{spec.id} has one agent: gymnasium.make('operant/{spec.id}') makes it")
+            raise ValueError(f"{spec.id} has one agent: gymnasium.make({spec.full_id!r}) makes it")
         given = constructor_parameters(spec, params, options, _KEYWORDS)
         self.render_mode = check_render_mode(spec, render_mode)
         self._batch = Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa)

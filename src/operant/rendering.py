@@ -123,7 +123,7 @@ class Renderer:
         if self._window is None:
             pygame.init()
             pygame.display.init()
-            pygame.display.set_caption(f"{self.batch.spec.full_id}")
+            pygame.display.set_caption(self.batch.spec.full_id)
             self._window = pygame.display.set_mode(size)
             self._clock = pygame.time.Clock()
         pygame.surfarray.blit_array(self._window, picture.transpose(1, 0, 2))
