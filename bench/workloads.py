@@ -189,8 +189,9 @@ def bytes_per_step(spec: EnvSpec) -> int:
 
     Action; state read and written; deadline; observation; reward; two flags; episode return read and written.
     """
-    action = 8 if spec.actions else 4 * len(spec.action_bounds)
-    return action + 8 * len(spec.state) + 4 + 4 * len(spec.observation) + 4 + 2 + 8
+    action = 8 * len(spec.action_counts) + 4 * len(spec.action_bounds)
+    number = 8 if spec.observation_kind != "Box" else np.dtype(spec.observation_dtype).itemsize
+    return action + 8 * spec.state_size + 4 + number * spec.observation_size + 4 + 2 + 8
 
 
 def copy_contender(name: str, moved: int) -> Contender:

@@ -21,7 +21,7 @@ typedef enum {
 } operant_status;
 
 typedef enum { OPERANT_NEXT_STEP, OPERANT_SAME_STEP, OPERANT_DISABLED } operant_autoreset;
-typedef enum { OPERANT_INT32, OPERANT_INT64, OPERANT_FLOAT32, OPERANT_FLOAT64 } operant_dtype;
+typedef enum { OPERANT_INT32, OPERANT_INT64, OPERANT_FLOAT32, OPERANT_FLOAT64, OPERANT_UINT8 } operant_dtype;
 
 /** An environment's sizes, read from its header: observations and actions are those of one of its `agents`, and `actions`
  *  is the number of discrete actions, 0 if they are continuous. What agents have goes in rows: that of agent k of
@@ -29,7 +29,9 @@ typedef enum { OPERANT_INT32, OPERANT_INT64, OPERANT_FLOAT32, OPERANT_FLOAT64 } 
 typedef struct {
     const char *name;
     int32_t state_size, param_count, observation_size, action_size, actions, agents;
-    const double *defaults; /* [param_count] */
+    int32_t observation_dtype;    /* OPERANT_FLOAT32, OPERANT_INT64 or OPERANT_UINT8: that of every array of observations */
+    const double *defaults;       /* [param_count] */
+    const int32_t *action_counts; /* [action_size] how many choices each component has; 0 has `actions` of them */
 } operant_env_info;
 
 int32_t operant_env_count(void);
@@ -65,7 +67,7 @@ void operant_close(operant_batch *batch);
 
 /** Where the results of a step go, row by row: R = N * agents. */
 typedef struct {
-    float *observations;  /* [R, observation_size] */
+    void *observations;   /* [R, observation_size] */
     void *rewards;        /* [R] float, or double in the exact build */
     uint8_t *terminated;  /* [R] 0 or 1 */
     uint8_t *truncated;   /* [R] 0 or 1 */
@@ -77,7 +79,7 @@ operant_status operant_seed(operant_batch *batch, const uint32_t *words, int32_t
 
 /** Begins an episode in the environments that `mask` names (NULL: all) and writes their observations, leaving the
  *  other rows alone. `overrides` (NULL, or one number per parameter, NaN for none) holds for this reset only. */
-operant_status operant_reset(operant_batch *batch, const uint8_t *mask, const double *overrides, float *observations);
+operant_status operant_reset(operant_batch *batch, const uint8_t *mask, const double *overrides, void *observations);
 
 /** One step of every environment. `actions` is [R, action_size] integers or floats, of type `dtype`. */
 operant_status operant_step(operant_batch *batch, const void *actions, int32_t dtype, const operant_output *output);
@@ -86,7 +88,7 @@ operant_status operant_step(operant_batch *batch, const void *actions, int32_t d
 operant_status operant_step_one(operant_batch *batch, int64_t action, const operant_output *output);
 
 /** Writes the observation of every environment's present state. */
-operant_status operant_observe(operant_batch *batch, float *observations);
+operant_status operant_observe(operant_batch *batch, void *observations);
 
 /** Sets parameter `index` to values[0] (count 1) or to one value per environment (count N). */
 operant_status operant_set_param(operant_batch *batch, int32_t index, const double *values, int64_t count);
@@ -115,7 +117,8 @@ typedef struct {
     int32_t *deadline;      /* [N] clock + max_episode_steps at the episode's start */
     uint32_t *episode;      /* [N] how many episodes have begun since the seed was set */
     uint32_t *seed;         /* [2, stride] fast build: low and high word */
-    uint64_t *generator;    /* [N, 4] exact build: PCG64 state and increment, high word first */
+    uint64_t *generator;    /* [N, 5] exact build: PCG64 state and increment, high word first, and what is kept of the last
+                             * number that 32 bits were drawn from: the other 32, and above them whether they are due */
     int64_t stride, bytes;  /* bytes: all memory this batch holds */
     int32_t lanes, params_vary;
     const char *isa;
@@ -134,7 +137,7 @@ typedef struct {
     const int32_t *index;        /* [count] environments */
     const void *episode_return;  /* [count, agents] reals */
     const int32_t *length;       /* [count] */
-    const float *observations;   /* [count, agents, observation_size], only with OPERANT_SAME_STEP: what the episodes ended on */
+    const void *observations;    /* [count, agents, observation_size], only with OPERANT_SAME_STEP: what the episodes ended on */
 } operant_finished;
 const operant_finished *operant_last_finished(const operant_batch *batch);
 

@@ -193,6 +193,6 @@ def test_python_3_10_without_tomli_is_told_so(tmp_path, monkeypatch):
 
 def test_members_are_read_from_plain_structs_only():
     text = "typedef struct { vf a, b; /* vf c; */ vi d; // vf e;\n } x_state;\ntypedef struct { vf w[3]; } x_params;"
-    assert struct_members(text, "x_state") == [("a", "vf"), ("b", "vf"), ("d", "vi")]
+    assert struct_members(text, "x_state") == [("a", "vf", ()), ("b", "vf", ()), ("d", "vi", ())]
     assert struct_members(text, "x_params") is None
     assert struct_members(text, "y_state") is None

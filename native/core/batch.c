@@ -39,7 +39,7 @@ static size_t lay_out(operant_batch *b, char *base) {
     PLACE(b->finished, n * 4);
     PLACE(b->final_length, n * 4);
     PLACE(b->final_return, rows * real);
-    PLACE(b->final_observations, b->autoreset == OPERANT_SAME_STEP ? rows * info->observation_size * sizeof(float) : 0);
+    PLACE(b->final_observations, b->autoreset == OPERANT_SAME_STEP ? n * operant_row_bytes(info) : 0);
     return used;
 }
 
@@ -61,6 +61,10 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     const operant_target *target = operant_find_target(o->library, o->isa, o->exact, o->num_envs);
     if (!target) return fail(NULL, message, size, "isa \"%s\" is unknown or does not run here", o->isa ? o->isa : "(null)");
     const operant_kernel *kernel = operant_find_kernel(target, o->env);
+    if (kernel && !kernel->step) {
+        target = operant_find_target(o->library, "scalar", o->exact, o->num_envs);
+        kernel = operant_find_kernel(target, o->env);
+    }
     if (!kernel) return fail(NULL, message, size, "there is no environment \"%s\"", o->env ? o->env : "(null)");
     if (o->num_envs > MAX_ENVS) return fail(NULL, message, size, "num_envs=%s is more than 2^30", number);
     if (o->workers < 1 || o->workers > 1024) return fail(NULL, message, size, "workers must be from 1 to 1024%s", "");
@@ -162,7 +166,7 @@ typedef struct {
     operant_batch *batch;
     const uint8_t *mask;
     const double *overrides;
-    float *observations;
+    void *observations;
 } reset_job;
 
 static void reset_chunk(void *argument, int32_t worker) {
@@ -178,7 +182,7 @@ static void reset_chunk(void *argument, int32_t worker) {
     b->kernel->reset(b, index, count, job->overrides, job->observations);
 }
 
-operant_status operant_reset(operant_batch *b, const uint8_t *mask, const double *overrides, float *observations) {
+operant_status operant_reset(operant_batch *b, const uint8_t *mask, const double *overrides, void *observations) {
     if (!enter(b)) return OPERANT_BUSY;
     if (mask && !b->ready) return leave(b, OPERANT_NOT_RESET);
     forget_pending(b, mask);
@@ -209,7 +213,7 @@ static void step_chunk(void *argument, int32_t worker) {
 /** Closes the gaps between the chunks' lists of finished episodes. */
 static void gather_finished(operant_batch *b) {
     const size_t agents = (size_t)b->kernel->info.agents, reals = agents * (size_t)b->target->real_size;
-    const size_t row = agents * (size_t)b->kernel->info.observation_size * sizeof(float);
+    const size_t row = operant_row_bytes(&b->kernel->info);
     int64_t total = b->chunks[0].finished;
     for (int32_t w = 1; w < b->workers; w++) {
         size_t from = (size_t)b->chunks[w].first, count = (size_t)b->chunks[w].finished, to = (size_t)total;
@@ -253,7 +257,7 @@ operant_status operant_step_one(operant_batch *b, int64_t action, const operant_
     return operant_step(b, &action, OPERANT_INT64, output);
 }
 
-operant_status operant_observe(operant_batch *b, float *observations) {
+operant_status operant_observe(operant_batch *b, void *observations) {
     if (!enter(b)) return OPERANT_BUSY;
     b->kernel->observe(b, observations);
     return leave(b, OPERANT_OK);

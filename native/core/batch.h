@@ -1,32 +1,60 @@
 /* batch.h: the loops over a batch, compiled once for each environment and target. OPERANT_ENV names the environment, whose
  * header stands just before. Nothing here knows physics; nothing in the header knows of memory. */
 
+#if X(one_lane) && LANES > 1
+static const operant_kernel X(kernel) = {.info = {.name = TEXT(OPERANT_ENV)}};
+#else
+
 enum {
     X(state_size) = sizeof(X(state)) / sizeof(vf),
     X(param_count) = sizeof(X(params)) / sizeof(vf),
     X(action_count) = X(agents) * X(action_size), /* components of all agents' actions */
-    X(row_size) = X(agents) * X(observation_size) /* numbers that an environment's agents observe */
+    X(row_size) = X(agents) * X(observation_size), /* numbers that an environment's agents observe */
+    X(observes_integers) = __builtin_types_compatible_p(
+        __typeof__(&X(observe)), void (*)(const X(state) *, rng *, const X(params) *, vi *))
 };
+
+/* Zeros unless the header defined them: this only declares them again if it did. */
+static const int32_t X(action_counts)[X(action_size)];
+
+/** One lane of an observation, and the number that leaves. */
+typedef __typeof__(__builtin_choose_expr(X(observes_integers), vint(0), vreal(0))) X(observed);
+#if X(observes_bytes)
+typedef uint8_t X(number);
+_Static_assert(X(observes_integers), "what observes bytes writes vi: see " TEXT(X(observe)));
+#else
+typedef __typeof__(__builtin_choose_expr(X(observes_integers), (int64_t)0, 0.0f)) X(number);
+#endif
+
+enum {
+    X(row_bytes) = X(row_size) * sizeof(X(number)),
+    X(number_dtype) = sizeof(X(number)) == 1 ? OPERANT_UINT8 : X(observes_integers) ? OPERANT_INT64 : OPERANT_FLOAT32
+};
+
+/** Stores what LANES environments observe as LANES rows. */
+LANE_FN void X(store_observation)(void *rows, const X(observed) *observation) {
+    if (!X(observes_integers)) store_rows(rows, (const vf *)observation, X(row_size));
+    else if (sizeof(X(number)) == 1) store_byte_rows(rows, (const vi *)observation, X(row_size));
+    else store_integer_rows(rows, (const vi *)observation, X(row_size));
+}
 
 /** Parameters of the environments from `i` on: one set for all, or each its own. */
 LANE_FN X(params) X(load_params)(const operant_batch *b, int64_t i, bool vary) {
     X(params) p;
     const real *from = b->view.params;
-    UNROLLED for (int k = 0; k < X(param_count); k++)
-        ((vf *)&p)[k] = vary ? LOAD(vf, from + k * b->view.stride + i) : vreal(from[k]);
+    if (vary) load_columns((vf *)&p, from + i, b->view.stride, X(param_count));
+    else UNROLLED for (int k = 0; k < X(param_count); k++) ((vf *)&p)[k] = vreal(from[k]);
     return p;
 }
 
 LANE_FN X(state) X(load_state)(const operant_batch *b, int64_t i) {
     X(state) s;
-    const real *from = b->view.state;
-    UNROLLED for (int k = 0; k < X(state_size); k++) ((vf *)&s)[k] = LOAD(vf, from + k * b->view.stride + i);
+    load_columns((vf *)&s, (const real *)b->view.state + i, b->view.stride, X(state_size));
     return s;
 }
 
 LANE_FN void X(store_state)(operant_batch *b, int64_t i, const X(state) *s) {
-    real *to = b->view.state;
-    UNROLLED for (int k = 0; k < X(state_size); k++) STORE(vf, to + k * b->view.stride + i, ((const vf *)s)[k]);
+    store_columns((real *)b->view.state + i, (const vf *)s, b->view.stride, X(state_size));
 }
 
 /** The generator that the step to b->clock of the environments from `i` on draws from. */
@@ -44,7 +72,7 @@ LANE_FN rng X(step_rng)(operant_batch *b, int64_t i) {
 typedef X(action) X(action_anywhere) __attribute__((aligned(sizeof(real)), may_alias));
 
 /** Where one block's results go: LANES rows for each agent. */
-typedef struct { float *rows; real *rewards; uint8_t *terminated, *truncated; } X(block);
+typedef struct { char *rows; real *rewards; uint8_t *terminated, *truncated; } X(block);
 
 /** Every agent's flag is its environment's. */
 LANE_FN void X(store_flags)(uint8_t *to, vm flags) {
@@ -69,10 +97,10 @@ LANE_FN vm X(step_block)(operant_batch *b, int64_t i, const X(params) *p, vm lim
     vf reward[X(agents)];
     vm terminated = X(step)(&s, action, &r, p, reward);
     X(store_state)(b, i, &s);
-    vf observation[X(row_size)];
+    X(observed) observation[X(row_size)];
     r.elapsed += 1;
     X(observe)(&s, &r, p, observation);
-    store_rows(to.rows, observation, X(row_size));
+    X(store_observation)(to.rows, observation);
     store_reals(to.rewards, reward, X(agents));
     UNROLLED for (int k = 0; k < X(agents); k++) {
         real *returns = (real *)b->view.episode_return + k * b->view.stride + i;
@@ -89,11 +117,11 @@ LANE_FN vm X(step_block)(operant_batch *b, int64_t i, const X(params) *p, vm lim
 static __attribute__((noinline)) int X(step_rest)(operant_batch *b, int64_t i, const X(params) *p, vm limited, X(block) to,
                                                   int32_t *finished) {
     size_t rest = (size_t)(b->num_envs - i);
-    float rows[LANES * X(row_size)];
+    X(number) rows[LANES * X(row_size)];
     real rewards[LANES * X(agents)];
     uint8_t terminated[LANES * X(agents)], truncated[LANES * X(agents)];
-    X(step_block)(b, i, p, limited, (X(block)){rows, rewards, terminated, truncated});
-    memcpy(to.rows, rows, rest * X(row_size) * sizeof(float));
+    X(step_block)(b, i, p, limited, (X(block)){(char *)rows, rewards, terminated, truncated});
+    memcpy(to.rows, rows, rest * X(row_bytes));
     memcpy(to.rewards, rewards, rest * X(agents) * sizeof(real));
     memcpy(to.terminated, terminated, rest * X(agents));
     memcpy(to.truncated, truncated, rest * X(agents));
@@ -112,8 +140,8 @@ LANE_FN void X(step_all)(operant_batch *shared, operant_chunk *chunk, const oper
     int32_t *finished = b->finished + chunk->first;
     int64_t count = 0, i = chunk->first;
     const int64_t row = i * X(agents);
-    X(block) to = {output->observations + row * X(observation_size), (real *)output->rewards + row, output->terminated + row,
-                   output->truncated + row};
+    X(block) to = {(char *)output->observations + (size_t)i * X(row_bytes), (real *)output->rewards + row,
+                   output->terminated + row, output->truncated + row};
     for (int64_t last = chunk->last; i < last; i += LANES) {
         if (vary) p = X(load_params)(b, i, true);
         if (LANES > 1 && __builtin_expect(i + LANES > last, 0)) {
@@ -122,7 +150,7 @@ LANE_FN void X(step_all)(operant_batch *shared, operant_chunk *chunk, const oper
         }
         count += append_lanes(finished + count, X(step_block)(b, i, &p, limited, to), (int32_t)i);
         const int rows = LANES * X(agents);
-        to = (X(block)){to.rows + rows * X(observation_size), to.rewards + rows, to.terminated + rows, to.truncated + rows};
+        to = (X(block)){to.rows + LANES * X(row_bytes), to.rewards + rows, to.terminated + rows, to.truncated + rows};
     }
     chunk->finished = count;
 }
@@ -135,7 +163,7 @@ static __attribute__((noinline)) void X(step_varied)(operant_batch *b, operant_c
 }
 
 /** Resets LANES listed environments at a time at full width; a short last group repeats its last one. */
-static void X(reset_listed)(operant_batch *shared, const int32_t *index, int64_t count, const double *overrides, float *observations) {
+static void X(reset_listed)(operant_batch *shared, const int32_t *index, int64_t count, const double *overrides, void *observations) {
     operant_batch local, *b = &local;
     memcpy(b, shared, offsetof(operant_batch, busy));
     const int64_t stride = b->view.stride;
@@ -177,21 +205,23 @@ static void X(reset_listed)(operant_batch *shared, const int32_t *index, int64_t
 #endif
         union { X(state) lanes; vf each[X(state_size)]; } s;
         X(reset)(&s.lanes, &r, &p.lanes);
-        vf observation[X(row_size)];
+        X(observed) observation[X(row_size)];
         X(observe)(&s.lanes, &r, &p.lanes, observation);
-        float rows[LANES * X(row_size)];
-        store_rows(rows, observation, X(row_size));
-        UNROLLED for (int k = 0; k < X(state_size); k++) vscatter(state + k * stride, at, s.each[k]);
+        X(number) rows[LANES * X(row_size)];
+        X(store_observation)(rows, observation);
+        for (int k = 0; k < X(state_size); k++) vscatter(state + k * stride, at, s.each[k]);
         UNROLLED for (int k = 0; k < X(agents); k++) vscatter((real *)b->view.episode_return + k * stride, at, vreal(0));
         for (int lane = 0; lane < LANES; lane++)
-            memcpy(observations + (int64_t)at[lane] * X(row_size), rows + lane * X(row_size), X(row_size) * sizeof(float));
+            memcpy((char *)observations + (size_t)at[lane] * X(row_bytes), (char *)rows + (size_t)lane * X(row_bytes),
+                   X(row_bytes));
     }
 }
 
 /** One step of a chunk, to b->clock: physics for all, then the resets that the autoreset mode asks for. */
 static void X(step_chunk)(operant_batch *b, operant_chunk *chunk, const operant_output *output) {
     (b->view.params_vary ? X(step_varied) : X(step_alike))(b, chunk, output);
-    enum { A = X(agents), ROW = X(row_size) };
+    enum { A = X(agents) };
+    const size_t row_bytes = X(row_bytes);
     int32_t *pending = b->pending + chunk->first, *finished = b->finished + chunk->first;
 
     if (b->autoreset == OPERANT_NEXT_STEP && chunk->pending) {
@@ -221,8 +251,8 @@ static void X(step_chunk)(operant_batch *b, operant_chunk *chunk, const operant_
 
     if (b->autoreset == OPERANT_SAME_STEP) {
         for (int64_t j = 0; j < chunk->finished; j++)
-            memcpy(b->final_observations + (chunk->first + j) * ROW, output->observations + (int64_t)finished[j] * ROW,
-                   ROW * sizeof(float));
+            memcpy((char *)b->final_observations + (size_t)(chunk->first + j) * row_bytes,
+                   (const char *)output->observations + (size_t)finished[j] * row_bytes, row_bytes);
         X(reset_listed)(b, finished, chunk->finished, NULL, output->observations);
     } else {
         memcpy(pending, finished, (size_t)chunk->finished * sizeof *pending);
@@ -231,19 +261,19 @@ static void X(step_chunk)(operant_batch *b, operant_chunk *chunk, const operant_
 }
 
 /** The observation of every present state. */
-static void X(observe_all)(operant_batch *b, float *observations) {
+static void X(observe_all)(operant_batch *b, void *observations) {
     X(params) p = X(load_params)(b, 0, false);
     for (int64_t i = 0; i < b->num_envs; i += LANES) {
         if (b->view.params_vary) p = X(load_params)(b, i, true);
         X(state) s = X(load_state)(b, i);
         rng r = X(step_rng)(b, i);
         r.elapsed += 1;
-        vf observation[X(row_size)];
+        X(observed) observation[X(row_size)];
         X(observe)(&s, &r, &p, observation);
-        float rows[LANES * X(row_size)];
-        store_rows(rows, observation, X(row_size));
+        X(number) rows[LANES * X(row_size)];
+        X(store_observation)(rows, observation);
         int64_t count = b->num_envs - i < LANES ? b->num_envs - i : LANES;
-        memcpy(observations + i * X(row_size), rows, (size_t)count * X(row_size) * sizeof(float));
+        memcpy((char *)observations + (size_t)i * X(row_bytes), rows, (size_t)count * X(row_bytes));
     }
 }
 
@@ -252,6 +282,7 @@ _Static_assert((int)X(param_count) <= (int)MAX_PARAMS, "too many parameters in "
 
 static const operant_kernel X(kernel) = {
     {TEXT(OPERANT_ENV), X(state_size), X(param_count), X(observation_size), X(action_size), X(actions), X(agents),
-     X(defaults)},
+     X(number_dtype), X(defaults), X(action_counts)},
     X(step_chunk), X(reset_listed), X(observe_all),
 };
+#endif

@@ -23,15 +23,15 @@ uint64_t operant_certificate(const operant_library *library, const char *env, co
     if (!b) return 0;
     const operant_env_info *info = &b->kernel->info;
     const size_t rows = ENVS * (size_t)info->agents, actions = rows * (size_t)info->action_size;
-    const size_t observations_size = rows * (size_t)info->observation_size * sizeof(float);
+    const size_t observations_size = ENVS * operant_row_bytes(info);
     const size_t rewards_size = rows * (size_t)b->target->real_size;
     char *memory = malloc(observations_size + rows * (sizeof(double) + 2) + actions * sizeof(int64_t));
     uint64_t hash = 0;
     if (memory) {
         double *rewards = (double *)memory;
         int64_t *integers = (int64_t *)(rewards + rows);
-        float *floats = (float *)integers, *observations = (float *)(integers + actions);
-        uint8_t *flags = (uint8_t *)observations + observations_size;
+        float *floats = (float *)integers;
+        uint8_t *observations = (uint8_t *)(integers + actions), *flags = observations + observations_size;
         operant_output output = {observations, rewards, flags, flags + rows};
         uint32_t seeds[ENVS];
         for (uint32_t i = 0; i < ENVS; i++) seeds[i] = i;
@@ -43,7 +43,8 @@ uint64_t operant_certificate(const operant_library *library, const char *env, co
         for (int step = 0; step < STEPS; step++) {
             for (size_t i = 0; i < actions; i++) {
                 uint64_t drawn = splitmix64(&state) >> 32;
-                if (info->actions) integers[i] = (int64_t)(drawn % (uint64_t)info->actions);
+                int32_t own = info->action_counts[i % (size_t)info->action_size], choices = own ? own : info->actions;
+                if (choices) integers[i] = (int64_t)(drawn % (uint64_t)choices);
                 else floats[i] = (float)(drawn % 4097) / 1024 - 2; /* exactly representable, beyond most bounds */
             }
             operant_step(b, integers, info->actions ? OPERANT_INT64 : OPERANT_FLOAT32, &output);

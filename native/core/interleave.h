@@ -90,6 +90,41 @@ LANE_FN void store_rows(float *rows, const vf *columns, int size) {
 #endif
 }
 
+/** Stores `size` vectors of LANES integers as LANES rows of bytes, their lowest. */
+LANE_FN void store_byte_rows(uint8_t *rows, const vi *columns, int size) {
+#if LANES > 1
+    if (size >= 16) {
+        /* Four columns packed into one are 32-bit columns, of which four make 16 bytes of every row; the last 16 may overlap. */
+        for (int first = 0; first < size; first += 16) {
+            const int d = first + 16 > size ? size - 16 : first;
+            vf words[4], quads[4];
+            for (int q = 0; q < 4; q++) {
+                const vi *c = columns + d + 4 * q;
+                words[q] = from_bits((vu)((c[0] & 255) | (c[1] & 255) << 8 | (c[2] & 255) << 16 | c[3] << 24));
+            }
+            interleave4(words, quads);
+            UNROLLED for (int lane = 0; lane < LANES; lane++)
+                memcpy(rows + lane * size + d, (const char *)quads + lane * 16, 16);
+        }
+        return;
+    }
+#endif
+    for (int d = 0; d < size; d++) {
+        lane_int each[LANES];
+        memcpy(each, columns + d, sizeof each);
+        for (int lane = 0; lane < LANES; lane++) rows[lane * size + d] = (uint8_t)each[lane];
+    }
+}
+
+/** Stores `size` vectors of LANES integers as LANES rows of 64-bit integers. */
+LANE_FN void store_integer_rows(int64_t *rows, const vi *columns, int size) {
+    for (int d = 0; d < size; d++) {
+        lane_int each[LANES];
+        memcpy(each, columns + d, sizeof each);
+        for (int lane = 0; lane < LANES; lane++) rows[lane * size + d] = each[lane];
+    }
+}
+
 /** Stores `size` vectors of LANES rewards as LANES rows. */
 LANE_FN void store_reals(real *rows, const vf *columns, int size) {
 #if EXACT

@@ -27,6 +27,8 @@
 #define UNROLLED _Pragma("GCC unroll 64")
 #endif
 
+enum { MOST_UNROLLED = 32 }; /* columns: beyond, a loop is as fast and sooner compiled */
+
 #define LANE_FN static inline __attribute__((always_inline, unused))
 #define R(constant) ((real)(constant))
 
@@ -187,6 +189,62 @@ LANE_FN void vscatter_bits(uint32_t *to, const int32_t *at, vu x) {
     for (int lane = 0; lane < LANES; lane++) to[at[lane]] = each[lane];
 #endif
 }
+#endif
+
+/** Columns of LANES reals that lie `stride` apart. */
+LANE_FN void load_columns(vf *to, const real *from, int64_t stride, int count) {
+    if (count <= MOST_UNROLLED) UNROLLED for (int k = 0; k < count; k++) to[k] = LOAD(vf, from + k * stride);
+    else for (int k = 0; k < count; k++) to[k] = LOAD(vf, from + k * stride);
+}
+
+LANE_FN void store_columns(real *to, const vf *from, int64_t stride, int count) {
+    if (count <= MOST_UNROLLED) UNROLLED for (int k = 0; k < count; k++) STORE(vf, to + k * stride, from[k]);
+    else for (int k = 0; k < count; k++) STORE(vf, to + k * stride, from[k]);
+}
+
+/* Where each lane has an index of its own. It must be in range in every lane, also where the result is not used. */
+#if LANES == 1
+LANE_FN vi vtrunc(vf x) { return (vi)x; }
+LANE_FN vf vlookup(const real *table, vi index) { return table[index]; }
+LANE_FN vi vlookup_int(const lane_int *table, vi index) { return table[index]; }
+LANE_FN vf vpick(const vf *cells, vi index) { return cells[index]; }
+LANE_FN vi vpick_int(const vi *cells, vi index) { return cells[index]; }
+LANE_FN void vput(vf *cells, vi index, vf value) { cells[index] = value; }
+LANE_FN void vput_int(vi *cells, vi index, vi value) { cells[index] = value; }
+#else
+/** The integer part, toward zero. */
+LANE_FN vi vtrunc(vf x) { return __builtin_convertvector(x, vi); }
+
+/** table[index] in each lane. */
+LANE_FN vf vlookup(const real *table, vi index) {
+    int32_t at[LANES];
+    memcpy(at, &index, sizeof at);
+    return vgather(table, at);
+}
+LANE_FN vi vlookup_int(const lane_int *table, vi index) {
+    int32_t at[LANES];
+    memcpy(at, &index, sizeof at);
+    return (vi)vgather_bits((const uint32_t *)table, at);
+}
+
+/** Where cells[index] of each lane lies among all numbers of `cells`. */
+LANE_FN vi own_lane(vi index) {
+    static const int32_t lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return index * LANES + LOAD(vi, lanes);
+}
+
+/** cells[index] in each lane, of an array of lanes such as a member of the state. */
+LANE_FN vf vpick(const vf *cells, vi index) { return vlookup((const real *)cells, own_lane(index)); }
+LANE_FN vi vpick_int(const vi *cells, vi index) { return vlookup_int((const lane_int *)cells, own_lane(index)); }
+
+/** cells[index] = value in each lane. */
+LANE_FN void vput(vf *cells, vi index, vf value) {
+    int32_t at[LANES];
+    index = own_lane(index);
+    memcpy(at, &index, sizeof at);
+    vscatter((real *)cells, at, value);
+}
+LANE_FN void vput_int(vi *cells, vi index, vi value) { vput((vf *)cells, index, from_bits((vu)value)); }
 #endif
 
 #define SIGN_BIT ((lane_bits)1 << (8 * sizeof(real) - 1))

@@ -11,8 +11,9 @@
 
 #include "operant.h"
 
-/** PCG64 as NumPy holds it: 128 bits of state and of increment, high word first. */
-typedef struct { uint64_t state_high, state_low, increment_high, increment_low; } operant_pcg64;
+/** PCG64 as NumPy holds it: 128 bits of state and of increment, high word first. `half` is the upper half of the last
+ *  number of which 32 bits were drawn; bit 32 says that it is the next to be drawn. */
+typedef struct { uint64_t state_high, state_low, increment_high, increment_low, half; } operant_pcg64;
 
 #define OPERANT_PCG64_MULTIPLIER ((unsigned __int128)2549297995355413924ULL << 64 | 4865540595714422341ULL)
 
@@ -25,12 +26,22 @@ static inline uint64_t operant_pcg64_next(operant_pcg64 *g) {
     return folded >> rotation | folded << (-rotation & 63);
 }
 
+static inline uint32_t operant_pcg64_next32(operant_pcg64 *g) {
+    uint32_t kept = (uint32_t)g->half;
+    bool due = g->half >> 32;
+    g->half = kept;
+    if (due) return kept;
+    uint64_t next = operant_pcg64_next(g);
+    g->half = (uint64_t)1 << 32 | next >> 32;
+    return (uint32_t)next;
+}
+
 void operant_seed_sequence(const uint32_t *words, int32_t num_words, uint32_t *state, int32_t count);
 void operant_pcg64_seed(operant_pcg64 *g, const uint32_t *words, int32_t num_words);
 float operant_numpy_sinf(float x);
 float operant_numpy_cosf(float x);
 
-enum { MAX_PARAMS = 64 };
+enum { MAX_PARAMS = 128 };
 
 /** One worker's share: environments [first, last). Its lists live at `first` of the batch's lists. */
 typedef struct {
@@ -46,14 +57,15 @@ typedef struct { bool randomized; double low, high; } operant_range;
 typedef struct operant_pool operant_pool;
 typedef struct operant_target operant_target;
 
-/** What a target compiles from one environment's header. */
+/** What a target compiles from one environment's header. The functions are NULL where the target has several lanes and the
+ *  environment asks for one. */
 typedef struct {
     operant_env_info info;
     /** Steps a chunk whose actions were narrowed, then resets what the autoreset mode asks for. */
     void (*step)(operant_batch *, operant_chunk *, const operant_output *);
     /** Begins an episode in the environments that index[0..count) lists. */
-    void (*reset)(operant_batch *, const int32_t *index, int64_t count, const double *overrides, float *observations);
-    void (*observe)(operant_batch *, float *observations);
+    void (*reset)(operant_batch *, const int32_t *index, int64_t count, const double *overrides, void *observations);
+    void (*observe)(operant_batch *, void *observations);
 } operant_kernel;
 
 struct operant_target {
@@ -70,7 +82,7 @@ struct operant_target {
 /** What a library may need of the core that loads it. */
 typedef struct { float (*numpy_sinf)(float), (*numpy_cosf)(float); } operant_core_functions;
 
-enum { OPERANT_ABI = 1 }; /* raise it when a struct of this file changes its meaning but not its size */
+enum { OPERANT_ABI = 2 }; /* raise it when a struct of this file changes its meaning but not its size */
 
 /** What a library exports, under the name operant_library_table. Its first numbers say which core it was compiled for. */
 struct operant_library {
@@ -98,11 +110,17 @@ struct operant_batch {
     int32_t *finished;      /* [N] indices, chunk by chunk */
     int32_t *final_length;  /* [N] beside `finished` */
     void *final_return;     /* [N, agents] beside `finished` */
-    float *final_observations; /* [N, agents, D] beside `finished`, only with OPERANT_SAME_STEP */
+    void *final_observations; /* [N, agents, D] beside `finished`, only with OPERANT_SAME_STEP */
     operant_range *ranges; /* [param_count], NULL until a parameter is randomised */
     void *varied_params; /* the second allocation, once parameters differ */
     atomic_int busy;     /* last: workers copy what stands before it */
 };
+
+/** Bytes of all that the agents of one environment observe. */
+static inline size_t operant_row_bytes(const operant_env_info *info) {
+    size_t number = info->observation_dtype == OPERANT_INT64 ? 8 : info->observation_dtype == OPERANT_UINT8 ? 1 : 4;
+    return (size_t)info->agents * (size_t)info->observation_size * number;
+}
 
 operant_pool *operant_pool_open(int32_t workers);
 void operant_pool_close(operant_pool *pool);

@@ -26,4 +26,8 @@ const operant_library *operant_load(const char *path, char *message, int32_t siz
     return library;
 }
 
-operant_env_info operant_library_env(const operant_library *library) { return library->targets[0]->kernels[0]->info; }
+operant_env_info operant_library_env(const operant_library *library) {
+    const operant_target *const *last = library->targets; /* the exact build: one lane, which every environment has */
+    while (last[1]) last++;
+    return (*last)->kernels[0]->info;
+}

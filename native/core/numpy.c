@@ -37,7 +37,7 @@ void operant_pcg64_seed(operant_pcg64 *g, const uint32_t *words, int32_t num_wor
     unsigned __int128 start = (unsigned __int128)pair(state) << 64 | pair(state + 2);
     unsigned __int128 stream = (unsigned __int128)pair(state + 4) << 64 | pair(state + 6);
     unsigned __int128 increment = stream << 1 | 1, value = (increment + start) * OPERANT_PCG64_MULTIPLIER + increment;
-    *g = (operant_pcg64){(uint64_t)(value >> 64), (uint64_t)value, (uint64_t)(increment >> 64), (uint64_t)increment};
+    *g = (operant_pcg64){(uint64_t)(value >> 64), (uint64_t)value, (uint64_t)(increment >> 64), (uint64_t)increment, 0};
 }
 
 /* NumPy evaluates float32 sin and cos with its own polynomials (loops_trigonometric) where the CPU has FMA, else with

@@ -17,6 +17,17 @@ typedef struct {
 LANE_FN real next_double(operant_pcg64 *g) { return (real)(operant_pcg64_next(g) >> 11) * (1.0 / 9007199254740992.0); }
 LANE_FN vf uniform(rng *r, vf low, vf high) { return low + (high - low) * next_double(r->generator); }
 
+/** Generator.integers(low, high), and with it Generator.choice: Lemire (2019) on 32 bits. */
+LANE_FN vi uniform_int(rng *r, lane_int low, lane_int high) {
+    const uint32_t range = (uint32_t)(high - low);
+    if (range == 1) return low; /* without a draw */
+    uint64_t product = (uint64_t)operant_pcg64_next32(r->generator) * range;
+    if ((uint32_t)product < range)
+        for (const uint32_t threshold = -range % range; (uint32_t)product < threshold;)
+            product = (uint64_t)operant_pcg64_next32(r->generator) * range;
+    return low + (vi)(product >> 32);
+}
+
 #else
 
 enum { BLOCKS_PER_STEP = 64 }; /* two numbers each: the most that one X_step with its X_observe may draw is 128 */
@@ -57,6 +68,11 @@ LANE_FN vf uniform(rng *r, vf low, vf high) {
     }
     r->has_spare = !r->has_spare;
     return low + (high - low) * (vfloat((vi)(word >> 8)) * R(1.0 / 16777216.0));
+}
+
+/** An integer in [low, high), each as likely as the others to one in 2^24; high - low is at most 2^24. */
+LANE_FN vi uniform_int(rng *r, lane_int low, lane_int high) {
+    return low + vtrunc(uniform(r, vreal(0), vreal((real)(high - low))));
 }
 
 #endif

@@ -65,11 +65,12 @@ static void take_actions(operant_batch *b, operant_chunk *chunk, const void *act
     chunk->bad_action = -1;
     for (int64_t k = components; k-- > 0;) {
         int64_t bad = -1, source = first * components + k, column = k * b->view.stride + first;
+        const int32_t own = info->action_counts[k % info->action_size], choices = own ? own : info->actions;
         lane_int *integers = (lane_int *)b->actions + column;
         real *reals = (real *)b->actions + column;
         switch (dtype) {
-        case OPERANT_INT32: take_int32((const int32_t *)actions + source, integers, count, components, info->actions, &bad); break;
-        case OPERANT_INT64: take_int64((const int64_t *)actions + source, integers, count, components, info->actions, &bad); break;
+        case OPERANT_INT32: take_int32((const int32_t *)actions + source, integers, count, components, choices, &bad); break;
+        case OPERANT_INT64: take_int64((const int64_t *)actions + source, integers, count, components, choices, &bad); break;
         case OPERANT_FLOAT32: take_float32((const float *)actions + source, reals, count, components, &bad); break;
         default: take_float64((const double *)actions + source, reals, count, components, &bad);
         }

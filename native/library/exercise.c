@@ -30,7 +30,8 @@ static void *make_actions(const operant_env_info *info, int64_t n, int32_t dtype
     size_t count = (size_t)(n * info->agents * info->action_size), size = dtype == OPERANT_INT32 || dtype == OPERANT_FLOAT32 ? 4 : 8;
     char *actions = allocate(count * size);
     for (size_t i = 0; i < count; i++) {
-        int value = (int)((turn + i) % (size_t)(info->actions ? info->actions : 5));
+        int32_t own = info->action_counts[i % (size_t)info->action_size], choices = own ? own : info->actions;
+        int value = (int)((turn + i) % (size_t)(choices ? choices : 5));
         int32_t narrow = value;
         int64_t wide = value;
         float single = (float)value - 2;
@@ -64,7 +65,8 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     batches++;
     /* Every array has exactly the size that operant.h names, so that a write beyond it is found. */
     size_t n = (size_t)o->num_envs, real = o->exact ? 8 : 4, agents = (size_t)info->agents, rows = n * agents;
-    float *observations = allocate(rows * (size_t)info->observation_size * 4);
+    size_t number = info->observation_dtype == OPERANT_INT64 ? 8 : info->observation_dtype == OPERANT_UINT8 ? 1 : 4;
+    void *observations = allocate(rows * (size_t)info->observation_size * number);
     operant_output output = {observations, allocate(rows * real), allocate(rows), allocate(rows)};
     uint8_t *mask = allocate(n);
     for (size_t i = 0; i < n; i++) mask[i] = i % 3 != 1;

@@ -26,10 +26,15 @@ from operant.spec import EnvSpec
 
 AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
 PRECISIONS = ("float32", "float64")
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_OBSERVATION_TYPES = {
+    lib.OPERANT_FLOAT32: _FLOAT32,
+    lib.OPERANT_INT64: _INT64,
+    lib.OPERANT_UINT8: np.dtype(np.uint8),
+}
 _OK = lib.OPERANT_OK
 _step_one = lib.operant_step_one
 
@@ -100,13 +105,13 @@ def load_library(path: Path) -> Any:
 
 def check_sizes(spec: EnvSpec, info: Any) -> None:
     """Raises a ValueError where a descriptor does not name what its header has."""
-    agents = max(1, len(spec.agents))
+    agents, counts = max(1, len(spec.agents)), spec.action_counts
     for what, found, named in (
-        ("state", info.state_size, len(spec.state)),
+        ("state", info.state_size, spec.state_size),
         ("params", info.param_count, len(spec.parameters)),
-        ("observation_size", info.observation_size, len(spec.observation)),
-        ("actions", info.actions, spec.actions),
-        ("action_size", info.action_size, 1 if spec.actions else len(spec.action_bounds)),
+        ("observation_size", info.observation_size, spec.observation_size),
+        ("actions", info.actions, max(counts, default=0)),
+        ("action_size", info.action_size, len(counts or spec.action_bounds)),
         ("agents", info.agents, agents),
     ):
         if found != named:
@@ -115,6 +120,26 @@ def check_sizes(spec: EnvSpec, info: Any) -> None:
             raise ValueError(
                 f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, described are {named}"
             )
+
+    if (written := _OBSERVATION_TYPES[info.observation_dtype]) != (described := _described_type(spec)):
+        how = {"float32": "vf *", "int64": "vi *", "uint8": f"vi * and #define {spec.header}_observes_bytes 1"}
+        raise ValueError(
+            f"{spec.header}.h and the descriptor of {spec.id} differ: {spec.header}_observe writes {written}, a "
+            f"{spec.observation_kind} of {described} is described, which is written as {how[described.name]}"
+        )
+    if counts and (have := _choices(info)) != counts:
+        raise ValueError(
+            f"{spec.header}.h and the descriptor of {spec.id} differ: actions have {have} choices, described are {counts}"
+        )
+
+
+def _described_type(spec: EnvSpec) -> np.dtype:
+    return np.dtype(spec.observation_dtype) if spec.observation_kind == "Box" else _INT64
+
+
+def _choices(info: Any) -> tuple[int, ...]:
+    """How many choices each component of a discrete action has; () if actions are continuous."""
+    return tuple(info.action_counts[k] or info.actions for k in range(info.action_size)) if info.actions else ()
 
 
 def trajectory_hash(header: str, isa: str, workers: int = 1) -> int:
@@ -154,23 +179,27 @@ class ActionReader:
     """What one batch takes for actions, and the exceptions for what it does not take.
 
     `shape` is that of all actions; `wide` and `narrow` are the dtypes that the core reads in place, with their codes.
+    `counts` says how many choices each component of a discrete action has, and is empty if actions are continuous.
     """
 
-    def __init__(self, env_id: str, num_envs: int, components: int, count: int, agents: tuple[str, ...] = ()):
-        self.env_id = env_id
-        self.agents = agents
-        self.count = count  # of discrete actions, or 0
-        self.shape: tuple[int, ...] = (num_envs,) if count else (num_envs, components)
-        self.wide: tuple[Any, Any] = (_INT64, lib.OPERANT_INT64) if count else (_FLOAT64, lib.OPERANT_FLOAT64)
-        self.narrow: tuple[Any, Any] = (_INT32, lib.OPERANT_INT32) if count else (_FLOAT32, lib.OPERANT_FLOAT32)
+    def __init__(self, spec: EnvSpec, num_envs: int, components: int, counts: tuple[int, ...]):
+        self.env_id = spec.id
+        self.agents = spec.agents
+        self.discrete = bool(counts)
+        self.counts = np.array(counts) if isinstance(spec.actions, tuple) else (counts or (0,))[0]
+        self.shape: tuple[int, ...] = (num_envs, components)
+        if self.discrete and not isinstance(spec.actions, tuple):
+            self.shape = (num_envs,)
+        self.wide: tuple[Any, Any] = (_INT64, lib.OPERANT_INT64) if counts else (_FLOAT64, lib.OPERANT_FLOAT64)
+        self.narrow: tuple[Any, Any] = (_INT32, lib.OPERANT_INT32) if counts else (_FLOAT32, lib.OPERANT_FLOAT32)
 
     def convert(self, actions: Any, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
         """Actions as the core reads them: contiguous, of the wide dtype."""
         array, shape = np.asarray(actions), shape or self.shape
         if array.shape != shape:
             raise ValueError(f"actions have shape {array.shape}, but {self.env_id} needs {shape}")
-        if array.dtype.kind not in ("iub" if self.count else "fiu"):
-            needed = "int32 or int64" if self.count else "float32 or float64"
+        if array.dtype.kind not in ("iub" if self.discrete else "fiu"):
+            needed = "int32 or int64" if self.discrete else "float32 or float64"
             raise ValueError(f"actions have dtype {array.dtype}, but {self.env_id} needs {needed}")
         if array.dtype == np.uint64:
             array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of range either way
@@ -180,18 +209,25 @@ class ActionReader:
     def check(self, actions: Any, rows: np.ndarray) -> np.ndarray:
         """Actions for the environments `rows` as the core reads them, or the error that a step would raise."""
         array, _ = self.convert(actions, (len(rows), *self.shape[1:]))
-        bad = (array < 0) | (array >= self.count) if self.count else ~np.isfinite(array).all(axis=1)
+        bad = (array < 0) | (array >= self.counts) if self.discrete else ~np.isfinite(array)
         if bad.any():
-            first = int(np.flatnonzero(bad)[0])
+            first = int(np.argwhere(bad)[0][0])
             raise self._unusable(array[first], int(rows[first]))
         return array
 
     def _unusable(self, value: Any, index: int) -> ValueError:
-        allowed = f"an integer in [0, {self.count})" if self.count else "finite"
+        allowed = self._allowed()
         whose = f"environment {index}"
         if self.agents:
             whose = f"{self.agents[index % len(self.agents)]} of environment {index // len(self.agents)}"
         return ValueError(f"action {value} of {whose} must be {allowed}; nothing was stepped")
+
+    def _allowed(self) -> str:
+        if not self.discrete:
+            return "finite"
+        if isinstance(self.counts, np.ndarray):
+            return f"integers, each at least 0 and below its own of {self.counts.tolist()}"
+        return f"an integer in [0, {self.counts})"
 
     def failure(self, handle: Any, status: int, actions: Any = None) -> Exception:
         """The exception for a status other than OPERANT_OK; `handle` is None after close."""
@@ -289,24 +325,23 @@ class Batch:
         self.isa: str = ffi.string(view.isa).decode()
         self.real = _FLOAT64 if self.exact else _FLOAT32
         self.observation_size: int = self._info.observation_size
+        self.observation_shape = self.spec.observation_shape
+        self.observation_type = _OBSERVATION_TYPES[self._info.observation_dtype]
         self.agents: int = self._info.agents
         self.num_rows = self.num_envs * self.agents
-        self._actions = ActionReader(
-            self.spec.id, self.num_rows, self._info.action_size, self._info.actions, self.spec.agents
-        )
+        self._actions = ActionReader(self.spec, self.num_rows, self._info.action_size, _choices(self._info))
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
         self.last_finished: Any = lib.operant_last_finished(handle)
         self._finished_views = self._view_finished()
         self.stepper = self.make_stepper()
         # For step_one, which returns a row: [D] instead of [1, D].
-        self._rows = self._make_ring(outputs, (self.observation_size,)) if self.num_rows == 1 else None
+        self._rows = self._make_ring(outputs, self.observation_shape) if self.num_rows == 1 else None
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
 
     def make_stepper(self, module: Any = outputs) -> outputs.Stepper:
         """What steps this batch, of the classes of `module`: `outputs`, or for the benchmark its uncompiled twin."""
-        shape = (self.num_rows, self.observation_size)
-        ring = self._make_ring(module, shape)
+        ring = self._make_ring(module, (self.num_rows, *self.observation_shape))
         stepper: outputs.Stepper = module.Stepper(
             ring,
             lib.operant_step,
@@ -323,7 +358,9 @@ class Batch:
     def _make_ring(self, module: Any, observation_shape: tuple[int, ...]) -> Any:
         # Nothing here may refer to the batch: its memory goes when the last reference to it does, not with the next
         # collection of cycles.
-        make_slot = functools.partial(module.Slot, observation_shape, self.num_rows, self.real, _output)
+        make_slot = functools.partial(
+            module.Slot, observation_shape, self.observation_type, self.num_rows, self.real, _output
+        )
         return module.OutputRing(make_slot, module.trustworthy_policy(self.copy))
 
     def write_into(self, observations: Any, rewards: Any, terminated: Any, truncated: Any) -> None:
@@ -333,21 +370,21 @@ class Batch:
         For libraries that give an environment its place in a larger or shared buffer; the batch has `copy=False`.
 
         Args:
-            observations: `[R, D]` float32.
+            observations: `[R, *D]` float32, or of the environment's observation dtype.
             rewards: `[R]` reals.
             terminated, truncated: `[R]` bool.
         """
         if self.copy:
             raise ValueError("write_into writes into the same arrays every time: open the batch with copy=False")
         n, flag = self.num_rows, np.dtype(np.bool_)
-        _check_array("observations", observations, (n, self.observation_size), _FLOAT32)
+        _check_array("observations", observations, (n, *self.observation_shape), self.observation_type)
         _check_array("rewards", rewards, (n,), self.real)
         _check_array("terminated", terminated, (n,), flag)
         _check_array("truncated", truncated, (n,), flag)
         # The slot holds the arrays, and with them the memory that the core is pointed to.
         slot = self.stepper.ring.take()
         slot.observations, slot.rewards, slot.terminated, slot.truncated = observations, rewards, terminated, truncated
-        slot.output.observations = ffi.from_buffer("float[]", observations)
+        slot.output.observations = ffi.from_buffer(observations)
         slot.output.rewards = ffi.from_buffer("char[]", rewards)
         slot.output.terminated = ffi.from_buffer("uint8_t[]", terminated)
         slot.output.truncated = ffi.from_buffer("uint8_t[]", truncated)
@@ -365,8 +402,9 @@ class Batch:
         `step` goes on to work as before. Nothing is copied, and no pointer is made while stepping.
 
         Args:
-            observations: `[T + 1, R, D]` float32; row t + 1 is what step t leads to.
-            actions: `[T, R]` int32 or int64 if discrete, else `[T, R, A]` float32 or float64.
+            observations: `[T + 1, R, *D]`, of the environment's observation dtype; row t + 1 is what step t leads to.
+            actions: `[T, R]` int32 or int64 if discrete (of several components `[T, R, A]`), else `[T, R, A]` float32
+                or float64.
             rewards: `[T, R]` reals.
             terminated, truncated: `[T, R]` bool.
         """
@@ -375,18 +413,18 @@ class Batch:
         by_dtype = dict((self._actions.wide, self._actions.narrow))
         if actions.dtype not in by_dtype:
             raise ValueError(f"actions must be an array of {' or '.join(map(str, by_dtype))}, not {actions.dtype}")
-        _check_array("observations", observations, (steps + 1, rows, self.observation_size), _FLOAT32)
+        _check_array("observations", observations, (steps + 1, rows, *self.observation_shape), self.observation_type)
         _check_array("actions", actions, (steps, *self._actions.shape), actions.dtype)
         _check_array("rewards", rewards, (steps, rows), self.real)
         _check_array("terminated", terminated, (steps, rows), flag)
         _check_array("truncated", truncated, (steps, rows), flag)
         slots = ffi.new("operant_output[]", steps)
         for t in range(steps):
-            slots[t].observations = ffi.from_buffer("float[]", observations[t + 1])
+            slots[t].observations = ffi.from_buffer(observations[t + 1])
             slots[t].rewards = ffi.from_buffer("char[]", rewards[t])
             slots[t].terminated = ffi.from_buffer("uint8_t[]", terminated[t])
             slots[t].truncated = ffi.from_buffer("uint8_t[]", truncated[t])
-        first, stepper, fail = ffi.from_buffer("float[]", observations[0]), self.stepper, self._actions.failure
+        first, stepper, fail = ffi.from_buffer(observations[0]), self.stepper, self._actions.failure
 
         def observe() -> None:
             handle = stepper.handle  # None once the batch is closed
@@ -402,25 +440,26 @@ class Batch:
     # The step path.
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Steps every environment: observations `[R, D]`, rewards, terminated and truncated `[R]`, and an empty info.
+        """Steps every environment: observations `[R, *D]`, rewards, terminated and truncated `[R]`, and an empty info.
 
         Args:
-            actions: `[R]` int32 or int64 if discrete, else `[R, A]` float32 or float64. Anything else is converted.
+            actions: `[R]` int32 or int64 if discrete (`[R, A]` of several components), else `[R, A]` float32 or
+                float64. Anything else is converted.
         """
         return self.stepper.step(actions)
 
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
-        """Steps a batch of one without batched arrays: observation `[D]`, reward, terminated."""
+        """Steps a batch of one without batched arrays: observation `[*D]`, reward, terminated."""
         handle = self._open_handle()
         if self._rows is None:
             raise ValueError(f"step_one is for a batch of one, not of {self.num_rows}")
         slot = self._rows.take()
         observation = slot.observations  # held from here on: see Stepper.step
-        if self._actions.count:
+        if self._actions.discrete and len(self._actions.shape) == 1:
             try:
                 status = _step_one(handle, action if action.__class__ is int else operator.index(action), slot.output)
             except (TypeError, OverflowError):
-                raise ValueError(f"action {action!r} must be an integer in [0, {self._actions.count})") from None
+                raise ValueError(f"action {action!r} must be {self._actions._allowed()}") from None
         else:
             actions = np.asarray(action)
             if actions.ndim == 1:
@@ -573,13 +612,15 @@ class Batch:
             state["state"]["inc"] >> 64,
             state["state"]["inc"],
         ]
-        self._columns()["generator"][0] = [word & 0xFFFFFFFFFFFFFFFF for word in words]
+        half = state["has_uint32"] << 32 | state["uinteger"]
+        self._columns()["generator"][0] = [word & 0xFFFFFFFFFFFFFFFF for word in (*words, half)]
 
     def get_generator(self, generator: np.random.Generator) -> None:
         """Makes `generator` continue where the core stands."""
-        high, low, inc_high, inc_low = (int(word) for word in self._columns()["generator"][0])
+        high, low, inc_high, inc_low, half = (int(word) for word in self._columns()["generator"][0])
         state = dict(generator.bit_generator.state)
         state["state"] = {"state": high << 64 | low, "inc": inc_high << 64 | inc_low}
+        state["has_uint32"], state["uinteger"] = half >> 32, half & 0xFFFFFFFF
         generator.bit_generator.state = state
 
     # Statistics.
@@ -611,19 +652,19 @@ class Batch:
         return self._finished_views[1][: self.last_finished.count * self.agents].copy()
 
     def final_observations(self) -> np.ndarray:
-        """What the episodes that ended in the last step ended on, under "SameStep": `[K, D]` float32, a copy."""
+        """What the episodes that ended in the last step ended on, under "SameStep": `[K, *D]`, a copy."""
         self._open_handle()
         return self._finished_views[3][: self.last_finished.count * self.agents].copy()
 
     def _view_finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The core's lists of finished episodes at full length: environments, returns, lengths, observations."""
         last, n = self.last_finished, self.num_envs
-        rows = (self.num_rows if self.autoreset == "SameStep" else 0, self.observation_size)
+        rows = (self.num_rows if self.autoreset == "SameStep" else 0, *self.observation_shape)
         return (
             self._array(ffi.cast("void *", last.index), (n,), _INT32),
             self._array(ffi.cast("void *", last.episode_return), (self.num_rows,), self.real),
             self._array(ffi.cast("void *", last.length), (n,), _INT32),
-            self._array(ffi.cast("void *", last.observations), rows, _FLOAT32),
+            self._array(ffi.cast("void *", last.observations), rows, self.observation_type),
         )
 
     # Snapshots.
@@ -632,24 +673,26 @@ class Batch:
     def snapshot_dtype(self) -> np.dtype:
         """One environment's complete state as a structured dtype; see `get_state`."""
         real, integer = (_FLOAT64, _INT64) if self.exact else (_FLOAT32, _INT32)
-        fields: list[Any] = [(part.name, integer if part.integer else real) for part in self.spec.state]
+        fields: list[Any] = [(part.name, integer if part.integer else real, part.shape) for part in self.spec.state]
         fields += [(f"param:{part.name}", real) for part in self.spec.parameters]
-        fields.append(("generator", np.uint64, 4) if self.exact else ("seed", np.uint32, 2))
+        fields.append(("generator", np.uint64, 5) if self.exact else ("seed", np.uint32, 2))
         returns = ("episode_return", real, self.agents) if self.agents > 1 else ("episode_return", real)
         fields += [("episode", np.uint32), ("elapsed", _INT32), returns]
         fields += [("finished", np.bool_), ("version", np.uint16)]
         return np.dtype(fields, metadata={"operant": (self.spec.header, self.precision, SNAPSHOT_VERSION)})
 
     def _columns(self) -> dict[str, np.ndarray]:
-        """Views of the core's memory, `[N]` or `[N, k]`, by field of the snapshot."""
+        """Views of the core's memory, `[N]` or `[N, ...]`, by field of the snapshot."""
         view, n = lib.operant_view(self._open_handle()), self.num_envs
         real, integer = (_FLOAT64, _INT64) if self.exact else (_FLOAT32, _INT32)
         columns: dict[str, np.ndarray] = {}
-        table = self._array(view.state, (len(self.spec.state), view.stride), real)[:, :n]
-        for row, part in zip(table, self.spec.state, strict=True):
-            columns[part.name] = row.view(integer) if part.integer else row
+        table, first = self._array(view.state, (self.spec.state_size, view.stride), real)[:, :n], 0
+        for part in self.spec.state:
+            rows = table[first : first + part.size].view(integer if part.integer else real)
+            columns[part.name] = rows[0] if not part.shape else np.moveaxis(rows.reshape(*part.shape, n), -1, 0)
+            first += part.size
         if self.exact:
-            columns["generator"] = self._array(view.generator, (n, 4), np.dtype(np.uint64))
+            columns["generator"] = self._array(view.generator, (n, 5), np.dtype(np.uint64))
         else:
             columns["seed"] = self._array(view.seed, (2, view.stride), np.dtype(np.uint32))[:, :n].T
         columns["episode"] = self._array(view.episode, (n,), np.dtype(np.uint32))
@@ -736,8 +779,9 @@ class Batch:
             found = records["version"].max()
             raise ValueError(f"the snapshot has version {found}, but this operant reads version {SNAPSHOT_VERSION}")
         for part in self.spec.state:
-            if np.isnan(records[part.name]).any():
-                raise ValueError(f"the snapshot's {part.name} is NaN in record {np.isnan(records[part.name]).argmax()}")
+            missing = np.isnan(records[part.name]).reshape(len(records), -1).any(axis=1)
+            if missing.any():
+                raise ValueError(f"the snapshot's {part.name} is NaN in record {missing.argmax()}")
         for parameter in self.spec.parameters:
             self.check_bounds(parameter.name, records[f"param:{parameter.name}"])
         # An unfinished episode has at least one step left.
@@ -824,7 +868,7 @@ def _output(memory: Any, offsets: list[int], reward_type: str) -> tuple[Any, Any
     """The core's operant_output over a slot's memory, and its first reward and terminated flag as cells to read."""
     start = ffi.from_buffer("char[]", memory)
     output = ffi.new("operant_output *")
-    output.observations = ffi.cast("float *", start + offsets[0])
+    output.observations = start + offsets[0]
     output.rewards = start + offsets[1]
     output.terminated = ffi.cast("uint8_t *", start + offsets[2])
     output.truncated = ffi.cast("uint8_t *", start + offsets[3])

@@ -4,13 +4,17 @@ A TOML file says what an EnvSpec says, in the order of the header's structs:
 
     id = "lander-v0"
     max_episode_steps = 200
-    actions = 2                                       # or for each component [[action]] low = -1, high = "max_torque"
+    actions = 2                                       # or for each component [[action]] low = -1, high = "max_torque";
+                                                      # of several discrete components [5, 2, 3]
+    observation_kind = "Box"                          # or of integers "Discrete", "MultiDiscrete", "Tuple"
+    observation_dtype = "float32"                     # of a Box; or "uint8"
     [state]
-    height = "m"                                      # the unit; or {unit = "1", integer = true} for a vi
+    height = "m"                                      # the unit; or {unit = "1", integer = true, shape = [10, 10]}
     [parameters]
     gravity = {unit = "m/s2", low = 0, high = 100}    # the bounds of what may be set; the default stands in the header
     [observation]
-    height = {low = 0, high = "ceiling"}              # a number, a parameter or "-2 * parameter"; without, infinite
+    height = {low = 0, high = "ceiling"}              # a number, a parameter or "-2 * parameter"; without, infinite;
+                                                      # an array has a shape = [10, 10, 4] too
 """
 
 from __future__ import annotations
@@ -21,9 +25,9 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from operant.spec import Bound, EnvSpec, Observation, Parameter, Quantity
+from operant.spec import OBSERVATION_KINDS, Bound, EnvSpec, Observation, Parameter, Quantity
 from operant.toml import read_toml
 
 REQUIRED = ("id", "max_episode_steps", "state", "observation")
@@ -31,6 +35,8 @@ KEYS = (
     *REQUIRED,
     "summary",
     "reward_threshold",
+    "observation_kind",
+    "observation_dtype",
     "actions",
     "action",
     "parameters",
@@ -108,7 +114,10 @@ def _read(path: Path) -> dict[str, Any]:
 def _spec(table: Mapping[str, Any]) -> EnvSpec:
     actions, components = table.get("actions", 0), table.get("action", [])
     if bool(actions) == bool(components):
-        raise DescriptorError("give actions = N, or [[action]] with low and high for each component, and not both")
+        raise DescriptorError(
+            "give actions = N (or [N, M] for several components), or [[action]] with low and high for each component, "
+            "and not both"
+        )
     return EnvSpec(
         id=_typed(table, "id", str),
         header="",
@@ -119,7 +128,9 @@ def _spec(table: Mapping[str, Any]) -> EnvSpec:
         max_episode_steps=_typed(table, "max_episode_steps", int),
         reference=_typed(table, "reference", str, ""),
         reference_arguments=_table(table, "reference_arguments"),
-        actions=_typed(table, "actions", int, 0),
+        actions=_counts("actions", actions) if isinstance(actions, list) else _typed(table, "actions", int, 0),
+        observation_kind=_typed(table, "observation_kind", str, "Box"),
+        observation_dtype=_typed(table, "observation_dtype", str, "float32"),
         action_bounds=tuple(_action(number, given) for number, given in enumerate(components)),
         reward_threshold=_number("reward_threshold", table.get("reward_threshold"), None),
         render_fps=_typed(table, "render_fps", int, 30),
@@ -149,6 +160,16 @@ def _names(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _counts(key: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value or not all(type(each) is int and each > 0 for each in value):
+        raise DescriptorError(f"{key} = {value!r} must be a list of positive integers")
+    return tuple(value)
+
+
+def _shape(where: str, table: Mapping[str, Any]) -> tuple[int, ...]:
+    return _counts(f"{where}.shape", table["shape"]) if "shape" in table else ()
+
+
 def _number(key: str, value: Any, default: float | None) -> float | None:
     if value is None:
         return default
@@ -169,11 +190,11 @@ def _only(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
 def _quantity(name: str, given: Any) -> Quantity:
     if isinstance(given, str):
         return Quantity(name, given)
-    table = _only(f"state.{name}", given, ("unit", "integer"))
+    table = _only(f"state.{name}", given, ("unit", "integer", "shape"))
     integer = table.get("integer", False)
     if not isinstance(integer, bool):
         raise DescriptorError(f"state.{name}.integer = {integer!r} must be true or false")
-    return Quantity(name, _typed(table, "unit", str, ""), integer)
+    return Quantity(name, _typed(table, "unit", str, ""), integer, _shape(f"state.{name}", table))
 
 
 def _parameter(name: str, given: Any) -> Parameter:
@@ -191,10 +212,13 @@ def _parameter(name: str, given: Any) -> Parameter:
 
 
 def _observation(name: str, given: Any) -> Observation:
-    table = _only(f"observation.{name}", given, ("low", "high"))
+    table = _only(f"observation.{name}", given, ("low", "high", "shape"))
     where = f"observation.{name}"
     return Observation(
-        name, _bound(f"{where}.low", table.get("low", -math.inf)), _bound(f"{where}.high", table.get("high", math.inf))
+        name,
+        _bound(f"{where}.low", table.get("low", -math.inf)),
+        _bound(f"{where}.high", table.get("high", math.inf)),
+        _shape(where, table),
     )
 
 
@@ -225,8 +249,9 @@ def _check(path: Path, spec: EnvSpec) -> None:
         raise DescriptorError(f"{path}: max_episode_steps = {spec.max_episode_steps} must be at least 1")
     if spec.actions and spec.action_bounds:
         raise DescriptorError(f"{path}: actions are discrete or have bounds, not both")
-    if spec.actions < 1 and not spec.action_bounds:
+    if min(spec.action_counts, default=0) < 1 and not spec.action_bounds:
         raise DescriptorError(f"{path}: actions = {spec.actions} must be at least 1, unless they have bounds")
+    _check_observation(path, spec)
     if spec.reference and not re.fullmatch(r"[\w.]+:[\w.]+", spec.reference):
         raise DescriptorError(f'{path}: reference = {spec.reference!r} must be like "module:Class"')
     parameters = {part.name for part in spec.parameters}
@@ -245,6 +270,29 @@ def _check(path: Path, spec: EnvSpec) -> None:
             raise DescriptorError(f"{path}: {name} has low = {low} above high = {high}")
 
 
+def _check_observation(path: Path, spec: EnvSpec) -> None:
+    kind, dtype = spec.observation_kind, spec.observation_dtype
+    for key, value, known in (
+        ("observation_kind", kind, OBSERVATION_KINDS),
+        ("observation_dtype", dtype, ("float32", "uint8")),
+    ):
+        if value not in known:
+            raise DescriptorError(f"{path}: {key} = {value!r} must be one of {', '.join(known)}")
+    if kind == "Box" and dtype == "float32":
+        return
+    most = 255 if kind == "Box" else 1 << 31
+    for part in spec.observation:
+        whole = all(isinstance(bound, float | int) and bound == int(bound) for bound in (part.low, part.high))
+        if not (whole and 0 <= part.low <= part.high <= most and (kind == "Box" or part.low == 0)):  # type: ignore[operator]
+            low = "from 0" if kind == "Box" else "low = 0"
+            raise DescriptorError(
+                f"{path}: observation {part.name} is an integer ({kind} of {'uint8' if kind == 'Box' else 'int64'}): "
+                f"its bounds must be whole numbers, {low}, and at most {most}, not {part.low} and {part.high}"
+            )
+    if kind == "Discrete" and spec.observation_size != 1:
+        raise DescriptorError(f"{path}: a Discrete observation is one number, not {spec.observation_size}")
+
+
 def _check_names(path: Path, spec: EnvSpec, text: str) -> None:
     """Names and types must stand in the order of the header's structs, where those are plain lists of vf and vi."""
     for struct, described in (("state", spec.state), ("params", spec.parameters)):
@@ -252,20 +300,32 @@ def _check_names(path: Path, spec: EnvSpec, text: str) -> None:
         if members is None:
             continue
         names = [part.name for part in described]
-        if [name for name, _ in members] != names:
+        if [member.name for member in members] != names:
             raise DescriptorError(
                 f"{path} describes the {struct} {', '.join(names) or 'of nothing'}; {spec.header}_{struct} in "
-                f"{Path(spec.source).name} has {', '.join(name for name, _ in members)}: use the same names and order"
+                f"{Path(spec.source).name} has {', '.join(member.name for member in members)}: use the same names and "
+                "order"
             )
-        for (name, kind), part in zip(members, described, strict=True):
-            if isinstance(part, Quantity) and part.integer != (kind == "vi"):
-                raise DescriptorError(
-                    f"{path}: {name} is a {kind} in the header: say integer = {str(kind == 'vi').lower()}"
-                )
+        for member, part in zip(members, described, strict=True):
+            if isinstance(part, Quantity) and part.integer != (member.kind == "vi"):
+                integer = str(member.kind == "vi").lower()
+                raise DescriptorError(f"{path}: {part.name} is a {member.kind} in the header: say integer = {integer}")
+            shape = part.shape if isinstance(part, Quantity) else ()
+            if member.shape is not None and math.prod(member.shape) != math.prod(shape):
+                has = "".join(f"[{size}]" for size in member.shape) or "one number"
+                raise DescriptorError(f"{path}: {part.name} is {has} in the header: say shape = {list(member.shape)}")
 
 
-def struct_members(text: str, name: str) -> list[tuple[str, str]] | None:
-    """Names and types of a struct whose members are plain `vf a, b;` and `vi c;`; None if it has others."""
+class Member(NamedTuple):
+    """A member of a struct: `shape` is () for a single number, None where it is not written in plain numbers."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] | None = ()
+
+
+def struct_members(text: str, name: str) -> list[Member] | None:
+    """The members of a struct that are plain `vf a, b[3];` and `vi c;`; None if it has others."""
     text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
     found = re.search(r"typedef\s+struct\s*\w*\s*\{([^{}]*)\}\s*" + re.escape(name) + r"\s*;", text)
     if not found:
@@ -274,8 +334,14 @@ def struct_members(text: str, name: str) -> list[tuple[str, str]] | None:
     for declaration in found[1].split(";"):
         if not declaration.strip():
             continue
-        plain = re.fullmatch(r"\s*(v[fi])\s+(\w+(?:\s*,\s*\w+)*)\s*", declaration)
+        plain = re.fullmatch(r"\s*(v[fi])\s+(\w+[^,]*(?:,\s*\w+[^,]*)*)", declaration)
         if not plain:
             return None
-        members += [(member.strip(), plain[1]) for member in plain[2].split(",")]
+        for member in plain[2].split(","):
+            found = re.fullmatch(r"\s*(\w+)\s*((?:\[[^\[\]]+\]\s*)*)", member)
+            if not found:
+                return None
+            sizes = re.findall(r"\[([^\[\]]+)\]", found[2])
+            plainly = all(size.strip().isdecimal() for size in sizes)
+            members.append(Member(found[1], plain[1], tuple(int(size) for size in sizes) if plainly else None))
     return members

@@ -25,15 +25,22 @@ SMALL = 64  # numbers
 
 
 class Slot:
-    """One set of results: observations float32, rewards `[N]`, terminated and truncated `[N]` bool.
+    """One set of results: observations of `observation_type`, rewards `[N]`, terminated and truncated `[N]` bool.
 
     `make_output` turns the memory and its four offsets into what the core is told, and two cells to read a batch of one
     from. `idle` is the number of references to the arrays while nobody outside holds any.
     """
 
-    def __init__(self, observation_shape: tuple[int, ...], num_envs: int, reward_type: Any, make_output: MakeOutput):
+    def __init__(
+        self,
+        observation_shape: tuple[int, ...],
+        observation_type: Any,
+        num_envs: int,
+        reward_type: Any,
+        make_output: MakeOutput,
+    ):
         shapes: list[tuple[int, ...]] = [observation_shape, (num_envs,), (num_envs,), (num_envs,)]
-        types = [np.dtype(np.float32), np.dtype(reward_type), np.dtype(np.bool_), np.dtype(np.bool_)]
+        types = [np.dtype(observation_type), np.dtype(reward_type), np.dtype(np.bool_), np.dtype(np.bool_)]
         sizes = [
             (int(np.prod(shape)) * dtype.itemsize + LINE - 1) // LINE * LINE + STAGGER
             for shape, dtype in zip(shapes, types, strict=True)

@@ -70,7 +70,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         self.possible_agents = list(spec.agents)
         self.agents: list[str] = []
         row = observation_space(spec, *extremes(self._batch, randomize, given))
-        self._sizes = spec.observation_sizes or (len(spec.observation),) * len(spec.agents)
+        self._sizes = spec.observation_sizes or (spec.observation_size,) * len(spec.agents)
         self.observation_spaces: dict[str, spaces.Space[Any]] = {
             agent: spaces.Box(row.low[:size], row.high[:size], dtype=np.float32)
             for agent, size in zip(spec.agents, self._sizes, strict=True)

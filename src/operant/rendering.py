@@ -49,6 +49,11 @@ def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
         raise ImportError(f"{spec.id} is drawn by mpe2: pip install 'operant[pettingzoo]'", name="mpe2") from None
 
 
+def flat_state(spec: EnvSpec, record: Any) -> np.ndarray:
+    """The physical state in a record of a snapshot: `[S]` float64, in the order of the descriptor."""
+    return np.concatenate([np.ravel(record[part.name]) for part in spec.state], dtype=np.float64)
+
+
 def _is_mpe2(spec: EnvSpec) -> bool:
     return spec.reference.startswith("mpe2.")
 
@@ -99,7 +104,7 @@ class Renderer:
 
     def _draw(self, i: int, record: Any) -> np.ndarray:
         artist, spec = self._artist, self.batch.spec
-        state = np.array([record[part.name] for part in spec.state], np.float64)
+        state = flat_state(spec, record)
         if _is_mpe2(spec):
             parameters = {part.attribute: float(record[f"param:{part.name}"]) for part in spec.parameters}
             place_particles(artist, state, parameters)

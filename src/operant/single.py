@@ -11,8 +11,8 @@ from gymnasium import logger
 
 from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_single_agent_spec, reset_overrides
-from operant.rendering import Renderer, check_render_mode, render_modes
-from operant.spaces import action_space, observation_space
+from operant.rendering import Renderer, check_render_mode, flat_state, render_modes
+from operant.spaces import action_space, observation_space, scalars
 
 _KEYWORDS = ("precision", "isa", "params", "randomize", "render_mode")
 
@@ -58,11 +58,10 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._renderer = Renderer(self._batch, self.render_mode, 1)
         self._step = self._batch.step_one
         self._seeded = False
+        self._is_array = spec.observation_kind in ("Box", "MultiDiscrete")
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begins an episode; returns the observation `[D]` float32 and an empty info.
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begins an episode; returns the observation, as `step` does, and an empty info.
 
         Args:
             seed: restarts the random numbers; None continues them.
@@ -85,10 +84,13 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._renderer.last_actions = None
         if self.render_mode == "human":
             self.render()
-        return self._batch.observe().observations[0], {}
+        return self._observation(), {}
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """One step: observation `[D]` float32, reward, terminated, False (truncation is TimeLimit's), an empty info.
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """One step: observation, reward, terminated, False (truncation is TimeLimit's), an empty info.
+
+        An observation is an array of the observation space's shape and dtype; if Discrete an int64, if Tuple a tuple of
+        ints.
 
         Raises:
             ValueError: an action that is not in the action space's range, or not finite. Nothing moved.
@@ -99,19 +101,25 @@ class OperantEnv(gymnasium.Env[Any, Any]):
             self._renderer.last_actions = [action]
             if self.render_mode == "human":
                 self.render()
-        return observation, reward, terminated, False, {}
+        return observation if self._is_array else scalars(self._batch.spec, observation), reward, terminated, False, {}
+
+    def _observation(self) -> Any:
+        return scalars(self._batch.spec, self._batch.observe().observations[0])
 
     @property
     def state(self) -> np.ndarray:
-        """The physical state: `[S]` float64, in the order of the descriptor. Assign to set it."""
-        record = self._batch.get_state()[0]
-        return np.array([record[part.name] for part in self._batch.spec.state], np.float64)
+        """The physical state: `[S]` float64, arrays flat, in the order of the descriptor. Assign to set it."""
+        return flat_state(self._batch.spec, self._batch.get_state()[0])
 
     @state.setter
     def state(self, values: Any) -> None:
-        record = self._batch.get_state()
-        for part, value in zip(self._batch.spec.state, values, strict=True):
-            record[part.name] = value
+        spec, record = self._batch.spec, self._batch.get_state()
+        numbers, first = np.asarray(values), 0
+        if numbers.shape != (spec.state_size,):
+            raise ValueError(f"the state of {spec.id} is {spec.state_size} numbers, not an array {numbers.shape}")
+        for part in spec.state:
+            record[part.name] = numbers[first : first + part.size].reshape(part.shape)
+            first += part.size
         record["finished"] = False
         self._batch.set_state(record)
 
@@ -119,14 +127,13 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         """A snapshot of all there is, as a structured array of one record; see `OperantVectorEnv.get_state`."""
         return self._batch.get_state()
 
-    def set_state(self, snapshot: np.ndarray | np.void) -> np.ndarray:
-        """Restores a snapshot; returns the observation `[D]`."""
+    def set_state(self, snapshot: np.ndarray | np.void) -> Any:
+        """Restores a snapshot; returns the observation, as `step` does."""
         self._batch.set_state(snapshot)
         self._seeded = True
         if self._batch.exact:
             self._batch.get_generator(self.np_random)
-        observation: np.ndarray = self._batch.observe().observations[0]
-        return observation
+        return self._observation()
 
     def render(self) -> Any:
         """A frame `[H, W, 3]` uint8, drawn by Gymnasium's own renderer; with "human" None, and a window."""

@@ -18,11 +18,47 @@ def _resolve(bound: Bound, extremes: Mapping[str, float]) -> float:
     return bound
 
 
-def observation_space(spec: EnvSpec, lows: Mapping[str, float], highs: Mapping[str, float]) -> gymnasium.spaces.Box:
-    """Box `[D]` float32. `lows` and `highs` hold each parameter's smallest and largest value in the batch."""
+def observation_space(
+    spec: EnvSpec, lows: Mapping[str, float], highs: Mapping[str, float]
+) -> gymnasium.spaces.Space[Any]:
+    """The space of one agent's observations, of the kind that `spec` says; a Box has the observation's shape.
+
+    `lows` and `highs` hold each parameter's smallest and largest value in the batch.
+    """
+    low, high = observation_bounds(spec, lows, highs)
+    if spec.observation_kind == "Box":
+        dtype, shape = np.dtype(spec.observation_dtype), spec.observation_shape
+        return gymnasium.spaces.Box(
+            low.astype(dtype).reshape(shape), high.astype(dtype).reshape(shape), dtype=dtype.type
+        )
+    counts = (high + 1).astype(np.int64)
+    if spec.observation_kind == "Discrete":
+        return gymnasium.spaces.Discrete(counts[0])
+    if spec.observation_kind == "MultiDiscrete":
+        return gymnasium.spaces.MultiDiscrete(counts.reshape(spec.observation_shape))
+    return gymnasium.spaces.Tuple([gymnasium.spaces.Discrete(count) for count in counts])
+
+
+def observation_bounds(
+    spec: EnvSpec, lows: Mapping[str, float], highs: Mapping[str, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and highest value of every number that an agent observes: `[D]` float64 each."""
     low = [_resolve(part.low, highs if _grows_down(part.low) else lows) for part in spec.observation]
     high = [_resolve(part.high, highs) for part in spec.observation]
-    return gymnasium.spaces.Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
+    sizes = [part.size for part in spec.observation]
+    return np.repeat(np.array(low, np.float64), sizes), np.repeat(np.array(high, np.float64), sizes)
+
+
+def columns(observations: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Observations `[N, D]` of kind "Tuple" as Gymnasium batches them: D arrays `[N]`, views."""
+    return tuple(observations.T)
+
+
+def scalars(spec: EnvSpec, observation: np.ndarray) -> Any:
+    """One observation as a `gymnasium.Env` returns it: if Discrete a number, if Tuple a tuple of ints, else the array."""
+    if spec.observation_kind == "Discrete":
+        return observation[()]
+    return tuple(observation.tolist()) if spec.observation_kind == "Tuple" else observation
 
 
 def _grows_down(bound: Bound) -> bool:
@@ -30,7 +66,9 @@ def _grows_down(bound: Bound) -> bool:
 
 
 def action_space(spec: EnvSpec, highs: Mapping[str, float]) -> gymnasium.spaces.Space[Any]:
-    """Discrete(n), or Box `[A]` float32."""
+    """Discrete(n), MultiDiscrete([n, ...]), or Box `[A]` float32."""
+    if isinstance(spec.actions, tuple):
+        return gymnasium.spaces.MultiDiscrete(spec.actions)
     if spec.actions:
         return gymnasium.spaces.Discrete(spec.actions)
     low = [_resolve(bounds[0], highs) for bounds in spec.action_bounds]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +15,22 @@ Bound = float | tuple[str, float]
 """A number, or the name of a parameter and the factor it is multiplied by."""
 
 
+OBSERVATION_KINDS = ("Box", "Discrete", "MultiDiscrete", "Tuple")
+
+
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """One named number of a state: its unit, and whether it is an integer."""
+    """One named number of a state, or an array of them: its unit, and whether it is an integer."""
 
     name: str
     unit: str = ""
     integer: bool = False
+    shape: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many numbers it is."""
+        return math.prod(self.shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +51,17 @@ class Parameter:
 
 @dataclasses.dataclass(frozen=True)
 class Observation:
-    """One component of an observation with its bounds."""
+    """One component of an observation, or an array of them, with its bounds, inclusive."""
 
     name: str
     low: Bound
     high: Bound
+    shape: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many components it is."""
+        return math.prod(self.shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +74,11 @@ class EnvSpec:
         source: the path of that file; "" if it is one of native/envs/, and so part of the compiled core.
         summary: one sentence on the task.
         state, parameters: in the order of the header's structs.
-        observation: one entry for each component, in order.
-        actions: the number of discrete actions, or 0.
+        observation: one entry for each component or array of them, in order.
+        observation_kind: the space: "Box"; or of integers, a component of low 0 and high k having k + 1 values,
+            "Discrete" (one component), "MultiDiscrete" or "Tuple" (of Discrete).
+        observation_dtype: of a Box: "float32" or "uint8". Integers are int64.
+        actions: the number of discrete actions, for several components (MultiDiscrete) a tuple, or 0.
         action_bounds: for each component of a continuous action, its low and high.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
         reference: a class with Gymnasium's `reset` and `step`, "module:name": what draws, and what judges the exact
@@ -81,7 +100,9 @@ class EnvSpec:
     max_episode_steps: int
     source: str = ""
     reference: str = ""
-    actions: int = 0
+    observation_kind: str = "Box"
+    observation_dtype: str = "float32"
+    actions: int | tuple[int, ...] = 0
     action_bounds: tuple[tuple[Bound, Bound], ...] = ()
     reward_threshold: float | None = None
     reset_options: tuple[tuple[str, str], ...] = ()
@@ -98,9 +119,52 @@ class EnvSpec:
         """The id that Gymnasium knows it by."""
         return self.id if self.source else f"operant/{self.id}"
 
+    @property
+    def state_size(self) -> int:
+        """How many numbers a state is."""
+        return sum(part.size for part in self.state)
+
+    @property
+    def observation_size(self) -> int:
+        """How many numbers an agent observes."""
+        return sum(part.size for part in self.observation)
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """The shape of one observation as the core writes it: a lone array's own, () if Discrete, else flat."""
+        if self.observation_kind == "Discrete":
+            return ()
+        if len(self.observation) == 1 and self.observation[0].shape:
+            return self.observation[0].shape
+        return (self.observation_size,)
+
+    @property
+    def observation_names(self) -> list[str]:
+        """One name for each number that an agent observes."""
+        return [name for part in self.observation for name in element_names(part.name, part.shape)]
+
+    @property
+    def state_names(self) -> list[str]:
+        """One name for each number of a state."""
+        return [name for part in self.state for name in element_names(part.name, part.shape)]
+
+    @property
+    def action_counts(self) -> tuple[int, ...]:
+        """How many choices each component of a discrete action has; () if actions are continuous."""
+        if isinstance(self.actions, tuple):
+            return self.actions
+        return (self.actions,) if self.actions else ()
+
     def parameter_index(self, name: str) -> int:
         """Position of a parameter; KeyError if there is none of that name."""
         for index, parameter in enumerate(self.parameters):
             if parameter.name == name:
                 return index
         raise KeyError(name)
+
+
+def element_names(name: str, shape: tuple[int, ...]) -> list[str]:
+    """The names of an array's elements, "cells[1,2]"; of a single number, its own."""
+    if not shape:
+        return [name]
+    return [f"{name}[{','.join(map(str, index))}]" for index in itertools.product(*map(range, shape))]

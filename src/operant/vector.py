@@ -13,7 +13,7 @@ from gymnasium import error, logger
 from operant.batch import AUTORESET, Batch, check_seed, unknown
 from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
 from operant.rendering import Renderer, check_render_mode, render_modes
-from operant.spaces import action_space, observation_space
+from operant.spaces import action_space, columns, observation_space
 
 try:
     from gymnasium.vector import AutoresetMode, VectorEnv
@@ -128,6 +128,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         self._restarting = np.empty(0, np.int64)
         # Whether step has more to do than to return the core's arrays.
         self._eventful = self._same_step or episode_statistics or self.render_mode is not None
+        self._is_tuple = spec.observation_kind == "Tuple"
+        self._plain = not (self._eventful or self._is_tuple)
 
     # Batched spaces take more memory per environment than the core does: they are made when somebody asks.
 
@@ -160,7 +162,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
                 and the environment's reset bounds. Not modified.
 
         Returns:
-            Observations `[N, D]` float32 and an empty info. Environments outside the mask keep theirs.
+            Observations, as `step` returns them, and an empty info. Environments outside the mask keep theirs.
         """
         rest = dict(options or {})
         mask = self._check_mask(rest.pop("reset_mask")) if "reset_mask" in rest else None
@@ -184,7 +186,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             self._restarting = self._restarting[~rows[self._restarting]]
         if self.render_mode == "human":
             self.render()
-        return slot.observations, {}
+        return self._present(slot.observations), {}
 
     def _seed_some(self, seeds: int | list[int | None], mask: np.ndarray | None) -> None:
         """Seeds those of `mask` (None: all) whose seed is not None; the others' generators go on."""
@@ -230,24 +232,29 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         """Steps every environment.
 
         Args:
-            actions: `[N]` int32 or int64 if discrete, else `[N, A]` float32 or float64 (rounded to float32), read in
-                place if contiguous. Finite actions beyond the bounds are clipped as Gymnasium clips them. With several
-                agents N is the number of rows, for actions and for what is returned.
+            actions: `[N]` int32 or int64 if discrete (`[N, A]` if MultiDiscrete), else `[N, A]` float32 or float64
+                (rounded to float32), read in place if contiguous. Finite actions beyond the bounds are clipped as
+                Gymnasium clips them. With several agents N is the number of rows, for actions and for what is returned.
 
         Returns:
-            Observations `[N, D]` float32, rewards `[N]` (float32, or float64 in the exact build), terminated and
-            truncated `[N]` bool, infos.
+            Observations `[N, *D]` of the space's dtype (if Tuple, a tuple of `[N]`), rewards `[N]` (float32, or float64
+            in the exact build), terminated and truncated `[N]` bool, infos.
 
         Raises:
             ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
             ResetNeeded: before the first reset, or in mode DISABLED with a finished environment.
         """
         results = self._batch.stepper.step(actions)
+        if self._plain:
+            return results
+        observations, rewards, terminated, truncated, infos = results
         if self._eventful:
-            _, _, terminated, truncated, infos = results
             self._renderer.last_actions = actions
             self._add_infos(infos, terminated, truncated)
-        return results
+        return self._present(observations), rewards, terminated, truncated, infos
+
+    def _present(self, observations: np.ndarray) -> Any:
+        return columns(observations) if self._is_tuple else observations
 
     def _add_infos(self, infos: dict[str, Any], terminated: np.ndarray, truncated: np.ndarray) -> None:
         if self._batch.last_finished.count:
@@ -255,7 +262,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             ended = terminated | truncated
             if self._same_step:
                 final = np.empty(self.num_envs, object)
-                final[index] = np.fromiter(self._batch.final_observations(), object, len(index))
+                rows = self._batch.final_observations()
+                final[index] = np.fromiter(map(tuple, rows.tolist()) if self._is_tuple else rows, object, len(index))
                 infos.update(final_obs=final, _final_obs=ended.copy(), final_info={}, _final_info=ended.copy())
         else:
             index = self._restarting[:0]
@@ -329,12 +337,12 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         """Restores a snapshot into the environments of `mask` (None: all); one record is branched into all of them.
 
         Returns:
-            The observations `[N, D]` float32 of the present states.
+            The observations of the present states, as `step` returns them.
         """
         self._batch.set_state(snapshot, mask if mask is None else self._check_mask(mask))
         if mask is None or self._seeds is None:
             self._seeds = [-1] * self._batch.num_envs  # as in Gymnasium: not known
-        return self._batch.observe().observations
+        return self._present(self._batch.observe().observations)
 
     def render(self) -> Any:
         """Frames of the first `render_envs` environments, drawn by Gymnasium's own renderer, or mpe2's.

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete, Space
+from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space, Tuple
 
 from operant.batch import defaults
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.cli.parser import Parser
 from operant.configuration import find_spec
-from operant.spaces import action_space, observation_space
+from operant.spaces import action_space, observation_bounds, observation_space
 from operant.spec import EnvSpec
 
 DESCRIPTION = """\
@@ -68,7 +68,7 @@ def _print_agents(spec: EnvSpec) -> None:
     if spec.agents:
         print(f"Agents, of whom each observes and acts as below: {', '.join(spec.agents)}.")
     for agent, size in zip(spec.agents, spec.observation_sizes, strict=False):
-        if size < len(spec.observation):
+        if size < spec.observation_size:
             print(f"{agent} observes the first {size} components alone.")
     for name in spec.variant_options:
         place = list(spec.variant_options).index(name)
@@ -77,11 +77,12 @@ def _print_agents(spec: EnvSpec) -> None:
 
 
 def _print_observation(spec: EnvSpec) -> None:
-    box, _ = _spaces(spec)
-    rows = [
-        [part.name, f"{low:g}", f"{high:g}"]
-        for part, low, high in zip(spec.observation, box.low.tolist(), box.high.tolist(), strict=True)
-    ]
+    values, rows, first = defaults(spec), [], 0
+    low, high = observation_bounds(spec, values, values)
+    for part in spec.observation:
+        shape = f" {list(part.shape)}" if part.shape else ""
+        rows.append([f"{part.name}{shape}", f"{np.float32(low[first]):g}", f"{np.float32(high[first]):g}"])
+        first += part.size
     print()
     _print_table(["OBSERVATION", "LOW", "HIGH"], rows, right=(1, 2))
 
@@ -107,7 +108,7 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Se
         print("  ".join(cells).rstrip())
 
 
-def _spaces(spec: EnvSpec) -> tuple[Box, Space[Any]]:
+def _spaces(spec: EnvSpec) -> tuple[Space[Any], Space[Any]]:
     values = defaults(spec)
     return observation_space(spec, values, values), action_space(spec, values)
 
@@ -117,7 +118,7 @@ def _brief(space: Space[Any]) -> str:
     if isinstance(space, Box):
         alike = all(len(np.unique(bounds)) == 1 for bounds in (space.low, space.high))
         if not (alike and space.is_bounded()):
-            return f"Box({space.shape})"
+            return f"Box({space.shape}{'' if space.dtype == np.float32 else f', {space.dtype}'})"
     return str(space).replace(", float32", "")
 
 
@@ -127,7 +128,7 @@ def _record(spec: EnvSpec, with_parameters: bool) -> dict[str, Any]:
         "id": spec.full_id,
         "summary": spec.summary,
         "observation_space": _space_record(observation),
-        "observation_names": [part.name for part in spec.observation],
+        "observation_names": spec.observation_names,
         "action_space": _space_record(action),
         "max_episode_steps": spec.max_episode_steps,
         "reward_threshold": spec.reward_threshold,
@@ -152,6 +153,10 @@ def _record(spec: EnvSpec, with_parameters: bool) -> dict[str, Any]:
 def _space_record(space: Space[Any]) -> dict[str, Any]:
     if isinstance(space, Discrete):
         return {"type": "Discrete", "n": int(space.n)}
+    if isinstance(space, MultiDiscrete):
+        return {"type": "MultiDiscrete", "nvec": space.nvec.tolist()}
+    if isinstance(space, Tuple):
+        return {"type": "Tuple", "spaces": [_space_record(part) for part in space.spaces]}
     assert isinstance(space, Box)
     return {
         "type": "Box",

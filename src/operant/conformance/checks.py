@@ -12,11 +12,12 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
-from operant.batch import library_hash
+from operant.batch import defaults, library_hash
 from operant.conformance.trajectories import (
     Failed,
     Trajectory,
     actions_for,
+    array_of,
     bounded,
     describe_difference,
     fast_targets,
@@ -24,7 +25,8 @@ from operant.conformance.trajectories import (
     play,
 )
 from operant.library import ONE_LANE, CompileError, build, find_compiler
-from operant.spec import EnvSpec
+from operant.spaces import observation_bounds
+from operant.spec import EnvSpec, element_names
 from operant.vector import OperantVectorEnv
 
 NUM_ENVS, STEPS, LIMIT = 200, 45, 20  # several blocks of every target, a ragged last one, and resets of every kind
@@ -101,7 +103,7 @@ def seeds(spec: EnvSpec) -> str:
     actions = plan(spec, 8)
     for precision in PRECISIONS:
         with closing(open_vector(spec, 8, precision=precision)) as env:
-            observations = env.reset(seed=0)[0].reshape(8, -1)
+            observations = array_of(env.reset(seed=0)[0]).reshape(8, -1)
         if len({row.tobytes() for row in observations}) < 8 and spec.observation:
             return "the start does not depend on the seed"
         rows = _rows(spec, 3, 8)
@@ -162,9 +164,10 @@ def initialised(spec: EnvSpec) -> str:
 def _extremes(space: spaces.Space[Any], random: np.random.Generator, rows: int) -> dict[str, Callable[[], np.ndarray]]:
     """Ways to act, by name: at random, and as nobody would."""
     ways: dict[str, Callable[[], np.ndarray]] = {"random actions": lambda: actions_for(space, random, (rows,))}
-    if isinstance(space, spaces.Discrete):
-        for action in sorted({0, int(space.n) // 2, int(space.n) - 1}):
-            ways[f"action {action} throughout"] = lambda action=action: np.full(rows, action)  # type: ignore[misc]
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        last = space.n - 1 if isinstance(space, spaces.Discrete) else space.nvec - 1
+        for action in {str(each): each for each in (last * 0, (last + 1) // 2, last)}.values():
+            ways[f"action {action} throughout"] = lambda action=action: np.full((rows, *np.shape(last)), action)  # type: ignore[misc]
         return ways
     assert isinstance(space, spaces.Box)
     low, high = bounded(space)
@@ -189,7 +192,7 @@ class _Moment(NamedTuple):
     way: str
     step: int
     env: OperantVectorEnv
-    observations: np.ndarray  # [R, D]
+    observations: np.ndarray  # [R, D], arrays flat
     rewards: np.ndarray  # [R]
 
     def describe(self, row: int) -> str:
@@ -204,10 +207,16 @@ def _survey(spec: EnvSpec) -> Iterator[_Moment]:
         with closing(open_vector(spec, 64, precision=precision)) as env:
             for way, act in _extremes(env.single_action_space, random, env.num_envs).items():
                 observations, _ = env.reset(seed=0)
-                yield _Moment(precision, way, 0, env, observations, np.zeros(env.num_envs))
+                yield _Moment(precision, way, 0, env, _flat(observations), np.zeros(env.num_envs))
                 for step in range(1, LONG + 1):
                     observations, rewards, *_ = env.step(act())
-                    yield _Moment(precision, way, step, env, observations, rewards)
+                    yield _Moment(precision, way, step, env, _flat(observations), rewards)
+
+
+def _flat(observations: Any) -> np.ndarray:
+    """Batched observations as `[R, D]`."""
+    array = array_of(observations)
+    return array.reshape(len(array), -1)
 
 
 @check
@@ -217,9 +226,11 @@ def finite(spec: EnvSpec) -> str:
         if np.isfinite(moment.observations).all() and np.isfinite(moment.rewards).all() and moment.step % 100:
             continue
         records, agents = moment.env.get_state(), moment.env.batch.agents
-        fields = {f"observation {part.name}": moment.observations[:, d] for d, part in enumerate(spec.observation)}
+        fields = {f"observation {name}": moment.observations[:, d] for d, name in enumerate(spec.observation_names)}
         fields["reward"] = moment.rewards
-        fields |= {f"state {part.name}": np.repeat(records[part.name], agents) for part in spec.state}
+        for part in spec.state:
+            numbers = np.repeat(records[part.name].reshape(len(records), -1), agents, axis=0)
+            fields |= {f"state {n}": numbers[:, d] for d, n in enumerate(element_names(part.name, part.shape))}
         for name, values in fields.items():
             bad = np.flatnonzero(~np.isfinite(values))
             if len(bad):
@@ -234,22 +245,26 @@ def finite(spec: EnvSpec) -> str:
 @check
 def bounds(spec: EnvSpec) -> str:
     """Every observation is within the bounds that the descriptor states."""
-    with closing(open_vector(spec, 1)) as env:
-        box = env.single_observation_space
-    assert isinstance(box, spaces.Box)
-    low, high = np.full(box.shape, np.inf), np.full(box.shape, -np.inf)
+    lowest, highest = observation_bounds(spec, defaults(spec), defaults(spec))
+    if spec.observation_kind == "Box":  # in float32 a bound may be rounded
+        lowest, highest = (bound.astype(spec.observation_dtype) for bound in (lowest, highest))
+    low, high = np.full(lowest.shape, np.inf), np.full(lowest.shape, -np.inf)
     for moment in _survey(spec):
         seen = moment.observations
         low, high = np.minimum(low, seen.min(0)), np.maximum(high, seen.max(0))
-        outside = ~((seen >= box.low) & (seen <= box.high))
+        outside = ~((seen >= lowest) & (seen <= highest))
         if outside.any():
             row, d = (int(index) for index in np.argwhere(outside)[0])
             raise Failed(
-                f"{moment.precision}: observation {spec.observation[d].name} is {seen[row, d]!s} "
-                f"{moment.describe(row)}, outside [{box.low[d]:g}, {box.high[d]:g}]"
+                f"{moment.precision}: observation {spec.observation_names[d]} is {seen[row, d]!s} "
+                f"{moment.describe(row)}, outside [{lowest[d]:g}, {highest[d]:g}]"
             )
-    each = zip(spec.observation, low, high, strict=True)
-    return "; ".join(f"{part.name} {least:.3g} to {most:.3g}" for part, least, most in each)
+    seen_of, first = [], 0
+    for part in spec.observation:
+        numbers = slice(first, first + part.size)
+        seen_of.append(f"{part.name} {low[numbers].min():.3g} to {high[numbers].max():.3g}")
+        first += part.size
+    return "; ".join(seen_of)
 
 
 @check
@@ -284,6 +299,7 @@ def _episodes(spec: EnvSpec, mode: str, num_envs: int = 16) -> list[list[np.ndar
     for _ in range(4 * LIMIT):
         actions = np.concatenate([table[i, len(done[i]) % 8, min(len(running[i]), LIMIT - 1)] for i in range(num_envs)])
         observations, rewards, terminated, truncated, infos = env.step(actions)
+        observations = array_of(observations)
         ended = (terminated | truncated)[::agents]
         for i in range(num_envs):
             rows = _rows(spec, i, i + 1)
@@ -293,7 +309,7 @@ def _episodes(spec: EnvSpec, mode: str, num_envs: int = 16) -> list[list[np.ndar
                 continue
             seen = observations[rows]
             if mode == "SameStep" and ended[i]:
-                seen = np.stack(infos["final_obs"][rows])
+                seen = np.stack([np.asarray(final) for final in infos["final_obs"][rows]])
             flags = terminated[i * agents], truncated[i * agents]
             running[i].append(np.array([*seen.ravel(), *rewards[rows], *flags], np.float64))
             if flags[1] != (len(running[i]) == LIMIT):

@@ -19,8 +19,8 @@ EPISODES, STEPS = 20, 5000  # whichever comes first
 def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
     """Both reset with the same seeds and step with the same actions; what they return is compared field by field.
 
-    Observations are compared in float32, rewards in float64, and the state, where the reference has a `state` of as
-    many numbers, in float64. With `tolerance` 0 all bits must be equal; else
+    Observations are compared in float32 or as integers, rewards in float64, and the state, where the reference has a
+    `state` of as many numbers, in float64. With `tolerance` 0 all bits must be equal; else
     |ours - theirs| <= tolerance * (1 + |theirs|).
 
     Raises:
@@ -78,6 +78,8 @@ def _policy(space: spaces.Space[Any], random: np.random.Generator, episode: int)
 def _draw(space: spaces.Space[Any], random: np.random.Generator, extreme: bool) -> Any:
     if isinstance(space, spaces.Discrete):
         return int(random.integers(space.n))
+    if isinstance(space, spaces.MultiDiscrete):
+        return random.integers(space.nvec)
     assert isinstance(space, spaces.Box)
     low, high = bounded(space)
     share = random.integers(2, size=space.shape) if extreme else random.random(space.shape)
@@ -93,12 +95,13 @@ def _fields(spec: EnvSpec, env: Any, observation: Any, reference: Any = None) ->
     """State and observation by name; without the state where the reference shows none."""
     fields: dict[str, Any] = {}
     state = np.ravel(np.asarray(getattr(env, "state", ()) if reference is None else _state(reference), object))
-    if len(state) == len(spec.state):
-        fields |= {f"state {part.name}": float(value) for part, value in zip(spec.state, state, strict=True)}
-    array = np.ravel(np.asarray(observation, np.float32))
-    if len(array) != len(spec.observation):
-        raise Failed(f"{spec.reference} observes {len(array)} numbers, {spec.header}.h {len(spec.observation)}")
-    return fields | {f"observation {p.name}": np.float32(v) for p, v in zip(spec.observation, array, strict=True)}
+    if len(state) == spec.state_size:
+        fields |= {f"state {name}": float(value) for name, value in zip(spec.state_names, state, strict=True)}
+    dtype = np.float32 if spec.observation_kind == "Box" and spec.observation_dtype == "float32" else np.int64
+    array = np.ravel(np.asarray(observation, dtype))
+    if len(array) != spec.observation_size:
+        raise Failed(f"{spec.reference} observes {len(array)} numbers, {spec.header}.h {spec.observation_size}")
+    return fields | {f"observation {name}": value for name, value in zip(spec.observation_names, array, strict=True)}
 
 
 def _state(reference: Any) -> Any:

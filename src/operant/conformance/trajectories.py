@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from operant.batch import isas
-from operant.spec import EnvSpec
+from operant.spec import EnvSpec, element_names
 from operant.vector import OperantVectorEnv
 
 
@@ -28,9 +28,11 @@ def open_vector(spec: EnvSpec, num_envs: int, **options: Any) -> OperantVectorEn
 
 
 def actions_for(space: spaces.Space[Any], random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Random actions `[*shape]` int64, or `[*shape, A]` float32 reaching half a range beyond the bounds."""
+    """Random actions: `[*shape]` or `[*shape, A]` int64, or `[*shape, A]` float32 reaching half a range beyond bounds."""
     if isinstance(space, spaces.Discrete):
         return random.integers(0, space.n, shape)
+    if isinstance(space, spaces.MultiDiscrete):
+        return random.integers(0, space.nvec, (*shape, *space.shape))
     assert isinstance(space, spaces.Box)
     low, high = bounded(space)
     return random.uniform(1.5 * low, 1.5 * high, (*shape, *space.shape)).astype(np.float32)
@@ -46,7 +48,7 @@ class Trajectory:
     """What T steps of R rows returned; `states` are those of N environments after each, if they were recorded.
 
     Attributes:
-        observations: `[T + 1, R, D]` float32; row 0 is the reset's.
+        observations: `[T + 1, R, *D]`; row 0 is the reset's.
         rewards: `[T, R]` reals.
         terminated, truncated: `[T, R]` bool.
         states: `[T + 1, N]` snapshots, or one row of them, the last.
@@ -60,9 +62,14 @@ class Trajectory:
 
     def fields(self, spec: EnvSpec) -> dict[str, np.ndarray]:
         """`[T + 1, rows]` arrays by what they are; before a first step rewards and flags are zero."""
-        fields = {f"state {part.name}": self.states[part.name] for part in spec.state}
-        for d, part in enumerate(spec.observation):
-            fields[f"observation {part.name}"] = self.observations[..., d]
+        fields: dict[str, np.ndarray] = {}
+        for part in spec.state:
+            numbers = self.states[part.name].reshape(*self.states.shape, part.size)
+            for d, name in enumerate(element_names(part.name, part.shape)):
+                fields[f"state {name}"] = numbers[..., d]
+        numbers = self.observations.reshape(*self.observations.shape[:2], spec.observation_size)
+        for d, name in enumerate(spec.observation_names):
+            fields[f"observation {name}"] = numbers[..., d]
         for name in ("rewards", "terminated", "truncated"):
             array = getattr(self, name)
             fields[name.removesuffix("s")] = np.concatenate([np.zeros_like(array[:1]), array])
@@ -87,12 +94,17 @@ class Trajectory:
         return self.observations, self.rewards, self.terminated, self.truncated, self.states[-1]
 
 
+def array_of(observations: Any) -> np.ndarray:
+    """Batched observations as one array: a tuple's parts side by side."""
+    return np.stack(observations, axis=-1) if isinstance(observations, tuple) else observations
+
+
 def play(env: OperantVectorEnv, actions: np.ndarray, seed: int | None = 0, every_state: bool = False) -> Trajectory:
     """Resets the environments with `seed`, steps them with `actions[t]`, and closes them."""
     steps, rows = actions.shape[:2]
-    observations, _ = env.reset(seed=seed)
+    observations = array_of(env.reset(seed=seed)[0])
     trajectory = Trajectory(
-        np.empty((steps + 1, *observations.shape), np.float32),
+        np.empty((steps + 1, *observations.shape), observations.dtype),
         np.empty((steps, rows), env.batch.real),
         np.empty((steps, rows), np.bool_),
         np.empty((steps, rows), np.bool_),
@@ -102,7 +114,7 @@ def play(env: OperantVectorEnv, actions: np.ndarray, seed: int | None = 0, every
     states = [env.get_state()] if every_state else []
     for t in range(steps):
         result = env.step(actions[t])
-        trajectory.observations[t + 1], trajectory.rewards[t] = result[0], result[1]
+        trajectory.observations[t + 1], trajectory.rewards[t] = array_of(result[0]), result[1]
         trajectory.terminated[t], trajectory.truncated[t] = result[2], result[3]
         if every_state:
             states.append(env.get_state())

@@ -1,0 +1,331 @@
+"""Headers with arrays in their state, integers in what they observe, actions of several components, or one lane alone."""
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from operant.batch import Batch
+from operant.conformance.checks import CHECKS
+from operant.conformance.parity import parity
+from operant.conformance.trajectories import fast_targets
+from operant.descriptor import DescriptorError, read_descriptor
+from operant.single import OperantEnv
+from operant.vector import OperantVectorEnv
+
+# Twelve beds of which one is watered with one of three cans. 20 bytes are no multiple of the 16 that leave at once.
+GARDEN = """
+typedef struct { vi beds[12]; vf heat[2][3]; vi rain; } garden_state;
+typedef struct { vf sun; } garden_params;
+static const double garden_defaults[] = {0.5};
+typedef vi garden_action;
+enum { garden_action_size = 2, garden_actions = 12, garden_agents = 1, garden_observation_size = 20 };
+static const int32_t garden_action_counts[garden_action_size] = {12, 3};
+#define garden_observes_bytes 1
+static const lane_int garden_growth[] = {1, 2, 60};
+
+LANE_FN void garden_reset(garden_state *s, rng *r, const garden_params *p) {
+    for (int k = 0; k < 12; k++) s->beds[k] = uniform_int(r, 0, 5);
+    for (int k = 0; k < 6; k++) s->heat[k / 3][k % 3] = uniform(r, vreal(0), p->sun);
+    s->rain = uniform_int(r, 1, 4);
+}
+
+LANE_FN vm garden_step(garden_state *s, const garden_action *a, rng *r, const garden_params *p, vf *reward) {
+    (void)r;
+    vi bed = vpick_int(s->beds, a[0]), grown = bed + vlookup_int(garden_growth, a[1]) * s->rain;
+    vput_int(s->beds, a[0], vsel_int(grown > 255, vint(255), grown));
+    vf warm = vpick(s->heat[1], a[1]);
+    vput(s->heat[1], a[1], warm * R(0.5) + p->sun);
+    *reward = vfloat(bed) + warm;
+    return grown > 255;
+}
+
+LANE_FN void garden_observe(const garden_state *s, rng *r, const garden_params *p, vi *observation) {
+    (void)r, (void)p;
+    for (int k = 0; k < 12; k++) observation[k] = s->beds[k];
+    for (int k = 0; k < 6; k++) observation[12 + k] = vtrunc(s->heat[k / 3][k % 3] * R(64));
+    observation[18] = s->rain;
+    observation[19] = vint(7);
+}
+"""
+GARDEN_TOML = """
+id = "garden-v0"
+max_episode_steps = 30
+actions = [12, 3]
+observation_dtype = "uint8"
+reference = "garden_reference:Garden"
+[state]
+beds = {unit = "cm", integer = true, shape = [12]}
+heat = {unit = "K", shape = [2, 3]}
+rain = {unit = "1", integer = true}
+[parameters]
+sun = {unit = "K", low = 0, high = 1}
+[observation]
+all = {low = 0, high = 255, shape = [4, 5]}
+"""
+GARDEN_PY = '''
+import gymnasium
+import numpy as np
+
+
+class Garden(gymnasium.Env):
+    """garden.h in Python."""
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.beds = [int(self.np_random.integers(0, 5)) for _ in range(12)]
+        self.heat = np.array([self.np_random.uniform(0, 0.5) for _ in range(6)]).reshape(2, 3)
+        self.rain = int(self.np_random.integers(1, 4))
+        return self.observe(), {}
+
+    def step(self, action):
+        which, can = action
+        bed = self.beds[which]
+        grown = bed + (1, 2, 60)[can] * self.rain
+        self.beds[which] = min(grown, 255)
+        warm = self.heat[1, can]
+        self.heat[1, can] = warm * 0.5 + 0.5
+        return self.observe(), bed + warm, grown > 255, False, {}
+
+    def observe(self):
+        numbers = [*self.beds, *(int(heat * 64) for heat in self.heat.ravel()), self.rain, 7]
+        return np.array(numbers, np.uint8).reshape(4, 5)
+
+    @property
+    def state(self):
+        return np.array([*self.beds, *self.heat.ravel(), self.rain], float)
+'''
+
+# A dial of five marks that shows where it stands, or that and how often it was turned.
+DIAL = """
+typedef struct { vi mark, turns; } dial_state;
+typedef struct { vf pay; } dial_params;
+static const double dial_defaults[] = {1};
+typedef vi dial_action;
+enum { dial_action_size = 1, dial_actions = 2, dial_agents = 1, dial_observation_size = SIZE };
+
+LANE_FN void dial_reset(dial_state *s, rng *r, const dial_params *p) {
+    (void)p;
+    s->mark = uniform_int(r, 0, 5);
+    s->turns = vint(0);
+}
+LANE_FN vm dial_step(dial_state *s, const dial_action *a, rng *r, const dial_params *p, vf *reward) {
+    (void)r;
+    vi next = s->mark + a[0];
+    s->mark = vsel_int(next == 5, vint(0), next);
+    s->turns = s->turns + a[0];
+    *reward = p->pay;
+    return s->turns == 9;
+}
+LANE_FN void dial_observe(const dial_state *s, rng *r, const dial_params *p, vi *observation) {
+    (void)r, (void)p;
+    observation[0] = s->mark;
+    if (SIZE > 1) observation[SIZE - 1] = s->turns;
+}
+"""
+DIAL_TOML = """
+id = "dial-v0"
+max_episode_steps = 20
+actions = 2
+observation_kind = "KIND"
+[state]
+mark = {unit = "1", integer = true}
+turns = {unit = "1", integer = true}
+[parameters]
+pay = {unit = "1"}
+[observation]
+mark = {low = 0, high = 4}
+"""
+TURNS = "turns = {low = 0, high = 9}\n"
+
+# A counter that branches on its lane, which only one lane can.
+BRANCHES = """
+#define branches_one_lane 1
+#if LANES == 1
+typedef struct { vf height; } branches_state;
+typedef struct { vf step; } branches_params;
+static const double branches_defaults[] = {0.25};
+typedef vi branches_action;
+enum { branches_action_size = 1, branches_actions = 2, branches_agents = 1, branches_observation_size = 1 };
+LANE_FN void branches_reset(branches_state *s, rng *r, const branches_params *p) {
+    (void)p;
+    s->height = uniform(r, vreal(0), vreal(1));
+}
+LANE_FN vm branches_step(branches_state *s, const branches_action *a, rng *r, const branches_params *p, vf *reward) {
+    (void)r;
+    if (a[0]) s->height += p->step;
+    else while (s->height > 1) s->height -= p->step;
+    *reward = s->height;
+    return s->height > 3;
+}
+LANE_FN void branches_observe(const branches_state *s, rng *r, const branches_params *p, vf *observation) {
+    (void)r, (void)p;
+    observation[0] = s->height;
+}
+#endif
+"""
+BRANCHES_TOML = """
+id = "branches-v0"
+max_episode_steps = 20
+actions = 2
+[state]
+height = "m"
+[parameters]
+step = {unit = "m", low = 0.1, high = 1}
+[observation]
+height = {low = 0, high = 5}
+"""
+
+
+def write(folder, name, header, toml, reference=""):
+    path = folder / f"{name}.h"
+    path.write_text(header)
+    path.with_suffix(".toml").write_text(toml)
+    if reference:
+        (folder / f"{name}_reference.py").write_text(reference)
+    return path
+
+
+@pytest.fixture(scope="module")
+def garden(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("garden"), "garden", GARDEN, GARDEN_TOML, GARDEN_PY)
+
+
+@pytest.fixture(scope="module")
+def branches(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("branches"), "branches", BRANCHES, BRANCHES_TOML)
+
+
+def dial(folder, kind):
+    size = 1 if kind == "Discrete" else 2
+    toml = DIAL_TOML.replace("KIND", kind) + TURNS * (size - 1)
+    return str(write(folder, "dial", DIAL.replace("SIZE", str(size)), toml))
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_header_of_arrays_bytes_and_several_actions_passes_every_check(name, garden):
+    assert CHECKS[name](read_descriptor(garden))
+
+
+def test_arrays_integers_and_their_draws_equal_the_python_class_bit_for_bit(garden):
+    assert parity(read_descriptor(garden)).endswith("bit for bit")
+
+
+def test_bytes_have_the_shape_and_dtype_that_the_descriptor_says(garden):
+    env = OperantVectorEnv(str(garden), 3)
+    assert env.single_observation_space == spaces.Box(0, 255, (4, 5), np.uint8)
+    assert env.single_action_space == spaces.MultiDiscrete([12, 3])
+    observations, _ = env.reset(seed=0)
+    assert observations.shape == (3, 4, 5) and observations.dtype == np.uint8
+    assert (observations[:, 3, 4] == 7).all()
+    one = OperantEnv(str(garden))
+    assert one.reset(seed=0)[0].tobytes() == observations[0].tobytes()
+    assert one.step(np.array([11, 2]))[0].shape == (4, 5)
+    assert one.observation_space.contains(one.reset()[0])
+
+
+def test_the_final_observations_of_bytes_are_those_of_next_step(garden):
+    modes = {mode: OperantVectorEnv(str(garden), 40, autoreset_mode=mode) for mode in ("NextStep", "SameStep")}
+    for env in modes.values():
+        env.reset(seed=1)
+    ended = 0
+    for t in range(29):
+        actions = np.stack([np.arange(40) % 12, np.full(40, 2)], axis=-1)
+        if ended == 0:
+            results = {mode: env.step(actions) for mode, env in modes.items()}
+            over = results["NextStep"][2]
+            ended += over.sum()
+            for i in np.flatnonzero(over):
+                assert results["SameStep"][4]["final_obs"][i].tobytes() == results["NextStep"][0][i].tobytes(), t
+    assert ended > 0
+
+
+def test_a_state_of_arrays_can_be_snapshot_set_and_read_flat(garden):
+    env = OperantVectorEnv(str(garden), 5)
+    env.reset(seed=2)
+    snapshot = env.get_state()
+    assert snapshot["beds"].shape == (5, 12) and snapshot["heat"].shape == (5, 2, 3) and snapshot["rain"].shape == (5,)
+    snapshot["beds"][3] = np.arange(12)
+    assert env.set_state(snapshot)[3].ravel()[:12].tolist() == list(range(12))
+    one = OperantEnv(str(garden), precision="float64")
+    one.reset(seed=0)
+    one.state = np.arange(19) / 4
+    assert one.state.tolist() == [*(np.arange(12) // 4), *(np.arange(12, 18) / 4), 4]
+    with pytest.raises(ValueError, match=r"the state of garden-v0 is 19 numbers, not an array \(3,\)"):
+        one.state = [1, 2, 3]
+
+
+@pytest.mark.parametrize("row, column, value", [(1, 0, 12), (2, 1, 3), (0, 1, -1)])
+def test_each_component_of_an_action_has_its_own_range(garden, row, column, value):
+    env = OperantVectorEnv(str(garden), 3)
+    env.reset(seed=0)
+    before = env.get_state().tobytes()
+    actions = np.zeros((3, 2), np.int64)
+    actions[row, column] = value
+    message = rf"action \[.*{value}.*\] of environment {row} must be integers, each .* below its own of \[12, 3\]"
+    with pytest.raises(ValueError, match=message):
+        env.step(actions)
+    assert env.get_state().tobytes() == before
+
+
+def test_a_discrete_observation_is_a_number(tmp_path):
+    env = OperantVectorEnv(dial(tmp_path, "Discrete"), 4)
+    observations, _ = env.reset(seed=0)
+    assert env.single_observation_space == spaces.Discrete(5)
+    assert env.observation_space.contains(observations) and observations.shape == (4,)
+    assert observations.dtype == np.int64
+    turned = env.step(np.ones(4, int))[0]
+    assert turned.tolist() == ((observations + 1) % 5).tolist()
+    one = OperantEnv(str(tmp_path / "dial.h"))
+    first = one.reset(seed=0)[0]
+    assert first == observations[0] and one.observation_space.contains(first)
+
+
+def test_integers_are_multi_discrete_or_a_tuple(tmp_path):
+    flat, parts = tmp_path / "flat", tmp_path / "parts"
+    flat.mkdir(), parts.mkdir()
+    envs = OperantVectorEnv(dial(flat, "MultiDiscrete"), 4), OperantVectorEnv(dial(parts, "Tuple"), 4)
+    assert envs[0].single_observation_space == spaces.MultiDiscrete([5, 10])
+    assert envs[1].single_observation_space == spaces.Tuple([spaces.Discrete(5), spaces.Discrete(10)])
+    array, columns = envs[0].reset(seed=3)[0], envs[1].reset(seed=3)[0]
+    assert array.shape == (4, 2) and array.dtype == np.int64
+    for _ in range(3):
+        assert isinstance(columns, tuple) and envs[1].observation_space.contains(columns)
+        assert [column.tolist() for column in columns] == array.T.tolist()
+        array, columns = envs[0].step(np.ones(4, int))[0], envs[1].step(np.ones(4, int))[0]
+    same_step = OperantVectorEnv(str(parts / "dial.h"), 1, autoreset_mode="SameStep")
+    same_step.reset(seed=0)
+    infos = [same_step.step(np.ones(1, int))[4] for _ in range(9)][-1]
+    mark, turns = infos["final_obs"][0]
+    assert 0 <= mark < 5 and turns == 9
+    one = OperantEnv(str(parts / "dial.h"))
+    assert one.observation_space.contains(one.reset(seed=0)[0]) and one.step(0)[0][1] == 0
+
+
+def test_one_lane_at_a_time_runs_behind_the_same_table(branches):
+    spec = read_descriptor(branches)
+    for name in ("targets", "splits", "determinism", "autoreset"):
+        assert CHECKS[name](spec)
+    for isa in fast_targets():
+        assert Batch(spec, 33, isa=isa).isa == "scalar"
+    assert Batch(spec, 33, precision="float64").isa == "exact"
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ('observation_dtype = "uint8"', "", r"garden_observe writes uint8, a Box of float32 is described.* vf \*"),
+        ("actions = [12, 3]", "actions = [12, 4]", r"actions have \(12, 3\) choices, described are \(12, 4\)"),
+        ("actions = [12, 3]", "actions = [12, 0]", r"actions = \[12, 0\] must be a list of positive integers"),
+        ("shape = [12]", "shape = [11]", r"beds is \[12\] in the header: say shape = \[12\]"),
+        ("high = 255", "high = 256", r"at most 255, not 0.0 and 256.0"),
+        ('observation_dtype = "uint8"', 'observation_dtype = "int8"', r"'int8' must be one of float32, uint8"),
+        ("reference", 'observation_kind = "Graph"\nreference', r"'Graph' must be one of Box, Discrete, MultiDiscrete"),
+        ("reference", 'observation_kind = "Discrete"\nreference', r"a Discrete observation is one number, not 20"),
+    ],
+)
+def test_a_descriptor_that_contradicts_the_header_is_refused(tmp_path, old, new, message):
+    assert old in GARDEN_TOML
+    path = write(tmp_path, "garden", GARDEN, GARDEN_TOML.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message) as refused:
+        Batch(read_descriptor(path), 1)
+    assert isinstance(refused.value, DescriptorError) or "differ" in str(refused.value)
