@@ -22,6 +22,7 @@ from operant.vector import OperantVectorEnv
 # Gymnasium's classic control. What else the catalog has is tested by tests/conformance and in tests/tasks.
 IDS = tuple(name for name, spec in CATALOG.items() if ".classic_control." in spec.reference)
 PHYSICS = tuple({CATALOG[name].header: name for name in IDS}.values())  # one id for each header
+TASKS = tuple(name for name in CATALOG if name not in IDS)
 FAST_ISAS = tuple(fast_targets())
 
 # Valid states: what an episode can pass through, the steps beyond a threshold included.

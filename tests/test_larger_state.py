@@ -1,4 +1,4 @@
-"""Headers with arrays in their state, integers in what they observe, actions of several components, or one lane alone."""
+"""Headers with arrays in their state, integers in what they observe, actions of several components, or one lane."""
 
 import numpy as np
 import pytest

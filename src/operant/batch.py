@@ -129,7 +129,8 @@ def check_sizes(spec: EnvSpec, info: Any) -> None:
         )
     if counts and (have := _choices(info)) != counts:
         raise ValueError(
-            f"{spec.header}.h and the descriptor of {spec.id} differ: actions have {have} choices, described are {counts}"
+            f"{spec.header}.h and the descriptor of {spec.id} differ: actions have {have} choices, described are "
+            f"{counts}"
         )
 
 

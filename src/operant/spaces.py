@@ -55,7 +55,7 @@ def columns(observations: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def scalars(spec: EnvSpec, observation: np.ndarray) -> Any:
-    """One observation as a `gymnasium.Env` returns it: if Discrete a number, if Tuple a tuple of ints, else the array."""
+    """One observation as `gymnasium.Env` returns it: if Discrete a number, if Tuple a tuple of ints, else the array."""
     if spec.observation_kind == "Discrete":
         return observation[()]
     return tuple(observation.tolist()) if spec.observation_kind == "Tuple" else observation

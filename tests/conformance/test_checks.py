@@ -4,7 +4,7 @@ import re
 
 import pytest
 from authored import with_reference, write_lander
-from support import CATALOG
+from support import CATALOG, TASKS
 
 from operant.catalog import MULTIAGENT
 from operant.configuration import find_spec
@@ -16,6 +16,17 @@ from operant.conformance.sanitize import sanitize
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_built_in_environment_passes_every_check(physics_id, name):
     assert CHECKS[name](CATALOG[physics_id])
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("env_id", TASKS)
+def test_a_task_passes_every_check(env_id, name):
+    assert CHECKS[name](CATALOG[env_id])
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_a_task_equals_its_reference_bit_for_bit(env_id):
+    assert parity(CATALOG[env_id]).endswith("bit for bit")
 
 
 @pytest.mark.parametrize("name", CHECKS)
