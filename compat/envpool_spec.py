@@ -57,7 +57,7 @@ class EnvSpec:
         self.config = Config(**_checked(_DEFAULTS | _FIXED | limits | given))
         self.seeds: int | list[int] = self.config.env_seed or self.config.seed
         self.reward_threshold, values = self.config.reward_threshold, defaults(self.task)
-        self.observation_space = observation_space(self.task, values, values)
+        self.observation_space: Any = observation_space(self.task, values, values)
         self.action_space: Any = action_space(self.task, values)
 
     def __repr__(self) -> str:

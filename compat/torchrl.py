@@ -85,14 +85,14 @@ class BareVectorEnv(OperantVectorEnv):
         if self.render_mode == "human":
             self.render()
 
-    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> np.ndarray:
+    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> Any:
         self.all_ended = False  # the next reset is of what is restored here
         return super().set_state(snapshot, mask)
 
-    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         already_reset, self.all_ended = self.all_ended, False
         if already_reset and seed is None and not options:
-            return self._batch.observe().observations, {}  # TorchRL asks for what the last step has done
+            return self._present(self._batch.observe().observations), {}  # TorchRL asks for what the last step has done
         return super().reset(seed=seed, options=options)
 
 

@@ -117,7 +117,7 @@ WRONG = {
         '"operant/lander-v0"',
         "id = 'operant/lander-v0' must be a name of your own",
     ),
-    "no actions": ("actions = 2", "", "give actions = N, or"),
+    "no actions": ("actions = 2", "", "give actions = N "),
     "negative actions": ("actions = 2", "actions = -2", "actions = -2 must be at least 1"),
     "two kinds of actions": ("actions = 2", "actions = 2\naction = [{low = 0, high = 1}]", "and not both"),
     "half an action": ("actions = 2", "action = [{low = 0}]", "action 0 needs low and high"),
@@ -192,7 +192,8 @@ def test_python_3_10_without_tomli_is_told_so(tmp_path, monkeypatch):
 
 
 def test_members_are_read_from_plain_structs_only():
-    text = "typedef struct { vf a, b; /* vf c; */ vi d; // vf e;\n } x_state;\ntypedef struct { vf w[3]; } x_params;"
+    text = "typedef struct { vf a, b; /* vf c; */ vi d; // vf e;\n } x_state;"
+    text += "typedef struct { vf w[3]; } x_params; typedef struct { plane p; } y_state;"
     assert struct_members(text, "x_state") == [("a", "vf", ()), ("b", "vf", ()), ("d", "vi", ())]
-    assert struct_members(text, "x_params") is None
+    assert struct_members(text, "x_params") == [("w", "vf", (3,))]
     assert struct_members(text, "y_state") is None

@@ -9,6 +9,8 @@ from operant.conformance.checks import CHECKS
 from operant.conformance.parity import parity
 from operant.conformance.trajectories import fast_targets
 from operant.descriptor import DescriptorError, read_descriptor
+from operant.emulation import Layout
+from operant.models.environments import make_environments
 from operant.single import OperantEnv
 from operant.vector import OperantVectorEnv
 
@@ -299,6 +301,25 @@ def test_integers_are_multi_discrete_or_a_tuple(tmp_path):
     assert 0 <= mark < 5 and turns == 9
     one = OperantEnv(str(parts / "dial.h"))
     assert one.observation_space.contains(one.reset(seed=0)[0]) and one.step(0)[0][1] == 0
+
+
+@pytest.mark.parametrize("kind", ["Discrete", "Tuple"])
+def test_policies_are_given_the_rows_that_emulation_lays_out(tmp_path, kind):
+    environments = make_environments(dial(tmp_path, kind), 6, {})
+    buffer = environments.allocate(9)
+    environments.reset(4, buffer)
+    buffer.roll()
+    buffer.actions[:] = 1
+    plain = OperantVectorEnv(str(tmp_path / "dial.h"), 6, autoreset_mode="SameStep")
+    layout = Layout(plain.single_observation_space)
+    observations, _ = plain.reset(seed=4)
+    for t in range(9):
+        assert buffer.observations[t].tobytes() == layout.flatten(observations).tobytes()
+        ended = environments.step(buffer, t)
+        observations, *_, infos = plain.step(np.ones(6, int))
+    assert (
+        infos["_final_obs"].all() and len(ended.returns) == 6 and ended.final_observations.shape == (0, *layout.shape)
+    )
 
 
 def test_one_lane_at_a_time_runs_behind_the_same_table(branches):

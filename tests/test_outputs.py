@@ -125,7 +125,7 @@ def test_what_was_kept_is_freed_when_the_caller_lets_go():
 
 
 def test_where_reference_counts_cannot_be_trusted_every_slot_is_new():
-    ring = OutputRing(lambda: Slot((3, 4), 3, np.float32, lambda *_: (None, None, None)), "fresh")
+    ring = OutputRing(lambda: Slot((3, 4), np.float32, 3, np.float32, lambda *_: (None, None, None)), "fresh")
     taken = [ring.take() for _ in range(10)]
     assert len({id(slot) for slot in taken}) == 10
 

@@ -30,7 +30,7 @@ SNAPSHOT_VERSION = 2
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-_OBSERVATION_TYPES = {
+_OBSERVATION_TYPES: dict[int, np.dtype] = {
     lib.OPERANT_FLOAT32: _FLOAT32,
     lib.OPERANT_INT64: _INT64,
     lib.OPERANT_UINT8: np.dtype(np.uint8),

@@ -294,10 +294,17 @@ def _check_observation(path: Path, spec: EnvSpec) -> None:
 
 
 def _check_names(path: Path, spec: EnvSpec, text: str) -> None:
-    """Names and types must stand in the order of the header's structs, where those are plain lists of vf and vi."""
-    for struct, described in (("state", spec.state), ("params", spec.parameters)):
+    """Names and types must stand in the order of the header's structs, where those are plain lists of vf and vi.
+
+    A state's array is one Quantity; each element of an array of parameters is a Parameter of its own.
+    """
+    structs: tuple[tuple[str, tuple[Quantity | Parameter, ...]], ...] = (
+        ("state", spec.state),
+        ("params", spec.parameters),
+    )
+    for struct, described in structs:
         members = struct_members(text, f"{spec.header}_{struct}")
-        if members is None:
+        if members is None or (struct == "params" and any(member.shape != () for member in members)):
             continue
         names = [part.name for part in described]
         if [member.name for member in members] != names:

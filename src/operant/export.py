@@ -87,7 +87,7 @@ struct Log { /* sums over the episodes that ended, once for each agent; PufferLi
 
 typedef struct ${struct} ${struct};
 struct ${struct} {
-    float *observations;        /* ${rows}[${observation_size}] ${observation} */
+    ${observations_member} /* ${rows}[${observation_size}] ${observation} */
     ${actions_member} /* ${rows}[${action_size}] ${action} */
     float *rewards;             /* [${agents}] */
     unsigned char *terminals;   /* [${agents}] 1 where the episode ended by itself */
@@ -115,7 +115,7 @@ static inline void init(${struct} *env) {
 /** init with arrays of its own, for programs without PufferLib. */
 static inline void allocate(${struct} *env) {
     init(env);
-    env->observations = (float *)calloc(${name}_agents * ${name}_observation_size, sizeof(float));
+    env->observations = (${number} *)calloc(${name}_agents * ${name}_observation_size, sizeof(${number}));
     env->actions = (${action_type} *)calloc(${name}_agents * ${name}_action_size, sizeof(${action_type}));
     env->rewards = (float *)calloc(${name}_agents, sizeof(float));
     env->terminals = (unsigned char *)calloc(${name}_agents, 1);
@@ -136,13 +136,20 @@ static inline rng generator(const ${struct} *env, uint32_t purpose, uint32_t blo
     return r;
 }
 
+/** Writes what the agents observe. */
+static inline void observe(${struct} *env, rng *r) {
+    ${lane} numbers[${name}_agents * ${name}_observation_size];
+    ${name}_observe(&env->state, r, &env->params, numbers);
+    for (int k = 0; k < ${name}_agents * ${name}_observation_size; k++) env->observations[k] = (${number})numbers[k];
+}
+
 static inline void c_reset(${struct} *env) {
     env->episode += 1;
     env->elapsed = 0;
     memset(env->episode_return, 0, sizeof env->episode_return);
     rng r = generator(env, FOR_RESET, 0, 0);
     ${name}_reset(&env->state, &r, &env->params);
-    ${name}_observe(&env->state, &r, &env->params, env->observations);
+    observe(env, &r);
 }
 
 static inline void c_step(${struct} *env) {
@@ -164,7 +171,7 @@ static inline void c_step(${struct} *env) {
         env->log.n += 1;
     }
     if (terminated || truncated) c_reset(env);
-    else ${name}_observe(&env->state, &r, &env->params, env->observations);
+    else observe(env, &r);
 }
 
 /** Prints what each agent observes: there is no window. */
@@ -174,7 +181,7 @@ static inline void c_render(${struct} *env) {
         int d = k % ${name}_observation_size;
         int agent = k / ${name}_observation_size;
         if (d == 0) printf("${id} agent %d episode %u step %d:", agent, env->episode, env->elapsed);
-        printf("  %s %.4f%s", names[d], env->observations[k], d + 1 == ${name}_observation_size ? "\\n" : "");
+        printf("  %s %.4f%s", names[d], (double)env->observations[k], d + 1 == ${name}_observation_size ? "\\n" : "");
     }
 }
 
@@ -213,6 +220,13 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
     target = (folder / "core" / "target.h").read_text(encoding="utf-8")
     core = [name for name in re.findall(r'^#include "core/(\w+)\.h"', target, re.MULTILINE) if name not in LEFT_OUT]
     agents, n = max(1, len(spec.agents)), spec.actions
+    if isinstance(n, tuple):
+        raise ValueError(f"{spec.id} has actions of several components, which PufferLib's Ocean form does not take")
+    number = "float"
+    if spec.observation_kind != "Box":
+        number = "int"
+    elif spec.observation_dtype == "uint8":
+        number = "unsigned char"
     return OCEAN.substitute(
         file=file,
         summary=spec.summary[0].lower() + spec.summary[1:],
@@ -225,7 +239,10 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         physics=resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, f"envs/{spec.header}.h"))),
         agents=agents,
         rows="" if agents == 1 else f"[{agents}]",
-        observation_size=len(spec.observation),
+        observation_size=spec.observation_size,
+        lane="vf" if number == "float" else "vi",
+        number=number,
+        observations_member=f"{number} *observations;".ljust(27),
         observation=", ".join(part.name for part in spec.observation) if agents == 1 else "named in c_render",
         action_type="int" if n else "float",
         actions_member=f"{'int' if n else 'float'} *actions;".ljust(27),
@@ -233,7 +250,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         action=f"0 to {n - 1}; beyond, the nearest" if n else "what is not finite counts as 0",
         take_action=DISCRETE.format(n=n, last=n - 1) if n else CONTINUOUS,
         max_episode_steps=spec.max_episode_steps,
-        names=", ".join(f'"{part.name}"' for part in spec.observation),
+        names=", ".join(f'"{name}"' for name in spec.observation_names),
     )
 
 

@@ -14,7 +14,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_spec
 from operant.rendering import Renderer, check_render_mode, render_modes
-from operant.spaces import action_space, observation_space
+from operant.spaces import action_space, observation_bounds
 
 try:
     from pettingzoo import AECEnv, ParallelEnv
@@ -69,10 +69,10 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         }
         self.possible_agents = list(spec.agents)
         self.agents: list[str] = []
-        row = observation_space(spec, *extremes(self._batch, randomize, given))
+        low, high = observation_bounds(spec, *extremes(self._batch, randomize, given))
         self._sizes = spec.observation_sizes or (spec.observation_size,) * len(spec.agents)
         self.observation_spaces: dict[str, spaces.Space[Any]] = {
-            agent: spaces.Box(row.low[:size], row.high[:size], dtype=np.float32)
+            agent: spaces.Box(low[:size].astype(np.float32), high[:size].astype(np.float32), dtype=np.float32)
             for agent, size in zip(spec.agents, self._sizes, strict=True)
         }
         self.action_spaces = {agent: action_space(spec, {}) for agent in spec.agents}

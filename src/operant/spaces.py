@@ -28,9 +28,8 @@ def observation_space(
     low, high = observation_bounds(spec, lows, highs)
     if spec.observation_kind == "Box":
         dtype, shape = np.dtype(spec.observation_dtype), spec.observation_shape
-        return gymnasium.spaces.Box(
-            low.astype(dtype).reshape(shape), high.astype(dtype).reshape(shape), dtype=dtype.type
-        )
+        low, high = (bound.astype(dtype).reshape(shape) for bound in (low, high))
+        return gymnasium.spaces.Box(low, high, dtype=dtype.type)
     counts = (high + 1).astype(np.int64)
     if spec.observation_kind == "Discrete":
         return gymnasium.spaces.Discrete(counts[0])
@@ -68,7 +67,7 @@ def _grows_down(bound: Bound) -> bool:
 def action_space(spec: EnvSpec, highs: Mapping[str, float]) -> gymnasium.spaces.Space[Any]:
     """Discrete(n), MultiDiscrete([n, ...]), or Box `[A]` float32."""
     if isinstance(spec.actions, tuple):
-        return gymnasium.spaces.MultiDiscrete(spec.actions)
+        return gymnasium.spaces.MultiDiscrete(list(spec.actions))
     if spec.actions:
         return gymnasium.spaces.Discrete(spec.actions)
     low = [_resolve(bounds[0], highs) for bounds in spec.action_bounds]

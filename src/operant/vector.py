@@ -333,7 +333,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         """
         return self._batch.get_state(mask if mask is None else self._check_mask(mask))
 
-    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> np.ndarray:
+    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> Any:
         """Restores a snapshot into the environments of `mask` (None: all); one record is branched into all of them.
 
         Returns:

@@ -28,7 +28,7 @@ def open_vector(spec: EnvSpec, num_envs: int, **options: Any) -> OperantVectorEn
 
 
 def actions_for(space: spaces.Space[Any], random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Random actions: `[*shape]` or `[*shape, A]` int64; or `[*shape, A]` float32, half a range beyond the bounds too."""
+    """Random actions: `[*shape]` or `[*shape, A]` int64, or `[*shape, A]` float32 up to half a range beyond bounds."""
     if isinstance(space, spaces.Discrete):
         return random.integers(0, space.n, shape)
     if isinstance(space, spaces.MultiDiscrete):

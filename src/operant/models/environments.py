@@ -80,11 +80,20 @@ class NativeEnvironments(Environments):
         self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
 
     def allocate(self, steps: int) -> RolloutBuffer:
-        return RolloutBuffer.for_batch(self.batch, steps)
+        buffer = RolloutBuffer.for_batch(self.batch, steps)
+        buffer.observations = self._rows(buffer.observations)
+        return buffer
+
+    def _rows(self, observations: np.ndarray) -> np.ndarray:
+        """Observations as policies read them, in the same memory: integers as the bytes of `emulation.Layout`."""
+        if isinstance(self.observation_space, spaces.Box):
+            return observations
+        leading = observations.ndim - len(self.batch.observation_shape)
+        return observations.reshape(*observations.shape[:leading], self.batch.observation_size).view(np.uint8)
 
     def reset(self, seed: int, buffer: RolloutBuffer) -> None:
         self.batch.seed(seed)
-        buffer.observations[-1] = self.batch.reset().observations
+        buffer.observations[-1] = self._rows(self.batch.reset().observations)
 
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
         buffer.step(t)
@@ -92,7 +101,7 @@ class NativeEnvironments(Environments):
             return None
         rows, returns, lengths = self.batch.finished()
         cut = ~buffer.terminated[t, rows]
-        return Episodes(returns, lengths, rows[cut], self.batch.final_observations()[cut])
+        return Episodes(returns, lengths, rows[cut], self._rows(self.batch.final_observations()[cut]))
 
     def state_dict(self) -> dict[str, Any]:
         records = self.batch.get_state()

@@ -59,8 +59,8 @@ class OneHot(Extractor):
 class NatureCNN(Extractor):
     """The convolutions of Mnih et al. (2015) for an image `[..., C, H, W]` or `[..., H, W, C]`.
 
-    The smaller of the first and last dimensions is taken for the channels. uint8 is scaled by 1/255. An image of under
-    36 pixels a side gets kernels of 3 pixels, padded.
+    The smaller of the first and last dimensions is taken for the channels. Bytes up to 255 are `scaled` by 1/255. An
+    image of under 36 pixels a side gets kernels of 3 pixels, padded.
     """
 
     def __init__(self, shape: tuple[int, ...], scaled: bool, features: int = 512) -> None:
@@ -110,6 +110,6 @@ def extractor_for(space: spaces.Space[Any]) -> Extractor:
         return Flatten(tuple(space.shape))
     if isinstance(space, spaces.Box):
         if len(space.shape) == 3:
-            return NatureCNN(space.shape, space.dtype == np.uint8)
+            return NatureCNN(space.shape, space.dtype == np.uint8 and bool(space.high.max() == 255))
         return Flatten(space.shape)
     raise TypeError(f"no policy supports the observation space {space}; supported are {SUPPORTED}")
