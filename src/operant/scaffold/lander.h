@@ -6,7 +6,7 @@
  * vsin, vcos, vsqrt, vexp, vabs, vmin, vmax, vclip, vfloor are there; C's sin and the like are not for lanes.
  * Time limits, autoreset, seeds, threads and instruction sets are not the header's business. */
 
-typedef struct { vf height, speed; } lander_state;      /* m, m/s upwards. Members are all vf or vi */
+typedef struct { vf height, speed; } lander_state;      /* m, m/s upwards. Members are all vf or vi, or arrays of them */
 typedef struct {
     vf gravity, thrust, dt;                             /* m/s2, m/s2, s */
     vf max_speed, ceiling;                              /* m/s; m: higher up the rocket is lost */
