@@ -20,7 +20,7 @@ from operant.compat.cleanrl_film import Film
 from operant.compat.cleanrl_infos import describe_ended
 from operant.compat.cleanrl_sync import SyncMethods
 from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
-from operant.spaces import action_space, observation_space
+from operant.spaces import action_space, array_space, observation_space
 
 _KEYWORDS = ("capture_video", "max_episode_steps", "params", "precision", "randomize", "run_name", "workers")
 _REFUSED = {
@@ -66,7 +66,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         self._batch = Batch(spec, num_envs, max_episode_steps=limit, **how)
         configure(self._batch, given, randomize)
         lows, highs = extremes(self._batch, randomize, given)
-        spaces = observation_space(spec, lows, highs), action_space(spec, highs)
+        spaces = array_space(observation_space(spec, lows, highs)), action_space(spec, highs)
         self.num_envs = self._batch.num_rows
         self.single_observation_space, self.single_action_space = spaces
         self.observation_space, self.action_space = (batch_space(space, self.num_envs) for space in spaces)

@@ -16,7 +16,7 @@ import numpy as np
 
 from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_spec
-from operant.spaces import action_space, observation_space
+from operant.spaces import action_space, boxed, observation_space
 
 MISSING = (
     "operant.compat.pufferlib needs PufferLib 3.0, which is not installed. PyPI's pufferlib 3.0.0 does not build on a "
@@ -85,7 +85,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         )
         configure(self._batch, given, randomize)
         lows, highs = extremes(self._batch, randomize, given)
-        self.single_observation_space = observation_space(spec, lows, highs)
+        self.single_observation_space = boxed(observation_space(spec, lows, highs))
         self.single_action_space = action_space(spec, highs)
         self.num_agents, self.report_interval = self._batch.num_rows, report_interval
         self._seed = None if seed is None else check_seed(seed)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from operant.compat import framework
+from operant.spaces import array_of, array_space
 from operant.vector import OperantVectorEnv
 
 framework("stable_baselines3", "sb3", at_least="2.7")
@@ -38,8 +39,9 @@ class OperantVecEnv(VecEnv):
         num_envs: N, where `env` is an id.
         **options: those of `OperantVectorEnv`, where `env` is not one.
 
-    `step` returns observations `[N, D]` float32, rewards `[N]` float32 and dones `[N]` bool, the caller's to keep, and
-    a list of N infos. With a Monitor's file, all environments write into that of the first closure.
+    `step` returns observations `[N, *D]`, rewards `[N]` float32 and dones `[N]` bool, the caller's to keep, and a list of
+    N infos. SB3 knows no Tuple: such observations are a MultiDiscrete's. With a Monitor's file, all environments write
+    into that of the first closure.
     """
 
     def __init__(self, env: Source, num_envs: int | None = None, **options: Any):
@@ -51,7 +53,8 @@ class OperantVecEnv(VecEnv):
         self._resettable = True
         self._start = time.time()
         action_space = recipe.action_space if recipe else self.vector_env.single_action_space
-        super().__init__(self.vector_env.num_envs, self.vector_env.single_observation_space, action_space)
+        observation_space = array_space(self.vector_env.single_observation_space)
+        super().__init__(self.vector_env.num_envs, observation_space, action_space)
         self.metadata = self.vector_env.metadata
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -79,7 +82,7 @@ class OperantVecEnv(VecEnv):
             raise ValueError(f"set_options({self._options}): a batch resets all environments with the same options")
         if not self._resettable:
             raise RuntimeError("reset before the episodes are over: make the Monitor with allow_early_resets=True")
-        observations: np.ndarray = self.vector_env.reset(seed=self._next_seed(), options=self._options[0])[0]
+        observations = array_of(self.vector_env.reset(seed=self._next_seed(), options=self._options[0])[0])
         self._resettable = self._early_resets
         self._reset_seeds()
         self._reset_options()

@@ -76,6 +76,11 @@ class BareVectorEnv(OperantVectorEnv):
 
     def __init__(self, env_id: str, num_envs: int, **options: Any):
         super().__init__(env_id, num_envs, **options)
+        if not isinstance(self.single_observation_space, Box):
+            raise ValueError(
+                f"{env_id} observes integers, which TorchRL encodes: wrap gymnasium.make_vec({env_id!r}, num_envs="
+                f"{num_envs}, autoreset_mode='Disabled') in its GymWrapper"
+            )
         self.all_ended = False
         if self._batch.exact:  # TorchRL takes rewards to be float32 unless told otherwise
             self.reward_space = Box(-np.inf, np.inf, (self.num_envs, 1), np.float64)

@@ -1,10 +1,13 @@
 """Headers with arrays in their state, integers in what they observe, actions of several components, or one lane."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import spaces
 
+import operant
 from operant.batch import Batch
+from operant.configuration import find_spec
 from operant.conformance.checks import CHECKS
 from operant.conformance.parity import parity
 from operant.conformance.trajectories import fast_targets
@@ -350,3 +353,30 @@ def test_a_descriptor_that_contradicts_the_header_is_refused(tmp_path, old, new,
     with pytest.raises(ValueError, match=message) as refused:
         Batch(read_descriptor(path), 1)
     assert isinstance(refused.value, DescriptorError) or "differ" in str(refused.value)
+
+
+def test_stable_baselines3_trains_on_integers_bytes_and_several_choices_as_on_its_own_batch(tmp_path, garden):
+    sb3 = pytest.importorskip("stable_baselines3")
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    from operant.compat.sb3 import OperantVecEnv
+
+    for header in (str(garden), dial(tmp_path, "Discrete")):
+        operant.register_env(header)
+        env_id = find_spec(header).id
+        native = OperantVecEnv([lambda: gym.make(env_id, precision="float64")] * 4)  # noqa: B023
+        plain = DummyVecEnv([lambda: gym.make(env_id, precision="float64")] * 4)  # noqa: B023
+        weights = []
+        for env in (native, plain):
+            model = sb3.PPO("MlpPolicy", env, n_steps=16, batch_size=32, n_epochs=2, seed=3).learn(128)
+            weights.append(b"".join(part.detach().numpy().tobytes() for part in model.policy.parameters()))
+        assert weights[0] == weights[1]
+
+
+def test_a_tuple_is_an_array_of_integers_where_libraries_want_one(tmp_path):
+    path = dial(tmp_path, "Tuple")
+    pool = operant.AsyncEnvPool(path, 4)
+    assert pool.single_observation_space == spaces.MultiDiscrete([5, 10])
+    pool.async_reset(seed=0)
+    assert pool.recv()[0].shape == (4, 2)
+    pool.close()

@@ -13,7 +13,7 @@ from gymnasium.error import ClosedEnvironmentError
 
 from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_single_agent_spec, reset_overrides
-from operant.spaces import action_space, observation_space
+from operant.spaces import action_space, array_space, observation_space
 
 _KEYWORDS = ("precision", "isa", "params", "randomize", "max_episode_steps")
 _STOP: Any = None
@@ -73,7 +73,7 @@ class AsyncEnvPool:
         if workers < 1:
             raise ValueError(f"workers={workers} must be at least 1")
         lows, highs = extremes(self._store, randomize, given)
-        self.single_observation_space = observation_space(self.spec, lows, highs)
+        self.single_observation_space = array_space(observation_space(self.spec, lows, highs))
         self.single_action_space = action_space(self.spec, highs)
         self._in_flight = np.zeros(self.num_envs, np.bool_)
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()

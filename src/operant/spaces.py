@@ -53,6 +53,28 @@ def columns(observations: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(observations.T)
 
 
+def array_of(observations: Any) -> np.ndarray:
+    """Batched observations as one array: the parts of a tuple side by side, `[N, D]`."""
+    array: np.ndarray = np.stack(observations, axis=-1) if isinstance(observations, tuple) else observations
+    return array
+
+
+def array_space(space: gymnasium.spaces.Space[Any]) -> gymnasium.spaces.Space[Any]:
+    """The space of observations as the core writes them, one array: of a Tuple of Discrete a MultiDiscrete."""
+    if not isinstance(space, gymnasium.spaces.Tuple):
+        return space
+    return gymnasium.spaces.MultiDiscrete([int(part.n) for part in space.spaces])  # type: ignore[attr-defined]
+
+
+def boxed(space: gymnasium.spaces.Space[Any]) -> gymnasium.spaces.Box:
+    """`array_space` as a Box: integers from 0 to their highest, int64."""
+    if isinstance(space, gymnasium.spaces.Box):
+        return space
+    whole = array_space(space)
+    high = whole.n - 1 if isinstance(whole, gymnasium.spaces.Discrete) else whole.nvec - 1  # type: ignore[attr-defined]
+    return gymnasium.spaces.Box(np.zeros_like(high), np.asarray(high), dtype=np.int64)
+
+
 def scalars(spec: EnvSpec, observation: np.ndarray) -> Any:
     """One observation as `gymnasium.Env` returns it: if Discrete a number, if Tuple a tuple of ints, else the array."""
     if spec.observation_kind == "Discrete":

@@ -17,7 +17,6 @@ from operant.conformance.trajectories import (
     Failed,
     Trajectory,
     actions_for,
-    array_of,
     bounded,
     describe_difference,
     fast_targets,
@@ -25,7 +24,7 @@ from operant.conformance.trajectories import (
     play,
 )
 from operant.library import ONE_LANE, CompileError, build, find_compiler
-from operant.spaces import observation_bounds
+from operant.spaces import array_of, observation_bounds
 from operant.spec import EnvSpec, element_names
 from operant.vector import OperantVectorEnv
 

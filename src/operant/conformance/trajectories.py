@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from operant.batch import isas
+from operant.spaces import array_of
 from operant.spec import EnvSpec, element_names
 from operant.vector import OperantVectorEnv
 
@@ -92,11 +93,6 @@ class Trajectory:
 
     def _arrays(self) -> tuple[np.ndarray, ...]:
         return self.observations, self.rewards, self.terminated, self.truncated, self.states[-1]
-
-
-def array_of(observations: Any) -> np.ndarray:
-    """Batched observations as one array: a tuple's parts side by side."""
-    return np.stack(observations, axis=-1) if isinstance(observations, tuple) else observations
 
 
 def play(env: OperantVectorEnv, actions: np.ndarray, seed: int | None = 0, every_state: bool = False) -> Trajectory:
