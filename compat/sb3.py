@@ -39,8 +39,8 @@ class OperantVecEnv(VecEnv):
         num_envs: N, where `env` is an id.
         **options: those of `OperantVectorEnv`, where `env` is not one.
 
-    `step` returns observations `[N, *D]`, rewards `[N]` float32 and dones `[N]` bool, the caller's to keep, and a list of
-    N infos. SB3 knows no Tuple: such observations are a MultiDiscrete's. With a Monitor's file, all environments write
+    `step` returns observations `[N, *D]`, rewards `[N]` float32 and dones `[N]` bool, the caller's to keep, and a list
+    of N infos. SB3 knows no Tuple: such observations are a MultiDiscrete's. With a Monitor's file, all environments write
     into that of the first closure.
     """
 

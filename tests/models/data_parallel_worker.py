@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from operant.models import A2C, PPO, REINFORCE, RND, TRPO, VMPO, ActorCritic
-from operant.models.data_parallel import anywhere, gathered, join, leave, merge, rank, standardized
+from operant.models.collection import Rollout
+from operant.models.data_parallel import anywhere, gathered, join, leave, merge, rank, standardized, world_size
 from operant.utils.normalizer import RunningNormalizer
 
 LEVEL, BUDGET = 150, 100_000
@@ -88,6 +89,38 @@ def algorithms(folder):
     return {"algorithms": weights | {"ppo with rnd": ppo.parameters.tolist(), "rnd": rnd.parameters.tolist()}}
 
 
+def vmpo_gradient(parts, part):
+    """The gradient of V-MPO's first loss on one of `parts` of eight environments' steps."""
+    random = torch.Generator().manual_seed(2)
+    scalars = [torch.randn(16, 8, generator=random) for _ in range(4)]
+    observations = torch.randn(16, 8, 4, generator=random)
+    mine = slice(8 // parts * part, 8 // parts * (part + 1))
+    rewards, log_probs, values, _ = (each[:, mine].contiguous() for each in scalars)
+    ended = torch.zeros(rewards.shape, dtype=torch.bool)
+    rollout = Rollout(
+        observations=observations[:, mine].contiguous(),
+        actions=(observations[:, mine, 0] > 0).long(),
+        rewards=rewards,
+        terminated=ended,
+        truncated=ended,
+        starts=ended,
+        log_probs=log_probs,
+        values=values,
+        final_values=torch.zeros_like(values),
+        last_values=torch.zeros(8 // parts),
+        last_observations=observations[-1, mine].contiguous(),
+        state=None,
+    )
+    options = {"rollout_steps": 16, "epochs": 1, "minibatches": 1, "max_grad_norm": 1e9}
+    vmpo = VMPO("operant/CartPole-v1", VMPO.Config(num_envs=8, hidden=(8,), **options), seed=6)
+    vmpo.update(rollout)
+    return vmpo.parameters.grad.numpy()
+
+
+def better_half(folder):
+    return {"vmpo_gradient": vmpo_gradient(world_size(), rank()).tolist()}
+
+
 def decisions(folder):
     return {"anywhere": [anywhere(rank() == 1), anywhere(False)]}
 
@@ -107,7 +140,7 @@ def main():
     torch.set_num_threads(1)
     join()
     results = {"rank": rank(), "solved": solve()}
-    for part in (gradients, other_weights, training, statistics, advantages, algorithms, decisions):
+    for part in (gradients, other_weights, training, statistics, advantages, algorithms, better_half, decisions):
         results |= part(folder)
     torch.save(results, folder / f"{rank()}.pt")
     leave()

@@ -51,6 +51,15 @@ def average(tensor: Tensor) -> None:
         tensor.div_(world_size())
 
 
+def everyones(tensor: Tensor) -> Tensor:
+    """What every process gives, `[W, *tensor.shape]` in the order of ranks; all give the same shape."""
+    if world_size() == 1:
+        return tensor[None]
+    parts = [torch.empty_like(tensor) for _ in range(world_size())]
+    distributed.all_gather(parts, tensor.contiguous())
+    return torch.stack(parts)
+
+
 def standardized(advantages: Tensor) -> Tensor:
     """`losses.standardized`, by the mean and deviation of what all processes give; each gives as much."""
     if world_size() == 1:

@@ -17,7 +17,7 @@ from torch import Tensor
 from operant.models import losses
 from operant.models.adam import Adam
 from operant.models.collection import Rollout
-from operant.models.data_parallel import average, standardized
+from operant.models.data_parallel import average, everyones, rank, standardized, world_size
 from operant.models.distributions import Distribution, Normal, TanhNormal
 from operant.models.minibatches import minibatches
 from operant.models.on_policy import OnPolicy, OnPolicyConfig
@@ -69,9 +69,11 @@ class VMPO(OnPolicy):
                 distribution, values, _ = self.policy(*batch.inputs)
                 temperature, alpha, std_alpha = self.duals
                 gains = standardized(batch.advantages) if c.normalize_advantages else batch.advantages
-                weights = losses.top_half_weights(gains, temperature.detach())
-                policy_loss = -(weights * distribution.log_prob(batch.actions)).sum()
-                temperature_loss = losses.temperature_loss(gains, temperature, c.temperature_epsilon)
+                every = everyones(gains)
+                weights = losses.top_half_weights(every, temperature.detach())[rank()]
+                # The gradients of all processes will be averaged; their policy losses add up to one.
+                policy_loss = -(weights * distribution.log_prob(batch.actions)).sum() * world_size()
+                temperature_loss = losses.temperature_loss(every, temperature, c.temperature_epsilon)
                 kl, std_kl = divergences(old, distribution)
                 penalty = losses.kl_penalty(kl, alpha, c.kl_epsilon)
                 if std_kl is not None:
