@@ -5,6 +5,7 @@
 #if EXACT
 
 LANE_FN vf vexp(vf x) { return exp(x); }
+LANE_FN vf vlog(vf x) { return log(x); }
 
 /** log(1 + exp(x)) as NumPy's logaddexp(0, x) computes it. */
 LANE_FN vf vsoftplus(vf x) {
@@ -26,6 +27,23 @@ LANE_FN vf vexp(vf x) {
     p = p * r + R(5.0000001201e-1);
     vf two_to_n = from_bits((bits_of(shifted) << 23) + (127u << 23));
     return vsel(x < R(-87), vreal(0), (p * r * r + r + R(1)) * two_to_n);
+}
+
+/** The natural logarithm to 2 ulp of normal positive numbers; other numbers have none here. Cephes' logf (Moshier 1992),
+ *  with x = (1 + f) 2^n and 1 + f from sqrt(1/2) to sqrt(2). */
+LANE_FN vf vlog(vf x) {
+    const lane_bits sqrt_half = 0x3f3504f3u;
+    vu above = bits_of(x) - sqrt_half;
+    vf n = vfloat((vi)above >> 23), f = from_bits((above & 0x7fffffu) + sqrt_half) - R(1), f2 = f * f;
+    vf p = R(7.0376836292e-2) * f - R(1.1514610310e-1);
+    p = p * f + R(1.1676998740e-1);
+    p = p * f - R(1.2420140846e-1);
+    p = p * f + R(1.4249322787e-1);
+    p = p * f - R(1.6668057665e-1);
+    p = p * f + R(2.0000714765e-1);
+    p = p * f - R(2.4999993993e-1);
+    p = p * f + R(3.3333331174e-1);
+    return (f + (p * f * f2 - n * R(2.12194440e-4) - R(0.5) * f2)) + n * R(0.693359375);
 }
 
 /** log(1 + x) to 2 ulp for x in [0, 1]: 2 artanh(x / (x + 2)), whose argument is below 1/3. */

@@ -4,6 +4,7 @@
 #include "core/trig.h"
 #include "core/exponential.h"
 #include "core/random.h"
+#include "core/normal.h"
 #include "core/interleave.h"
 
 #if defined(OPERANT_LIBRARY)
