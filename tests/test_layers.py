@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 # Each module may import what stands above its own line, and its own package.
 LAYERS = [
-    {"_native", "spec", "headers", "import_hook", "emulation", "scaffold", "toml", "quiet"},
+    {"_native", "spec", "headers", "import_hook", "emulation", "scaffold", "toml", "quiet", "reference"},
     {"catalog", "library", "descriptor"},
     {"outputs", "kernel_arguments"},
     {"recorder", "rollout", "moments", "authored"},

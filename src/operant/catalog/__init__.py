@@ -4,10 +4,13 @@ import re
 
 from operant.catalog import (
     acrobot,
+    bandit,
     cartpole,
+    memory,
     mountain_car,
     mountain_car_continuous,
     pendulum,
+    quadrotor,
     simple,
     simple_spread,
     simple_tag,
@@ -23,6 +26,9 @@ CATALOG: dict[str, EnvSpec] = {
         mountain_car_continuous.SPEC,
         pendulum.SPEC,
         acrobot.SPEC,
+        bandit.SPEC,
+        memory.SPEC,
+        quadrotor.SPEC,
     )
 }
 

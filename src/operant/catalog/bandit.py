@@ -1,0 +1,30 @@
+"""Bandit-v0."""
+
+import math
+
+from operant.spec import EnvSpec, Observation, Parameter, Quantity
+
+ARMS = 10
+
+SPEC = EnvSpec(
+    id="Bandit-v0",
+    header="bandit",
+    summary="Find the best of ten slot machines while playing them.",
+    state=(
+        *(Quantity(f"mean_{arm}", "1") for arm in range(ARMS)),
+        Quantity("reward", "1"),
+        Quantity("arm", "1", integer=True),
+    ),
+    parameters=(
+        Parameter("mean", "1", -1e6, 1e6, attribute="mean"),
+        Parameter("mean_deviation", "1", 0, 1e6, attribute="mean_deviation"),
+        Parameter("reward_deviation", "1", 0, 1e6, attribute="reward_deviation"),
+    ),
+    observation=(
+        Observation("reward", -math.inf, math.inf),
+        *(Observation(f"pulled arm {arm}", 0.0, 1.0) for arm in range(ARMS)),
+    ),
+    actions=ARMS,
+    max_episode_steps=1000,
+    reference="operant.reference.bandit:Bandit",
+)
