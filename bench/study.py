@@ -68,11 +68,12 @@ def line(environment: str, algorithm: str, goal: float, outcomes: list[Outcome])
 def main(argv: list[str] | None = None) -> int:
     """Prints the table, a row as soon as its seeds are done."""
     from operant.models.names import ALGORITHMS, short_name
-    from operant.models.tuned import GOALS
+    from operant.models.tuned import GOALS, TUNED
 
     goals = {short_name(name): goal for name, goal in GOALS.items()}
+    whole = [short_name(name) for name, options in TUNED.items() if len(options) == len(ALGORITHMS)]
     parser = argparse.ArgumentParser(prog="python -m operant.bench.study", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--environments", nargs="+", default=list(goals), choices=list(goals), metavar="NAME")
+    parser.add_argument("--environments", nargs="+", default=whole, choices=list(goals), metavar="NAME")
     parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="0 to N - 1 (5)")
     given = parser.parse_args(argv)

@@ -1,4 +1,5 @@
-"""The rows of `operant bench --train`: our trainers against Stable-Baselines3's and CleanRL's, on CartPole-v1.
+"""The rows of `operant bench --train`: our trainers against Stable-Baselines3's and CleanRL's, on CartPole-v1, and what
+an LSTM is for.
 
 A call is one update with the rollout before it, and its work are environment steps. All is on one thread.
 """
@@ -24,11 +25,14 @@ from operant.bench.timing import Contender, timed
 from operant.bench.workloads import Plan
 
 CARTPOLE = "operant/CartPole-v1"
+MEMORY = "operant/Memory-v0"
 LARGE = 1024  # environments
 ROLLOUT = 32  # steps
 MINIBATCH = 4096  # rows
 EPOCHS = 10  # Stable-Baselines3's default
 SEEDS = 10
+MEMORY_SEEDS, MEMORY_STEPS = 5, 200_000
+MEMORY_EPISODES = 1000  # greedy ones, so that chance is 50% with a deviation of 1.6%
 ENDLESS = 1 << 60  # steps
 SOLVED = re.compile(r"solved: mean ([\d.]+) over 100 greedy episodes of CartPole-v1")
 
@@ -131,8 +135,27 @@ def train_logging(plan: Plan) -> Iterator[Row]:
     yield result
 
 
+def train_memory(plan: Plan) -> Iterator[Row]:
+    """Memory-v0, which no policy without memory solves: PPO with an LSTM, and with the same options without one."""
+    title = f"Memory-v0, PPO, {MEMORY_STEPS:,} steps, {MEMORY_SEEDS} seeds"
+    if (missing := _missing()) is not None:
+        yield Row("train_memory", title, skipped=missing)
+        return
+    result = Row("train_memory", title)
+    for name, options, target in (
+        ("an LSTM", {}, Target(at_least=99)),
+        ("an MLP", {"lstm": 0}, Target(at_most=55)),
+    ):
+        shares = [_right_answers(seed, options) for seed in range(MEMORY_SEEDS)]
+        result.measures.append(
+            Measure(f"{name}: right answers in {MEMORY_EPISODES} greedy episodes", "%", shares, target)
+        )
+    result.notes.append("The question looks the same whichever cue was shown: without memory 50% is the best there is.")
+    yield result
+
+
 ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
-    each.__name__: each for each in (train_ppo, train_tuned, train_solve, train_logging)
+    each.__name__: each for each in (train_ppo, train_tuned, train_solve, train_logging, train_memory)
 }
 
 
@@ -145,19 +168,29 @@ def _missing() -> str | None:
     return None
 
 
-def _tuned() -> dict[str, Any]:
+def _tuned(env_id: str = CARTPOLE) -> dict[str, Any]:
     from operant.models.tuned import tuned
 
-    options = tuned(CARTPOLE, "ppo")
+    options = tuned(env_id, "ppo")
     return {key: value for key, value in options.items() if key != "timesteps"}
 
 
-def _algorithm(stack: contextlib.ExitStack, **options: Any) -> Any:
+def _algorithm(stack: contextlib.ExitStack, env_id: str = CARTPOLE, seed: int = 0, **options: Any) -> Any:
     from operant.models.ppo import PPO, PPOConfig
 
-    algorithm = PPO(CARTPOLE, PPOConfig(**options), seed=0)
+    algorithm = PPO(env_id, PPOConfig(**options), seed=seed)
     stack.callback(algorithm.close)
     return algorithm
+
+
+def _right_answers(seed: int, options: dict[str, Any]) -> float:
+    """Trains on Memory-v0; the share of right answers afterwards, in percent."""
+    from operant.models.evaluation import evaluate
+
+    with contextlib.ExitStack() as stack, _one_thread():
+        algorithm = _algorithm(stack, MEMORY, seed, **(_tuned(MEMORY) | options), threads=1)
+        algorithm.learn(MEMORY_STEPS)
+        return 100 * float(evaluate(algorithm, MEMORY, MEMORY_EPISODES, seed=1_000_000).mean())
 
 
 def _ours(stack: contextlib.ExitStack, name: str, **options: Any) -> Contender:

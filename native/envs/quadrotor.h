@@ -1,6 +1,6 @@
 /* quadrotor.h: fly to a point and hover there with four rotors, as a rigid body in three dimensions.
  * Model and numbers of the Crazyflie 2.0: Foerster (2015), as in RotorPy (Folk, Paulos & Kumar 2023): thrust and drag of each
- * rotor at its own airspeed, motors with a lag. Commands as in Molchanov et al. (2019). Two steps of semi-implicit Euler each. */
+ * rotor at its own airspeed, motors with a lag. Commands as in Molchanov et al. (2019). Integrated by the midpoint method. */
 typedef struct {
     vf x, y, z;                                         /* m; z up, the floor at 0 */
     vf vx, vy, vz;                                      /* m/s */
@@ -55,11 +55,11 @@ LANE_FN void quadrotor_rotation(const quadrotor_state *s, vf *m) {
     m[6] = xz - wy, m[7] = yz + wx, m[8] = R(1) - (xx + yy);
 }
 
-/** h seconds with the motors on their way to `speed`, rad/s. */
-LANE_FN void quadrotor_advance(quadrotor_state *s, const vf *speed, const quadrotor_params *p, vf h) {
-    vf *const rotors[4] = {&s->front_left, &s->front_right, &s->back_right, &s->back_left};
+/** The time derivatives of the first 13 members of the state: of what is a rigid body's. */
+LANE_FN void quadrotor_slope(const quadrotor_state *s, const quadrotor_params *p, vf *slope) {
     static const real forward[4] = {1, 1, -1, -1}, left[4] = {1, -1, -1, 1}, turn[4] = {1, -1, 1, -1};
-    vf lag = vmin(vdiv(h, p->motor_time), vreal(1)), reach = p->arm * R(0.7071067811865476);
+    const vf rotors[4] = {s->front_left, s->front_right, s->back_right, s->back_left};
+    vf reach = p->arm * R(0.7071067811865476), roll = s->roll_rate, pitch = s->pitch_rate, yaw = s->yaw_rate;
     vf m[9];
     quadrotor_rotation(s, m);
     vf air_x = m[0] * s->vx + m[3] * s->vy + m[6] * s->vz;
@@ -68,40 +68,49 @@ LANE_FN void quadrotor_advance(quadrotor_state *s, const vf *speed, const quadro
     vf force_x = vreal(0), force_y = vreal(0), force_z = vreal(0);
     vf torque_x = vreal(0), torque_y = vreal(0), torque_z = vreal(0);
     UNROLLED for (int k = 0; k < 4; k++) {
-        *rotors[k] = *rotors[k] + lag * (speed[k] - *rotors[k]);
-        vf w = *rotors[k], w2 = w * w, at_x = reach * forward[k], at_y = reach * left[k];
-        vf along_x = -(p->drag_coefficient * w * (air_x - s->yaw_rate * at_y));
-        vf along_y = -(p->drag_coefficient * w * (air_y + s->yaw_rate * at_x));
-        vf up = p->thrust_coefficient * w2 - p->inflow_coefficient * w * (air_z + (s->roll_rate * at_y - s->pitch_rate * at_x));
+        vf w = rotors[k], w2 = w * w, at_x = reach * forward[k], at_y = reach * left[k];
+        vf along_x = -(p->drag_coefficient * w * (air_x - yaw * at_y));
+        vf along_y = -(p->drag_coefficient * w * (air_y + yaw * at_x));
+        vf up = p->thrust_coefficient * w2 - p->inflow_coefficient * w * (air_z + (roll * at_y - pitch * at_x));
         force_x = force_x + along_x, force_y = force_y + along_y, force_z = force_z + up;
         torque_x = torque_x + at_y * up;
         torque_y = torque_y - at_x * up;
         torque_z = torque_z + (at_x * along_y - at_y * along_x) + p->torque_coefficient * w2 * turn[k];
     }
+    slope[0] = s->vx, slope[1] = s->vy, slope[2] = s->vz;
+    slope[3] = vdiv(m[0] * force_x + m[1] * force_y + m[2] * force_z, p->mass);
+    slope[4] = vdiv(m[3] * force_x + m[4] * force_y + m[5] * force_z, p->mass);
+    slope[5] = vdiv(m[6] * force_x + m[7] * force_y + m[8] * force_z, p->mass) - p->gravity;
+    slope[6] = R(-0.5) * (s->qx * roll + s->qy * pitch + s->qz * yaw);
+    slope[7] = R(0.5) * (s->qw * roll + s->qy * yaw - s->qz * pitch);
+    slope[8] = R(0.5) * (s->qw * pitch + s->qz * roll - s->qx * yaw);
+    slope[9] = R(0.5) * (s->qw * yaw + s->qx * pitch - s->qy * roll);
+    slope[10] = vdiv(torque_x + (p->inertia_y - p->inertia_z) * (pitch * yaw), p->inertia_x);
+    slope[11] = vdiv(torque_y + (p->inertia_z - p->inertia_x) * (roll * yaw), p->inertia_y);
+    slope[12] = vdiv(torque_z + (p->inertia_x - p->inertia_y) * (roll * pitch), p->inertia_z);
+}
 
-    vf roll = s->roll_rate, pitch = s->pitch_rate, yaw = s->yaw_rate;
-    s->roll_rate = roll + h * vdiv(torque_x + (p->inertia_y - p->inertia_z) * (pitch * yaw), p->inertia_x);
-    s->pitch_rate = pitch + h * vdiv(torque_y + (p->inertia_z - p->inertia_x) * (roll * yaw), p->inertia_y);
-    s->yaw_rate = yaw + h * vdiv(torque_z + (p->inertia_x - p->inertia_y) * (roll * pitch), p->inertia_z);
-    s->vx = s->vx + h * vdiv(m[0] * force_x + m[1] * force_y + m[2] * force_z, p->mass);
-    s->vy = s->vy + h * vdiv(m[3] * force_x + m[4] * force_y + m[5] * force_z, p->mass);
-    s->vz = s->vz + h * (vdiv(m[6] * force_x + m[7] * force_y + m[8] * force_z, p->mass) - p->gravity);
-    s->x = s->x + h * s->vx, s->y = s->y + h * s->vy, s->z = s->z + h * s->vz;
-
-    vf half = R(0.5) * h, a = half * s->roll_rate, b = half * s->pitch_rate, c = half * s->yaw_rate;
-    vf qw = s->qw - (s->qx * a + s->qy * b + s->qz * c), qx = s->qx + (s->qw * a + s->qy * c - s->qz * b);
-    vf qy = s->qy + (s->qw * b + s->qz * a - s->qx * c), qz = s->qz + (s->qw * c + s->qx * b - s->qy * a);
-    vf norm = vsqrt(qw * qw + qx * qx + qy * qy + qz * qz);
-    s->qw = vdiv(qw, norm), s->qx = vdiv(qx, norm), s->qy = vdiv(qy, norm), s->qz = vdiv(qz, norm);
+/** `to` is `from`, whose body has moved on with this slope for h seconds and whose rotors by half a step. */
+LANE_FN void quadrotor_move(quadrotor_state *to, const quadrotor_state *from, const vf *slope, vf h, const vf *speed, vf share) {
+    const vf rotors[4] = {to->front_left, to->front_right, to->back_right, to->back_left};
+    vf w[4];
+    UNROLLED for (int k = 0; k < 13; k++) ((vf *)to)[k] = ((const vf *)from)[k] + h * slope[k];
+    UNROLLED for (int k = 0; k < 4; k++) w[k] = rotors[k] + share * (speed[k] - rotors[k]);
+    to->front_left = w[0], to->front_right = w[1], to->back_right = w[2], to->back_left = w[3];
+    vf norm = vsqrt(to->qw * to->qw + to->qx * to->qx + to->qy * to->qy + to->qz * to->qz);
+    to->qw = vdiv(to->qw, norm), to->qx = vdiv(to->qx, norm), to->qy = vdiv(to->qy, norm), to->qz = vdiv(to->qz, norm);
 }
 
 LANE_FN vm quadrotor_step(quadrotor_state *s, const quadrotor_action *a, rng *r, const quadrotor_params *p, vf *reward) {
     (void)r;
-    vf speed[4], h = R(0.5) * p->dt;
+    vf speed[4], slope[13], half = R(0.5) * p->dt, share = R(1) - vexp(-vdiv(half, p->motor_time));
     UNROLLED for (int k = 0; k < 4; k++)
         speed[k] = p->max_rotor_speed * vsqrt(R(0.5) * (vclip(a[k], vreal(-1), vreal(1)) + R(1)));
-    quadrotor_advance(s, speed, p, h);
-    quadrotor_advance(s, speed, p, h);
+    quadrotor_state begin = *s;
+    quadrotor_slope(s, p, slope);
+    quadrotor_move(s, &begin, slope, half, speed, share);
+    quadrotor_slope(s, p, slope);
+    quadrotor_move(s, &begin, slope, p->dt, speed, share);
 
     vf dx = s->x - p->goal_x, dy = s->y - p->goal_y, dz = s->z - p->goal_z;
     vf cost = p->position_cost * (dx * dx + dy * dy + dz * dz) +

@@ -1,7 +1,7 @@
 """Options that solve our environments: what `operant train` begins from, below a TOML file and the command line.
 
 `timesteps` ends a run that was given none, and a task's goal ends it earlier: when the mean return of 100 greedy
-episodes of Gymnasium's own environment has reached it.
+episodes, of Gymnasium's own environment where there is one, has reached it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ GOALS = {
     "Acrobot-v1": -90.0,
     "MountainCar-v0": -110.0,
     "MountainCarContinuous-v0": 90.0,
+    "Memory-v0": 0.99,
+    "Quadrotor-v0": 430.0,
 }
 
 _CARTPOLE = {"gamma": 0.98}
@@ -218,6 +220,30 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
             "max_kl": 0.015,
         },
         "vmpo": {**_MOUNTAIN_CAR_CONTINUOUS, "timesteps": 3_000_000, "learning_rate": 3e-3},
+    },
+    "Memory-v0": {
+        "ppo": {
+            "timesteps": 400_000,
+            "num_envs": 128,
+            "rollout_steps": 32,
+            "learning_rate": 3e-3,
+            "epochs": 4,
+            "minibatches": 4,
+            "hidden": (32,),
+            "lstm": 32,
+        },
+    },
+    "Quadrotor-v0": {
+        "ppo": {
+            "timesteps": 3_000_000,
+            "num_envs": 256,
+            "rollout_steps": 64,
+            "learning_rate": 1e-3,
+            "epochs": 5,
+            "minibatches": 8,
+            "normalize_observations": True,
+            "log_std": -0.5,
+        },
     },
 }
 """By environment (the id without its namespace) and algorithm."""

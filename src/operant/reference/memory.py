@@ -16,13 +16,16 @@ CUES = {-1.0: (70, 120, 180), 1.0: (200, 80, 70)}
 class Memory(gymnasium.Env[np.ndarray, int]):
     """Recall after a delay which of two cues was shown.
 
-    The first observation shows the cue, -1 or 1 with equal chances, then `delay` observations show nothing, and one asks.
-    The action that follows the question is the answer, 0 for -1 and 1 for 1: the reward is 1 if it is right, and the
-    episode ends. All other rewards are 0. Observations are `[2]` float32: the cue (0 where none is shown), the question.
+    The first observation shows the cue, -1 or 1 with equal chances, then `delay` observations show nothing, and one
+    asks. The action that follows the question is the answer, 0 for -1 and 1 for 1: the reward is 1 if it is right, and
+    the episode ends. All other rewards are 0. Observations are `[2]` float32: the cue (0 where none is shown), the
+    question.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 4}  # noqa: RUF012 - Gymnasium's class attribute
-    observation_space = spaces.Box(np.array([-1.0, 0.0], np.float32), np.array([1.0, 1.0], np.float32), dtype=np.float32)
+    observation_space = spaces.Box(
+        np.array([-1.0, 0.0], np.float32), np.array([1.0, 1.0], np.float32), dtype=np.float32
+    )
     action_space = spaces.Discrete(2)
 
     def __init__(self, render_mode: str | None = None):

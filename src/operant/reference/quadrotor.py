@@ -13,7 +13,6 @@ from operant.reference.quadrotor_picture import draw
 
 CORNERS = ((1.0, 1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, -1.0, 1.0), (-1.0, 1.0, -1.0))
 """Of each rotor, front left first and then clockwise: forward or back, left or right, and the sense of its torque."""
-SUBSTEPS = 2
 
 Vector = tuple[float, float, float]
 
@@ -21,14 +20,14 @@ Vector = tuple[float, float, float]
 class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
     """Fly to a point and hover there.
 
-    The model is RotorPy's (Folk, Paulos & Kumar 2023) with its numbers of the Crazyflie 2.0 (Foerster 2015): a rigid body
-    with the thrust `thrust_coefficient * w**2` and the drag of each rotor at its own airspeed, and motors whose speed
-    follows the command with the time constant `motor_time`.
+    The model is RotorPy's (Folk, Paulos & Kumar 2023) with its numbers of the Crazyflie 2.0 (Foerster 2015): a rigid
+    body with the thrust `thrust_coefficient * w**2` and the drag of each rotor at its own airspeed, and motors whose
+    speed follows the command with the time constant `motor_time`. A step is one of the midpoint method.
 
-    `step` takes `[4]` float32, each rotor's thrust as a share of what it has, -1 none and 1 all. Observations are `[22]`
-    float32: position less the goal (m), velocity (m/s), the rotation matrix row by row, body rates (rad/s), rotor
-    speeds as shares of the greatest. The reward is 1 / (1 + cost), whose cost is 0 at rest at the goal. The episode
-    terminates at the floor, outside the box, and beyond `max_rate`.
+    `step` takes `[4]` float32, each rotor's thrust as a share of what it has, -1 none and 1 all. Observations are
+    `[22]` float32: position less the goal (m), velocity (m/s), the rotation matrix row by row, body rates (rad/s),
+    rotor speeds as shares of the greatest. The reward is 1 / (1 + cost), whose cost is 0 at rest at the goal. The
+    episode terminates at the floor, outside the box, and beyond `max_rate`.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 100}  # noqa: RUF012 - Gymnasium's class attribute
@@ -96,8 +95,11 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
         for component in action:
             share = 0.5 * (min(max(float(component), -1.0), 1.0) + 1.0)
             speeds.append(self.max_rotor_speed * math.sqrt(share))
-        for _ in range(SUBSTEPS):
-            self._advance(speeds, 0.5 * self.dt)
+        half = 0.5 * self.dt
+        share = 1.0 - math.exp(-(half / self.motor_time))
+        begin = [*self.position, *self.velocity, *self.attitude, *self.rates]
+        self._move(begin, self._slope(), half, speeds, share)
+        self._move(begin, self._slope(), self.dt, speeds, share)
         return self._observe(), self._reward(), self._is_over(), False, {}
 
     def rotation(self) -> tuple[Vector, Vector, Vector]:
@@ -106,44 +108,48 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
         x, y, z = qx + qx, qy + qy, qz + qz
         wx, wy, wz = w * x, w * y, w * z
         xx, xy, xz, yy, yz, zz = qx * x, qx * y, qx * z, qy * y, qy * z, qz * z
-        return (1.0 - (yy + zz), xy - wz, xz + wy), (xy + wz, 1.0 - (xx + zz), yz - wx), (xz - wy, yz + wx, 1.0 - (xx + yy))
+        return (
+            (1.0 - (yy + zz), xy - wz, xz + wy),
+            (xy + wz, 1.0 - (xx + zz), yz - wx),
+            (xz - wy, yz + wx, 1.0 - (xx + yy)),
+        )
 
-    def _advance(self, speeds: list[float], h: float) -> None:
-        """`h` seconds of semi-implicit Euler with the motors on their way to `speeds`, rad/s."""
-        lag = min(h / self.motor_time, 1.0)
-        self.rotors = tuple(w + lag * (goal - w) for w, goal in zip(self.rotors, speeds, strict=True))  # type: ignore[assignment]
+    def _move(self, begin: list[float], slope: list[float], h: float, speeds: list[float], share: float) -> None:
+        """Puts the body where `h` seconds of `slope` `[13]` lead from `begin` `[13]`, and the rotors nearer `speeds`.
+
+        `share` is how much of the way to their commands the rotors make in half a step.
+        """
+        moved = [number + h * rate for number, rate in zip(begin, slope, strict=True)]
+        w, x, y, z = moved[6:10]
+        norm = math.sqrt(w * w + x * x + y * y + z * z)
+        rotors = [speed + share * (goal - speed) for speed, goal in zip(self.rotors, speeds, strict=True)]
+        self.state = [*moved[:6], w / norm, x / norm, y / norm, z / norm, *moved[10:], *rotors]
+
+    def _slope(self) -> list[float]:
+        """The time derivatives `[13]` of position, velocity, attitude and body rates."""
         force, torque = self._wrench()
+        x_row, y_row, z_row = self.rotation()
+        w, x, y, z = self.attitude
         roll, pitch, yaw = self.rates
         ix, iy, iz = self.inertia_x, self.inertia_y, self.inertia_z
-        roll_rate = roll + h * ((torque[0] + (iy - iz) * (pitch * yaw)) / ix)
-        pitch_rate = pitch + h * ((torque[1] + (iz - ix) * (roll * yaw)) / iy)
-        yaw_rate = yaw + h * ((torque[2] + (ix - iy) * (roll * pitch)) / iz)
-        self.rates = (roll_rate, pitch_rate, yaw_rate)
-
-        pull = (0.0, 0.0, self.gravity)
-        acceleration = [
-            (row[0] * force[0] + row[1] * force[1] + row[2] * force[2]) / self.mass - down
-            for row, down in zip(self.rotation(), pull, strict=True)
+        return [
+            *self.velocity,
+            _dot(x_row, force) / self.mass,
+            _dot(y_row, force) / self.mass,
+            _dot(z_row, force) / self.mass - self.gravity,
+            -0.5 * (x * roll + y * pitch + z * yaw),
+            0.5 * (w * roll + y * yaw - z * pitch),
+            0.5 * (w * pitch + z * roll - x * yaw),
+            0.5 * (w * yaw + x * pitch - y * roll),
+            (torque[0] + (iy - iz) * (pitch * yaw)) / ix,
+            (torque[1] + (iz - ix) * (roll * yaw)) / iy,
+            (torque[2] + (ix - iy) * (roll * pitch)) / iz,
         ]
-        self.velocity = tuple(v + h * a for v, a in zip(self.velocity, acceleration, strict=True))  # type: ignore[assignment]
-        self.position = tuple(x + h * v for x, v in zip(self.position, self.velocity, strict=True))  # type: ignore[assignment]
-
-        half = 0.5 * h
-        a, b, c = half * roll_rate, half * pitch_rate, half * yaw_rate
-        w, x, y, z = self.attitude
-        turned = (
-            w - (x * a + y * b + z * c),
-            x + (w * a + y * c - z * b),
-            y + (w * b + z * a - x * c),
-            z + (w * c + x * b - y * a),
-        )
-        norm = math.sqrt(turned[0] * turned[0] + turned[1] * turned[1] + turned[2] * turned[2] + turned[3] * turned[3])
-        self.attitude = (turned[0] / norm, turned[1] / norm, turned[2] / norm, turned[3] / norm)
 
     def _wrench(self) -> tuple[Vector, Vector]:
         """Force (N) and torque (N m) of the four rotors in the body's frame."""
         m, (vx, vy, vz) = self.rotation(), self.velocity
-        air_x, air_y, air_z = (m[0][k] * vx + m[1][k] * vy + m[2][k] * vz for k in range(3))
+        air_x, air_y, air_z = (m[0][axis] * vx + m[1][axis] * vy + m[2][axis] * vz for axis in range(3))
         roll, pitch, yaw = self.rates
         reach = self.arm * 0.7071067811865476
         force_x = force_y = force_z = torque_x = torque_y = torque_z = 0.0
@@ -165,9 +171,9 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def _reward(self) -> float:
         cost = (
-            self.position_cost * _square(self._from_goal())
-            + self.velocity_cost * _square(self.velocity)
-            + self.rate_cost * _square(self.rates)
+            self.position_cost * _dot(self._from_goal(), self._from_goal())
+            + self.velocity_cost * _dot(self.velocity, self.velocity)
+            + self.rate_cost * _dot(self.rates, self.rates)
         )
         return 1.0 / (1.0 + cost)
 
@@ -197,5 +203,5 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
         """Nothing to close: frames are drawn off screen."""
 
 
-def _square(vector: Vector) -> float:
-    return vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2]
+def _dot(a: Vector, b: Vector) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
