@@ -11,7 +11,7 @@ SPEC = EnvSpec(
     header="bandit",
     summary="Find the best of ten slot machines while playing them.",
     state=(
-        *(Quantity(f"mean_{arm}", "1") for arm in range(ARMS)),
+        Quantity("means", "1", shape=(ARMS,)),
         Quantity("reward", "1"),
         Quantity("arm", "1", integer=True),
     ),
@@ -22,7 +22,7 @@ SPEC = EnvSpec(
     ),
     observation=(
         Observation("reward", -math.inf, math.inf),
-        *(Observation(f"pulled arm {arm}", 0.0, 1.0) for arm in range(ARMS)),
+        Observation("pulled", 0.0, 1.0, shape=(ARMS,)),
     ),
     actions=ARMS,
     max_episode_steps=1000,

@@ -48,7 +48,7 @@ SPEC = EnvSpec(
     observation=(
         *(Observation(f"{name} - goal_{name}", -math.inf, math.inf) for name in "xyz"),
         *(Observation(f"v{name}", -math.inf, math.inf) for name in "xyz"),
-        *(Observation(f"body {body} in {world}", -1.0, 1.0) for world in "xyz" for body in "xyz"),
+        Observation("rotation", -1.0, 1.0, shape=(3, 3)),
         *(Observation(f"{name}_rate", -math.inf, math.inf) for name in ("roll", "pitch", "yaw")),
         *(Observation(f"{name} / max_rotor_speed", 0.0, 1.0) for name in ROTORS),
     ),
