@@ -22,7 +22,7 @@ BUILDS = {"gcc": ("gcc", "-O2", "-march=native"), "clang": ("clang", "-O1")}
 N = 8
 
 # Of every header its id, and the constructor arguments that choose it.
-HEADERS = {CATALOG[name].header: (name, {}) for name in PHYSICS}
+HEADERS = {CATALOG[name].header: (name, {}) for name in (*PHYSICS, "Bandit-v0", "Memory-v0", "Quadrotor-v0")}
 for name, spec in MULTIAGENT.items():
     for values, variant in (spec.variants or {(): spec}).items():
         HEADERS[variant.header] = (name, dict(zip(spec.variant_options, values, strict=False)))
@@ -88,7 +88,7 @@ class Exported:
         spec = exportable()[name]
         rows = N * max(1, len(spec.agents))
         self.memory = ctypes.create_string_buffer(N * self.library.size())
-        self.observations = np.full((rows, len(spec.observation)), np.nan, np.float32)
+        self.observations = np.full((rows, spec.observation_size), np.nan, np.float32)
         shape = (rows,) if spec.actions else (rows, len(spec.action_bounds))
         self.actions = np.zeros(shape, np.int32 if spec.actions else np.float32)
         self.rewards = np.full(rows, np.nan, np.float32)
