@@ -1,5 +1,6 @@
 """What the doctor finds in Gymnasium's vector environments, in EnvPool's and in ours; docs/doctor.md explains each."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from operant.doctor import examine, from_function, from_id
 
 SHORT = {"num_envs": 2, "steps": 40}  # of CartPole, whose plain episodes last about ten steps
+LUNAR_LANDER = {"steps": 120}  # the time that a fall takes
 OURS = ("CartPole-v1", "MountainCarContinuous-v0", "Pendulum-v1", "Acrobot-v1")
 MODES = ("NextStep", "SameStep", "Disabled")
 PAGE = Path(__file__).parents[2] / "docs" / "doctor.md"
@@ -57,23 +59,45 @@ def found(findings):
     return {finding.rule: finding.severity.value for finding in findings}
 
 
+def command(env_id, vector=None, mode=None):
+    """The command that examines a subject, as docs/doctor.md has it."""
+    options = [f"--vector {vector}" if vector else "", f"--autoreset-mode {mode}" if mode else ""]
+    return " ".join(filter(None, ["operant doctor", env_id, *options]))
+
+
+def examined(line, directory, num_envs, steps):
+    """The findings of a command, `[{"rule": ..., "severity": ..., ...}]`.
+
+    It is run for the process that it has to itself: Gymnasium's AsyncVectorEnv forks one for each environment, some
+    hundred times, and forks of a pytest process that has imported torch take ten times as long.
+    """
+    arguments = [*line.split()[1:], "--num-envs", str(num_envs), "--steps", str(steps), "--json"]
+    program = [sys.executable, "-m", "operant.cli.main", *arguments]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=directory, check=False)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)["findings"]
+
+
+def rules(findings):
+    return {finding["rule"]: finding["severity"] for finding in findings}
+
+
 def fails(program, cwd):
     """Whether a pasted program ends as its finding says, in a process of its own."""
     return subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=cwd, timeout=120).returncode != 0
 
 
 @pytest.mark.parametrize("subject", FOUND, ids=lambda subject: " ".join(filter(None, subject)))
-def test_what_is_found_in_gymnasium_and_envpool(subject, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # where MuJoCo leaves its log
-    longer = {"steps": 120} if subject[0] == "LunarLander-v3" else {}  # the time that a fall takes
-    findings = examine(from_id(*subject), **SHORT | longer)
-    assert found(findings) == FOUND[subject]
+def test_what_is_found_in_gymnasium_and_envpool(subject, tmp_path):
+    longer = LUNAR_LANDER if subject[0] == "LunarLander-v3" else {}
+    findings = examined(command(*subject), tmp_path, **SHORT | longer)
+    assert rules(findings) == FOUND[subject]
     # One process for each would take long: every reproduction was run when it was found.
-    assert fails(findings[0].reproduction, tmp_path)
+    assert fails(findings[0]["reproduction"], tmp_path)
     assert subject != ("CartPole-v1", "envpool", None) or all(
-        indent(finding.reproduction.rstrip(), "    ") in PAGE.read_text()
+        indent(finding["reproduction"].rstrip(), "    ") in PAGE.read_text()
         for finding in findings
-        if finding.rule == "termination-at-limit"
+        if finding["rule"] == "termination-at-limit"
     )
 
 
@@ -87,43 +111,38 @@ def test_in_ours_of_several_agents_a_row_is_not_an_environment():
     assert found(examine(from_id("simple_spread-v3", "operant"))) == {"num-envs": "warning"}
 
 
-def sync(num_envs, max_episode_steps=None, **options):
-    make = lambda: gym.make("CartPole-v1", max_episode_steps=max_episode_steps)  # noqa: E731
-    return gym.vector.SyncVectorEnv([make] * num_envs, **options)
+WITHOUT_SHARED_MEMORY = """
+import gymnasium as gym
 
-
-def asynchronous(num_envs, max_episode_steps=None, **options):
-    make = lambda: gym.make("CartPole-v1", max_episode_steps=max_episode_steps)  # noqa: E731
-    return gym.vector.AsyncVectorEnv([make] * num_envs, **options)
+def make(num_envs, max_episode_steps=None):
+    one = lambda: gym.make("CartPole-v1", max_episode_steps=max_episode_steps)
+    return gym.vector.AsyncVectorEnv([one] * num_envs, shared_memory=False)
+"""
 
 
 def test_copy_false_of_gymnasium_is_seen_as_reused_arrays():
     def make(num_envs, max_episode_steps=None):
-        return sync(num_envs, max_episode_steps, copy=False)
+        one = lambda: gym.make("CartPole-v1", max_episode_steps=max_episode_steps)  # noqa: E731
+        return gym.vector.SyncVectorEnv([one] * num_envs, copy=False)
 
     errors = {"reset-result-changes": "error", "step-result-changes": "error"}
     assert found(examine(from_function(make), **SHORT)) == errors | SYNC
 
 
-def test_async_without_shared_memory_resets_once_more_after_a_reset():
+def test_async_without_shared_memory_resets_once_more_after_a_reset(tmp_path):
     """Its worker forgets the autoreset that is due only where it writes into shared memory."""
-
-    def make(num_envs, max_episode_steps=None):
-        return asynchronous(num_envs, max_episode_steps, shared_memory=False)
-
-    assert found(examine(from_function(make), **SHORT)) == {"reset-after-end": "error", "options-change": "note"}
+    (tmp_path / "workers.py").write_text(WITHOUT_SHARED_MEMORY)
+    findings = examined("operant doctor workers:make", tmp_path, **SHORT)
+    assert rules(findings) == {"reset-after-end": "error", "options-change": "note"}
 
 
 def test_the_page_names_what_is_found():
     """Each row of the table: what is examined, and the rules that it breaks."""
-    rows = re.findall(r"^\| `operant doctor (.+?)` \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(operant doctor .+?)` \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
     stated = {}
-    for command, cell in rows:
-        stated[command] = set(re.findall(r"`([a-z-]+)`", cell))
+    for line, cell in rows:
+        stated[line] = set(re.findall(r"`([a-z-]+)`", cell))
         if like := re.search(r"those of (\w+)", cell):
-            stated[command] |= stated[f"{like[1]}-v1 --vector envpool"]
-    expected = {}
-    for (env_id, vector, mode), rules in FOUND.items():
-        options = [env_id, f"--vector {vector}", f"--autoreset-mode {mode}" if mode else ""]
-        expected[" ".join(filter(None, options))] = set(rules)
-    assert {command: rules for command, rules in stated.items() if "--vector operant" not in command} == expected
+            stated[line] |= stated[command(f"{like[1]}-v1", "envpool")]
+    expected = {command(*subject): set(broken) for subject, broken in FOUND.items()}
+    assert {line: broken for line, broken in stated.items() if "--vector operant" not in line} == expected
