@@ -142,15 +142,26 @@ LANE_FN void X(step_all)(operant_batch *shared, operant_chunk *chunk, const oper
     const int64_t row = i * X(agents);
     X(block) to = {(char *)output->observations + (size_t)i * X(row_bytes), (real *)output->rewards + row,
                    output->terminated + row, output->truncated + row};
-    for (int64_t last = chunk->last; i < last; i += LANES) {
+#if EXACT
+    /* A step may draw from the generator, but none is taken where a reset is due. */
+    const int32_t *due = b->pending + chunk->first;
+    const int32_t *last_due = due + (b->autoreset == OPERANT_NEXT_STEP ? chunk->pending : 0);
+#endif
+    const int rows = LANES * X(agents);
+    for (int64_t last = chunk->last; i < last;
+         i += LANES, to = (X(block)){to.rows + LANES * X(row_bytes), to.rewards + rows, to.terminated + rows, to.truncated + rows}) {
+#if EXACT
+        if (due < last_due && *due == i) {
+            due++;
+            continue;
+        }
+#endif
         if (vary) p = X(load_params)(b, i, true);
         if (LANES > 1 && __builtin_expect(i + LANES > last, 0)) {
             count += X(step_rest)(b, i, &p, limited, to, finished + count);
             break;
         }
         count += append_lanes(finished + count, X(step_block)(b, i, &p, limited, to), (int32_t)i);
-        const int rows = LANES * X(agents);
-        to = (X(block)){to.rows + LANES * X(row_bytes), to.rewards + rows, to.terminated + rows, to.truncated + rows};
     }
     chunk->finished = count;
 }
@@ -225,7 +236,7 @@ static void X(step_chunk)(operant_batch *b, operant_chunk *chunk, const operant_
     int32_t *pending = b->pending + chunk->first, *finished = b->finished + chunk->first;
 
     if (b->autoreset == OPERANT_NEXT_STEP && chunk->pending) {
-        /* What ended in the last step was stepped along with the rest; its reset overwrites whatever came of that. */
+        /* Lanes whose episode ended in the last step were stepped along; the reset overwrites whatever came of that. */
         for (int64_t j = 0; j < chunk->pending; j++) {
             const int64_t row = (int64_t)pending[j] * A;
             memset((real *)output->rewards + row, 0, A * sizeof(real));
