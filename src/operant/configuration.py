@@ -81,14 +81,25 @@ def constructor_parameters(
     `keywords` are the environment's other keyword arguments, for the error that an unknown one raises.
     """
     by_option = {part.option: part.name for part in spec.parameters if part.option}
+    joint = {name: names for names in spec.joint_options for name in names}
     merged = dict(params or {})
+    for names, parameters in spec.joint_options.items():
+        given = {name: options[name] for name in names if name in options}
+        for parameter, number in (parameters(**given) if given else {}).items():
+            if parameter in merged:
+                raise TypeError(
+                    f"{', '.join(given)} and params[{parameter!r}] set the same parameter: give one of them"
+                )
+            merged[parameter] = number
     for name, value in options.items():
+        if name in joint:
+            continue
         if name in spec.only_options:
             if not np.array_equal(value, spec.only_options[name]):
                 raise ValueError(f"{name}={value!r}: {spec.full_id} has only {name}={spec.only_options[name]!r}")
             continue
         if name not in by_option:
-            known = (*by_option, *spec.variant_options, *spec.only_options, *keywords)
+            known = (*by_option, *joint, *spec.variant_options, *spec.only_options, *keywords)
             raise TypeError(unknown(f"keyword argument of {spec.full_id}", name, known))
         if by_option[name] in merged:
             raise TypeError(f"{name!r} and params[{by_option[name]!r}] set the same parameter: give one of them")

@@ -245,7 +245,7 @@ def _check(path: Path, spec: EnvSpec) -> None:
     """What an EnvSpec of any origin must hold."""
     if not ID.fullmatch(spec.id) or spec.id.startswith("operant/"):
         raise DescriptorError(f"{path}: id = {spec.id!r} must be a name of your own with a version, such as lander-v0")
-    if spec.max_episode_steps < 1:
+    if spec.max_episode_steps is not None and spec.max_episode_steps < 1:
         raise DescriptorError(f"{path}: max_episode_steps = {spec.max_episode_steps} must be at least 1")
     if spec.actions and spec.action_bounds:
         raise DescriptorError(f"{path}: actions are discrete or have bounds, not both")

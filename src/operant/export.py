@@ -249,7 +249,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         action_size=1 if n else len(spec.action_bounds),
         action=f"0 to {n - 1}; beyond, the nearest" if n else "what is not finite counts as 0",
         take_action=DISCRETE.format(n=n, last=n - 1) if n else CONTINUOUS,
-        max_episode_steps=spec.max_episode_steps,
+        max_episode_steps=spec.max_episode_steps or 0,
         names=", ".join(f'"{name}"' for name in spec.observation_names),
     )
 

@@ -145,7 +145,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         rows = np.array([actions[agent] for agent in self.agents])
         observations, rewards, terminated, _, _ = self._batch.step(rows)
         self._cycles += 1
-        agents, ended = self.agents, self._cycles >= self.max_cycles
+        agents, ended = self.agents, self._cycles == self.max_cycles
         results: tuple[dict[str, Any], ...] = (
             self._by_agent(observations),
             dict(zip(agents, rewards.tolist(), strict=True)),

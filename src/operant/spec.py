@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 LOW_HIGH = (("low", "low"), ("high", "high"))
@@ -78,6 +78,7 @@ class EnvSpec:
         observation_kind: the space: "Box"; or of integers, a component of low 0 and high k having k + 1 values,
             "Discrete" (one component), "MultiDiscrete" or "Tuple" (of Discrete).
         observation_dtype: of a Box: "float32" or "uint8". Integers are int64.
+        max_episode_steps: the time limit, None if there is none.
         actions: the number of discrete actions, for several components (MultiDiscrete) a tuple, or 0.
         action_bounds: for each component of a continuous action, its low and high.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
@@ -88,6 +89,8 @@ class EnvSpec:
         observation_sizes: how many components each agent observes, if not all alike; the rest of its row is 0.
         variant_options, variants: constructor arguments that choose a descriptor, with their defaults, and the
             descriptors by their values.
+        joint_options: constructor arguments that together set several parameters, with what makes those of them: a
+            function that is called with the arguments that were given, and returns the parameters by name.
         only_options: the reference's constructor arguments of which this environment has but the default.
     """
 
@@ -97,7 +100,7 @@ class EnvSpec:
     state: tuple[Quantity, ...]
     parameters: tuple[Parameter, ...]
     observation: tuple[Observation, ...]
-    max_episode_steps: int
+    max_episode_steps: int | None
     source: str = ""
     reference: str = ""
     observation_kind: str = "Box"
@@ -112,6 +115,9 @@ class EnvSpec:
     observation_sizes: tuple[int, ...] = ()
     variant_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
     variants: Mapping[tuple[Any, ...], EnvSpec] = dataclasses.field(default_factory=dict, hash=False)
+    joint_options: Mapping[tuple[str, ...], Callable[..., Mapping[str, float]]] = dataclasses.field(
+        default_factory=dict, hash=False
+    )
     only_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     @property

@@ -60,7 +60,8 @@ def _print_environments(specs: Iterable[EnvSpec]) -> None:
     for spec in specs:
         observation, action = _spaces(spec)
         threshold = "none" if spec.reward_threshold is None else f"{spec.reward_threshold:g}"
-        rows.append([spec.full_id, _brief(observation), _brief(action), str(spec.max_episode_steps), threshold])
+        limit = str(spec.max_episode_steps or "none")
+        rows.append([spec.full_id, _brief(observation), _brief(action), limit, threshold])
     _print_table(["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "REWARD THRESHOLD"], rows, right=(3, 4))
 
 
@@ -74,6 +75,8 @@ def _print_agents(spec: EnvSpec) -> None:
         place = list(spec.variant_options).index(name)
         values = dict.fromkeys(str(key[place]) for key in spec.variants)
         print(f"Constructor argument {name}: {', '.join(values)}.")
+    for names in spec.joint_options:
+        print(f"Constructor argument{'s' * (len(names) > 1)} {', '.join(names)}: set several parameters.")
 
 
 def _print_observation(spec: EnvSpec) -> None:

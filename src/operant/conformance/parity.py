@@ -35,7 +35,7 @@ def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
         seen = _fields(spec, ours, ours.reset(seed=episode)[0])
         expected = _fields(spec, theirs, _first(theirs.reset(seed=episode)), theirs)
         _compare(spec, seen, expected, tolerance, f"the reset with seed {episode}")
-        for step in range(1, spec.max_episode_steps + 1):
+        for step in range(1, (spec.max_episode_steps or STEPS) + 1):
             given = act()
             observation, reward, terminated, _, _ = ours.step(given)
             returned = theirs.step(given)
