@@ -56,7 +56,9 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self.observation_space = observation_space(spec, lows, highs)
         self.action_space = action_space(spec, highs)
         self._renderer = Renderer(self._batch, self.render_mode, 1)
-        self._step = self._batch.step_one
+        self._step, self._exact = self._batch.step_one, self._batch.exact
+        self._ahead = False  # whether the core has drawn numbers since `np_random` was told where it stands
+        self._shared = False  # whether somebody else may draw from `np_random`
         self._seeded = False
         self._is_array = spec.observation_kind in ("Box", "MultiDiscrete")
 
@@ -70,17 +72,19 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         overrides = reset_overrides(self._batch, options or {})
         if seed is not None:
             seed = check_seed(seed)
+        if seed is None:
+            self._catch_up()
         super().reset(seed=seed)
-        if self._batch.exact:
-            self._batch.set_generator(self.np_random)
+        if self._exact:
+            self._batch.set_generator(self._generator())
         elif seed is not None:
             self._batch.seed(seed)
         elif not self._seeded:
-            self._batch.seed(int(self.np_random.integers(1 << 62)))
+            self._batch.seed(int(self._generator().integers(1 << 62)))
         self._seeded = True
         self._batch.reset(None, overrides)
-        if self._batch.exact:
-            self._batch.get_generator(self.np_random)
+        self._ahead = self._exact
+        self._catch_up()
         self._renderer.last_actions = None
         if self.render_mode == "human":
             self.render()
@@ -96,12 +100,44 @@ class OperantEnv(gymnasium.Env[Any, Any]):
             ValueError: an action that is not in the action space's range, or not finite. Nothing moved.
             ResetNeeded: before the first reset, or after the episode terminated.
         """
-        observation, reward, terminated = self._step(action)
+        observation, reward, terminated = self._step_exactly(action) if self._exact else self._step(action)
         if self.render_mode is not None:
             self._renderer.last_actions = [action]
             if self.render_mode == "human":
                 self.render()
         return observation if self._is_array else scalars(self._batch.spec, observation), reward, terminated, False, {}
+
+    def _step_exactly(self, action: Any) -> tuple[np.ndarray, float, bool]:
+        """A step of the exact build, which draws from Gymnasium's generator wherever others do as well."""
+        if self._shared and self._seeded:
+            self._batch.set_generator(self._generator())
+        results = self._step(action)
+        self._ahead = True
+        if self._shared:
+            self._catch_up()
+        return results
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """Gymnasium's generator. In the exact build the environment draws from it, too."""
+        self._catch_up()
+        self._shared = True
+        return self._generator()
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator) -> None:
+        self._np_random, self._np_random_seed = value, -1
+        self._ahead, self._shared = False, True
+
+    def _generator(self) -> np.random.Generator:
+        """`np_random` for this class's own use."""
+        return super().np_random
+
+    def _catch_up(self) -> None:
+        """Makes `np_random` stand where the core's generator does."""
+        if self._ahead:
+            self._batch.get_generator(self._generator())
+            self._ahead = False
 
     def _observation(self) -> Any:
         return scalars(self._batch.spec, self._batch.observe().observations[0])
@@ -131,8 +167,8 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         """Restores a snapshot; returns the observation, as `step` does."""
         self._batch.set_state(snapshot)
         self._seeded = True
-        if self._batch.exact:
-            self._batch.get_generator(self.np_random)
+        self._ahead = self._exact
+        self._catch_up()
         return self._observation()
 
     def render(self) -> Any:
