@@ -12,7 +12,7 @@ from gymnasium import logger
 from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_single_agent_spec, reset_overrides
 from operant.rendering import Renderer, check_render_mode, flat_state, render_modes
-from operant.spaces import action_space, observation_space, scalars
+from operant.spaces import ActionMasks, action_space, observation_space, scalars
 
 _KEYWORDS = ("precision", "isa", "params", "randomize", "render_mode")
 
@@ -59,11 +59,12 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._step, self._exact = self._batch.step_one, self._batch.exact
         self._ahead = False  # whether the core has drawn numbers since `np_random` was told where it stands
         self._shared = False  # whether somebody else may draw from `np_random`
+        self._masks = ActionMasks(spec.action_masks) if spec.action_masks else None
         self._seeded = False
         self._is_array = spec.observation_kind in ("Box", "MultiDiscrete")
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begins an episode; returns the observation, as `step` does, and an empty info.
+        """Begins an episode; returns the observation and the info, as `step` does.
 
         Args:
             seed: restarts the random numbers; None continues them.
@@ -88,13 +89,14 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._renderer.last_actions = None
         if self.render_mode == "human":
             self.render()
-        return self._observation(), {}
+        observation = self._observation()
+        return observation, self._infos(observation)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One step: observation, reward, terminated, False (truncation is TimeLimit's), an empty info.
+        """One step: observation, reward, terminated, False (truncation is TimeLimit's) and an info.
 
         An observation is an array of the observation space's shape and dtype; if Discrete an int64, if Tuple a tuple of
-        ints.
+        ints. The info holds an `action_mask` where the descriptor has masks, and else nothing.
 
         Raises:
             ValueError: an action that is not in the action space's range, or not finite. Nothing moved.
@@ -105,7 +107,10 @@ class OperantEnv(gymnasium.Env[Any, Any]):
             self._renderer.last_actions = [action]
             if self.render_mode == "human":
                 self.render()
-        return observation if self._is_array else scalars(self._batch.spec, observation), reward, terminated, False, {}
+        if self._is_array:
+            return observation, reward, terminated, False, {}
+        observation = scalars(self._batch.spec, observation)
+        return observation, reward, terminated, False, self._infos(observation)
 
     def _step_exactly(self, action: Any) -> tuple[np.ndarray, float, bool]:
         """A step of the exact build, which draws from Gymnasium's generator wherever others do as well."""
@@ -138,6 +143,9 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         if self._ahead:
             self._batch.get_generator(self._generator())
             self._ahead = False
+
+    def _infos(self, observation: Any) -> dict[str, Any]:
+        return {} if self._masks is None else {"action_mask": self._masks.of(observation)}
 
     def _observation(self) -> Any:
         return scalars(self._batch.spec, self._batch.observe().observations[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -73,6 +73,21 @@ def boxed(space: gymnasium.spaces.Space[Any]) -> gymnasium.spaces.Box:
     whole = array_space(space)
     high = whole.n - 1 if isinstance(whole, gymnasium.spaces.Discrete) else whole.nvec - 1  # type: ignore[attr-defined]
     return gymnasium.spaces.Box(np.zeros_like(high), np.asarray(high), dtype=np.int64)
+
+
+class ActionMasks:
+    """Looks up which actions have an effect, by a Discrete observation: Gymnasium's info "action_mask"."""
+
+    def __init__(self, masks: Sequence[Sequence[bool]]):
+        self.actions = len(masks[0])
+        # NumPy copies whole words several times as fast as rows of bytes.
+        rows = np.zeros((len(masks), -(-self.actions // 8) * 8), np.int8)
+        rows[:, : self.actions] = masks
+        self._words = rows.view(np.uint64)
+
+    def of(self, observations: np.ndarray) -> np.ndarray:
+        """The masks of observations `[...]` int64: `[..., actions]` int8."""
+        return self._words.take(observations, axis=0).view(np.int8)[..., : self.actions]
 
 
 def scalars(spec: EnvSpec, observation: np.ndarray) -> Any:

@@ -91,6 +91,7 @@ class EnvSpec:
             descriptors by their values.
         joint_options: constructor arguments that together set several parameters, with what makes those of them: a
             function that is called with the arguments that were given, and returns the parameters by name.
+        action_masks: for each value of a Discrete observation, whether each action has an effect; () where all have.
         only_options: the reference's constructor arguments of which this environment has but the default.
     """
 
@@ -118,6 +119,7 @@ class EnvSpec:
     joint_options: Mapping[tuple[str, ...], Callable[..., Mapping[str, float]]] = dataclasses.field(
         default_factory=dict, hash=False
     )
+    action_masks: tuple[tuple[bool, ...], ...] = dataclasses.field(default=(), hash=False)
     only_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     @property

@@ -13,7 +13,7 @@ from gymnasium import error, logger
 from operant.batch import AUTORESET, Batch, check_seed, unknown
 from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
 from operant.rendering import Renderer, check_render_mode, render_modes
-from operant.spaces import action_space, columns, observation_space
+from operant.spaces import ActionMasks, action_space, columns, observation_space
 
 try:
     from gymnasium.vector import AutoresetMode, VectorEnv
@@ -127,7 +127,10 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         self._episode_starts = np.zeros(self.num_envs)
         self._restarting = np.empty(0, np.int64)
         # Whether step has more to do than to return the core's arrays.
-        self._eventful = self._same_step or episode_statistics or self.render_mode is not None
+        self._masks = ActionMasks(spec.action_masks) if spec.action_masks else None
+        self._eventful = (
+            self._same_step or episode_statistics or self.render_mode is not None or self._masks is not None
+        )
         self._is_tuple = spec.observation_kind == "Tuple"
         self._plain = not (self._eventful or self._is_tuple)
 
@@ -162,7 +165,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
                 and the environment's reset bounds. Not modified.
 
         Returns:
-            Observations, as `step` returns them, and an empty info. Environments outside the mask keep theirs.
+            Observations and infos, as `step` returns them. Environments outside the mask keep their observation.
         """
         rest = dict(options or {})
         mask = self._check_mask(rest.pop("reset_mask")) if "reset_mask" in rest else None
@@ -186,7 +189,18 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             self._restarting = self._restarting[~rows[self._restarting]]
         if self.render_mode == "human":
             self.render()
-        return self._present(slot.observations), {}
+        infos: dict[str, Any] = {}
+        if self._masks is not None:
+            self._add_masks(infos, slot.observations, np.ones(self.num_envs, np.bool_) if mask is None else mask.copy())
+        return self._present(slot.observations), infos
+
+    def _add_masks(self, infos: dict[str, Any], observations: np.ndarray, present: np.ndarray) -> None:
+        """Adds Gymnasium's info "action_mask", `[N, actions]` int8, of the rows `present` `[N]` bool."""
+        assert self._masks is not None
+        masks = self._masks.of(observations)
+        if not present.all():
+            masks[~present] = 0
+        infos.update(action_mask=masks, _action_mask=present)
 
     def _seed_some(self, seeds: int | list[int | None], mask: np.ndarray | None) -> None:
         """Seeds those of `mask` (None: all) whose seed is not None; the others' generators go on."""
@@ -250,6 +264,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         observations, rewards, terminated, truncated, infos = results
         if self._eventful:
             self._renderer.last_actions = actions
+            if self._masks is not None:
+                self._add_masks(infos, observations, np.ones(self.num_envs, np.bool_))
             self._add_infos(infos, terminated, truncated)
         return self._present(observations), rewards, terminated, truncated, infos
 
@@ -264,7 +280,12 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
                 final = np.empty(self.num_envs, object)
                 rows = self._batch.final_observations()
                 final[index] = np.fromiter(map(tuple, rows.tolist()) if self._is_tuple else rows, object, len(index))
-                infos.update(final_obs=final, _final_obs=ended.copy(), final_info={}, _final_info=ended.copy())
+                final_info: dict[str, Any] = {}
+                if self._masks is not None:
+                    masks = np.zeros((self.num_envs, self._masks.actions), np.int8)
+                    masks[index] = self._masks.of(rows)
+                    final_info.update(action_mask=masks, _action_mask=ended.copy())
+                infos.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
         else:
             index = self._restarting[:0]
         if self.episode_statistics:

@@ -36,13 +36,19 @@ class Episodes(NamedTuple):
 
 
 class Environments(ABC):
-    """N environments (or rows of agents); `env_id` is None for a foreign environment that was passed in without one."""
+    """N environments (or rows of agents).
+
+    `env_id` is None for a foreign environment that was passed in without one. Observations in buffers are rows of
+    `Layout(observation_space)`. `action_masks` `[values, actions]` bool says what each value of a Discrete observation
+    allows; None: everything.
+    """
 
     env_id: str | None
     num_envs: int
     observation_space: spaces.Space[Any]
     action_space: spaces.Space[Any]
     resumable: bool
+    action_masks: np.ndarray | None = None
 
     @abstractmethod
     def allocate(self, steps: int) -> RolloutBuffer:
@@ -78,6 +84,8 @@ class NativeEnvironments(Environments):
         self.env_id = self.batch.spec.source or self.batch.spec.full_id
         self.num_envs = envs.num_envs
         self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
+        masks = self.batch.spec.action_masks
+        self.action_masks = np.array(masks) if masks else None
 
     def allocate(self, steps: int) -> RolloutBuffer:
         buffer = RolloutBuffer.for_batch(self.batch, steps)

@@ -35,9 +35,12 @@ class ActorCritic(nn.Module):
     `extractor_for`) is always shared; `share` shares the hidden layers too. `lstm` is the number of LSTM units between
     extractor and hidden layers, 0 for a feed-forward network. A part "action_mask" of a Dict is no feature but forbids
     actions where it is 0. `extractor` (a module with `.features`) and `value_head` (a module from the last hidden layer
-    to `[..., 1]`) replace the default ones. `seed` makes the initial weights reproducible and leaves torch's own
-    generator alone.
+    to `[..., 1]`) replace the default ones. `action_masks` `[values, actions]` bool says of each value of a Discrete
+    observation which actions it allows. `seed` makes the initial weights reproducible and leaves torch's own generator
+    alone.
     """
+
+    action_masks: Tensor | None
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class ActorCritic(nn.Module):
         squash: bool = False,
         extractor: nn.Module | None = None,
         value_head: nn.Module | None = None,
+        action_masks: np.ndarray | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -74,6 +78,8 @@ class ActorCritic(nn.Module):
             width = hidden[-1] if hidden else width
             self.head = action_head(action_space, width, squash=squash)
             self.value_head = orthogonal(nn.Linear(width, 1), 1.0) if value_head is None else value_head
+        masks = None if action_masks is None else torch.as_tensor(np.asarray(action_masks, np.bool_))
+        self.register_buffer("action_masks", masks, persistent=False)
         self._check_mask()
         _check_value_head(self.value_head, width)
 
@@ -122,9 +128,14 @@ class ActorCritic(nn.Module):
         return value.squeeze(-1)
 
     def _features(self, observations: Tensor) -> tuple[Tensor, Tensor | None]:
-        structure = self.layout.unflatten(observations)
-        mask = structure.pop(MASK) != 0 if self.masked else None
+        structure, mask = self.split(self.layout.unflatten(observations))
         return self.extractor(structure), mask
+
+    def split(self, structure: Any) -> tuple[Any, Tensor | None]:
+        """What the extractor takes of an observation, and the actions that it allows (None: all)."""
+        if self.action_masks is not None:
+            return structure, self.action_masks[structure.long()]
+        return structure, structure.pop(MASK) != 0 if self.masked else None
 
     def _feature_space(self) -> spaces.Space[Any]:
         space = self.observation_space
@@ -135,6 +146,14 @@ class ActorCritic(nn.Module):
         return spaces.Dict({key: part for key, part in space.spaces.items() if key != MASK})
 
     def _check_mask(self) -> None:
+        if self.action_masks is not None:
+            space, shape = self.observation_space, tuple(self.action_masks.shape)
+            values = int(space.n) if isinstance(space, spaces.Discrete) and space.start == 0 else 0
+            if not values or not self.head.mask_size or shape != (values, self.head.mask_size):
+                raise ValueError(
+                    f"action_masks of shape {shape} are not for {space} and {self.action_space}: they have a row for "
+                    "each value of a Discrete observation, and a column for each action"
+                )
         if self.masked:
             shape = self.observation_space[MASK].shape  # type: ignore[index]
             if shape != (self.head.mask_size,) or not self.head.mask_size:

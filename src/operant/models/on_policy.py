@@ -49,6 +49,7 @@ class OnPolicyConfig:
     share: bool = option(False, "one network for policy and value, instead of two")
     lstm: int = option(0, "LSTM units before the hidden layers; 0 for none", at_least=0)
     squash: bool = option(False, "keep continuous actions within bounds by tanh, instead of clipping them")
+    mask_actions: bool = option(True, "forbid actions that the environment says have no effect, where it says so")
     log_std: float = option(0.0, "initial log of a continuous policy's standard deviation")
     device: str = option("cpu", "that the policy is on, as PyTorch names it")
     threads: int = option(0, "of PyTorch; 0 takes one for a small network, and measures for others", at_least=0)
@@ -122,6 +123,7 @@ class OnPolicy(ABC):
             share=c.share,
             lstm=c.lstm,
             squash=c.squash,
+            action_masks=self.environments.action_masks if c.mask_actions else None,
             seed=self.seed,
         )
         for name, parameter in policy.head.named_parameters():

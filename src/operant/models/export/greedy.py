@@ -9,7 +9,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from operant.models.distributions import MultiCategorical, Normal, TanhNormal
-from operant.models.networks import MASK, ActorCritic
+from operant.models.networks import ActorCritic
 from operant.models.recurrent import run_lstm
 from operant.utils.normalizer import RunningNormalizer
 
@@ -40,7 +40,7 @@ class GreedyPolicy(nn.Module):
         structure, _ = _assemble(policy.observation_space, list(inputs))
         if self.normalizer is not None:
             structure = self.normalizer(structure)
-        mask = structure.pop(MASK) != 0 if policy.masked else None
+        structure, mask = policy.split(structure)
         features = policy.extractor(structure)
         state: list[Tensor] = []
         if policy.lstm is not None:
