@@ -116,6 +116,9 @@ class Renderer:
                 setattr(artist, parameter.attribute, float(record[f"param:{parameter.name}"]))
         artist.state = state
         artist.last_u = None  # Pendulum's arrow; there is none after a reset
+        artist.lastaction = None  # where Taxi's taxi is headed
+        if self.last_actions is not None and spec.actions and record["elapsed"] > 0:
+            artist.lastaction = self.last_actions[i]
         if self.last_actions is not None and hasattr(artist, "max_torque") and record["elapsed"] > 0:
             artist.last_u = float(np.clip(self.last_actions[i], -artist.max_torque, artist.max_torque)[0])
         frame: np.ndarray = artist.render()

@@ -5,7 +5,10 @@ import re
 from operant.catalog import (
     acrobot,
     bandit,
+    blackjack,
     cartpole,
+    cliff_walking,
+    frozen_lake,
     memory,
     mountain_car,
     mountain_car_continuous,
@@ -14,6 +17,7 @@ from operant.catalog import (
     simple,
     simple_spread,
     simple_tag,
+    taxi,
 )
 from operant.spec import EnvSpec
 
@@ -26,6 +30,12 @@ CATALOG: dict[str, EnvSpec] = {
         mountain_car_continuous.SPEC,
         pendulum.SPEC,
         acrobot.SPEC,
+        frozen_lake.SPEC,
+        frozen_lake.SPEC_8X8,
+        cliff_walking.SPEC,
+        cliff_walking.SPEC_SLIPPERY,
+        taxi.SPEC,
+        blackjack.SPEC,
         bandit.SPEC,
         memory.SPEC,
         quadrotor.SPEC,

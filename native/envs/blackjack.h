@@ -1,0 +1,86 @@
+/* blackjack.h: take cards to come closer to 21 than the dealer without going beyond.
+ * Sutton & Barto (2018), example 5.1; Gymnasium's Blackjack-v1. The deck is infinite. */
+typedef struct {
+    vi player_sum, player_has_ace, player_cards; /* aces count 1 in the sum; has_ace is 0 or 1 */
+    vi dealer_card, dealer_hidden;               /* 1 an ace to 10 */
+    vi suit, face;                               /* of the dealer's card, for drawing: clubs, diamonds, hearts, spades; J, Q, K */
+} blackjack_state;
+typedef struct {
+    vf natural; /* 1: a natural wins 1.5; without effect if sab */
+    vf sab;     /* 1: Sutton and Barto's rules, in which a natural wins unless the dealer has one */
+} blackjack_params;
+static const double blackjack_defaults[] = {0, 1};
+typedef vi blackjack_action; /* 0 sticks, 1 hits */
+enum { blackjack_observation_size = 3, blackjack_action_size = 1, blackjack_actions = 2, blackjack_agents = 1 };
+
+enum { blackjack_dealer_draws = 10 }; /* at most: to 1 1 come 1 1 1 1 6 1 1 1 1 1 */
+
+/** A card's value, 1 to 10; 0 and in the exact build no draw where none is needed. */
+LANE_FN vi blackjack_card(rng *r, vm needed) {
+#if EXACT
+    if (!needed) return 0;
+#endif
+    vi card = uniform_int(r, 1, 14);
+    return vsel_int(needed, vsel_int(card > 10, vint(10), card), vint(0));
+}
+
+/** What a hand is worth: an ace counts 11 if that is not beyond 21. */
+LANE_FN vi blackjack_value(vi sum, vm has_ace) { return vsel_int(has_ace & (sum <= 11), sum + 10, sum); }
+
+LANE_FN void blackjack_reset(blackjack_state *s, rng *r, const blackjack_params *p) {
+    (void)p;
+    const vm always = vint(0) == 0;
+    s->dealer_card = blackjack_card(r, always);
+    s->dealer_hidden = blackjack_card(r, always);
+    vi first = blackjack_card(r, always), second = blackjack_card(r, always);
+    s->player_sum = first + second;
+    s->player_has_ace = vsel_int((first == 1) | (second == 1), vint(1), vint(0));
+    s->player_cards = vint(2);
+    s->suit = uniform_int(r, 0, 4);
+    s->face = vint(0);
+    vm ten = s->dealer_card == 10;
+#if EXACT
+    if (ten)
+#endif
+        s->face = vsel_int(ten, uniform_int(r, 0, 3), vint(0));
+}
+
+LANE_FN vm blackjack_step(blackjack_state *s, const blackjack_action *a, rng *r, const blackjack_params *p, vf *reward) {
+    vm hits = a[0] == 1, sticks = vnot(hits);
+    vi dealer = s->dealer_card + s->dealer_hidden;
+    vm dealer_ace = (s->dealer_card == 1) | (s->dealer_hidden == 1), dealer_natural = dealer_ace & (dealer == 11);
+    vm player_ace = s->player_has_ace == 1;
+    vm natural = player_ace & (s->player_sum == 11) & (s->player_cards == 2);
+
+    const vm never = vint(0) != 0;
+    /* The player's card and the dealer's first are never both drawn. */
+    for (int k = 0; k < blackjack_dealer_draws; k++) {
+        vm draws = sticks & (blackjack_value(dealer, dealer_ace) < 17), takes = k == 0 ? hits : never;
+        vi card = blackjack_card(r, draws | takes);
+        vi dealt = vsel_int(draws, card, vint(0)), taken = vsel_int(takes, card, vint(0));
+        dealer += dealt;
+        dealer_ace |= dealt == 1;
+        s->player_sum += taken;
+        player_ace |= taken == 1;
+    }
+    s->player_has_ace = vsel_int(player_ace, vint(1), vint(0));
+    s->player_cards += vsel_int(hits, vint(1), vint(0));
+
+    vm bust = s->player_sum > 21;
+    vi ours = blackjack_value(s->player_sum, player_ace), theirs = blackjack_value(dealer, dealer_ace);
+    theirs = vsel_int(theirs > 21, vint(0), theirs);
+    vm sab = p->sab != 0;
+    vf better = vsel(vnot(sab) & (p->natural != 0) & natural, vreal(R(1.5)), vreal(1));
+    vf drawn = vsel(sab & natural & vnot(dealer_natural), vreal(1), vreal(0));
+    vf scored = vsel(ours > theirs, better, vsel(ours < theirs, vreal(-1), drawn));
+    *reward = vsel(sticks, scored, vsel(bust, vreal(-1), vreal(0)));
+    return sticks | bust;
+}
+
+LANE_FN void blackjack_observe(const blackjack_state *s, rng *r, const blackjack_params *p, vi *observation) {
+    (void)r, (void)p;
+    vm has_ace = s->player_has_ace == 1;
+    observation[0] = blackjack_value(s->player_sum, has_ace);
+    observation[1] = s->dealer_card;
+    observation[2] = vsel_int(has_ace & (s->player_sum <= 11), vint(1), vint(0));
+}

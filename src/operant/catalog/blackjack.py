@@ -1,0 +1,36 @@
+"""Blackjack-v1."""
+
+from operant.spec import EnvSpec, Observation, Parameter, Quantity
+
+SPEC = EnvSpec(
+    id="Blackjack-v1",
+    header="blackjack",
+    summary="Take cards to come closer to 21 than the dealer without going beyond.",
+    state=tuple(
+        Quantity(name, "1", integer=True)
+        for name in (
+            "player_sum",
+            "player_has_ace",
+            "player_cards",
+            "dealer_card",
+            "dealer_hidden",
+            "suit",
+            "face",
+        )
+    ),
+    parameters=(
+        Parameter("natural", "bool", 0, 1, option="natural"),
+        Parameter("sab", "bool", 0, 1, option="sab"),
+    ),
+    observation=(
+        Observation("player_value", 0, 31),
+        Observation("dealer_card", 0, 10),
+        Observation("usable_ace", 0, 1),
+    ),
+    observation_kind="Tuple",
+    actions=2,
+    max_episode_steps=None,
+    reference="operant.reference.blackjack:Blackjack",
+    reference_arguments={"sab": True, "natural": False},
+    render_fps=4,
+)

@@ -1,0 +1,127 @@
+"""FrozenLake-v1 and FrozenLake8x8-v1."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from operant.spec import EnvSpec, Observation, Parameter, Quantity
+
+MAPS = {
+    "4x4": ("SFFF", "FHFH", "FFFH", "HFFG"),
+    "8x8": ("SFFFFFFF", "FFFFFFFF", "FFFHFFFF", "FFFFFHFF", "FFFHFFFF", "FHHFFFHF", "FHFFHFHF", "FFFHFFFG"),
+}
+SIDE = 8
+"""The most rows and columns that a map may have."""
+
+_TILES = {"F": 0, "H": 1, "G": 2, "S": 0}
+
+
+def map_parameters(desc: Any = None, map_name: str | None = "") -> dict[str, float]:
+    """The parameters of a map: `desc`, rows of the letters S, F, H and G, or a name in MAPS.
+
+    Without either, the map that the id stands for: no parameters.
+    """
+    if desc is None and map_name == "":
+        return {}
+    if desc is None and map_name is None:
+        raise ValueError(
+            "map_name=None without a desc: Gymnasium draws a map of its own for every environment then; give "
+            "desc=gymnasium.envs.toy_text.frozen_lake.generate_random_map(size=8)"
+        )
+    if desc is None and map_name not in MAPS:
+        raise ValueError(f"map_name={map_name!r} must be {' or '.join(map(repr, MAPS))}; or give desc=['SFF', 'FFG']")
+    rows = [_row(row) for row in (MAPS[str(map_name)] if desc is None else desc)]
+    _check(rows)
+    (start,) = [(k, row.index("S")) for k, row in enumerate(rows) if "S" in row]
+    padded = rows + [""] * (SIDE - len(rows))
+    return {
+        "columns": len(rows[0]),
+        "last_tile": len(rows) * len(rows[0]) - 1,
+        "start_row": start[0],
+        "start_column": start[1],
+        **{
+            f"tiles_{k}": sum(_TILES[tile] << 2 * column for column, tile in enumerate(row))
+            for k, row in enumerate(padded)
+        },
+    }
+
+
+def map_letters(columns: int, last_tile: int, start: tuple[int, int], tiles: Sequence[int]) -> list[str]:
+    """The rows of letters that `map_parameters` made those parameters of."""
+    rows = []
+    for row in range((last_tile + 1) // columns):
+        letters = ["FHGF"[tiles[row] >> 2 * column & 3] for column in range(columns)]
+        if row == start[0]:
+            letters[start[1]] = "S"
+        rows.append("".join(letters))
+    return rows
+
+
+def _row(row: Any) -> str:
+    """A row as a string, of a string, bytes, or a sequence of single letters such as a row of Gymnasium's `desc`."""
+    if isinstance(row, bytes):
+        return row.decode("latin-1")
+    return row if isinstance(row, str) else "".join(map(_row, row))
+
+
+def _check(rows: list[str]) -> None:
+    shape = f"{len(rows)} x {max(map(len, rows), default=0)}"
+    if not rows or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
+        raise ValueError(f"desc={rows!r} must be rows of one length")
+    if len(rows) > SIDE or len(rows[0]) > SIDE:
+        raise ValueError(
+            f"desc has {shape} tiles: at most {SIDE} x {SIDE}; Gymnasium's own FrozenLake-v1 takes larger maps"
+        )
+    if unknown := sorted(set("".join(rows)) - set(_TILES)):
+        raise ValueError(
+            f"desc has the tile {unknown[0]!r}: a tile is S (start), F (frozen), H (a hole) or G (the goal)"
+        )
+    if (starts := "".join(rows).count("S")) != 1:
+        raise ValueError(f"desc has {starts} tiles S: there must be one start")
+
+
+def reward_parameters(reward_schedule: Any) -> dict[str, float]:
+    """The parameters of rewards for the goal, a hole and ice."""
+    names = ("goal_reward", "hole_reward", "frozen_reward")
+    try:
+        return dict(zip(names, map(float, reward_schedule), strict=True))
+    except (TypeError, ValueError):
+        raise ValueError(f"reward_schedule={reward_schedule!r} must be three numbers: (goal, hole, frozen)") from None
+
+
+SPEC = EnvSpec(
+    id="FrozenLake-v1",
+    header="frozen_lake",
+    summary="Cross a frozen, slippery lake without falling into a hole.",
+    state=(Quantity("row", "1", integer=True), Quantity("column", "1", integer=True)),
+    parameters=(
+        Parameter("columns", "1", 1, SIDE, attribute="columns"),
+        Parameter("last_tile", "1", 0, SIDE * SIDE - 1, attribute="last_tile"),
+        Parameter("start_row", "1", 0, SIDE - 1, attribute="start_row"),
+        Parameter("start_column", "1", 0, SIDE - 1, attribute="start_column"),
+        *(Parameter(f"tiles_{row}", "1", 0, 4**SIDE - 1, attribute=f"tiles_{row}") for row in range(SIDE)),
+        Parameter("is_slippery", "bool", 0, 1, option="is_slippery"),
+        Parameter("success_rate", "1", 0, 1, option="success_rate"),
+        Parameter("goal_reward", "1"),
+        Parameter("hole_reward", "1"),
+        Parameter("frozen_reward", "1"),
+    ),
+    observation=(Observation("tile", 0, ("last_tile", 1)),),
+    observation_kind="Discrete",
+    actions=4,
+    max_episode_steps=100,
+    reward_threshold=0.70,
+    reference="operant.reference.frozen_lake:FrozenLake",
+    reference_arguments={"map_name": "4x4"},
+    render_fps=4,
+    joint_options={("desc", "map_name"): map_parameters, ("reward_schedule",): reward_parameters},
+)
+
+SPEC_8X8 = dataclasses.replace(
+    SPEC,
+    id="FrozenLake8x8-v1",
+    header="frozen_lake_8x8",
+    max_episode_steps=200,
+    reward_threshold=0.85,
+    reference_arguments={"map_name": "8x8"},
+)

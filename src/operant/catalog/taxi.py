@@ -1,0 +1,52 @@
+"""Taxi-v4."""
+
+from operant.spec import EnvSpec, Observation, Parameter, Quantity
+
+PLACES = ((0, 0), (0, 4), (4, 0), (4, 3))
+"""Row and column of the red, green, yellow and blue place."""
+
+WALLS = {(0, 1), (1, 1), (3, 0), (3, 2), (4, 0), (4, 2)}
+"""Row and column of the cells that have a wall to the east."""
+
+
+def _mask(state: int) -> tuple[bool, ...]:
+    row, column, passenger = state // 100, state // 20 % 5, state // 4 % 5
+    return (
+        row < 4,
+        row > 0,
+        column < 4 and (row, column) not in WALLS,
+        column > 0 and (row, column - 1) not in WALLS,
+        passenger < 4 and (row, column) == PLACES[passenger],
+        passenger == 4 and (row, column) in PLACES,
+    )
+
+
+ACTION_MASKS = tuple(_mask(state) for state in range(500))
+"""By observation, whether each action changes the state: what Gymnasium's info calls "action_mask"."""
+
+SPEC = EnvSpec(
+    id="Taxi-v4",
+    header="taxi",
+    summary="Fetch a passenger on a grid with walls and put them down where they want to go.",
+    state=(
+        Quantity("row", "1", integer=True),
+        Quantity("column", "1", integer=True),
+        Quantity("passenger", "1", integer=True),
+        Quantity("destination", "1", integer=True),
+        Quantity("fickle", "bool", integer=True),
+    ),
+    parameters=(
+        Parameter("is_rainy", "bool", 0, 1, option="is_rainy"),
+        Parameter("fickle_passenger", "bool", 0, 1, option="fickle_passenger"),
+        Parameter("rainy_probability", "1", 0, 1, option="rainy_probability"),
+        Parameter("fickle_probability", "1", 0, 1, option="fickle_probability"),
+    ),
+    observation=(Observation("state", 0, 499),),
+    observation_kind="Discrete",
+    actions=6,
+    action_masks=ACTION_MASKS,
+    max_episode_steps=200,
+    reward_threshold=8.0,
+    reference="operant.reference.taxi:Taxi",
+    render_fps=4,
+)

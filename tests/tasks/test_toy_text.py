@@ -1,0 +1,185 @@
+"""Gymnasium's toy text: the float64 build is Gymnasium bit for bit, and training takes its integer observations."""
+
+import inspect
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from support import sync, vector
+
+from operant.batch import defaults
+from operant.catalog import CATALOG
+from operant.models import PPO
+from operant.models.environments import NativeEnvironments, make_environments
+
+TASKS = {
+    "FrozenLake-v1": [
+        {},
+        {"is_slippery": False},
+        {"success_rate": 0.75, "reward_schedule": (10, -5, -0.1)},
+        {"map_name": "8x8"},
+        {"desc": ["SFH", "FFG"]},
+    ],
+    "FrozenLake8x8-v1": [{}, {"map_name": "4x4"}],
+    "CliffWalking-v1": [{}, {"is_slippery": True}],
+    "CliffWalkingSlippery-v1": [{}],
+    "Taxi-v4": [
+        {},
+        {"is_rainy": True},
+        {"fickle_passenger": True, "fickle_probability": 0.9, "is_rainy": True, "rainy_probability": 0.5},
+    ],
+    "Blackjack-v1": [{}, {"sab": False, "natural": True}, {"sab": False}],
+}
+CASES = [pytest.param(name, options, id=f"{name} {options}") for name, each in TASKS.items() for options in each]
+IDS = tuple(TASKS)
+PROB = {"prob", "_prob"}  # the probability of what was drawn is not given
+
+
+def observed(observations):
+    """Batched observations as bytes with their dtypes, a tuple's part by part."""
+    parts = observations if isinstance(observations, tuple) else (observations,)
+    return [(part.dtype, part.shape, part.tobytes()) for part in parts]
+
+
+def same_infos(ours, theirs):
+    """Equal keys and values; what an episode ended on may be NumPy's number where Gymnasium has Python's."""
+    assert set(ours) == set(theirs) - PROB
+    for key, value in ours.items():
+        if isinstance(value, dict):
+            same_infos(value, theirs[key])
+        else:
+            assert value.dtype == theirs[key].dtype and value.tolist() == theirs[key].tolist(), key
+
+
+def act(env_id, observations, random):
+    """Random actions, but a taxi that can pick up or put down its passenger usually does."""
+    rows = len(observations[0]) if isinstance(observations, tuple) else len(observations)
+    if env_id != "Taxi-v4":
+        return random.integers(0, CATALOG[env_id].actions, rows)
+    masks = np.array(CATALOG[env_id].action_masks)[observations]
+    chosen = np.array([random.choice(np.flatnonzero(mask)) for mask in masks])
+    eager = np.where(masks[:, 4], 4, np.where(masks[:, 5], 5, chosen))
+    return np.where(random.random(rows) < 0.9, eager, random.integers(0, 6, rows))
+
+
+@pytest.mark.parametrize("env_id, options", CASES)
+def test_the_float64_build_is_gymnasium_bit_for_bit_in_every_autoreset_mode(env_id, options, mode):
+    ours = vector(env_id, 5, precision="float64", autoreset_mode=mode, **options)
+    theirs = sync(env_id, 5, mode, **options)
+    assert ours.single_observation_space == theirs.single_observation_space
+    observations, infos = ours.reset(seed=7)
+    expected, expected_infos = theirs.reset(seed=7)
+    random, ended = np.random.default_rng(1), 0
+    for _ in range(250):
+        assert observed(observations) == observed(expected)
+        same_infos(infos, expected_infos)
+        actions = act(env_id, observations, random)
+        observations, rewards, terminated, truncated, infos = ours.step(actions)
+        expected, *others, expected_infos = theirs.step(actions)
+        for mine, other in zip((rewards, terminated, truncated), others, strict=True):
+            assert mine.dtype == other.dtype and mine.tobytes() == other.tobytes()
+        over = terminated | truncated
+        ended += over.sum()
+        if mode == "Disabled" and over.any():
+            assert observed(observations) == observed(expected)
+            observations, infos = ours.reset(options={"reset_mask": over.copy()})
+            expected, expected_infos = theirs.reset(options={"reset_mask": over.copy()})
+    # An episode of Taxi or on a slippery cliff may be longer than this test.
+    assert ended or env_id.startswith(("Taxi", "Cliff"))
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_a_single_environment_returns_what_gymnasiums_does(env_id):
+    ours, theirs = gym.make(f"operant/{env_id}", precision="float64"), gym.make(env_id)
+    assert ours.spec.max_episode_steps == theirs.spec.max_episode_steps
+    assert ours.spec.reward_threshold == theirs.spec.reward_threshold
+    mine, other = ours.reset(seed=3), theirs.reset(seed=3)
+    for action in np.random.default_rng(0).integers(0, CATALOG[env_id].actions, 40):
+        assert mine[0] == other[0]
+        assert ours.observation_space.contains(mine[0])
+        assert {key: value.tolist() for key, value in mine[-1].items()} == {
+            key: value.tolist() for key, value in other[-1].items() if key != "prob"
+        }
+        mine, other = ours.step(action), theirs.step(action)
+        assert mine[1:4] == other[1:4]
+        if mine[2] or mine[3]:
+            assert mine[0] == other[0]
+            mine, other = ours.reset(), theirs.reset()
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_a_frame_is_gymnasiums_pixel_for_pixel(env_id):
+    ours = gym.make(f"operant/{env_id}", precision="float64", render_mode="rgb_array")
+    theirs = gym.make(env_id, render_mode="rgb_array")
+    for seed in range(3):
+        ours.reset(seed=seed)
+        theirs.reset(seed=seed)
+        for action in (1, 0, 1):
+            assert (ours.render() == theirs.render()).all()
+            if ours.step(action)[2] | theirs.step(action)[2]:
+                assert (ours.render() == theirs.render()).all()
+                break
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_the_defaults_are_what_gymnasiums_class_holds(env_id):
+    spec, theirs = CATALOG[env_id], gym.spec(env_id)
+    options = {part.option: defaults(spec)[part.name] for part in spec.parameters if part.option}
+    signature = inspect.signature(type(gym.make(env_id).unwrapped).__init__).parameters
+    for name, value in options.items():
+        assert value == theirs.kwargs.get(name, signature[name].default), name
+    joint = {name for names in spec.joint_options for name in names}
+    assert {*options, *joint} == set(signature) - {"self", "render_mode"}
+
+
+def test_an_option_that_gymnasium_does_not_have_is_refused_with_those_it_has():
+    with pytest.raises(TypeError, match=r"unknown keyword argument of operant/FrozenLake-v1 'slippery'.*is_slippery"):
+        vector("FrozenLake-v1", 2, slippery=True)
+    with pytest.raises(ValueError, match=r"rainy_probability.*1\.5"):
+        vector("Taxi-v4", 2, rainy_probability=1.5)
+
+
+@pytest.mark.parametrize("env_id", ["FrozenLake-v1", "Blackjack-v1"])
+def test_training_reads_the_batchs_integers_as_rows_of_their_bytes(env_id):
+    """As rows of `Layout(space)`, which is what a policy takes of any space."""
+    environments = make_environments(f"operant/{env_id}", 3, {})
+    assert type(environments) is NativeEnvironments
+    buffer = environments.allocate(4)
+    environments.reset(5, buffer)
+    plain = vector(env_id, 3, autoreset_mode="SameStep")
+    expected, _ = plain.reset(seed=5)
+    layout = make_environments(env_id, 1, {}).layout
+
+    def integers(rows):
+        return observed(layout.unflatten(rows))
+
+    assert integers(buffer.observations[-1]) == observed(expected)
+    buffer.roll()
+    for t in range(4):
+        buffer.actions[t] = 1
+        episodes = environments.step(buffer, t)
+        expected, *_ = plain.step(np.ones(3, np.int64))
+        assert integers(buffer.observations[t + 1]) == observed(expected)
+        assert episodes is None or episodes.final_observations.shape == (0, *layout.shape)
+
+
+def test_ppo_learns_to_cross_the_lake():
+    config = PPO.Config(num_envs=64, rollout_steps=32, threads=1)
+    algorithm = PPO("operant/FrozenLake-v1", config, seed=0, env_options={"is_slippery": False})
+    *_, last = algorithm.iterate(60_000)
+    assert last["episode_return"] > 0.9  # of 1; a random walk reaches the goal in 1 to 2 of 100 episodes
+    algorithm.close()
+
+
+@pytest.mark.parametrize("forbidden", [True, False], ids=["forbidden", "allowed"])
+def test_ppo_is_kept_from_what_a_taxi_cannot_do(forbidden):
+    config = PPO.Config(num_envs=8, rollout_steps=32, threads=1, mask_actions=forbidden)
+    algorithm = PPO("operant/Taxi-v4", config, seed=0)
+    algorithm.learn(8 * 32)
+    buffer = algorithm.collector.buffer
+    states = buffer.observations[:-1].view(np.int64)[..., 0]
+    masks = np.array(CATALOG["Taxi-v4"].action_masks)
+    assert masks[states, buffer.actions].all() == forbidden
+    algorithm.close()
