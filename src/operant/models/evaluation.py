@@ -13,6 +13,8 @@ from operant.configuration import is_native
 from operant.models.on_policy import OnPolicy
 from operant.vector import OperantVectorEnv
 
+LONGEST = 1000  # steps of an episode
+
 
 def reference_id(env_id: str) -> str | None:
     """The id of Gymnasium's own environment that one of ours is the same task as; None where there is none."""
@@ -32,10 +34,14 @@ def evaluate(
     """Returns of `episodes` first episodes `[episodes]`, one in each of as many environments.
 
     Environments of several agents return one number for each row. Actions are greedy unless `deterministic` is false.
+    Episodes of a task of ours that has no time limit are cut after LONGEST steps: a greedy policy may go in circles.
     """
     if episodes < 1:
         raise ValueError(f"episodes={episodes} must be at least 1")
     options = dict(env_options or {})
+    task = CATALOG.get(bare_id(env_id))
+    if task is not None and task.max_episode_steps is None:
+        options.setdefault("max_episode_steps", LONGEST)
     if is_native(env_id):
         envs: Any = OperantVectorEnv(env_id, episodes, **options)
     else:
