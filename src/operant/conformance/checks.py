@@ -360,4 +360,4 @@ def snapshots(spec: EnvSpec) -> str:
 def _go_on(env: Any, actions: np.ndarray) -> list[bytes]:
     """The bits of all that further steps and a reset return."""
     bits = [b"".join(np.asarray(part).tobytes() for part in env.step(row)[:4]) for row in actions]
-    return [*bits, env.reset()[0].tobytes(), env.get_state().tobytes()]
+    return [*bits, array_of(env.reset()[0]).tobytes(), env.get_state().tobytes()]
