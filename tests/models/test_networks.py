@@ -142,6 +142,16 @@ def test_an_action_mask_forbids_actions_and_is_no_feature(space, allowed, genera
     assert torch.equal(values, unmasked)
 
 
+def test_masks_by_value_forbid_what_the_observed_value_does_not_allow(generator):
+    masks = np.array([[1, 0, 0], [0, 1, 1], [1, 1, 1]], bool)
+    network = ActorCritic(spaces.Discrete(3), spaces.Discrete(3), action_masks=masks, seed=0)
+    observed = np.repeat([0, 1, 2], 100)
+    rows = torch.from_numpy(network.layout.flatten(observed))
+    actions = network.distribution(rows).sample(generator).numpy()
+    assert [set(actions[observed == value].tolist()) for value in range(3)] == [{0}, {1, 2}, {0, 1, 2}]
+    assert not any("mask" in name for name in network.state_dict())  # they are the environment's
+
+
 def test_a_sequence_with_episode_starts_is_the_same_step_by_step(generator):
     network = DiscreteActorCritic(4, 3, lstm=8, seed=0)
     observations = torch.randn(12, 5, 4, generator=generator)
@@ -214,6 +224,16 @@ def test_an_extractor_and_a_value_head_of_ones_own_take_their_places():
         ((VECTOR, spaces.Discrete(2), {"value_head": nn.Linear(32, 1)}), ValueError, "value_head.*64 features"),
         ((VECTOR, spaces.Discrete(2), {"value_head": nn.Linear(64, 2)}), ValueError, "value_head.*64 features"),
         ((MASKED, spaces.Discrete(4), {}), ValueError, r"'action_mask' has shape \(5,\).*Discrete\(4\) takes.*\(4,\)"),
+        (
+            (spaces.Discrete(3), spaces.Discrete(2), {"action_masks": np.ones((2, 3), bool)}),
+            ValueError,
+            r"action_masks of shape \(2, 3\) are not for Discrete\(3\) and Discrete\(2\): they have a row for each value",
+        ),
+        (
+            (spaces.MultiDiscrete([3]), spaces.Discrete(2), {"action_masks": np.ones((3, 2), bool)}),
+            ValueError,
+            r"action_masks of shape \(3, 2\) are not for MultiDiscrete\(\[3\]\) and Discrete\(2\)",
+        ),
         ((MASKED, BOUNDED, {}), ValueError, r"'action_mask' has shape \(5,\).* takes no masks"),
         (
             (spaces.Dict(action_mask=spaces.MultiBinary(2)), spaces.Discrete(2), {}),
