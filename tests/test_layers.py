@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"_native", "spec", "headers", "import_hook", "emulation", "scaffold", "toml", "quiet", "reference"},
     {"catalog", "library", "descriptor"},
-    {"outputs", "kernel_arguments", "reference"},
+    {"outputs", "kernel_arguments"},
     {"recorder", "rollout", "moments", "authored"},
     {"batch"},
     {"spaces", "configuration", "rendering"},

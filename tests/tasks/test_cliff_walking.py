@@ -5,9 +5,13 @@ from collections import Counter
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.envs.toy_text.cliffwalking import CliffWalkingEnv
 from support import put, vector
 from transitions import distance, reached, same_outcomes
+
+from operant.models import PPO
+from operant.models.evaluation import evaluate
 
 CELLS = np.argwhere(np.ones((4, 12)))
 
@@ -41,6 +45,16 @@ def test_the_way_along_the_edge_returns_13():
     assert sum(step[1] for step in steps) == -13
     assert [step[2] for step in steps] == [False] * 12 + [True]
     assert steps[-1][0] == 47
+
+
+@pytest.mark.parametrize("env_id", ["operant/CliffWalking-v1", "CliffWalking-v1"])
+def test_a_greedy_policy_that_goes_in_circles_is_cut_off(env_id):
+    algorithm = PPO("operant/CliffWalking-v1", PPO.Config(num_envs=2, threads=1), seed=0)
+    with torch.no_grad():
+        algorithm.policy.head.linear.weight.zero_()
+        algorithm.policy.head.linear.bias[:] = torch.tensor([0.0, 0.0, 0.0, 1.0])  # left, where the border is
+    assert evaluate(algorithm, env_id, episodes=2).tolist() == [-1000, -1000]
+    algorithm.close()
 
 
 def test_an_episode_ends_at_a_limit_only_if_one_is_given():

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from support import put, sync, vector
 from transitions import distance, reached, same_outcomes
 
-from operant.catalog.frozen_lake import SPEC, map_letters, map_parameters
+from operant.catalog.frozen_lake import SPEC, map_parameters
 from operant.models import PPO
+from operant.reference.frozen_lake import FrozenLake
 
 SIDES = st.integers(2, 8)
 
@@ -102,11 +103,13 @@ def test_a_map_of_ones_own_is_drawn_by_gymnasium():
 
 
 @given(desc=maps())
-def test_letters_come_back_from_the_parameters_of_a_map(desc):
-    known = map_parameters(desc)
-    tiles = [int(known[f"tiles_{row}"]) for row in range(8)]
-    start = int(known["start_row"]), int(known["start_column"])
-    assert map_letters(int(known["columns"]), int(known["last_tile"]), start, tiles) == desc
+def test_the_map_that_is_drawn_is_the_map_that_was_given(desc):
+    artist = FrozenLake()
+    for name, number in map_parameters(desc).items():
+        setattr(artist, name, float(number))
+    artist.state = [0, 1]
+    assert [b"".join(row).decode() for row in artist.desc] == desc
+    assert artist.s == 1 and (artist.nrow, artist.ncol) == (len(desc), len(desc[0]))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ TASKS = {
 }
 CASES = [pytest.param(name, options, id=f"{name} {options}") for name, each in TASKS.items() for options in each]
 IDS = tuple(TASKS)
+EXACT = (("operant/CliffWalkingSlippery-v1", {"precision": "float64"}), ("CliffWalkingSlippery-v1", {}))
 PROB = {"prob", "_prob"}  # the probability of what was drawn is not given
 
 
@@ -105,6 +106,23 @@ def test_a_single_environment_returns_what_gymnasiums_does(env_id):
         if mine[2] or mine[3]:
             assert mine[0] == other[0]
             mine, other = ours.reset(), theirs.reset()
+
+
+def test_np_random_follows_what_the_steps_of_the_exact_build_draw():
+    ours, theirs = (gym.make(name, **options).unwrapped for name, options in EXACT)
+    ours.reset(seed=0)
+    theirs.reset(seed=0)
+    for action in (1, 2, 0):
+        assert ours.step(action)[0] == theirs.step(action)[0]
+    assert ours.np_random.random() == theirs.np_random.random()
+    for action in (3, 1):  # which now draw beyond the number that was taken here
+        assert ours.step(action)[0] == theirs.step(action)[0]
+        assert ours.np_random.bit_generator.state == theirs.np_random.bit_generator.state
+    ours.np_random, theirs.np_random = np.random.default_rng(5), np.random.default_rng(5)
+    assert ours.np_random_seed == theirs.np_random_seed == -1
+    for action in (2, 1, 0):
+        assert ours.step(action)[0] == theirs.step(action)[0]
+    assert ours.np_random.bit_generator.state == theirs.np_random.bit_generator.state
 
 
 @pytest.mark.parametrize("env_id", IDS)

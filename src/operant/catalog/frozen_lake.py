@@ -1,7 +1,6 @@
 """FrozenLake-v1 and FrozenLake8x8-v1."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 from operant.spec import EnvSpec, Observation, Parameter, Quantity
@@ -44,17 +43,6 @@ def map_parameters(desc: Any = None, map_name: str | None = "") -> dict[str, flo
             for k, row in enumerate(padded)
         },
     }
-
-
-def map_letters(columns: int, last_tile: int, start: tuple[int, int], tiles: Sequence[int]) -> list[str]:
-    """The rows of letters that `map_parameters` made those parameters of."""
-    rows = []
-    for row in range((last_tile + 1) // columns):
-        letters = ["FHGF"[tiles[row] >> 2 * column & 3] for column in range(columns)]
-        if row == start[0]:
-            letters[start[1]] = "S"
-        rows.append("".join(letters))
-    return rows
 
 
 def _row(row: Any) -> str:

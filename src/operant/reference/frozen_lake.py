@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
 
-from operant.catalog.frozen_lake import SIDE, map_letters
-
 
 class FrozenLake(FrozenLakeEnv):
     """`state` is row and column. Where a map's parameters have been set as attributes, that map is drawn."""
@@ -27,9 +25,10 @@ class FrozenLake(FrozenLakeEnv):
     def _lay_map(self) -> None:
         """The map that the attributes `columns`, `last_tile`, ... describe."""
         given: Any = self  # has the parameters, and a desc that is annotated as what the constructor takes
-        start = int(given.start_row), int(given.start_column)
-        tiles = [int(getattr(self, f"tiles_{row}")) for row in range(SIDE)]
-        desc = np.asarray(map_letters(int(given.columns), int(given.last_tile), start, tiles), dtype="c")
+        columns = int(given.columns)
+        packed = [int(getattr(self, f"tiles_{row}")) for row in range((int(given.last_tile) + 1) // columns)]
+        desc = np.array([["FHGF"[row >> 2 * column & 3] for column in range(columns)] for row in packed], "S1")
+        desc[int(given.start_row), int(given.start_column)] = b"S"
         if desc.shape != given.desc.shape:  # pictures are scaled to the cells when they are loaded
             self.window_surface = self.ice_img = None
         given.desc = desc
