@@ -19,9 +19,9 @@ static const int32_t X(action_counts)[X(action_size)];
 
 /** One lane of an observation, and the number that leaves. */
 typedef __typeof__(__builtin_choose_expr(X(observes_integers), vint(0), vreal(0))) X(observed);
-#if X(observes_bytes)
+#if X(observes_bytes) || X(observes_bits)
 typedef uint8_t X(number);
-_Static_assert(X(observes_integers), "what observes bytes writes vi: see " TEXT(X(observe)));
+_Static_assert(X(observes_integers), "what observes bytes or bits writes vi: see " TEXT(X(observe)));
 #else
 typedef __typeof__(__builtin_choose_expr(X(observes_integers), (int64_t)0, 0.0f)) X(number);
 #endif
@@ -31,9 +31,17 @@ enum {
     X(number_dtype) = sizeof(X(number)) == 1 ? OPERANT_UINT8 : X(observes_integers) ? OPERANT_INT64 : OPERANT_FLOAT32
 };
 
+/* How many planes of bits X(observe) writes, and how many vectors in all. */
+#if X(observes_bits)
+enum { X(planes) = X(observes_bits), X(observed_size) = X(planes) * ((X(row_size) + 31) / 32) };
+#else
+enum { X(planes) = 0, X(observed_size) = X(row_size) };
+#endif
+
 /** Stores what LANES environments observe as LANES rows. */
 LANE_FN void X(store_observation)(void *rows, const X(observed) *observation) {
     if (!X(observes_integers)) store_rows(rows, (const vf *)observation, X(row_size));
+    else if (X(planes)) store_bit_rows(rows, (const vi *)observation, X(row_size), X(planes));
     else if (sizeof(X(number)) == 1) store_byte_rows(rows, (const vi *)observation, X(row_size));
     else store_integer_rows(rows, (const vi *)observation, X(row_size));
 }
@@ -97,7 +105,7 @@ LANE_FN vm X(step_block)(operant_batch *b, int64_t i, const X(params) *p, vm lim
     vf reward[X(agents)];
     vm terminated = X(step)(&s, action, &r, p, reward);
     X(store_state)(b, i, &s);
-    X(observed) observation[X(row_size)];
+    X(observed) observation[X(observed_size)];
     r.elapsed += 1;
     X(observe)(&s, &r, p, observation);
     X(store_observation)(to.rows, observation);
@@ -216,7 +224,7 @@ static void X(reset_listed)(operant_batch *shared, const int32_t *index, int64_t
 #endif
         union { X(state) lanes; vf each[X(state_size)]; } s;
         X(reset)(&s.lanes, &r, &p.lanes);
-        X(observed) observation[X(row_size)];
+        X(observed) observation[X(observed_size)];
         X(observe)(&s.lanes, &r, &p.lanes, observation);
         X(number) rows[LANES * X(row_size)];
         X(store_observation)(rows, observation);
@@ -279,7 +287,7 @@ static void X(observe_all)(operant_batch *b, void *observations) {
         X(state) s = X(load_state)(b, i);
         rng r = X(step_rng)(b, i);
         r.elapsed += 1;
-        X(observed) observation[X(row_size)];
+        X(observed) observation[X(observed_size)];
         X(observe)(&s, &r, &p, observation);
         X(number) rows[LANES * X(row_size)];
         X(store_observation)(rows, observation);

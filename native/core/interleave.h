@@ -116,6 +116,58 @@ LANE_FN void store_byte_rows(uint8_t *rows, const vi *columns, int size) {
     }
 }
 
+/** Eight bits as bytes of 0 or 1, the lowest first in memory. */
+LANE_FN uint64_t bytes_of_bits(uint64_t bits) {
+    return ((bits & 127) * 0x0002040810204081u & 0x0101010101010101u) | bits >> 7 << 56;
+}
+
+/** Stores `size` numbers of each lane as LANES rows of bytes. They come as `planes` planes, one for each bit of a number, the
+ *  lowest first: each plane is a string of `size` bits, 32 in a word. */
+LANE_FN void store_bit_rows(uint8_t *rows, const vi *words, int size, int planes) {
+    const int length = (size + 31) / 32; /* words a plane */
+#if defined(__x86_64__) && LANES == 16
+    uint64_t masks[planes][(size + 63) / 64][LANES];
+    for (int plane = 0; plane < planes; plane++, words += length)
+        for (int k = 0; 2 * k < length; k++) {
+            const vf high = 2 * k + 1 < length ? from_bits((vu)words[2 * k + 1]) : vreal(0);
+            interleave2(from_bits((vu)words[2 * k]), high, (vf *)masks[plane][k], (vf *)masks[plane][k] + 1);
+        }
+    for (int lane = 0; lane < LANES; lane++, rows += size)
+        for (int k = 0; 64 * k < size; k++) {
+            __m512i bytes = _mm512_maskz_mov_epi8(masks[0][k][lane], _mm512_set1_epi8(1));
+            for (int plane = 1; plane < planes; plane++)
+                bytes = _mm512_or_si512(bytes, _mm512_maskz_mov_epi8(masks[plane][k][lane], _mm512_set1_epi8((char)(1 << plane))));
+            if (64 * k + 64 <= size) _mm512_storeu_si512(rows + 64 * k, bytes);
+            else _mm512_mask_storeu_epi8(rows + 64 * k, ((__mmask64)1 << size % 64) - 1, bytes);
+        }
+#else
+    lane_int each[planes * length][LANES];
+    memcpy(each, words, sizeof each);
+    for (int lane = 0; lane < LANES; lane++, rows += size) {
+        int first = 0;
+#if defined(__x86_64__) && LANES == 8
+        const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+        const __m256i bit_of = _mm256_set1_epi64x((int64_t)0x8040201008040201u);
+        for (; first + 32 <= size; first += 32) {
+            __m256i bytes = _mm256_setzero_si256();
+            for (int plane = 0; plane < planes; plane++) {
+                const __m256i word = _mm256_shuffle_epi8(_mm256_set1_epi32(each[plane * length + first / 32][lane]), byte_of);
+                const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(word, bit_of), bit_of);
+                bytes = _mm256_or_si256(bytes, _mm256_and_si256(set, _mm256_set1_epi8((char)(1 << plane))));
+            }
+            _mm256_storeu_si256((__m256i *)(rows + first), bytes);
+        }
+#endif
+        for (; first < size; first += 8) {
+            uint64_t bytes = 0;
+            for (int plane = 0; plane < planes; plane++)
+                bytes |= bytes_of_bits((uint64_t)each[plane * length + first / 32][lane] >> first % 32 & 255) << plane;
+            memcpy(rows + first, &bytes, first + 8 <= size ? 8 : (size_t)(size - first));
+        }
+    }
+#endif
+}
+
 /** Stores `size` vectors of LANES integers as LANES rows of 64-bit integers. */
 LANE_FN void store_integer_rows(int64_t *rows, const vi *columns, int size) {
     for (int d = 0; d < size; d++) {
