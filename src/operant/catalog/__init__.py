@@ -6,6 +6,7 @@ from operant.catalog import (
     acrobot,
     bandit,
     blackjack,
+    breakout,
     cartpole,
     cliff_walking,
     frozen_lake,
@@ -17,6 +18,8 @@ from operant.catalog import (
     simple,
     simple_spread,
     simple_tag,
+    snake,
+    squared,
     taxi,
 )
 from operant.spec import EnvSpec
@@ -39,6 +42,9 @@ CATALOG: dict[str, EnvSpec] = {
         bandit.SPEC,
         memory.SPEC,
         quadrotor.SPEC,
+        squared.SPEC,
+        snake.SPEC,
+        breakout.SPEC,
     )
 }
 

@@ -1,0 +1,28 @@
+"""Breakout-v0: MinAtar's."""
+
+from operant.spec import EnvSpec, Observation, Parameter, Quantity
+
+SPEC = EnvSpec(
+    id="Breakout-v0",
+    header="breakout",
+    summary="Keep a ball in play with a paddle, and break bricks with it.",
+    state=(
+        Quantity("ball_row", integer=True),
+        Quantity("ball_column", integer=True),
+        Quantity("trail_row", integer=True),
+        Quantity("trail_column", integer=True),
+        Quantity("course", integer=True),
+        Quantity("paddle", "column", integer=True),
+        Quantity("strike", integer=True),
+        Quantity("last_action", integer=True),
+        Quantity("bricks", "bits", integer=True),
+    ),
+    parameters=(Parameter("sticky_actions", "1", 0, 1, attribute="sticky_actions"),),
+    observation=(Observation("grid", 0, 1, shape=(10, 10, 4)),),
+    observation_dtype="uint8",
+    actions=3,
+    max_episode_steps=1000,  # MinAtar has none
+    reward_threshold=20.0,
+    reference="operant.reference.breakout:BreakoutEnv",
+    render_fps=15,
+)

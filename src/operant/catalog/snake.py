@@ -1,0 +1,32 @@
+"""Snake-v0."""
+
+from operant.spec import EnvSpec, Observation, Parameter, Quantity
+
+SPEC = EnvSpec(
+    id="Snake-v0",
+    header="snake",
+    summary="Eat fruit and grow, without running into a wall or oneself.",
+    state=(
+        Quantity("head_row", integer=True),
+        Quantity("head_column", integer=True),
+        Quantity("tail_row", integer=True),
+        Quantity("tail_column", integer=True),
+        Quantity("fruit_row", integer=True),
+        Quantity("fruit_column", integer=True),
+        Quantity("heading", integer=True),
+        Quantity("length", "cells", integer=True),
+        Quantity("rows", "bits", integer=True, shape=(10,)),
+    ),
+    parameters=(
+        Parameter("fruit_reward", "1", -1e6, 1e6, attribute="fruit_reward"),
+        Parameter("death_reward", "1", -1e6, 1e6, attribute="death_reward"),
+        Parameter("step_reward", "1", -1e6, 1e6, attribute="step_reward"),
+    ),
+    observation=(Observation("grid", 0, 1, shape=(10, 10, 4)),),
+    observation_dtype="uint8",
+    actions=4,
+    max_episode_steps=1000,
+    reward_threshold=20.0,
+    reference="operant.reference.snake:SnakeEnv",
+    render_fps=10,
+)
