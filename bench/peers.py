@@ -6,6 +6,7 @@ Every function registers with `stack` what must be closed, and returns a `Conten
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import itertools
 import time
@@ -19,7 +20,9 @@ import operant  # noqa: F401 - registers operant/*
 from operant.batch import Batch, defaults, ffi, lib  # type: ignore[attr-defined]
 from operant.bench.machine import version
 from operant.bench.timing import Contender, timed_over
+from operant.catalog import CATALOG
 from operant.quiet import quiet
+from operant.rendering import reference_env
 from operant.spaces import action_space
 from operant.spec import EnvSpec
 
@@ -86,19 +89,54 @@ def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name
     return Contender(name, measure, num_envs)
 
 
+def peer_spec(env_id: str) -> gymnasium.envs.registration.EnvSpec:
+    """What Gymnasium makes for a name: its own environment, or of one that is ours alone the reference class."""
+    if env_id in gymnasium.registry or env_id not in CATALOG:
+        return gymnasium.spec(env_id)
+    spec = CATALOG[env_id]
+    return gymnasium.envs.registration.EnvSpec(
+        env_id, functools.partial(reference_env, spec), max_episode_steps=spec.max_episode_steps
+    )
+
+
 def gymnasium_sync(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender:
     """`gym.make_vec(..., vectorization_mode="sync")`: one Python object per environment."""
     with quiet():
-        envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="sync")
+        envs = gymnasium.make_vec(peer_spec(env_id), num_envs=num_envs, vectorization_mode="sync")
     stack.callback(envs.close)
     envs.reset(seed=0)
     name = f"Gymnasium sync, {num_envs} envs"
     return Contender(name, timed_over(envs.step, prepare_actions(envs.single_action_space, num_envs)), num_envs)
 
 
+def one_by_one(stack: contextlib.ExitStack, spec: EnvSpec, num_envs: int) -> Contender:
+    """The bare reference class, one environment after another in a loop, each reset where its episode ends.
+
+    There are no wrappers, so no time limits, and nothing is gathered into arrays, as a vector environment must.
+    """
+    envs = [reference_env(spec) for _ in range(num_envs)]
+    for i, env in enumerate(envs):
+        stack.callback(env.close)
+        env.reset(seed=i)
+    arrays = prepare_actions(action_space(spec, defaults(spec)), num_envs)
+    discrete = isinstance(envs[0].action_space, gymnasium.spaces.Discrete)
+    actions = [array.tolist() if discrete else list(array) for array in arrays]
+
+    def step(row: list[Any]) -> list[Any]:
+        results = []
+        for env, action in zip(envs, row, strict=True):
+            result = env.step(action)
+            results.append(result)
+            if result[2]:
+                env.reset()
+        return results
+
+    return Contender(f"bare loop, {num_envs} envs", timed_over(step, actions), num_envs)
+
+
 def gymnasium_numpy(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender | None:
     """Gymnasium's own vector class in NumPy; None where it has none."""
-    if gymnasium.spec(env_id).vector_entry_point is None:
+    if peer_spec(env_id).vector_entry_point is None:
         return None
     with quiet():
         envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="vector_entry_point")
@@ -129,7 +167,7 @@ def envpool_vector(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> C
 def single(stack: contextlib.ExitStack, env_id: str, name: str, *, unwrapped: bool = True) -> Contender:
     """`gym.make(env_id).step`, of the bare environment unless `unwrapped` is False. Resets do not count."""
     with quiet():
-        env: Any = gymnasium.make(env_id)
+        env: Any = gymnasium.make(peer_spec(env_id))
     stack.callback(env.close)
     env = env.unwrapped if unwrapped else env
     env.reset(seed=0)

@@ -36,6 +36,8 @@ LARGE_COPY = 1 << 27  # bytes, well beyond any cache
 
 AGENTS_TARGETS = {("simple_spread-v3", STANDARD): 1000.0}  # how many times the speed of mpe2
 SB3_TARGETS = {64: 20.0, 1024: 80.0}  # by batch size: how many times the speed of DummyVecEnv
+TASK_TARGETS = {"Bandit-v0": 500.0, "Squared-v0": 500.0, "FrozenLake-v1": 500.0, "Snake-v0": 500.0}  # times sync
+TASK_RATES = {"Quadrotor-v0": 20e6}  # steps/s
 SYNC_TARGETS = {"CartPole-v1": 4000.0, "MountainCar-v0": 3000.0, "Pendulum-v1": 2500.0, "Acrobot-v1": 2000.0}
 
 
@@ -104,8 +106,8 @@ def vector(plan: Plan) -> Iterator[Row]:
 
 @row
 def environments(plan: Plan) -> Iterator[Row]:
-    """The other environments against Gymnasium's sync form."""
-    chosen = [spec for spec in CATALOG.values() if spec.id not in ("CartPole-v0", "CartPole-v1")]
+    """The other classic-control environments against Gymnasium's sync form."""
+    chosen = [spec for spec in CATALOG.values() if is_classic(spec) and not spec.id.startswith("CartPole-")]
     for num_envs in plan.sizes:
         with contextlib.ExitStack() as stack:
             pairs = [
@@ -126,6 +128,39 @@ def environments(plan: Plan) -> Iterator[Row]:
             target = None if least is None else Target(at_least=least)
             label = f"{sync.name.replace(': ', ', times ')}"
             result.add_ratio(sync.name, label, comparison.ratios(ours.name, sync.name), target)
+        yield result
+
+
+def is_classic(spec: EnvSpec) -> bool:
+    """Whether it is one of Gymnasium's classic-control tasks."""
+    return spec.reference.startswith("gymnasium.envs.classic_control.")
+
+
+@row
+def tasks(plan: Plan) -> Iterator[Row]:
+    """Every environment that is not classic control against Gymnasium's sync form of its reference, and a bare loop."""
+    chosen = [spec for spec in CATALOG.values() if not is_classic(spec)]
+    for num_envs in plan.sizes:
+        contenders = []
+        with contextlib.ExitStack() as stack:
+            for spec in chosen:
+                few = min(num_envs, peers.SYNC_ENVS)
+                ours = peers.operant_vector(stack, spec.id, num_envs, "operant")
+                trio = (ours, peers.gymnasium_sync(stack, spec.id, few), peers.one_by_one(stack, spec, few))
+                contenders.append([dataclasses.replace(each, name=f"{spec.id}: {each.name}") for each in trio])
+            comparison = plan.compare(list(itertools.chain(*contenders)))
+        result = Row("tasks", f"{num_envs:,} environments, one worker", comparison, "operant is faster")
+        targets = TASK_TARGETS if num_envs == STANDARD else {}
+        for spec, (ours, sync, loop) in zip(chosen, contenders, strict=True):
+            target = Target(at_least=targets[spec.id]) if spec.id in targets else None
+            for each, wanted in ((sync, target), (loop, None)):
+                label = each.name.replace(": ", ", times ")
+                result.add_ratio(each.name, label, comparison.ratios(ours.name, each.name), wanted)
+            if spec.id in TASK_RATES and num_envs == STANDARD:
+                rate = Target(at_least=TASK_RATES[spec.id])
+                result.measures.append(Measure(ours.name, "steps/s", comparison.rates(ours.name), rate))
+        if num_envs > peers.SYNC_ENVS:
+            result.notes.append(f"The references are {peers.SYNC_ENVS} objects: their steps/s hardly change beyond.")
         yield result
 
 

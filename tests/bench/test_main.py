@@ -66,7 +66,20 @@ def test_the_table_of_one_row_has_no_summary(capsys):
 
 @pytest.mark.parametrize(
     "name",
-    ["vector", "environments", "kernel", "exact", "isa", "single", "options", "mypyc", "sb3", "kernels", "authored"],
+    [
+        "vector",
+        "environments",
+        "kernel",
+        "exact",
+        "isa",
+        "single",
+        "options",
+        "mypyc",
+        "sb3",
+        "kernels",
+        "authored",
+        "tasks",
+    ],
 )
 def test_every_row_that_needs_no_large_batch_yields_figures_or_a_reason(name):
     rows = list(workloads.ROWS[name](workloads.Plan(CATALOG["CartPole-v1"], **BRIEF)))
