@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 200, 320  # of a frame, pixels
 BACKGROUND, AXIS, BAR, PULLED, REWARD = (250, 250, 250), (120, 120, 120), (93, 139, 176), (243, 156, 18), (44, 62, 80)
 
 
-class Bandit(gymnasium.Env[np.ndarray, int]):
+class Bandit(gymnasium.Env[np.ndarray, np.int64]):
     """Ten slot machines: the testbed of Sutton & Barto (2018), section 2.3.
 
     A reset draws every arm's mean from a normal distribution (`mean`, `mean_deviation`), a step the reward from one
@@ -55,7 +55,7 @@ class Bandit(gymnasium.Env[np.ndarray, int]):
         self.reward, self.arm = 0.0, -1
         return self._observe(), {}
 
-    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: int | np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Pulls an arm."""
         self.arm = int(action)
         self.reward = normal(self.np_random, self.means[self.arm], self.reward_deviation)

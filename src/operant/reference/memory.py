@@ -13,7 +13,7 @@ BLANK, FRAME, QUESTION = (238, 238, 238), (170, 170, 170), (250, 215, 120)
 CUES = {-1.0: (70, 120, 180), 1.0: (200, 80, 70)}
 
 
-class Memory(gymnasium.Env[np.ndarray, int]):
+class Memory(gymnasium.Env[np.ndarray, np.int64]):
     """Recall after a delay which of two cues was shown.
 
     The first observation shows the cue, -1 or 1 with equal chances, then `delay` observations show nothing, and one
@@ -54,7 +54,7 @@ class Memory(gymnasium.Env[np.ndarray, int]):
     def _asks(self) -> bool:
         return self.time > self.delay
 
-    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: int | np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One step of the delay, or the answer."""
         asked = self._asks()
         right = (1.0 if action == 1 else -1.0) == self.cue
