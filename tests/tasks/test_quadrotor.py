@@ -1,9 +1,11 @@
 """Quadrotor-v0 flies as RotorPy's Crazyflie does, and its fast build as its exact one."""
 
 import math
+import re
 
 import numpy as np
 import pytest
+from building import ROOT
 from support import physical, put, vector
 
 from operant.configuration import find_spec
@@ -192,6 +194,19 @@ def test_a_heavier_quadrotor_falls_and_a_randomised_one_differs():
     for name, (low, high) in ranges.items():
         drawn = records[f"param:{name}"]
         assert len(set(drawn.tolist())) == 64 and low <= drawn.min() and drawn.max() <= high
+
+
+def test_the_randomisation_that_the_page_shows_is_within_what_may_be_set():
+    page = (ROOT / "docs" / "environments.md").read_text()
+    (snippet,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "Quadrotor-v0" in block]
+    names = {}
+    exec(snippet, names)
+    envs = names["envs"]
+    observations, _ = envs.reset(seed=0)
+    for _ in range(3):
+        observations, *_ = envs.step(np.zeros((4096, 4), np.float32))
+    assert np.isfinite(observations).all()
+    assert len(set(envs.unwrapped.get_state()["param:motor_time"].tolist())) > 4000
 
 
 def test_a_frame_shows_where_it_is():
