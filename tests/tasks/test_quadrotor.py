@@ -2,10 +2,12 @@
 
 import math
 import re
+import sys
 
 import numpy as np
 import pytest
 from building import ROOT
+from gymnasium.error import DependencyNotInstalled
 from support import physical, put, vector
 
 from operant.configuration import find_spec
@@ -220,6 +222,14 @@ def test_a_frame_shows_where_it_is():
     env.state = state
     assert 100 < (frame != env.render()).any(axis=2).sum() < 20_000
     env.close()
+
+
+def test_without_pygame_drawing_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    env = OperantEnv("operant/Quadrotor-v0", render_mode="rgb_array")
+    env.reset(seed=0)
+    with pytest.raises(DependencyNotInstalled, match=r"pip install 'operant\[render\]'"):
+        env.render()
 
 
 # One fast step against one exact step from the same float32 state. An ulp is float32's at the magnitude of what a
