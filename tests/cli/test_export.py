@@ -29,7 +29,7 @@ for name, spec in MULTIAGENT.items():
         HEADERS[variant.header] = (name, dict(zip(spec.variant_options, values, strict=False)))
 
 # Where episodes end by themselves before the seventh step.
-SHORT = {"blackjack", "frozen_lake", "frozen_lake_8x8"}
+SHORT = {"blackjack", "frozen_lake", "frozen_lake_8x8", "memory"}
 
 NUMBERS = {"float": np.float32, "int": np.int32, "unsigned char": np.uint8}
 
