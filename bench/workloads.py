@@ -396,16 +396,17 @@ def python_twin(module: ModuleType) -> ModuleType:
 @row
 def options(plan: Plan) -> Iterator[Row]:
     """What the options cost: parameters per environment, autoreset modes, action types, statistics."""
-    name = plan.spec.parameters[0].name
-    usual = defaults(plan.spec)[name]
+    parameter = plan.spec.parameters[0]
+    name, usual = parameter.name, defaults(plan.spec)[parameter.name]
+    low, high = max(0.9 * usual, parameter.low), min(1.1 * usual, parameter.high)
     for num_envs in plan.sizes:
         variants: dict[str, dict[str, Any]] = {
             "default options": {},
             "copy=False": {"copy": False},
             'autoreset_mode="SameStep"': {"autoreset_mode": "SameStep"},
             "episode_statistics=True": {"episode_statistics": True},
-            f"params: {name} per environment": {"params": {name: usual * np.linspace(0.9, 1.1, num_envs)}},
-            f"randomize: {name}": {"randomize": {name: (0.9 * usual, 1.1 * usual)}},
+            f"params: {name} per environment": {"params": {name: np.linspace(low, high, num_envs)}},
+            f"randomize: {name}": {"randomize": {name: (low, high)}},
         }
         if plan.spec.actions:
             variants["int32 actions"] = {"action_type": np.int32}

@@ -40,8 +40,8 @@ class OperantVecEnv(VecEnv):
         **options: those of `OperantVectorEnv`, where `env` is not one.
 
     `step` returns observations `[N, *D]`, rewards `[N]` float32 and dones `[N]` bool, the caller's to keep, and a list
-    of N infos. SB3 knows no Tuple: such observations are a MultiDiscrete's. With a Monitor's file, all environments write
-    into that of the first closure.
+    of N infos. SB3 knows no Tuple: such observations are a MultiDiscrete's. With a Monitor's file, all environments
+    write into that of the first closure.
     """
 
     def __init__(self, env: Source, num_envs: int | None = None, **options: Any):

@@ -138,9 +138,8 @@ static inline rng generator(const ${struct} *env, uint32_t purpose, uint32_t blo
 
 /** Writes what the agents observe. */
 static inline void observe(${struct} *env, rng *r) {
-    ${lane} numbers[${name}_agents * ${name}_observation_size];
-    ${name}_observe(&env->state, r, &env->params, numbers);
-    for (int k = 0; k < ${name}_agents * ${name}_observation_size; k++) env->observations[k] = (${number})numbers[k];
+    enum { size = ${name}_agents * ${name}_observation_size };
+${observe}
 }
 
 static inline void c_reset(${struct} *env) {
@@ -227,6 +226,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         number = "int"
     elif spec.observation_dtype == "uint8":
         number = "unsigned char"
+    physics = resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, f"envs/{spec.header}.h")))
     return OCEAN.substitute(
         file=file,
         summary=spec.summary[0].lower() + spec.summary[1:],
@@ -236,11 +236,11 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         guard=f"OPERANT_{spec.header.upper()}_H",
         binding=ONE_AGENT if agents == 1 else SEVERAL_AGENTS.format(agents=agents),
         core="\n".join(resolve(_read(folder, f"core/{name}.h")) for name in core),
-        physics=resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, f"envs/{spec.header}.h"))),
+        physics=physics,
         agents=agents,
         rows="" if agents == 1 else f"[{agents}]",
         observation_size=spec.observation_size,
-        lane="vf" if number == "float" else "vi",
+        observe=_observe_lines(spec, physics, number),
         number=number,
         observations_member=f"{number} *observations;".ljust(27),
         observation=", ".join(part.name for part in spec.observation) if agents == 1 else "named in c_render",
@@ -252,6 +252,26 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         max_episode_steps=spec.max_episode_steps or 0,
         names=", ".join(f'"{name}"' for name in spec.observation_names),
     )
+
+
+def _observe_lines(spec: EnvSpec, physics: str, number: str) -> str:
+    """C that turns what the header's X_observe writes into numbers: as they are, or from strings of bits."""
+    call = f"{spec.header}_observe(&env->state, r, &env->params, numbers);"
+    bits = re.search(rf"#define {spec.header}_observes_bits (\d)", physics)
+    if not bits:
+        numbers = [f"{'vf' if number == 'float' else 'vi'} numbers[size];", call]
+        lines = [*numbers, f"for (int k = 0; k < size; k++) env->observations[k] = ({number})numbers[k];"]
+    else:
+        bit = "((vu)numbers[plane * length + k / 32] >> k % 32 & 1)"
+        lines = [
+            f"enum {{ planes = {bits[1]}, length = (size + 31) / 32 }}; /* 32 numbers a word */",
+            "vi numbers[planes * length];",
+            call,
+            "memset(env->observations, 0, size);",
+            "for (int plane = 0; plane < planes; plane++)",
+            f"    for (int k = 0; k < size; k++) env->observations[k] |= (unsigned char)({bit} << plane);",
+        ]
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _read(folder: Path, name: str) -> str:

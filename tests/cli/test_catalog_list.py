@@ -13,7 +13,7 @@ from operant.cli.catalog_list import command
 def test_the_list_has_a_row_for_every_environment(operant):
     finished = operant("list")
     titles, *rows = finished.stdout.splitlines()
-    assert titles.split() == ["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "REWARD", "THRESHOLD"]
+    assert titles.split() == ["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "THRESHOLD"]
     assert [row.split()[0] for row in rows] == [f"operant/{name}" for name in (*CATALOG, *MULTIAGENT)]
     assert rows[1].split() == ["operant/CartPole-v1", "Box((4,))", "Discrete(2)", "500", "475"]
 

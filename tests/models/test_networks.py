@@ -227,7 +227,7 @@ def test_an_extractor_and_a_value_head_of_ones_own_take_their_places():
         (
             (spaces.Discrete(3), spaces.Discrete(2), {"action_masks": np.ones((2, 3), bool)}),
             ValueError,
-            r"action_masks of shape \(2, 3\) are not for Discrete\(3\) and Discrete\(2\): they have a row for each value",
+            r"action_masks of shape \(2, 3\) are not for Discrete\(3\) and Discrete\(2\): they have a row for each",
         ),
         (
             (spaces.MultiDiscrete([3]), spaces.Discrete(2), {"action_masks": np.ones((3, 2), bool)}),

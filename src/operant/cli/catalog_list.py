@@ -62,7 +62,7 @@ def _print_environments(specs: Iterable[EnvSpec]) -> None:
         threshold = "none" if spec.reward_threshold is None else f"{spec.reward_threshold:g}"
         limit = str(spec.max_episode_steps or "none")
         rows.append([spec.full_id, _brief(observation), _brief(action), limit, threshold])
-    _print_table(["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "REWARD THRESHOLD"], rows, right=(3, 4))
+    _print_table(["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "THRESHOLD"], rows, right=(3, 4))
 
 
 def _print_agents(spec: EnvSpec) -> None:
@@ -117,10 +117,15 @@ def _spaces(spec: EnvSpec) -> tuple[Space[Any], Space[Any]]:
 
 
 def _brief(space: Space[Any]) -> str:
-    """As Gymnasium writes it, without the dtype, and without bounds that are infinite or differ between components."""
+    """As Gymnasium writes it, but of a Tuple of Discrete only the numbers of values, and of a Box no float32.
+
+    Bounds that are infinite, of bytes or not the same for all components are left out, too.
+    """
+    if isinstance(space, Tuple):
+        return f"Tuple({', '.join(str(part.n) for part in space.spaces)})"  # type: ignore[attr-defined]
     if isinstance(space, Box):
         alike = all(len(np.unique(bounds)) == 1 for bounds in (space.low, space.high))
-        if not (alike and space.is_bounded()):
+        if not (alike and space.is_bounded()) or space.dtype == np.uint8:
             return f"Box({space.shape}{'' if space.dtype == np.float32 else f', {space.dtype}'})"
     return str(space).replace(", float32", "")
 

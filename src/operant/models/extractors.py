@@ -96,7 +96,7 @@ class Concatenate(Extractor):
 
 
 def is_grid(space: spaces.Box) -> bool:
-    """Whether it is `[H, W, C]` truths, as bytes of 0 or 1: no image, and small. An MLP learns faster from it than a CNN."""
+    """Whether it is `[H, W, C]` truths, bytes of 0 or 1: no image, and small. An MLP learns faster than a CNN."""
     return bool(space.dtype == np.uint8 and space.high.max() <= 1)
 
 
