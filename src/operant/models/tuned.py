@@ -18,6 +18,9 @@ GOALS = {
     "MountainCarContinuous-v0": 90.0,
     "Memory-v0": 0.99,
     "Quadrotor-v0": 420.0,
+    "Squared-v0": 0.95,
+    "Snake-v0": 15.0,
+    "Breakout-v0": 10.0,
 }
 
 _CARTPOLE = {"gamma": 0.98}
@@ -33,6 +36,8 @@ _MOUNTAIN_CAR = {
 }
 # Actions of 1 or -1, for the most part, climb the hill by chance; the small ones of a narrow policy never do.
 _MOUNTAIN_CAR_CONTINUOUS = {**_MOUNTAIN_CAR, "log_std": 1.0}
+# The first layer sees hundreds of cells: policy and value share it.
+_GRID = {"num_envs": 256, "rollout_steps": 64, "entropy_coefficient": 0.01, "activation": "relu", "share": True}
 
 TUNED: dict[str, dict[str, dict[str, Any]]] = {
     "CartPole-v1": {
@@ -243,6 +248,32 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
             "minibatches": 8,
             "normalize_observations": True,
             "log_std": -0.5,
+        },
+    },
+    "Squared-v0": {
+        "ppo": {
+            "timesteps": 2_000_000,
+            "num_envs": 256,
+            "rollout_steps": 32,
+            "learning_rate": 2e-3,
+            "gamma": 0.95,
+            "entropy_coefficient": 0.005,
+            "normalize_observations": True,
+            "hidden": (128, 128),
+            "activation": "relu",
+        },
+    },
+    "Snake-v0": {
+        "ppo": {**_GRID, "timesteps": 3_000_000, "learning_rate": 2e-3, "epochs": 3, "hidden": (128, 128)},
+    },
+    "Breakout-v0": {
+        "ppo": {
+            **_GRID,
+            "timesteps": 3_000_000,
+            "learning_rate": 1e-3,
+            "gamma": 0.95,
+            "minibatches": 8,
+            "hidden": (128, 64),
         },
     },
 }
