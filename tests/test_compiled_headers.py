@@ -204,7 +204,8 @@ def test_libraries_that_nobody_has_used_for_a_month_are_removed(tmp_path, cache)
 def test_a_library_for_another_core_is_refused(tmp_path):
     source = shutil.copytree(ROOT / "native", tmp_path / "native")
     layout = source / "core" / "layout.h"
-    layout.write_text(layout.read_text().replace("OPERANT_ABI = 1", "OPERANT_ABI = 2"))
+    ours = re.search(r"OPERANT_ABI = (\d+)", layout.read_text())
+    layout.write_text(layout.read_text().replace(ours[0], f"OPERANT_ABI = {int(ours[1]) + 1}"))
     code = "#define OPERANT_ONE_LANE\n" + (source / "library" / "library.c").read_text()
     (tmp_path / "library.c").write_text(
         code + "const operant_target operant_scalar, operant_exact;\n"  # without an environment: it is refused before
