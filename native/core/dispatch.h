@@ -3,9 +3,11 @@
 
 extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_neon, operant_scalar, operant_exact;
 
-/** All of them, best first, then NULL. A library that is only compiled to be checked has fewer. */
+/** All of them, best first, then NULL. What is only compiled to be checked has fewer. */
 #if defined(OPERANT_ONE_LANE)
 #define OPERANT_TARGETS &operant_scalar, &operant_exact, NULL
+#elif defined(__x86_64__) && defined(OPERANT_NARROW)
+#define OPERANT_TARGETS &operant_sse2, &operant_scalar, &operant_exact, NULL
 #elif defined(__x86_64__)
 #define OPERANT_TARGETS &operant_avx512, &operant_avx2, &operant_sse2, &operant_scalar, &operant_exact, NULL
 #elif defined(__aarch64__)

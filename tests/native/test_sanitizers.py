@@ -4,6 +4,6 @@ import pytest
 from building import make
 
 
-@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+@pytest.mark.parametrize("sanitizer", ["address-narrow", "address-wide", "thread"])
 def test_no_sanitizer_finds_a_fault(sanitizer):
     assert "exercised" in make(f"sanitize-{sanitizer}")
