@@ -90,7 +90,12 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         self.num_agents, self.report_interval = self._batch.num_rows, report_interval
         self._seed = None if seed is None else check_seed(seed)
         super().__init__(buf)
-        self._batch.write_into(self.observations, self.rewards, self.terminals, self.truncations)
+        self._fill_buffers()
+
+    def _fill_buffers(self) -> None:
+        """Has the core write into PufferLib's buffers, in which a Discrete observation is a row of one."""
+        rows = self.observations.reshape(self.num_agents, *self._batch.observation_shape)
+        self._batch.write_into(rows, self.rewards, self.terminals, self.truncations)
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, float]]]:
         """Begins an episode everywhere; returns the observations `[R, D]` float32 and no infos.
@@ -122,12 +127,12 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         Raises:
             ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
         """
-        observations, rewards, terminals, truncations, _ = self._batch.stepper.step(actions)
+        _, rewards, terminals, truncations, _ = self._batch.stepper.step(actions)
         if self._batch.last_finished.count:
             self._ended.append(self._batch.finished_returns())
         self._steps += 1
         infos = self._report() if self._steps == self.report_interval else []
-        return observations, rewards, terminals, truncations, infos
+        return self.observations, rewards, terminals, truncations, infos
 
     def _begin_report(self) -> None:
         self._steps = 0
@@ -147,4 +152,4 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._batch.write_into(self.observations, self.rewards, self.terminals, self.truncations)
+        self._fill_buffers()

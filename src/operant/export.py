@@ -223,7 +223,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         raise ValueError(f"{spec.id} has actions of several components, which PufferLib's Ocean form does not take")
     number = "float"
     if spec.observation_kind != "Box":
-        number = "int"
+        number = "int64_t"
     elif spec.observation_dtype == "uint8":
         number = "unsigned char"
     physics = resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, f"envs/{spec.header}.h")))

@@ -67,12 +67,13 @@ def array_space(space: gymnasium.spaces.Space[Any]) -> gymnasium.spaces.Space[An
 
 
 def boxed(space: gymnasium.spaces.Space[Any]) -> gymnasium.spaces.Box:
-    """`array_space` as a Box: integers from 0 to their highest, int64."""
+    """`array_space` as a Box: integers from 0 to their highest, int64, `[1]` if Discrete."""
     if isinstance(space, gymnasium.spaces.Box):
         return space
     whole = array_space(space)
-    high = whole.n - 1 if isinstance(whole, gymnasium.spaces.Discrete) else whole.nvec - 1  # type: ignore[attr-defined]
-    return gymnasium.spaces.Box(np.zeros_like(high), np.asarray(high), dtype=np.int64)
+    counts = whole.n if isinstance(whole, gymnasium.spaces.Discrete) else whole.nvec  # type: ignore[attr-defined]
+    high = np.atleast_1d(counts) - 1
+    return gymnasium.spaces.Box(np.zeros_like(high), high, dtype=np.int64)
 
 
 class ActionMasks:

@@ -31,7 +31,7 @@ for name, spec in MULTIAGENT.items():
 # Where episodes end by themselves before the seventh step.
 SHORT = {"blackjack", "breakout", "frozen_lake", "frozen_lake_8x8", "memory", "snake", "squared"}
 
-NUMBERS = {"float": np.float32, "int": np.int32, "unsigned char": np.uint8}
+NUMBERS = {"float": np.float32, "int64_t": np.int64, "unsigned char": np.uint8}
 
 SHIM = """
 #include "exported.h"

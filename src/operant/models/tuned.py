@@ -258,7 +258,6 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
             "learning_rate": 2e-3,
             "gamma": 0.95,
             "entropy_coefficient": 0.005,
-            "normalize_observations": True,
             "hidden": (128, 128),
             "activation": "relu",
         },
