@@ -72,7 +72,7 @@ sanitize: sanitize-address sanitize-thread
 # take gcc half the time to compile.
 ADDRESS = -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	--param asan-instrumentation-with-call-threshold=0 -Wno-unused-command-line-argument
-KINDS = cartpole pendulum simple simple_spread_continuous
+KINDS = cartpole pendulum simple simple_spread_continuous snake taxi
 
 sanitize-address: sanitize-address-narrow sanitize-address-wide
 
