@@ -142,6 +142,51 @@ mark = {low = 0, high = 4}
 """
 TURNS = "turns = {low = 0, high = 9}\n"
 
+# Two singers of different pitch, who hear 150 numbers each and choose how far to move and whether to sing.
+CHOIR = """
+typedef struct { vf pitch[2]; vi sung[2]; } choir_state;
+typedef struct { vf step; } choir_params;
+static const double choir_defaults[] = {0.5};
+typedef vi choir_action;
+enum { choir_action_size = 2, choir_actions = 3, choir_agents = 2, choir_observation_size = 150 };
+static const int32_t choir_action_counts[choir_action_size] = {3, 2};
+
+LANE_FN void choir_reset(choir_state *s, rng *r, const choir_params *p) {
+    (void)p;
+    for (int agent = 0; agent < 2; agent++) {
+        s->pitch[agent] = vfloat(uniform_int(r, 0, 8));
+        s->sung[agent] = vint(0);
+    }
+}
+LANE_FN vm choir_step(choir_state *s, const choir_action *a, rng *r, const choir_params *p, vf *reward) {
+    (void)r;
+    for (int agent = 0; agent < 2; agent++) {
+        s->pitch[agent] = s->pitch[agent] + vfloat(a[2 * agent]) * p->step;
+        s->sung[agent] = s->sung[agent] + a[2 * agent + 1];
+        reward[agent] = vfloat(s->sung[agent]);
+    }
+    return s->sung[0] + s->sung[1] > 12;
+}
+LANE_FN void choir_observe(const choir_state *s, rng *r, const choir_params *p, vf *observation) {
+    (void)r, (void)p;
+    for (int agent = 0; agent < 2; agent++)
+        for (int k = 0; k < 150; k++) observation[150 * agent + k] = s->pitch[agent] + R(k);
+}
+"""
+CHOIR_TOML = """
+id = "choir-v0"
+max_episode_steps = 20
+actions = [3, 2]
+agents = ["low", "high"]
+[state]
+pitch = {unit = "1", shape = [2]}
+sung = {unit = "1", integer = true, shape = [2]}
+[parameters]
+step = {unit = "1", low = 0, high = 1}
+[observation]
+heard = {low = 0, high = 1000, shape = [150]}
+"""
+
 # A counter that branches on its lane, which only one lane can.
 BRANCHES = """
 #define branches_one_lane 1
@@ -198,6 +243,11 @@ def garden(tmp_path_factory):
 @pytest.fixture(scope="module")
 def branches(tmp_path_factory):
     return write(tmp_path_factory.mktemp("branches"), "branches", BRANCHES, BRANCHES_TOML)
+
+
+@pytest.fixture(scope="module")
+def choir(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("choir"), "choir", CHOIR, CHOIR_TOML)
 
 
 def dial(folder, kind):
@@ -323,6 +373,25 @@ def test_policies_are_given_the_rows_that_emulation_lays_out(tmp_path, kind):
     assert (
         infos["_final_obs"].all() and len(ended.returns) == 6 and ended.final_observations.shape == (0, *layout.shape)
     )
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_several_agents_with_arrays_and_hundreds_of_numbers_pass_every_check(name, choir):
+    assert CHECKS[name](read_descriptor(choir))
+
+
+def test_each_agent_has_its_own_choices_and_its_own_hundreds_of_numbers(choir):
+    env = OperantVectorEnv(str(choir), 21)
+    observations, _ = env.reset(seed=0)
+    assert observations.shape == (42, 150) and env.single_action_space == spaces.MultiDiscrete([3, 2])
+    assert (observations - observations[:, :1] == np.arange(150)).all()
+    actions = np.stack([np.arange(42) % 3, np.arange(42) % 2], axis=-1)
+    after, rewards, *_ = env.step(actions)
+    assert (after == observations + 0.5 * actions[:, :1]).all()
+    assert rewards.tolist() == actions[:, 1].tolist()
+    actions[5, 1] = 2
+    with pytest.raises(ValueError, match=r"of high of environment 2 must be integers"):
+        env.step(actions)
 
 
 def test_one_lane_at_a_time_runs_behind_the_same_table(branches):
