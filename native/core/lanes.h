@@ -202,6 +202,13 @@ LANE_FN void store_columns(real *to, const vf *from, int64_t stride, int count) 
     else for (int k = 0; k < count; k++) STORE(vf, to + k * stride, from[k]);
 }
 
+/** Eight bits to the lowest of every four. */
+LANE_FN vu vspread4(vu bits) {
+    bits = (bits | bits << 12) & 0x000f000f;
+    bits = (bits | bits << 6) & 0x03030303;
+    return (bits | bits << 3) & 0x11111111;
+}
+
 /* Where each lane has an index of its own. It must be in range in every lane, also where the result is not used. */
 #if LANES == 1
 LANE_FN vi vtrunc(vf x) { return (vi)x; }

@@ -62,13 +62,6 @@ LANE_FN vm breakout_step(breakout_state *s, const breakout_action *a, rng *r, co
     return bottom & vnot(middle) & vnot(edge);
 }
 
-/** Eight bits to the lowest of every four. */
-LANE_FN vu breakout_spread(vu bits) {
-    bits = (bits | bits << 12) & 0x000f000f;
-    bits = (bits | bits << 6) & 0x03030303;
-    return (bits | bits << 3) & 0x11111111;
-}
-
 /** Four truths for each cell, eight cells a word: whether the paddle is there, the ball, where the ball was before, a brick. */
 LANE_FN void breakout_observe(const breakout_state *s, rng *r, const breakout_params *p, vi *observation) {
     (void)r, (void)p;
@@ -79,7 +72,7 @@ LANE_FN void breakout_observe(const breakout_state *s, rng *r, const breakout_pa
     const vu ball_bit = (vu)vint(2) << (vu)((ball & 7) * 4), trail_bit = (vu)vint(4) << (vu)((trail & 7) * 4);
     const vu paddle_bit = (vu)vint(1) << (vu)((paddle & 7) * 4), bricks = (vu)s->bricks << 2; /* the first is in cell 10 */
     UNROLLED for (int word = 0; word < WORDS; word++) {
-        vu seen = word >= 1 && word <= 4 ? breakout_spread(bricks >> 8 * (word - 1) & 255) << 3 : none;
+        vu seen = word >= 1 && word <= 4 ? vspread4(bricks >> 8 * (word - 1) & 255) << 3 : none;
         seen |= (vu)vsel_int(ball >> 3 == word, (vi)ball_bit, vint(0)) | (vu)vsel_int(trail >> 3 == word, (vi)trail_bit, vint(0));
         observation[word] = (vi)(seen | (vu)vsel_int(paddle >> 3 == word, (vi)paddle_bit, vint(0)));
     }

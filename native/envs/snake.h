@@ -85,13 +85,6 @@ LANE_FN vm snake_step(snake_state *s, const snake_action *a, rng *r, const snake
     return dies | (s->length == snake_side * snake_side);
 }
 
-/** Eight bits to the lowest of every four. */
-LANE_FN vu snake_spread(vu bits) {
-    bits = (bits | bits << 12) & 0x000f000f;
-    bits = (bits | bits << 6) & 0x03030303;
-    return (bits | bits << 3) & 0x11111111;
-}
-
 /** Four truths for each cell, eight cells a word: the head is there, the rest of the snake, its tail, the fruit. */
 LANE_FN void snake_observe(const snake_state *s, rng *r, const snake_params *p, vi *observation) {
     (void)r, (void)p;
@@ -105,7 +98,7 @@ LANE_FN void snake_observe(const snake_state *s, rng *r, const snake_params *p, 
         vi body = (s->rows[y] & snake_row) >> x;
         if (x > snake_side - 8 && y + 1 < snake_side) body = body | (s->rows[y + 1] & snake_row) << (snake_side - x);
         vi here = vsel_int(head >> 3 == word, head_bit, none);
-        vu seen = snake_spread((vu)(body & 255)) << 1 & ~((vu)here << 1);
+        vu seen = vspread4((vu)(body & 255)) << 1 & ~((vu)here << 1);
         seen = seen | (vu)here | (vu)vsel_int(tail >> 3 == word, tail_bit, none);
         observation[word] = (vi)(seen | (vu)vsel_int(fruit >> 3 == word, (vi)fruit_bit, none));
     }

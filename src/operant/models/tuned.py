@@ -18,7 +18,6 @@ GOALS = {
     "MountainCarContinuous-v0": 90.0,
     "Memory-v0": 0.99,
     "Quadrotor-v0": 420.0,
-    "Squared-v0": 0.95,
     "Snake-v0": 15.0,
     "Breakout-v0": 10.0,
 }
@@ -248,18 +247,6 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
             "minibatches": 8,
             "normalize_observations": True,
             "log_std": -0.5,
-        },
-    },
-    "Squared-v0": {
-        "ppo": {
-            "timesteps": 2_000_000,
-            "num_envs": 256,
-            "rollout_steps": 32,
-            "learning_rate": 2e-3,
-            "gamma": 0.95,
-            "entropy_coefficient": 0.005,
-            "hidden": (128, 128),
-            "activation": "relu",
         },
     },
     "Snake-v0": {
