@@ -5,8 +5,7 @@ import pytest
 from support import CATALOG, HELD_IN, actions_for, bits, physical, same_arrays, same_infos, same_step, sync, vector
 
 NUM_ENVS = 8
-# Steps of the batch in each autoreset mode: 10^5 environment steps; for Acrobot, by far the slowest in Python, over all
-# three modes together.
+# Steps of the batch in each autoreset mode: 10^5 environment steps.
 STEPS = {
     "CartPole-v1": 12_500,
     "MountainCar-v0": 12_500,
