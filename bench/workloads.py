@@ -225,7 +225,7 @@ def bytes_per_step(spec: EnvSpec) -> int:
     Action; state read and written; deadline; observation; reward; two flags; episode return read and written.
     """
     action = 8 * len(spec.action_counts) + 4 * len(spec.action_bounds)
-    number = 8 if spec.observation_kind != "Box" else np.dtype(spec.observation_dtype).itemsize
+    number = np.dtype(spec.number_type).itemsize
     return action + 8 * spec.state_size + 4 + number * spec.observation_size + 4 + 2 + 8
 
 

@@ -144,3 +144,16 @@ def same_step(ours: tuple[Any, ...], theirs: tuple[Any, ...], skip: tuple[str, .
     for mine, other in zip(ours[:-1], theirs[:-1], strict=True):
         same_arrays(mine, other)
     same_infos(ours[-1], theirs[-1], skip)
+
+
+def step_both_builds(env_id: str, states: np.ndarray, actions: np.ndarray) -> list[tuple[Any, ...]]:
+    """One step of the fast and of the exact build from `[N, S]` states: observations, rewards, terminated, states."""
+    results = []
+    for precision in PRECISIONS:
+        env = vector(env_id, len(states), precision=precision, autoreset_mode="Disabled")
+        env.reset(seed=0)
+        put(env, states)
+        observations, rewards, terminated, _, _ = env.step(actions)
+        results.append((observations.tolist(), rewards.tolist(), terminated.tolist(), physical(env).tolist()))
+        env.close()
+    return results

@@ -43,7 +43,7 @@ uint64_t operant_certificate(const operant_library *library, const char *env, co
         for (int step = 0; step < STEPS; step++) {
             for (size_t i = 0; i < actions; i++) {
                 uint64_t drawn = splitmix64(&state) >> 32;
-                int32_t own = info->action_counts[i % (size_t)info->action_size], choices = own ? own : info->actions;
+                const int32_t choices = operant_choices(info, (int64_t)i);
                 if (choices) integers[i] = (int64_t)(drawn % (uint64_t)choices);
                 else floats[i] = (float)(drawn % 4097) / 1024 - 2; /* exactly representable, beyond most bounds */
             }

@@ -116,6 +116,12 @@ struct operant_batch {
     atomic_int busy;     /* last: workers copy what stands before it */
 };
 
+/** How many choices component `k` of an agent's discrete action has; 0 if actions are continuous. */
+static inline int32_t operant_choices(const operant_env_info *info, int64_t k) {
+    const int32_t own = info->action_counts[k % info->action_size];
+    return own ? own : info->actions;
+}
+
 /** Bytes of all that the agents of one environment observe. */
 static inline size_t operant_row_bytes(const operant_env_info *info) {
     size_t number = info->observation_dtype == OPERANT_INT64 ? 8 : info->observation_dtype == OPERANT_UINT8 ? 1 : 4;

@@ -66,7 +66,7 @@ static void take_actions(operant_batch *b, operant_chunk *chunk, const void *act
     chunk->bad_action = -1;
     for (int64_t k = components; k-- > 0;) {
         int64_t bad = -1, source = first * components + k, column = k * b->view.stride + first;
-        const int32_t own = info->action_counts[k % info->action_size], choices = own ? own : info->actions;
+        const int32_t choices = operant_choices(info, k);
         lane_int *integers = (lane_int *)b->actions + column;
         real *reals = (real *)b->actions + column;
         switch (dtype) {

@@ -22,7 +22,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from operant import library, outputs
 from operant._native import ffi, lib
 from operant.recorder import Recorder
-from operant.spec import EnvSpec
+from operant.spec import EnvSpec, spans
 
 AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
 PRECISIONS = ("float32", "float64")
@@ -121,7 +121,7 @@ def check_sizes(spec: EnvSpec, info: Any) -> None:
                 f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, described are {named}"
             )
 
-    if (written := _OBSERVATION_TYPES[info.observation_dtype]) != (described := _described_type(spec)):
+    if (written := _OBSERVATION_TYPES[info.observation_dtype]) != (described := np.dtype(spec.number_type)):
         how = {"float32": "vf *", "int64": "vi *", "uint8": f"vi * and #define {spec.header}_observes_bytes 1"}
         raise ValueError(
             f"{spec.header}.h and the descriptor of {spec.id} differ: {spec.header}_observe writes {written}, a "
@@ -132,10 +132,6 @@ def check_sizes(spec: EnvSpec, info: Any) -> None:
             f"{spec.header}.h and the descriptor of {spec.id} differ: actions have {have} choices, described are "
             f"{counts}"
         )
-
-
-def _described_type(spec: EnvSpec) -> np.dtype:
-    return np.dtype(spec.observation_dtype) if spec.observation_kind == "Box" else _INT64
 
 
 def _choices(info: Any) -> tuple[int, ...]:
@@ -180,19 +176,17 @@ class ActionReader:
     """What one batch takes for actions, and the exceptions for what it does not take.
 
     `shape` is that of all actions; `wide` and `narrow` are the dtypes that the core reads in place, with their codes.
-    `counts` says how many choices each component of a discrete action has, and is empty if actions are continuous.
+    `counts` says how many choices a discrete action has, `[A]` if it has several components.
     """
 
-    def __init__(self, spec: EnvSpec, num_envs: int, components: int, counts: tuple[int, ...]):
+    def __init__(self, spec: EnvSpec, num_envs: int):
         self.env_id = spec.id
         self.agents = spec.agents
-        self.discrete = bool(counts)
-        self.counts = np.array(counts) if isinstance(spec.actions, tuple) else (counts or (0,))[0]
-        self.shape: tuple[int, ...] = (num_envs, components)
-        if self.discrete and not isinstance(spec.actions, tuple):
-            self.shape = (num_envs,)
-        self.wide: tuple[Any, Any] = (_INT64, lib.OPERANT_INT64) if counts else (_FLOAT64, lib.OPERANT_FLOAT64)
-        self.narrow: tuple[Any, Any] = (_INT32, lib.OPERANT_INT32) if counts else (_FLOAT32, lib.OPERANT_FLOAT32)
+        self.discrete = bool(spec.actions)
+        self.counts = np.array(spec.actions)
+        self.shape = (num_envs, *spec.action_shape)
+        self.wide: tuple[Any, Any] = (_INT64, lib.OPERANT_INT64) if self.discrete else (_FLOAT64, lib.OPERANT_FLOAT64)
+        self.narrow: tuple[Any, Any] = (_INT32, lib.OPERANT_INT32) if self.discrete else (_FLOAT32, lib.OPERANT_FLOAT32)
 
     def convert(self, actions: Any, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
         """Actions as the core reads them: contiguous, of the wide dtype."""
@@ -217,16 +211,17 @@ class ActionReader:
         return array
 
     def _unusable(self, value: Any, index: int) -> ValueError:
-        allowed = self._allowed()
+        allowed = self.allowed()
         whose = f"environment {index}"
         if self.agents:
             whose = f"{self.agents[index % len(self.agents)]} of environment {index // len(self.agents)}"
         return ValueError(f"action {value} of {whose} must be {allowed}; nothing was stepped")
 
-    def _allowed(self) -> str:
+    def allowed(self) -> str:
+        """What an action must be, for a message."""
         if not self.discrete:
             return "finite"
-        if isinstance(self.counts, np.ndarray):
+        if self.counts.ndim:
             return f"integers, each at least 0 and below its own of {self.counts.tolist()}"
         return f"an integer in [0, {self.counts})"
 
@@ -330,7 +325,7 @@ class Batch:
         self.observation_type = _OBSERVATION_TYPES[self._info.observation_dtype]
         self.agents: int = self._info.agents
         self.num_rows = self.num_envs * self.agents
-        self._actions = ActionReader(self.spec, self.num_rows, self._info.action_size, _choices(self._info))
+        self._actions = ActionReader(self.spec, self.num_rows)
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
         self.last_finished: Any = lib.operant_last_finished(handle)
         self._finished_views = self._view_finished()
@@ -460,7 +455,7 @@ class Batch:
             try:
                 status = _step_one(handle, action if action.__class__ is int else operator.index(action), slot.output)
             except (TypeError, OverflowError):
-                raise ValueError(f"action {action!r} must be {self._actions._allowed()}") from None
+                raise ValueError(f"action {action!r} must be {self._actions.allowed()}") from None
         else:
             actions = np.asarray(action)
             if actions.ndim == 1:
@@ -687,11 +682,10 @@ class Batch:
         view, n = lib.operant_view(self._open_handle()), self.num_envs
         real, integer = (_FLOAT64, _INT64) if self.exact else (_FLOAT32, _INT32)
         columns: dict[str, np.ndarray] = {}
-        table, first = self._array(view.state, (self.spec.state_size, view.stride), real)[:, :n], 0
-        for part in self.spec.state:
-            rows = table[first : first + part.size].view(integer if part.integer else real)
+        table = self._array(view.state, (self.spec.state_size, view.stride), real)[:, :n]
+        for part, span in spans(self.spec.state):
+            rows = table[span].view(integer if part.integer else real)
             columns[part.name] = rows[0] if not part.shape else np.moveaxis(rows.reshape(*part.shape, n), -1, 0)
-            first += part.size
         if self.exact:
             columns["generator"] = self._array(view.generator, (n, 5), np.dtype(np.uint64))
         else:

@@ -221,11 +221,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
     agents, n = max(1, len(spec.agents)), spec.actions
     if isinstance(n, tuple):
         raise ValueError(f"{spec.id} has actions of several components, which PufferLib's Ocean form does not take")
-    number = "float"
-    if spec.observation_kind != "Box":
-        number = "int64_t"
-    elif spec.observation_dtype == "uint8":
-        number = "unsigned char"
+    number = {"float32": "float", "int64": "int64_t", "uint8": "unsigned char"}[spec.number_type]
     physics = resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, f"envs/{spec.header}.h")))
     return OCEAN.substitute(
         file=file,

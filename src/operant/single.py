@@ -13,6 +13,7 @@ from operant.batch import Batch, check_seed
 from operant.configuration import configure, constructor_parameters, extremes, find_single_agent_spec, reset_overrides
 from operant.rendering import Renderer, check_render_mode, flat_state, render_modes
 from operant.spaces import ActionMasks, action_space, observation_space, scalars
+from operant.spec import spans
 
 _KEYWORDS = ("precision", "isa", "params", "randomize", "render_mode")
 
@@ -158,12 +159,11 @@ class OperantEnv(gymnasium.Env[Any, Any]):
     @state.setter
     def state(self, values: Any) -> None:
         spec, record = self._batch.spec, self._batch.get_state()
-        numbers, first = np.asarray(values), 0
+        numbers = np.asarray(values)
         if numbers.shape != (spec.state_size,):
             raise ValueError(f"the state of {spec.id} is {spec.state_size} numbers, not an array {numbers.shape}")
-        for part in spec.state:
-            record[part.name] = numbers[first : first + part.size].reshape(part.shape)
-            first += part.size
+        for part, span in spans(spec.state):
+            record[part.name] = numbers[span].reshape(part.shape)
         record["finished"] = False
         self._batch.set_state(record)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 LOW_HIGH = (("low", "low"), ("high", "high"))
 """Gymnasium's usual reset options: bounds of the fresh state."""
@@ -62,6 +62,9 @@ class Observation:
     def size(self) -> int:
         """How many components it is."""
         return math.prod(self.shape)
+
+
+Part = TypeVar("Part", Quantity, Observation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +141,11 @@ class EnvSpec:
         return sum(part.size for part in self.observation)
 
     @property
+    def number_type(self) -> str:
+        """The dtype of every number that an agent observes."""
+        return self.observation_dtype if self.observation_kind == "Box" else "int64"
+
+    @property
     def observation_shape(self) -> tuple[int, ...]:
         """The shape of one observation as the core writes it: a lone array's own, () if Discrete, else flat."""
         if self.observation_kind == "Discrete":
@@ -163,12 +171,27 @@ class EnvSpec:
             return self.actions
         return (self.actions,) if self.actions else ()
 
+    @property
+    def action_shape(self) -> tuple[int, ...]:
+        """The shape of one agent's action: () if Discrete."""
+        return (
+            () if isinstance(self.actions, int) and self.actions else (len(self.action_counts or self.action_bounds),)
+        )
+
     def parameter_index(self, name: str) -> int:
         """Position of a parameter; KeyError if there is none of that name."""
         for index, parameter in enumerate(self.parameters):
             if parameter.name == name:
                 return index
         raise KeyError(name)
+
+
+def spans(parts: Iterable[Part]) -> Iterator[tuple[Part, slice]]:
+    """Each quantity of a state, or component of an observation, with where its numbers lie among all."""
+    first = 0
+    for part in parts:
+        yield part, slice(first, first + part.size)
+        first += part.size
 
 
 def element_names(name: str, shape: tuple[int, ...]) -> list[str]:

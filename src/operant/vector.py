@@ -126,8 +126,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         self.episode_statistics = episode_statistics
         self._episode_starts = np.zeros(self.num_envs)
         self._restarting = np.empty(0, np.int64)
-        # Whether step has more to do than to return the core's arrays.
         self._masks = ActionMasks(spec.action_masks) if spec.action_masks else None
+        # Whether step has more to do than to return the core's arrays.
         self._eventful = (
             self._same_step or episode_statistics or self.render_mode is not None or self._masks is not None
         )

@@ -104,14 +104,12 @@ class RolloutBuffer:
                 f"a rollout needs autoreset 'SameStep', not {batch.autoreset!r}: others have steps of reset"
             )
         discrete = bool(batch.spec.actions)
-        several = not discrete or isinstance(batch.spec.actions, tuple)
-        action_shape = (len(batch.spec.action_counts or batch.spec.action_bounds),) if several else ()
         buffer = cls(
             steps,
             batch.num_rows,
             batch.observation_shape,
             batch.observation_type,
-            action_shape,
+            batch.spec.action_shape,
             np.int64 if discrete else np.float32,
             **options,
         )

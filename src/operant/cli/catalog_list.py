@@ -16,7 +16,7 @@ from operant.catalog import CATALOG, MULTIAGENT
 from operant.cli.parser import Parser
 from operant.configuration import find_spec
 from operant.spaces import action_space, observation_bounds, observation_space
-from operant.spec import EnvSpec
+from operant.spec import EnvSpec, spans
 
 DESCRIPTION = """\
 Lists the environments. With ENV_ID, that one and the components of its observation. STEPS is the time limit, REWARD
@@ -80,12 +80,11 @@ def _print_agents(spec: EnvSpec) -> None:
 
 
 def _print_observation(spec: EnvSpec) -> None:
-    values, rows, first = defaults(spec), [], 0
+    values, rows = defaults(spec), []
     low, high = observation_bounds(spec, values, values)
-    for part in spec.observation:
+    for part, span in spans(spec.observation):
         shape = f" {list(part.shape)}" if part.shape else ""
-        rows.append([f"{part.name}{shape}", f"{np.float32(low[first]):g}", f"{np.float32(high[first]):g}"])
-        first += part.size
+        rows.append([f"{part.name}{shape}", *(f"{np.float32(bound[span][0]):g}" for bound in (low, high))])
     print()
     _print_table(["OBSERVATION", "LOW", "HIGH"], rows, right=(1, 2))
 

@@ -25,7 +25,7 @@ from operant.conformance.trajectories import (
 )
 from operant.library import ONE_LANE, CompileError, build, find_compiler
 from operant.spaces import array_of, observation_bounds
-from operant.spec import EnvSpec, element_names
+from operant.spec import EnvSpec, element_names, spans
 from operant.vector import OperantVectorEnv
 
 NUM_ENVS, STEPS, LIMIT = 200, 45, 20  # several blocks of every target, a ragged last one, and resets of every kind
@@ -245,8 +245,7 @@ def finite(spec: EnvSpec) -> str:
 def bounds(spec: EnvSpec) -> str:
     """Every observation is within the bounds that the descriptor states."""
     lowest, highest = observation_bounds(spec, defaults(spec), defaults(spec))
-    if spec.observation_kind == "Box":  # in float32 a bound may be rounded
-        lowest, highest = (bound.astype(spec.observation_dtype) for bound in (lowest, highest))
+    lowest, highest = (bound.astype(spec.number_type) for bound in (lowest, highest))  # a float32 bound may be rounded
     low, high = np.full(lowest.shape, np.inf), np.full(lowest.shape, -np.inf)
     for moment in _survey(spec):
         seen = moment.observations
@@ -258,12 +257,8 @@ def bounds(spec: EnvSpec) -> str:
                 f"{moment.precision}: observation {spec.observation_names[d]} is {seen[row, d]!s} "
                 f"{moment.describe(row)}, outside [{lowest[d]:g}, {highest[d]:g}]"
             )
-    seen_of, first = [], 0
-    for part in spec.observation:
-        numbers = slice(first, first + part.size)
-        seen_of.append(f"{part.name} {low[numbers].min():.3g} to {high[numbers].max():.3g}")
-        first += part.size
-    return "; ".join(seen_of)
+    each = spans(spec.observation)
+    return "; ".join(f"{part.name} {low[span].min():.3g} to {high[span].max():.3g}" for part, span in each)
 
 
 @check
