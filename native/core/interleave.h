@@ -116,11 +116,6 @@ LANE_FN void store_byte_rows(uint8_t *rows, const vi *columns, int size) {
     }
 }
 
-/** Eight bits as bytes of 0 or 1, the lowest first in memory. */
-LANE_FN uint64_t bytes_of_bits(uint64_t bits) {
-    return ((bits & 127) * 0x0002040810204081u & 0x0101010101010101u) | bits >> 7 << 56;
-}
-
 /** Stores `size` numbers of each lane as LANES rows of bytes. They come as `planes` planes, one for each bit of a number, the
  *  lowest first: each plane is a string of `size` bits, 32 in a word. */
 LANE_FN void store_bit_rows(uint8_t *rows, const vi *words, int size, int planes) {

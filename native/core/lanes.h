@@ -4,7 +4,7 @@
  *   vm    a truth in each lane                    vi  an integer in each lane
  *
  * LANES and EXACT come from the target. With several lanes these are GCC/Clang vectors, so `a * b + c` is ordinary C;
- * with one lane they are plain scalars. Write constants as R(0.5), broadcast a real with vreal(), never branch on a lane. */
+ * with one lane they are plain scalars, as they are to a thread of a GPU, for which all this is C++ as well. Write constants as R(0.5), broadcast a real with vreal(), never branch on a lane. */
 #ifndef LANES
 #error "a target defines LANES and EXACT before it includes core/target.h"
 #endif
@@ -21,7 +21,7 @@
 #pragma clang diagnostic ignored "-Wbitwise-instead-of-logical" /* of one lane: a select does not branch */
 #endif
 
-#if defined(__clang__)
+#if defined(__clang__) || defined(__CUDACC__)
 #define UNROLLED _Pragma("unroll")
 #else
 #define UNROLLED _Pragma("GCC unroll 64")
@@ -29,8 +29,19 @@
 
 enum { MOST_UNROLLED = 32 }; /* columns: beyond, a loop is as fast and sooner compiled */
 
+#if defined(__CUDACC__)
+#define LANE_FN static __device__ __forceinline__
+#else
 #define LANE_FN static inline __attribute__((always_inline, unused))
+#endif
 #define R(constant) ((real)(constant))
+
+/** VALUE(point, x, y): a struct of these members. C writes (point){x, y}, and C++, which a GPU's compiler reads, point{x, y}. */
+#if defined(__cplusplus)
+#define VALUE(type, ...) (type{__VA_ARGS__})
+#else
+#define VALUE(type, ...) ((type){__VA_ARGS__})
+#endif
 
 #if EXACT
 typedef double real;
@@ -125,6 +136,7 @@ LANE_FN unsigned mask_bits(vm m) {
 
 LANE_FN int vany(vm m) { return mask_bits(m) != 0; }
 
+#ifndef OPERANT_CUDA /* where every thread has a lane, and nothing is listed */
 /** Writes first + lane for every true lane to `list`, which has room for LANES more, and returns how many there were. */
 LANE_FN int append_lanes(int32_t *list, vm m, int32_t first) {
     unsigned bits = mask_bits(m);
@@ -138,6 +150,8 @@ LANE_FN int append_lanes(int32_t *list, vm m, int32_t first) {
     return count;
 #endif
 }
+
+#endif
 
 /** from[at[lane]] in each lane. */
 LANE_FN vf vgather(const real *from, const int32_t *at) {
@@ -207,6 +221,11 @@ LANE_FN vu vspread4(vu bits) {
     bits = (bits | bits << 12) & 0x000f000f;
     bits = (bits | bits << 6) & 0x03030303;
     return (bits | bits << 3) & 0x11111111;
+}
+
+/** Eight bits as bytes of 0 or 1, the lowest first in memory. */
+LANE_FN uint64_t bytes_of_bits(uint64_t bits) {
+    return ((bits & 127) * 0x0002040810204081u & 0x0101010101010101u) | bits >> 7 << 56;
 }
 
 /* Where each lane has an index of its own. It must be in range in every lane, also where the result is not used. */

@@ -31,13 +31,13 @@ LANE_FN acrobot_state acrobot_derivative(const acrobot_state *s, vf torque, cons
     vf theta2_acc = (torque + vdiv(d2, d1) * phi1 - m2 * l1 * lc2 * vsquare(s->theta1_dot) * sine2 - phi2) /
                     (m2 * vsquare(lc2) + inertia - vdiv(vsquare(d2), d1));
     vf theta1_acc = vdiv(-(d2 * theta2_acc + phi1), d1);
-    return (acrobot_state){s->theta1_dot, s->theta2_dot, theta1_acc, theta2_acc};
+    return VALUE(acrobot_state, s->theta1_dot, s->theta2_dot, theta1_acc, theta2_acc);
 }
 
 /** s + dt * k, component by component. */
 LANE_FN acrobot_state acrobot_advance(const acrobot_state *s, vf dt, const acrobot_state *k) {
-    return (acrobot_state){s->theta1 + dt * k->theta1, s->theta2 + dt * k->theta2, s->theta1_dot + dt * k->theta1_dot,
-                           s->theta2_dot + dt * k->theta2_dot};
+    return VALUE(acrobot_state, s->theta1 + dt * k->theta1, s->theta2 + dt * k->theta2, s->theta1_dot + dt * k->theta1_dot,
+                           s->theta2_dot + dt * k->theta2_dot);
 }
 
 LANE_FN vm acrobot_step(acrobot_state *s, const acrobot_action *a, rng *r, const acrobot_params *p, vf *reward) {

@@ -1,9 +1,15 @@
-/* advantages.h: GAE, V-trace and discounted returns, LANES environments at a time, compiled for every target.
+/* advantages.h: GAE, V-trace and discounted returns, LANES environments at a time, compiled for every target and for GPUs.
  *
  * Time runs backwards, one row after another over a block of columns: rows are read and written in order, and what is
  * carried from row to row stays in the first-level cache. */
 
+#if defined(OPERANT_CUDA)
+#define ROLLOUT_FN LANE_FN void
+enum { BLOCK = 1 }; /* columns: each thread has one */
+#else
+#define ROLLOUT_FN static void
 enum { BLOCK = 1024 }; /* columns: 4 KiB of a row, a page */
+#endif
 
 /** Where LANES bytes are not 0. (GCC would widen them one by one.) */
 LANE_FN vm load_flags(const uint8_t *from) {
@@ -54,7 +60,7 @@ LANE_FN const float *row_after(const operant_rollout *r, int64_t t, const float 
 }
 
 /** delta = r + gamma V' - V;  A = delta + gamma lambda A', cut where the episode ends;  return = A + V. */
-static void gae(const operant_rollout *rollout, int64_t first, int64_t last, float *advantages, float *returns) {
+ROLLOUT_FN gae(const operant_rollout *rollout, int64_t first, int64_t last, float *advantages, float *returns) {
     const operant_rollout r = *rollout; /* a copy that no store can change */
     const vf gamma = vreal(r.gamma), decay = vreal(r.gamma * r.lam);
     BACKWARDS(r.steps, first, last, {
@@ -75,7 +81,7 @@ static void gae(const operant_rollout *rollout, int64_t first, int64_t last, flo
 
 /** rho = min(rho_bar, ratio), c = lambda min(c_bar, ratio);  delta = rho (r + gamma V' - V);
  *  v - V = delta + gamma c (v' - V'), cut where the episode ends;  advantage = rho (r + gamma v' - V). */
-static void vtrace(const operant_rollout *rollout, const float *log_ratios, float rho_bar, float c_bar, int64_t first,
+ROLLOUT_FN vtrace(const operant_rollout *rollout, const float *log_ratios, float rho_bar, float c_bar, int64_t first,
                    int64_t last, float *targets, float *advantages) {
     const operant_rollout r = *rollout;
     const vf gamma = vreal(r.gamma), lambda = vreal(r.lam);
@@ -100,7 +106,7 @@ static void vtrace(const operant_rollout *rollout, const float *log_ratios, floa
 }
 
 /** G = r + gamma G', where G' is 0 after a termination and the final value after a truncation. */
-static void discounted_returns(const operant_rollout *rollout, int64_t first, int64_t last, float *returns) {
+ROLLOUT_FN discounted_returns(const operant_rollout *rollout, int64_t first, int64_t last, float *returns) {
     const operant_rollout r = *rollout;
     const vf gamma = vreal(r.gamma);
     BACKWARDS(r.steps, first, last, {

@@ -6,13 +6,12 @@ infos or spaces.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 import operator
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from operant import library, outputs
 from operant._native import ffi, lib
+from operant.batch_base import PRECISIONS, BatchBase, whole
+from operant.batch_base import unknown as unknown
 from operant.recorder import Recorder
 from operant.spec import EnvSpec, spans
 
 AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
-PRECISIONS = ("float32", "float64")
-SNAPSHOT_VERSION = 2
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -50,13 +49,6 @@ class _NoneFinished:
 
 
 _NONE_FINISHED: Any = _NoneFinished()
-
-
-def unknown(kind: str, value: object, known: Iterable[str]) -> str:
-    """The message for a name that does not exist, with the nearest that does."""
-    names = sorted(known)
-    near = difflib.get_close_matches(str(value), names, n=1)
-    return f"unknown {kind} {value!r}{f': did you mean {near[0]!r}?' if near else ''} (known: {', '.join(names)})"
 
 
 def isas() -> dict[str, bool]:
@@ -153,10 +145,11 @@ def seed_words(seed: int, num_envs: int) -> np.ndarray:
     """The seeds `seed + i` as 32-bit words, least significant first: `[N, W]` uint32."""
     if seed + num_envs < 1 << 63:
         return np.arange(seed, seed + num_envs, dtype="<u8").view("<u4").reshape(num_envs, 2)
-    return _words([seed + i for i in range(num_envs)])
+    return words_of([seed + i for i in range(num_envs)])
 
 
-def _words(seeds: Sequence[int]) -> np.ndarray:
+def words_of(seeds: Sequence[int]) -> np.ndarray:
+    """Seeds as 32-bit words, least significant first, as many as the largest needs: `[N, W]` uint32."""
     width = max(1, max((seed.bit_length() + 31) // 32 for seed in seeds))
     return np.frombuffer(b"".join(seed.to_bytes(4 * width, "little") for seed in seeds), "<u4").reshape(
         len(seeds), width
@@ -207,15 +200,16 @@ class ActionReader:
         bad = (array < 0) | (array >= self.counts) if self.discrete else ~np.isfinite(array)
         if bad.any():
             first = int(np.argwhere(bad)[0][0])
-            raise self._unusable(array[first], int(rows[first]))
+            raise self.unusable(array[first], int(rows[first]))
         return array
 
-    def _unusable(self, value: Any, index: int) -> ValueError:
+    def unusable(self, value: Any, index: int, outcome: str = "nothing was stepped") -> ValueError:
+        """The exception for an action that row `index` cannot take."""
         allowed = self.allowed()
         whose = f"environment {index}"
         if self.agents:
             whose = f"{self.agents[index % len(self.agents)]} of environment {index // len(self.agents)}"
-        return ValueError(f"action {value} of {whose} must be {allowed}; nothing was stepped")
+        return ValueError(f"action {value} of {whose} must be {allowed}; {outcome}")
 
     def allowed(self) -> str:
         """What an action must be, for a message."""
@@ -231,7 +225,7 @@ class ActionReader:
             return ClosedEnvironmentError("the environment is closed: make a new one")
         if status == lib.OPERANT_BAD_ACTION:
             index = lib.operant_culprit(handle)
-            return self._unusable(actions[index], index)
+            return self.unusable(actions[index], index)
         if status == lib.OPERANT_NOT_RESET:
             return ResetNeeded("reset the whole environment before the first step or masked reset")
         if status == lib.OPERANT_FINISHED:
@@ -246,7 +240,7 @@ class ActionReader:
         return ValueError(f"the core refused the call (status {status})")
 
 
-class Batch:
+class Batch(BatchBase):
     """N environments of one kind.
 
     What agents have comes in rows, R = N * `agents`: agent k of environment i has row i * agents + k. With one agent, a
@@ -282,10 +276,10 @@ class Batch:
         if autoreset not in AUTORESET:
             raise ValueError(unknown("autoreset_mode", autoreset, AUTORESET))
         self.spec = spec
-        self.num_envs = _whole("num_envs", num_envs, 1, 1 << 30)
-        self.workers = _whole("workers", workers, 1, 1024)
+        self.num_envs = whole("num_envs", num_envs, 1, 1 << 30)
+        self.workers = whole("workers", workers, 1, 1024)
         self.max_episode_steps = (
-            None if max_episode_steps is None else _whole("max_episode_steps", max_episode_steps, 1, (1 << 31) - 1)
+            None if max_episode_steps is None else whole("max_episode_steps", max_episode_steps, 1, (1 << 31) - 1)
         )
         self.precision = precision
         self.exact = precision == "float64"
@@ -490,7 +484,7 @@ class Batch:
         if isinstance(seeds, int):
             words, mask = seed_words(seeds, self.num_envs), ffi.NULL
         else:
-            words = _words([0 if seed is None else seed for seed in seeds])
+            words = words_of([0 if seed is None else seed for seed in seeds])
             mask = ffi.from_buffer("uint8_t[]", np.array([seed is not None for seed in seeds]))
         words = np.ascontiguousarray(words)
         self._check(lib.operant_seed(handle, ffi.from_buffer("uint32_t[]", words), words.shape[1], mask))
@@ -528,72 +522,25 @@ class Batch:
 
     # Parameters.
 
-    def set_parameter(self, name: str, value: Any) -> None:
-        """Sets a parameter to a number, or to one number per environment (`[N]`)."""
-        index = self._parameter(name)
-        try:
-            values = np.atleast_1d(np.asarray(value, _FLOAT64))
-        except (TypeError, ValueError):
-            raise ValueError(f"parameter {name!r} = {value!r} must be a number, or one for each environment") from None
-        if values.shape not in ((1,), (self.num_envs,)):
-            raise ValueError(
-                f"parameter {name!r} has shape {np.shape(value)}: give a number, or one for each of {self.num_envs}"
-            )
-        self.check_bounds(name, values)
-        values = np.ascontiguousarray(values)
-        self._check(lib.operant_set_param(self._open_handle(), index, ffi.from_buffer("double[]", values), len(values)))
+    def _set_parameter(self, index: int, values: np.ndarray) -> None:
+        data = ffi.from_buffer("double[]", values)
+        self._check(lib.operant_set_param(self._open_handle(), index, data, len(values)))
 
-    def _write_parameter(self, name: str, values: np.ndarray) -> None:
-        """Writes values `[N]` that `parameter` returned, without giving each environment its own unless they differ."""
-        alike = not lib.operant_view(self._open_handle()).params_vary and bool((values == values[0]).all())
-        numbers = np.ascontiguousarray(values[:1] if alike else values, _FLOAT64)
-        data = ffi.from_buffer("double[]", numbers)
-        self._check(lib.operant_set_param(self._handle, self._parameter(name), data, len(numbers)))
+    def _params_vary(self) -> bool:
+        return bool(lib.operant_view(self._open_handle()).params_vary)
 
-    def randomize(self, name: str, low: float, high: float) -> None:
-        """From the next reset on, draws a parameter uniformly from [low, high) for every episode."""
-        index = self._parameter(name)
-        self.check_bounds(name, np.array([low, high], _FLOAT64))
-        if low > high:
-            raise ValueError(f"randomize[{name!r}]: low {low} is above high {high}")
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(f"randomize[{name!r}] = ({low}, {high}) must be finite")
+    def _randomize(self, index: int, low: float, high: float) -> None:
         self._check(lib.operant_randomize(self._open_handle(), index, low, high))
-        self._ranges[name] = (low, high)
 
     def parameter(self, name: str) -> np.ndarray:
         """A parameter's present value in each environment: `[N]` reals, a copy."""
         view = lib.operant_view(self._open_handle())
-        index = self._parameter(name)
+        index = self.parameter_index(name)
         if not view.params_vary:
             value = self._array(view.params, (len(self.spec.parameters),), self.real)[index]
             return np.full(self.num_envs, value)
         table = self._array(view.params, (len(self.spec.parameters), view.stride), self.real)
         return table[index, : self.num_envs].copy()
-
-    def extremes(self, name: str) -> tuple[float, float]:
-        """The smallest and largest value that a parameter has or may be drawn to in this batch."""
-        if name in self._ranges:
-            return self._ranges[name]
-        values = self.parameter(name)
-        return float(values.min()), float(values.max())
-
-    def _parameter(self, name: str) -> int:
-        try:
-            return self.spec.parameter_index(name)
-        except KeyError:
-            raise ValueError(unknown("parameter", name, (part.name for part in self.spec.parameters))) from None
-
-    def check_bounds(self, name: str, values: np.ndarray) -> None:
-        """Raises a ValueError that names the first of `values` (`[K]`) that the parameter may not have."""
-        part = self.spec.parameters[self._parameter(name)]
-        # In float32 a bound, and a value at it, may have been rounded.
-        low = min(part.low, float(self.real.type(part.low)))
-        high = max(part.high, float(self.real.type(part.high)))
-        bad = ~((values >= low) & (values <= high))
-        if bad.any():
-            unit = "" if part.unit == "1" else f" {part.unit}"
-            raise ValueError(f"parameter {name!r} = {values[bad][0]} is outside [{part.low}, {part.high}]{unit}")
 
     # The generator of an exact batch of one, shared with a NumPy one.
 
@@ -609,11 +556,11 @@ class Batch:
             state["state"]["inc"],
         ]
         half = state["has_uint32"] << 32 | state["uinteger"]
-        self._columns()["generator"][0] = [word & 0xFFFFFFFFFFFFFFFF for word in (*words, half)]
+        self._views()["generator"][0] = [word & 0xFFFFFFFFFFFFFFFF for word in (*words, half)]
 
     def get_generator(self, generator: np.random.Generator) -> None:
         """Makes `generator` continue where the core stands."""
-        high, low, inc_high, inc_low, half = (int(word) for word in self._columns()["generator"][0])
+        high, low, inc_high, inc_low, half = (int(word) for word in self._views()["generator"][0])
         state = dict(generator.bit_generator.state)
         state["state"] = {"state": high << 64 | low, "inc": inc_high << 64 | inc_low}
         state["has_uint32"], state["uinteger"] = half >> 32, half & 0xFFFFFFFF
@@ -624,13 +571,12 @@ class Batch:
     @property
     def episode_returns(self) -> np.ndarray:
         """Sum of rewards in each running episode: `[R]` reals, a copy."""
-        return self._columns()["episode_return"].reshape(self.num_rows).copy()
+        return self._views()["episode_return"].reshape(self.num_rows).copy()
 
     @property
     def episode_lengths(self) -> np.ndarray:
         """Steps of each running episode so far: `[R]` int32, a copy."""
-        view = lib.operant_view(self._open_handle())
-        return self._elapsed(self._array(view.deadline, (self.num_envs,), _INT32)).repeat(self.agents)
+        return self._elapsed(self._deadlines()).repeat(self.agents)
 
     def finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The episodes that ended in the last step: rows int64, returns (reals), lengths int64, each `[K]`."""
@@ -665,19 +611,7 @@ class Batch:
 
     # Snapshots.
 
-    @property
-    def snapshot_dtype(self) -> np.dtype:
-        """One environment's complete state as a structured dtype; see `get_state`."""
-        real, integer = (_FLOAT64, _INT64) if self.exact else (_FLOAT32, _INT32)
-        fields: list[Any] = [(part.name, integer if part.integer else real, part.shape) for part in self.spec.state]
-        fields += [(f"param:{part.name}", real) for part in self.spec.parameters]
-        fields.append(("generator", np.uint64, 5) if self.exact else ("seed", np.uint32, 2))
-        returns = ("episode_return", real, self.agents) if self.agents > 1 else ("episode_return", real)
-        fields += [("episode", np.uint32), ("elapsed", _INT32), returns]
-        fields += [("finished", np.bool_), ("version", np.uint16)]
-        return np.dtype(fields, metadata={"operant": (self.spec.header, self.precision, SNAPSHOT_VERSION)})
-
-    def _columns(self) -> dict[str, np.ndarray]:
+    def _views(self) -> dict[str, np.ndarray]:
         """Views of the core's memory, `[N]` or `[N, ...]`, by field of the snapshot."""
         view, n = lib.operant_view(self._open_handle()), self.num_envs
         real, integer = (_FLOAT64, _INT64) if self.exact else (_FLOAT32, _INT32)
@@ -695,57 +629,24 @@ class Batch:
         columns["episode_return"] = returns[0] if self.agents == 1 else returns.T
         return columns
 
-    def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
-        """The complete state of the environments of `mask` (`[N]` bool; None: all), as a structured array.
+    def _columns(self) -> dict[str, np.ndarray]:
+        return {**self._views(), "elapsed": self._elapsed(self._deadlines()), "finished": self._pending()}
 
-        One record per environment: its state, parameters, generator or seed and episode number, steps elapsed, return
-        so far, and whether it waits for its reset. `set_state` of the same records continues identically.
-        """
-        rows: Any = slice(None) if mask is None else np.flatnonzero(mask)
-        columns = self._columns()
-        finished = np.empty(self.num_envs, np.bool_)
-        self._check(lib.operant_get_pending(self._handle, ffi.from_buffer("uint8_t[]", finished)))
-        snapshot = np.empty(finished[rows].shape, self.snapshot_dtype)
-        for name, column in columns.items():
-            snapshot[name] = column[rows]
-        for part in self.spec.parameters:
-            snapshot[f"param:{part.name}"] = self.parameter(part.name)[rows]
-        deadline = self._array(lib.operant_view(self._handle).deadline, (self.num_envs,), _INT32)
-        snapshot["elapsed"] = self._elapsed(deadline)[rows]
-        snapshot["finished"] = finished[rows]
-        snapshot["version"] = SNAPSHOT_VERSION
-        return snapshot
+    def _pending(self) -> np.ndarray:
+        """Which environments ended their episode in the last step and have not been reset since: `[N]` bool."""
+        pending = np.empty(self.num_envs, np.bool_)
+        self._check(lib.operant_get_pending(self._open_handle(), ffi.from_buffer("uint8_t[]", pending)))
+        return pending
 
-    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> None:
-        """Writes records that `get_state` returned into the environments of `mask` (None: all), in order.
+    def _deadlines(self) -> np.ndarray:
+        return self._array(lib.operant_view(self._open_handle()).deadline, (self.num_envs,), _INT32)
 
-        A single record is written into every one of them: one state branched into many.
-        """
-        self._open_handle()
-        if not isinstance(snapshot, np.ndarray | np.void) or snapshot.dtype.names is None:
-            raise ValueError(
-                f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}"
-            )
-        self._check_snapshot(snapshot.dtype)
-        self._check_records(np.atleast_1d(snapshot))
-        rows = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
-        records = np.atleast_1d(snapshot)
-        if records.shape not in ((1,), rows.shape):
-            raise ValueError(f"the snapshot holds {len(records)} environments, but {len(rows)} are to be set")
-        if mask is not None and not self.ready:
-            raise self._error(lib.OPERANT_NOT_RESET)
-        finished = np.empty(self.num_envs, np.bool_)
-        self._check(lib.operant_get_pending(self._handle, ffi.from_buffer("uint8_t[]", finished)))
-        for part in self.spec.parameters:
-            values, wanted = self.parameter(part.name), records[f"param:{part.name}"]
-            if not np.array_equal(values[rows], np.broadcast_to(wanted, rows.shape)):
-                values[rows] = wanted
-                self._write_parameter(part.name, values)
-        for name, column in self._columns().items():
+    def _write(self, rows: np.ndarray, records: np.ndarray) -> None:
+        for name, column in self._views().items():
             column[rows] = records[name]
-        deadline = self._array(lib.operant_view(self._handle).deadline, (self.num_envs,), _INT32)
         start = np.uint32(lib.operant_clock(self._handle)) - records["elapsed"].astype(np.uint32)
-        deadline[rows] = (start + np.uint32(self.max_episode_steps or 0)).astype(_INT32)
+        self._deadlines()[rows] = (start + np.uint32(self.max_episode_steps or 0)).astype(_INT32)
+        finished = self._pending()
         finished[rows] = records["finished"]
         self.set_finished(finished)
         lib.operant_mark_ready(self._handle)
@@ -753,40 +654,6 @@ class Batch:
     def set_finished(self, finished: np.ndarray) -> None:
         """Says which environments (`[N]` bool) ended their episode in the last step and wait for their reset."""
         self._check(lib.operant_set_pending(self._open_handle(), ffi.from_buffer("uint8_t[]", finished)))
-
-    def _check_snapshot(self, dtype: np.dtype) -> None:
-        ours = self.snapshot_dtype
-        metadata: Any = dtype.metadata or {}
-        made_by = metadata.get("operant")
-        if made_by and made_by[2] != SNAPSHOT_VERSION:
-            raise ValueError(
-                f"the snapshot has version {made_by[2]}, but this operant reads version {SNAPSHOT_VERSION}"
-            )
-        if (made_by and made_by != (self.spec.header, self.precision, SNAPSHOT_VERSION)) or dtype.descr != ours.descr:
-            what = f"{made_by[0]} in {made_by[1]}" if made_by else f"fields {list(dtype.names or ())}"
-            raise ValueError(
-                f"the snapshot is of {what}, but this environment is {self.spec.header} in {self.precision}"
-            )
-
-    def _check_records(self, records: np.ndarray) -> None:
-        """Refuses values that no environment could have got into by itself."""
-        if (records["version"] != SNAPSHOT_VERSION).any():
-            found = records["version"].max()
-            raise ValueError(f"the snapshot has version {found}, but this operant reads version {SNAPSHOT_VERSION}")
-        for part in self.spec.state:
-            missing = np.isnan(records[part.name]).reshape(len(records), -1).any(axis=1)
-            if missing.any():
-                raise ValueError(f"the snapshot's {part.name} is NaN in record {missing.argmax()}")
-        for parameter in self.spec.parameters:
-            self.check_bounds(parameter.name, records[f"param:{parameter.name}"])
-        # An unfinished episode has at least one step left.
-        limit = (self.max_episode_steps or 1 << 31) - 1 + records["finished"]
-        wrong = (records["elapsed"] < 0) | (records["elapsed"] > limit)
-        if wrong.any():
-            raise ValueError(
-                f"the snapshot's record {wrong.argmax()} has elapsed {records['elapsed'][wrong.argmax()]} steps, but "
-                f"max_episode_steps is {self.max_episode_steps} here: give the environment a longer limit, or none"
-            )
 
     def copy_rows(self, rows: np.ndarray | None, source: Batch, source_rows: np.ndarray | None, count: int) -> None:
         """Makes `rows` of this batch copies of `source_rows` of another of the same environment and precision.
@@ -852,7 +719,7 @@ class Batch:
         arguments = dict(state["arguments"])
         self.__init__(arguments.pop("spec"), arguments.pop("num_envs"), **arguments)  # type: ignore[misc]
         for name, values in state["parameters"].items():
-            self._write_parameter(name, values)
+            self.write_parameter(name, values)
         for name, (low, high) in state["randomized"].items():
             self.randomize(name, low, high)
         if state["snapshot"] is not None:
@@ -877,11 +744,3 @@ def _check_array(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype)
         raise ValueError(f"{name} must be an array {dtype} {shape}, not {found}")
     if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
         raise ValueError(f"{name} must be contiguous, aligned and writeable")
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}={value!r} must be an int, not {type(value).__name__}")
-    if not low <= value <= high:
-        raise ValueError(f"{name}={value} must be from {low} to {high}")
-    return int(value)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from operant.authored import AUTHORED, authored_spec
-from operant.batch import Batch, defaults, unknown
+from operant.batch import defaults, unknown
+from operant.batch_base import BatchBase
 from operant.catalog import CATALOG, MULTIAGENT, bare_id
 from operant.spec import EnvSpec
 
@@ -107,7 +108,7 @@ def constructor_parameters(
     return merged
 
 
-def configure(batch: Batch, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
+def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
     """Sets and randomises parameters of a new batch; low and high bounds of the reset must agree."""
     for name, value in params.items():
         batch.set_parameter(name, value)
@@ -128,7 +129,7 @@ def configure(batch: Batch, params: Mapping[str, Any], randomize: Mapping[str, t
 
 
 def extremes(
-    batch: Batch, randomize: Mapping[str, tuple[float, float]] | None, exact: Mapping[str, Any]
+    batch: BatchBase, randomize: Mapping[str, tuple[float, float]] | None, exact: Mapping[str, Any]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Each parameter's smallest and largest value in the batch, randomisation included.
 
@@ -143,7 +144,7 @@ def extremes(
     return lows, highs
 
 
-def reset_overrides(batch: Batch, options: Mapping[str, Any]) -> dict[str, float]:
+def reset_overrides(batch: BatchBase, options: Mapping[str, Any]) -> dict[str, float]:
     """Parameters that `reset(options=...)` replaces for that reset, as Gymnasium's classes read them.
 
     All is checked here, before anything is seeded or reset.

@@ -96,7 +96,7 @@ def build(header: str | os.PathLike[str], *, again: bool = False, extra: tuple[s
     name = f"{path.stem}-{_digest(path, sources, compiler)}"
     folder = cache_folder()
     library, said = folder / f"{name}.so", folder / f"{name}.txt"
-    with _taking_turns(folder):
+    with taking_turns(folder):
         if again or not library.exists():
             begun = time.perf_counter()
             warnings = _compile(path, sources, compiler, library)
@@ -319,7 +319,7 @@ def describe_errors(header: Path, sources: Mapping[Path, bytes], text: str) -> s
 
 
 @contextlib.contextmanager
-def _taking_turns(folder: Path) -> Iterator[None]:
+def taking_turns(folder: Path) -> Iterator[None]:
     """One process or thread at a time; where the file system has no locks, they work side by side, which is safe."""
     import fcntl
 
@@ -332,7 +332,7 @@ def _taking_turns(folder: Path) -> Iterator[None]:
 def _remove_unused(folder: Path, stem: str) -> None:
     """Removes libraries of headers of that name that nobody has used for UNUSED_DAYS."""
     oldest = time.time() - UNUSED_DAYS * 86400
-    for library in folder.glob(f"{stem}-*.so"):
+    for library in (*folder.glob(f"{stem}-*.so"), *folder.glob(f"{stem}-*.cubin")):
         with contextlib.suppress(OSError):
             if library.stat().st_mtime < oldest:
                 library.unlink()

@@ -26,12 +26,12 @@ typedef struct { vf dt, damping, contact_force, contact_margin; } particle_physi
 #define NEAREST R(1.1e-19) /* below it a square is 0 in float32, while the difference is not */
 #endif
 
-LANE_FN plane plane_minus(plane a, plane b) { return (plane){a.x - b.x, a.y - b.y}; }
+LANE_FN plane plane_minus(plane a, plane b) { return VALUE(plane, a.x - b.x, a.y - b.y); }
 LANE_FN vf plane_square(plane a) { return a.x * a.x + a.y * a.y; }
 LANE_FN vf plane_distance(plane a, plane b) { return vsqrt(plane_square(plane_minus(a, b))); }
 LANE_FN plane plane_uniform(rng *r, vf extent) {
     vf x = uniform(r, -extent, extent), y = uniform(r, -extent, extent);
-    return (plane){x, y};
+    return VALUE(plane, x, y);
 }
 
 /** Writes a point or vector to an observation; returns where the next goes. */
@@ -44,15 +44,15 @@ LANE_FN vf *plane_observe(vf *observation, plane a) {
 /** The force of a discrete action: 0 none, 1 left, 2 right, 3 down, 4 up. */
 LANE_FN plane push_of_choice(const vi *choice, vf strength) {
     vf none = vreal(0);
-    return (plane){vsel(*choice == 1, -strength, vsel(*choice == 2, strength, none)),
-                   vsel(*choice == 3, -strength, vsel(*choice == 4, strength, none))};
+    return VALUE(plane, vsel(*choice == 1, -strength, vsel(*choice == 2, strength, none)),
+                 vsel(*choice == 3, -strength, vsel(*choice == 4, strength, none)));
 }
 
 /** The force of a continuous action: how much of none, left, right, down and up, in [0, 1]; mpe2 subtracts in float32. */
 LANE_FN plane push_of_degrees(const vf *degrees, vf strength) {
     vf each[5];
     for (int k = 1; k < 5; k++) each[k] = vclip(degrees[k], vreal(0), vreal(1));
-    return (plane){narrow(each[2] - each[1]) * strength, narrow(each[4] - each[3]) * strength};
+    return VALUE(plane, narrow(each[2] - each[1]) * strength, narrow(each[4] - each[3]) * strength);
 }
 
 /** Adds the force between bodies at `a` and `b`, whose radii sum to `reach`: a softened spring. Where the two coincide it

@@ -13,7 +13,7 @@ enum { X(agents) = 1, X(observation_size) = 4 };
 
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
     s->position = plane_uniform(r, p->extent);
-    s->velocity = (plane){vreal(0), vreal(0)};
+    s->velocity = VALUE(plane, vreal(0), vreal(0));
     s->landmark = plane_uniform(r, p->extent);
 }
 

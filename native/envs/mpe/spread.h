@@ -16,7 +16,7 @@ enum { X(agents) = AGENTS, X(observation_size) = 6 * AGENTS };
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
     for (int i = 0; i < AGENTS; i++) {
         s->position[i] = plane_uniform(r, p->extent);
-        s->velocity[i] = (plane){vreal(0), vreal(0)};
+        s->velocity[i] = VALUE(plane, vreal(0), vreal(0));
     }
     for (int i = 0; i < AGENTS; i++) s->landmark[i] = plane_uniform(r, p->extent);
 }
@@ -56,6 +56,7 @@ LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vf *obser
         for (int k = 0; k < AGENTS; k++) observation = plane_observe(observation, plane_minus(s->landmark[k], s->position[i]));
         for (int j = 0; j < AGENTS; j++)
             if (j != i) observation = plane_observe(observation, plane_minus(s->position[j], s->position[i]));
-        for (int j = 1; j < AGENTS; j++) observation = plane_observe(observation, (plane){vreal(0), vreal(0)}); /* silent */
+        for (int j = 1; j < AGENTS; j++) /* silent */
+            observation = plane_observe(observation, VALUE(plane, vreal(0), vreal(0)));
     }
 }

@@ -21,7 +21,7 @@ enum { X(agents) = PLAYERS, X(observation_size) = 16 };
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
     for (int i = 0; i < PLAYERS; i++) {
         s->position[i] = plane_uniform(r, p->extent);
-        s->velocity[i] = (plane){vreal(0), vreal(0)};
+        s->velocity[i] = VALUE(plane, vreal(0), vreal(0));
     }
     for (int k = 0; k < OBSTACLES; k++) s->obstacle[k] = plane_uniform(r, p->obstacle_extent);
 }
@@ -67,7 +67,7 @@ LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vf *obser
         for (int k = 0; k < OBSTACLES; k++) observation = plane_observe(observation, plane_minus(s->obstacle[k], s->position[i]));
         for (int j = 0; j < PLAYERS; j++)
             if (j != i) observation = plane_observe(observation, plane_minus(s->position[j], s->position[i]));
-        observation = plane_observe(observation, i == RUNNER ? (plane){vreal(0), vreal(0)} : s->velocity[RUNNER]);
+        observation = plane_observe(observation, i == RUNNER ? VALUE(plane, vreal(0), vreal(0)) : s->velocity[RUNNER]);
     }
 }
 

@@ -1,0 +1,47 @@
+"""What kernels take: native/cuda/layout.h and training.h as ctypes, field by field."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, ClassVar
+
+_POINTER = ctypes.c_void_p
+
+
+class DeviceBatch(ctypes.Structure):
+    """`operant_device_batch`."""
+
+    _fields_: ClassVar[Any] = [
+        *((name, _POINTER) for name in ("state", "params", "episode_return", "elapsed", "episode", "seed", "ranges")),
+        *(
+            (name, _POINTER)
+            for name in ("choices", "final_return", "final_length", "count", "return_sum", "length_sum")
+        ),
+        *((name, _POINTER) for name in ("unusable", "over", "alarm")),
+        ("num_envs", ctypes.c_int64),
+        ("stride", ctypes.c_int64),
+        ("limit", ctypes.c_uint32),
+        ("autoreset", ctypes.c_int32),
+        ("params_vary", ctypes.c_int32),
+    ]
+
+
+class StepArguments(ctypes.Structure):
+    """`operant_step_arguments`."""
+
+    _fields_: ClassVar[Any] = [
+        ("batch", DeviceBatch),
+        *((name, _POINTER) for name in ("actions", "observations", "rewards", "terminated", "truncated")),
+        ("final_observations", _POINTER),
+        ("dtype", ctypes.c_int32),
+        ("final_truncated", ctypes.c_int32),
+    ]
+
+
+class ResetArguments(ctypes.Structure):
+    """`operant_reset_arguments`."""
+
+    _fields_: ClassVar[Any] = [
+        ("batch", DeviceBatch),
+        *((name, _POINTER) for name in ("mask", "overrides", "observations")),
+    ]

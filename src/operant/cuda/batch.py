@@ -1,0 +1,413 @@
+"""CudaBatch: N environments in a GPU's memory, stepped together."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from torch import Tensor
+
+from operant.batch import AUTORESET, ActionReader, defaults, seed_words, words_of
+from operant.batch_base import BatchBase, unknown, whole
+from operant.cuda.arguments import DeviceBatch, ResetArguments, StepArguments
+from operant.cuda.engine import Engine, environment_program, open_engine
+from operant.spec import EnvSpec, spans
+
+DTYPES = {torch.int32: 0, torch.int64: 1, torch.float32: 2, torch.float64: 3}  # operant_dtype
+OVER = 1 << 31  # of `elapsed`: the episode is over
+
+
+class Outputs(NamedTuple):
+    """What a step returns; R rows, and D numbers an observation."""
+
+    observations: Tensor
+    rewards: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    final_observations: Tensor | None
+
+
+class CudaBatch(BatchBase):
+    """N environments of one kind on one device, as `Batch` has them on the CPU.
+
+    All tensors are on the device. Nothing waits for it but what returns NumPy arrays. What a kernel finds wrong, an
+    action out of range, is raised by the next call, or by `check`; that environment has stayed as it was.
+
+    Args:
+        spec: which environment.
+        num_envs: N.
+        device: "cuda", "cuda:1", "emulated", or an `Engine`.
+        autoreset: "NextStep", "SameStep" or "Disabled".
+        max_episode_steps: truncates after so many steps; None never does.
+        copy: whether the tensors that `step` returns are the caller's to keep. With False every call writes into the
+            same ones, which is what a CUDA graph needs.
+    """
+
+    def __init__(
+        self,
+        spec: EnvSpec,
+        num_envs: int,
+        *,
+        device: Any = "cuda",
+        autoreset: str = "NextStep",
+        max_episode_steps: int | None = None,
+        copy: bool = True,
+    ):
+        self.closed = True
+        if autoreset not in AUTORESET:
+            raise ValueError(unknown("autoreset_mode", autoreset, AUTORESET))
+        self.spec, self.autoreset, self.copy = spec, autoreset, copy
+        self.num_envs = whole("num_envs", num_envs, 1, 1 << 30)
+        self.max_episode_steps = (
+            None if max_episode_steps is None else whole("max_episode_steps", max_episode_steps, 1, (1 << 31) - 1)
+        )
+        self.precision, self.exact, self.real = "float32", False, np.dtype(np.float32)
+        self.agents = max(1, len(spec.agents))
+        self.num_rows = self.num_envs * self.agents
+        self.observation_shape, self.observation_size = spec.observation_shape, spec.observation_size
+        self.observation_type = getattr(torch, spec.number_type)
+        self.engine = device if isinstance(device, Engine) else open_engine(device)
+        self.device = self.engine.device
+        self.kernels = self.engine.load(environment_program(spec))
+        self.actions = ActionReader(spec, self.num_rows)
+        self._action_types = (torch.int32, torch.int64) if self.actions.discrete else (torch.float32, torch.float64)
+        self._ranges: dict[str, tuple[float, float]] = {}
+        self._ready = False
+        try:
+            self._allocate()
+        except torch.OutOfMemoryError as problem:
+            raise MemoryError(f"num_envs={num_envs} needs more memory than {self.device} has free") from problem
+        self.closed = False
+
+    def _allocate(self) -> None:
+        n, rows, device = self.num_envs, self.num_rows, self.device
+        integers = {"dtype": torch.int32, "device": device}
+        reals = {"dtype": torch.float32, "device": device}
+        self._tensors = {
+            "state": torch.zeros((self.spec.state_size, n), **reals),
+            "params": torch.tensor(list(defaults(self.spec).values()), **reals),
+            "episode_return": torch.zeros((self.agents, n), **reals),
+            "elapsed": torch.zeros(n, **integers),
+            "episode": torch.zeros(n, **integers),
+            "seed": torch.zeros((2, n), **integers),
+            "choices": torch.tensor(self.spec.action_counts * self.agents or [0], **integers),
+            "final_return": torch.zeros(rows, **reals),
+            "final_length": torch.zeros(n, **integers),
+            "count": torch.zeros(n, **integers),
+            "return_sum": torch.zeros(rows, **reals),
+            "length_sum": torch.zeros(n, **integers),
+            "unusable": torch.full((1,), -1, dtype=torch.int64, device=device),
+            "over": torch.full((1,), -1, dtype=torch.int64, device=device),
+            "alarm": self.engine.host_memory(1),
+        }
+        self._alarm = self._tensors["alarm"].numpy()
+        self._step, self._reset = StepArguments(), ResetArguments()
+        self._batch = DeviceBatch(num_envs=n, stride=n, limit=self.max_episode_steps or 0)
+        self._batch.autoreset, self._batch.params_vary = AUTORESET[self.autoreset], 0
+        self._point()
+        self._fixed = None if self.copy else self.new_outputs()
+
+    def _point(self) -> None:
+        """Writes where the tensors lie into the kernels' arguments."""
+        for name, tensor in self._tensors.items():
+            setattr(self._batch, name, tensor.data_ptr())
+        self._step.batch = self._reset.batch = self._batch
+
+    def new_outputs(self) -> Outputs:
+        """Tensors for a step to write to: observations `[R, *D]`, rewards and flags `[R]`."""
+        rows, device = self.num_rows, self.device
+        shape, kind = (rows, *self.observation_shape), self.observation_type
+        final = torch.zeros(shape, dtype=kind, device=device) if self.autoreset == "SameStep" else None
+        return Outputs(
+            torch.empty(shape, dtype=kind, device=device),
+            torch.empty(rows, device=device),
+            torch.empty(rows, dtype=torch.bool, device=device),
+            torch.empty(rows, dtype=torch.bool, device=device),
+            final,
+        )
+
+    # The step path.
+
+    def step(self, actions: Any, outputs: Outputs | None = None, *, final_truncated: bool = False) -> Outputs:
+        """Steps every environment.
+
+        Args:
+            actions: `[R]` int32 or int64 if discrete (`[R, A]` of several components), else `[R, A]` float32 or
+                float64; a tensor on the device, or an array of another library that is there, by DLPack.
+            outputs: tensors to write to, such as rows of a rollout; contiguous, on the device, and of the types of
+                `new_outputs`. `final_observations` may be None.
+            final_truncated: writes `final_observations` of episodes that were truncated and not terminated, no others.
+        """
+        self._check_state()
+        given = self.check_actions(actions)
+        if outputs is None:
+            outputs = self._fixed or self.new_outputs()
+        final = outputs.final_observations
+        arguments = self._step
+        arguments.actions, arguments.dtype = given.data_ptr(), DTYPES[given.dtype]
+        arguments.observations, arguments.rewards = outputs.observations.data_ptr(), outputs.rewards.data_ptr()
+        arguments.terminated, arguments.truncated = outputs.terminated.data_ptr(), outputs.truncated.data_ptr()
+        arguments.final_observations = None if final is None else final.data_ptr()
+        arguments.final_truncated = final_truncated
+        self.kernels.launch("operant_step", self.num_envs, arguments)
+        return outputs
+
+    def check_actions(self, actions: Any) -> Tensor:
+        """Actions as the kernels read them, or an error that says which device, dtype or shape they need."""
+        if not isinstance(actions, Tensor):
+            actions = self._imported(actions)
+        if actions.device != self.device:
+            raise ValueError(
+                f"actions are on {actions.device}, and {self.spec.id} is on {self.device}: give "
+                f"actions.to({str(self.device)!r})"
+            )
+        if actions.dtype not in self._action_types:
+            needed = " or ".join(str(each).removeprefix("torch.") for each in self._action_types)
+            found = str(actions.dtype).removeprefix("torch.")
+            raise ValueError(f"actions have dtype {found}, but {self.spec.id} needs {needed}")
+        if actions.shape != self.actions.shape:
+            raise ValueError(
+                f"actions have shape {tuple(actions.shape)}, but {self.spec.id} needs {self.actions.shape}"
+            )
+        return actions.contiguous()
+
+    def _imported(self, actions: Any) -> Tensor:
+        """Another library's array as a tensor, in the same memory."""
+        if isinstance(actions, np.ndarray | list | tuple | int | float | np.generic):
+            raise TypeError(
+                f"actions are a {type(actions).__name__} in the CPU's memory: give a torch tensor on {self.device}, or "
+                "an array of JAX or CuPy there"
+            )
+        if hasattr(actions, "__dlpack__"):
+            imported: Tensor = torch.from_dlpack(actions)
+            return imported
+        if hasattr(actions, "__cuda_array_interface__"):
+            return torch.as_tensor(actions, device=self.device)
+        raise TypeError(f"actions must be a torch tensor on {self.device}, not {type(actions).__name__}")
+
+    def _check_state(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError("the environment is closed: make a new one")
+        if not self._ready:
+            raise ResetNeeded("reset the whole environment before the first step or masked reset")
+        if self._alarm[0]:
+            self.check()
+
+    def check(self) -> None:
+        """Waits for the device, and raises what it found wrong since the last check.
+
+        Raises:
+            ValueError: an action that was none.
+            ResetNeeded: a step of an environment whose episode was over, where nothing resets it.
+        """
+        self.engine.synchronize()
+        if not self._alarm[0]:
+            return
+        unusable, over = (int(self._tensors[name].item()) for name in ("unusable", "over"))
+        for name in ("unusable", "over"):
+            self._tensors[name].fill_(-1)
+        self._alarm[0] = 0
+        if over != -1:
+            raise ResetNeeded(
+                f"the episode of environment {over} is over: reset it with options={{'reset_mask': mask}} before the "
+                "next step"
+            )
+        word = np.array([unusable & 0xFFFFFFFF], np.uint32)
+        value = word.view(np.int32 if self.actions.discrete else np.float32)[0]
+        raise self.actions.unusable(value, unusable >> 32, "that environment was not stepped")
+
+    # Resets.
+
+    def seed(self, seeds: int | Sequence[int | None]) -> None:
+        """Seeds environment i with `seeds + i`, or with `seeds[i]` unless that is None."""
+        self._check_open()
+        if isinstance(seeds, int):
+            keys, chosen = seed_keys(seed_words(seeds, self.num_envs)), torch.ones(self.num_envs, dtype=torch.bool)
+        else:
+            keys = seed_keys(words_of([0 if seed is None else seed for seed in seeds]))
+            chosen = torch.tensor([seed is not None for seed in seeds])
+        where = chosen.to(self.device)
+        new = torch.from_numpy(keys.view(np.int32)).to(self.device)
+        self._tensors["seed"].copy_(torch.where(where, new, self._tensors["seed"]))
+        self._tensors["episode"].masked_fill_(where, 0)
+
+    def seed_from_entropy(self) -> int:
+        """Seeds from the operating system; returns the seed of environment 0."""
+        seed = secrets.randbits(62)
+        self.seed(seed)
+        return seed
+
+    def reset(self, mask: Tensor | None = None, overrides: Mapping[str, float] | None = None) -> Outputs:
+        """Begins an episode in the environments of `mask` (`[N]` bool on the device; None: all).
+
+        Returns all observations. `overrides` replaces parameters for this reset only. Flags and rewards are zero.
+        """
+        self._check_open()
+        if mask is not None:
+            self._check_state()
+        numbers = None
+        if overrides:
+            values = [overrides.get(part.name, math.nan) for part in self.spec.parameters]
+            numbers = torch.tensor(values, dtype=torch.float32, device=self.device)
+        outputs = self._fixed or self.new_outputs()
+        self._launch_reset("operant_reset", outputs.observations, mask, numbers)
+        self._ready = True
+        for tensor in (outputs.rewards, outputs.terminated, outputs.truncated):
+            tensor.zero_()
+        return outputs
+
+    def observe(self, observations: Tensor | None = None) -> Tensor:
+        """The observation of every present state, `[R, *D]`, written to a tensor if one is given."""
+        self._check_open()
+        if observations is None:
+            observations = (self._fixed or self.new_outputs()).observations
+        self._launch_reset("operant_observe", observations, None, None)
+        return observations
+
+    def _launch_reset(self, name: str, observations: Tensor, mask: Tensor | None, overrides: Tensor | None) -> None:
+        self._reset.observations = observations.data_ptr()
+        self._reset.mask = None if mask is None else mask.data_ptr()
+        self._reset.overrides = None if overrides is None else overrides.data_ptr()
+        self.kernels.launch(name, self.num_envs, self._reset)
+
+    # Parameters.
+
+    def parameter(self, name: str) -> np.ndarray:
+        index, params = self.parameter_index(name), self._open()["params"]
+        values: np.ndarray = params[index].cpu().numpy()
+        return values.copy() if self._params_vary() else np.full(self.num_envs, values)
+
+    def _params_vary(self) -> bool:
+        return bool(self._batch.params_vary)
+
+    def _set_parameter(self, index: int, values: np.ndarray) -> None:
+        if len(values) > 1:
+            self._vary_params()
+        self._open()["params"][index] = torch.from_numpy(values.astype(np.float32).squeeze()).to(self.device)
+
+    def _randomize(self, index: int, low: float, high: float) -> None:
+        self._vary_params()
+        if "ranges" not in self._tensors:
+            self._tensors["ranges"] = torch.full((len(self.spec.parameters), 2), math.nan, device=self.device)
+        self._tensors["ranges"][index] = torch.tensor([low, high], device=self.device)
+        self._point()
+
+    def _vary_params(self) -> None:
+        """Gives every environment its own copy of every parameter. Graphs captured before go on with the old ones."""
+        if not self._params_vary():
+            self._tensors["params"] = self._open()["params"][:, None].repeat(1, self.num_envs)
+            self._batch.params_vary = 1
+            self._point()
+
+    # Statistics.
+
+    @property
+    def episode_returns(self) -> Tensor:
+        """Sum of rewards in each running episode: `[R]`, a copy."""
+        return self._open()["episode_return"].t().reshape(self.num_rows).clone()
+
+    @property
+    def episode_lengths(self) -> Tensor:
+        """Steps of each running episode so far: `[R]` int32, a copy."""
+        return (self._open()["elapsed"] & (OVER - 1)).repeat_interleave(self.agents)
+
+    @property
+    def final_returns(self) -> Tensor:
+        """The return of the episode that ended last in each row: `[R]`, the batch's own memory."""
+        return self._open()["final_return"]
+
+    @property
+    def final_lengths(self) -> Tensor:
+        """The length of the episode that ended last in each environment: `[N]` int32, the batch's own memory."""
+        return self._open()["final_length"]
+
+    @property
+    def sums(self) -> tuple[Tensor, Tensor, Tensor]:
+        """How many episodes have ended in each environment `[N]` int32, the sums of their returns `[R]` and of their
+        lengths `[N]` int32, since these tensors were last cleared: the batch's own memory, the caller's to zero.
+        """
+        tensors = self._open()
+        return tensors["count"], tensors["return_sum"], tensors["length_sum"]
+
+    # Snapshots.
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        tensors, n = self._open(), self.num_envs
+        state = tensors["state"].cpu().numpy()
+        columns: dict[str, np.ndarray] = {}
+        for part, span in spans(self.spec.state):
+            rows = state[span].view(np.int32 if part.integer else np.float32)
+            columns[part.name] = rows[0] if not part.shape else np.moveaxis(rows.reshape(*part.shape, n), -1, 0)
+        columns["seed"] = tensors["seed"].cpu().numpy().view(np.uint32).T
+        columns["episode"] = tensors["episode"].cpu().numpy().view(np.uint32)
+        returns = tensors["episode_return"].cpu().numpy()
+        columns["episode_return"] = returns[0] if self.agents == 1 else returns.T
+        elapsed = tensors["elapsed"].cpu().numpy()
+        columns["elapsed"], columns["finished"] = elapsed & (OVER - 1), elapsed < 0
+        return columns
+
+    def _write(self, rows: np.ndarray, records: np.ndarray) -> None:
+        tensors, columns = self._open(), {name: column.copy() for name, column in self._columns().items()}
+        for name, column in columns.items():
+            column[rows] = records[name]
+        state = np.empty((self.spec.state_size, self.num_envs), np.float32)
+        for part, span in spans(self.spec.state):
+            numbers = columns[part.name].astype(np.int32 if part.integer else np.float32)
+            state[span] = np.moveaxis(numbers, 0, -1).reshape(part.size, -1).view(np.float32)
+        over = columns["finished"].astype(np.uint32) << 31
+        elapsed = columns["elapsed"].view(np.uint32) | over
+        for name, array in (
+            ("state", state),
+            ("seed", columns["seed"].T),
+            ("episode", columns["episode"]),
+            ("episode_return", columns["episode_return"].T.reshape(self.agents, -1)),
+            ("elapsed", elapsed),
+        ):
+            numbers = np.ascontiguousarray(array)
+            kind = np.int32 if numbers.dtype == np.uint32 else numbers.dtype
+            tensors[name].copy_(torch.from_numpy(numbers.view(kind)))
+        self._ready = True
+
+    # Memory and lifetime.
+
+    @property
+    def bytes(self) -> int:
+        """Memory that this batch holds, the returned tensors not included."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in self._open().values())
+
+    @property
+    def ready(self) -> bool:
+        return self._ready
+
+    def close(self) -> None:
+        """Gives the memory back; every later call raises."""
+        if not self.closed:
+            self.closed = True
+            self.engine.synchronize()
+            self._tensors, self._fixed = {}, None
+
+    def _check_open(self) -> None:
+        self._open()
+
+    def _open(self) -> dict[str, Tensor]:
+        if self.closed:
+            raise ClosedEnvironmentError("the environment is closed: make a new one")
+        return self._tensors
+
+
+def seed_keys(words: np.ndarray) -> np.ndarray:
+    """The generators' 64-bit keys, low and high word `[2, N]` uint32, of seeds `[N, W]` as 32-bit words.
+
+    Seeds of more than 64 bits are mixed by NumPy's SeedSequence, as the core does it.
+    """
+    keys = np.zeros((2, len(words)), np.uint32)
+    keys[: min(2, words.shape[1])] = words.T[:2]
+    for i in np.flatnonzero(words[:, 2:].any(axis=1)):
+        seed = int.from_bytes(words[i].tobytes(), "little")
+        keys[:, i] = np.random.SeedSequence(seed).generate_state(2)
+    return keys

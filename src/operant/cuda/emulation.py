@@ -1,0 +1,91 @@
+"""The GPU's kernels compiled for the CPU, where each is a loop over its threads: slow, and with the same bits."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import shlex
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+
+from operant import headers, library
+from operant.cuda.engine import BLOCK_THREADS, Engine, Kernels, Program
+
+COMPILERS = ("c++", "g++", "clang++")
+FLAGS = ("-x", "c++", "-std=gnu++17", "-fPIC", "-fdiagnostics-color=never", "-Wno-ignored-attributes")
+
+
+class EmulatedEngine(Engine):
+    """The CPU in a GPU's place."""
+
+    def __init__(self) -> None:
+        self.device = torch.device("cpu")
+
+    def load(self, program: Program) -> Kernels:
+        return _load(str(compiled(program)))
+
+    def host_memory(self, count: int) -> torch.Tensor:
+        return torch.zeros(count, dtype=torch.int32)
+
+    def synchronize(self) -> None:
+        pass
+
+
+class EmulatedKernels(Kernels):
+    """Kernels of a shared library."""
+
+    def __init__(self, path: str):
+        self._library = ctypes.CDLL(path)
+
+    def launch(self, name: str, threads: int, arguments: ctypes.Structure) -> None:
+        pointers = (ctypes.c_void_p * 1)(ctypes.addressof(arguments))
+        self._library[name](ctypes.c_uint(-(-threads // BLOCK_THREADS)), pointers)
+
+
+@functools.cache
+def _load(path: str) -> EmulatedKernels:
+    return EmulatedKernels(path)
+
+
+def find_compiler() -> list[str]:
+    """The command of the C++ compiler: the variable CXX, or else the first of COMPILERS that is installed."""
+    given = os.environ.get("CXX")
+    words = shlex.split(given) if given else [name for name in COMPILERS if shutil.which(name)][:1]
+    if not words or shutil.which(words[0]) is None:
+        found = f"CXX={given} is not installed" if given else f"there is no C++ compiler ({', '.join(COMPILERS)})"
+        raise library.NoCompiler(f'{found}: device="emulated" needs one')
+    return words
+
+
+def compiled(program: Program) -> Path:
+    """The program as a shared library in the cache, compiled if it is not there."""
+    flags = [flag for flag in library.core_flags() if not flag.startswith(("-std", "-O"))]
+    command = [*find_compiler(), *FLAGS, "-O1", *flags]
+    digest = hashlib.sha256(" ".join(command).encode())
+    for part in program.parts():
+        digest.update(len(part).to_bytes(8, "little") + part)
+    folder = library.cache_folder()
+    path = folder / f"{program.name}-emulated-{digest.hexdigest()[:32]}.so"
+    with library.taking_turns(folder):
+        if path.exists():
+            return path
+        with tempfile.TemporaryDirectory(prefix=f".{program.name}-", dir=folder) as temporary:
+            source, linked = Path(temporary) / "kernels.cpp", Path(temporary) / "kernels.so"
+            source.write_text(program.text, encoding="utf-8")
+            definitions = [f"-D{name}={value}" for name, value in program.definitions.items()]
+            command += [*definitions, f"-I{headers.folder()}", "-shared", str(source), "-o", str(linked)]
+            code, text = library.run_all({"kernels": command})["kernels"]
+            if code:
+                raise library.CompileError(describe_errors(program, text))
+            os.replace(linked, path)
+    return path
+
+
+def describe_errors(program: Program, text: str) -> str:
+    """Why a program does not compile, as `library.describe_errors` says it of a user's header."""
+    return library.describe_errors(program.path or Path(f"{program.name}.h"), program.sources, text)

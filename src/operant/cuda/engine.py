@@ -1,0 +1,119 @@
+"""Where kernels are compiled and run: on a GPU, or on the CPU in its place."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from operant import headers, library
+from operant.batch_base import unknown
+from operant.cuda.arguments import ResetArguments, StepArguments
+from operant.spec import EnvSpec
+
+if TYPE_CHECKING:
+    import torch
+
+BLOCK_THREADS = 256  # of native/cuda/prelude.h
+
+
+class CudaError(RuntimeError):
+    """There is no GPU to compute on, or it refused; the text says what to change."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """C++ source, from the header `path` if it is a user's, that #includes what it needs of native/."""
+
+    name: str
+    text: str
+    definitions: Mapping[str, int]
+    path: Path | None = None
+
+    @functools.cached_property
+    def sources(self) -> dict[Path, bytes]:
+        """The user's files that it includes."""
+        return library.included(self.path) if self.path else {}
+
+    def parts(self) -> list[bytes]:
+        """All that decides what is compiled, besides the compiler and its options."""
+        core = sorted((*headers.folder().glob("c*/*.h"), *headers.folder().glob("rollout/*.h")))
+        built_in = [] if self.path else sorted(headers.folder().glob("envs/**/*.h"))
+        files = [path.read_bytes() for path in (*core, *built_in)]
+        return [self.text.encode(), repr(sorted(self.definitions.items())).encode(), *files, *self.sources.values()]
+
+
+def environment_program(spec: EnvSpec) -> Program:
+    """The kernels of one environment."""
+    path = library.check_header(spec.source) if spec.source else None
+    agents = max(1, len(spec.agents))
+    lines = [
+        f"#define OPERANT_ENV {spec.header}",
+        '#include "cuda/prelude.h"',
+        f'#include "{path or f"envs/{spec.header}.h"}"',
+        '#include "cuda/batch.h"',
+    ]
+    definitions = {
+        "OPERANT_STATE_SIZE": spec.state_size,
+        "OPERANT_PARAM_COUNT": len(spec.parameters),
+        "OPERANT_ROW_BYTES": agents * spec.observation_size * np.dtype(spec.number_type).itemsize,
+        "OPERANT_STEP_BYTES": ctypes.sizeof(StepArguments),
+        "OPERANT_RESET_BYTES": ctypes.sizeof(ResetArguments),
+    }
+    return Program(spec.header, "\n".join((*lines, "")), definitions, path)
+
+
+class Kernels(ABC):
+    """The kernels of a compiled program."""
+
+    @abstractmethod
+    def launch(self, name: str, threads: int, arguments: ctypes.Structure) -> None:
+        """Runs a kernel with at least so many threads, after what the current stream has been given before.
+
+        `arguments` is read before this returns.
+        """
+
+
+class Engine(ABC):
+    """A device that kernels run on; `device` is where their tensors lie."""
+
+    device: torch.device
+
+    @abstractmethod
+    def load(self, program: Program) -> Kernels:
+        """Compiles a program, unless that has been done, and loads it."""
+
+    @abstractmethod
+    def host_memory(self, count: int) -> torch.Tensor:
+        """Zeros `[count]` int32 in the host's memory, which kernels write to."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Waits until all that was launched has run."""
+
+
+def open_engine(device: Any) -> Engine:
+    """The engine of "cuda", "cuda:1", "emulated", or a `torch.device`.
+
+    Raises:
+        ValueError: it is none of these.
+        CudaError: there is no such GPU, or something that it needs is missing.
+    """
+    name = os.fspath(device) if isinstance(device, str) else str(device)
+    if name == "emulated":
+        from operant.cuda.emulation import EmulatedEngine
+
+        return EmulatedEngine()
+    kind, _, index = name.partition(":")
+    if kind != "cuda" or (index and not index.isdigit()):
+        raise ValueError(unknown("device", name, ("cpu", "cuda", "cuda:0", "emulated")))
+    from operant.cuda.nvidia import nvidia_engine
+
+    return nvidia_engine(int(index) if index else None)
