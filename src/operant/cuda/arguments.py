@@ -45,3 +45,40 @@ class ResetArguments(ctypes.Structure):
         ("batch", DeviceBatch),
         *((name, _POINTER) for name in ("mask", "overrides", "observations")),
     ]
+
+
+class Rollout(ctypes.Structure):
+    """`operant_rollout` of native/rollout/rollout.h."""
+
+    _fields_: ClassVar[Any] = [
+        ("steps", ctypes.c_int64),
+        ("num_envs", ctypes.c_int64),
+        *((name, _POINTER) for name in ("rewards", "values", "terminated", "truncated", "final_values", "last_values")),
+        ("gamma", ctypes.c_float),
+        ("lam", ctypes.c_float),
+    ]
+
+
+class AdvantageArguments(ctypes.Structure):
+    """`operant_advantage_arguments`."""
+
+    _fields_: ClassVar[Any] = [
+        ("rollout", Rollout),
+        *((name, _POINTER) for name in ("log_ratios", "first", "second")),
+        ("rho_bar", ctypes.c_float),
+        ("c_bar", ctypes.c_float),
+    ]
+
+
+class AdamArguments(ctypes.Structure):
+    """`operant_adam_arguments`."""
+
+    _fields_: ClassVar[Any] = [
+        *((name, _POINTER) for name in ("parameters", "gradient", "mean", "square", "learning_rate", "steps")),
+        *((name, _POINTER) for name in ("norm", "factors")),
+        ("size", ctypes.c_int64),
+        ("first", ctypes.c_double),
+        ("second", ctypes.c_double),
+        ("epsilon", ctypes.c_float),
+        ("max_norm", ctypes.c_float),
+    ]
