@@ -10,7 +10,6 @@ import functools
 import math
 import operator
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -489,12 +488,6 @@ class Batch(BatchBase):
         words = np.ascontiguousarray(words)
         self._check(lib.operant_seed(handle, ffi.from_buffer("uint32_t[]", words), words.shape[1], mask))
 
-    def seed_from_entropy(self) -> int:
-        """Seeds from the operating system; returns the seed of environment 0."""
-        seed = secrets.randbits(62)
-        self.seed(seed)
-        return seed
-
     def reset(self, mask: np.ndarray | None = None, overrides: Mapping[str, float] | None = None) -> outputs.Slot:
         """Begins an episode in the environments of `mask` (`[N]` bool; None: all); returns all observations.
 
@@ -702,28 +695,9 @@ class Batch(BatchBase):
         end = np.uint32((lib.operant_clock(self._handle) + (self.max_episode_steps or 0)) & 0xFFFFFFFF)
         return (end - deadline.view(np.uint32)).view(_INT32)
 
-    def __getstate__(self) -> dict[str, Any]:
-        arguments = {
-            name: getattr(self, name)
-            for name in ("spec", "num_envs", "precision", "workers", "autoreset", "max_episode_steps", "copy")
-        }
-        arguments["isa"] = self._requested_isa
-        return {
-            "arguments": arguments,
-            "parameters": {part.name: self.parameter(part.name) for part in self.spec.parameters},
-            "randomized": self._ranges,
-            "snapshot": self.get_state() if self.ready else None,
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        arguments = dict(state["arguments"])
-        self.__init__(arguments.pop("spec"), arguments.pop("num_envs"), **arguments)  # type: ignore[misc]
-        for name, values in state["parameters"].items():
-            self.write_parameter(name, values)
-        for name, (low, high) in state["randomized"].items():
-            self.randomize(name, low, high)
-        if state["snapshot"] is not None:
-            self.set_state(state["snapshot"])
+    def _arguments(self) -> dict[str, Any]:
+        names = ("spec", "num_envs", "precision", "workers", "autoreset", "max_episode_steps", "copy")
+        return {name: getattr(self, name) for name in names} | {"isa": self._requested_isa}
 
 
 def _output(memory: Any, offsets: list[int], reward_type: str) -> tuple[Any, Any, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class BatchBase(ABC):
 
     spec: EnvSpec
     num_envs: int
+    num_rows: int
     agents: int
     precision: str
     exact: bool
@@ -45,6 +47,18 @@ class BatchBase(ABC):
     _ranges: dict[str, tuple[float, float]]
 
     # What a batch does where its memory lies.
+
+    @abstractmethod
+    def seed(self, seeds: int | Sequence[int | None]) -> None:
+        """Seeds environment i with `seeds + i`, or with `seeds[i]` unless that is None."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Frees the memory; every later call raises."""
+
+    @abstractmethod
+    def _arguments(self) -> dict[str, Any]:
+        """What the constructor was given."""
 
     @property
     @abstractmethod
@@ -73,6 +87,12 @@ class BatchBase(ABC):
     @abstractmethod
     def _write(self, rows: np.ndarray, records: np.ndarray) -> None:
         """Makes environments `rows` those of the records: all but the parameters."""
+
+    def seed_from_entropy(self) -> int:
+        """Seeds from the operating system; returns the seed of environment 0."""
+        seed = secrets.randbits(62)
+        self.seed(seed)
+        return seed
 
     # Parameters.
 
@@ -218,3 +238,22 @@ class BatchBase(ABC):
                 f"the snapshot's record {wrong.argmax()} has elapsed {records['elapsed'][wrong.argmax()]} steps, but "
                 f"max_episode_steps is {self.max_episode_steps} here: give the environment a longer limit, or none"
             )
+
+    # Copies, which continue identically.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "arguments": self._arguments(),
+            "parameters": {part.name: self.parameter(part.name) for part in self.spec.parameters},
+            "randomized": self._ranges,
+            "snapshot": self.get_state() if self.ready else None,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["arguments"])  # type: ignore[misc]
+        for name, values in state["parameters"].items():
+            self.write_parameter(name, values)
+        for name, (low, high) in state["randomized"].items():
+            self.randomize(name, low, high)
+        if state["snapshot"] is not None:
+            self.set_state(state["snapshot"])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from gymnasium.error import ResetNeeded
 
-from operant.batch import Batch, unknown
+from operant.batch_base import BatchBase, unknown
 from operant.spec import EnvSpec
 
 RENDER_MODES = ("human", "rgb_array")
@@ -61,7 +61,7 @@ def _is_mpe2(spec: EnvSpec) -> bool:
 class Renderer:
     """Draws the first `count` environments of a batch."""
 
-    def __init__(self, batch: Batch, mode: str | None, count: int):
+    def __init__(self, batch: BatchBase, mode: str | None, count: int):
         self.batch = batch
         self.mode = mode
         self.indices = range(min(count, batch.num_envs))

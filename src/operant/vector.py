@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from gymnasium import error, logger
 
-from operant.batch import AUTORESET, Batch, check_seed, unknown
-from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
-from operant.rendering import Renderer, check_render_mode, render_modes
-from operant.spaces import ActionMasks, action_space, columns, observation_space
-
-try:
-    from gymnasium.vector import AutoresetMode, VectorEnv
-    from gymnasium.vector.utils import batch_space
-except ImportError as problem:
-    import gymnasium
-
-    raise ImportError(
-        f"operant's vector environments need gymnasium 1.1 or newer, not {gymnasium.__version__}: "
-        "upgrade gymnasium, or use gymnasium.make, which works from 0.29.1 on"
-    ) from problem
-
-FROM_SPEC: Any = "from spec"
-_KEYWORDS = (
-    "autoreset_mode",
-    "copy",
-    "episode_statistics",
-    "isa",
-    "max_episode_steps",
-    "params",
-    "precision",
-    "randomize",
-    "render_envs",
-    "render_mode",
-    "workers",
-)
+from operant.batch import Batch
+from operant.spaces import ActionMasks, columns
+from operant.spec import EnvSpec
+from operant.vector_base import FROM_SPEC, AutoresetMode, VectorEnvBase
 
 
-class OperantVectorEnv(VectorEnv[Any, Any, Any]):
+class OperantVectorEnv(VectorEnvBase):
     """N environments as one native batch, with Gymnasium's semantics.
 
     A PettingZoo environment has a row for each agent of each environment: then `num_envs` as an argument says how many
@@ -74,6 +46,8 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         agents: the names of an environment's agents; () if it has one, without a name.
     """
 
+    _batch: Batch
+
     def __init__(
         self,
         env_id: str,
@@ -92,67 +66,35 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         episode_statistics: bool = False,
         **options: Any,
     ):
-        spec = find_spec(env_id, options)
-        given = constructor_parameters(spec, params, options, _KEYWORDS)
-        mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
-        if mode not in AUTORESET:
-            raise ValueError(unknown("autoreset_mode", mode, AUTORESET))
-        self.metadata = {
-            "render_modes": render_modes(spec),
-            "render_fps": spec.render_fps,
-            "autoreset_mode": AutoresetMode(mode),
-        }
-        self.render_mode = check_render_mode(spec, render_mode)
-        self._batch = Batch(
-            spec,
-            num_envs,
-            precision=precision,
-            workers=workers,
-            autoreset=mode,
-            isa=isa,
-            max_episode_steps=spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps,
-            copy=copy,
+        def make_batch(spec: EnvSpec, **how: Any) -> Batch:
+            return Batch(spec, num_envs, precision=precision, workers=workers, isa=isa, copy=copy, **how)
+
+        super().__init__(
+            env_id,
+            make_batch,
+            options,
+            autoreset_mode=autoreset_mode,
+            params=params,
+            randomize=randomize,
+            max_episode_steps=max_episode_steps,
+            render_mode=render_mode,
+            render_envs=render_envs,
+            episode_statistics=episode_statistics,
         )
-        configure(self._batch, given, randomize)
-        self.num_envs = self._batch.num_rows
-        self.agents = spec.agents
-        lows, highs = extremes(self._batch, randomize, given)
-        self.single_observation_space = observation_space(spec, lows, highs)
-        self.single_action_space = action_space(spec, highs)
-        self._renderer = Renderer(self._batch, self.render_mode, -(-render_envs // self._batch.agents))
-        self._render_rows = min(render_envs, self.num_envs)
-        self._seeds: list[int] | int | None = None
-        self._same_step = mode == "SameStep"
-        self.episode_statistics = episode_statistics
+        masks = self._batch.spec.action_masks
+        self._masks = ActionMasks(masks) if masks else None
         self._episode_starts = np.zeros(self.num_envs)
         self._restarting = np.empty(0, np.int64)
-        self._masks = ActionMasks(spec.action_masks) if spec.action_masks else None
         # Whether step has more to do than to return the core's arrays.
         self._eventful = (
             self._same_step or episode_statistics or self.render_mode is not None or self._masks is not None
         )
-        self._is_tuple = spec.observation_kind == "Tuple"
         self._plain = not (self._eventful or self._is_tuple)
-
-    # Batched spaces take more memory per environment than the core does: they are made when somebody asks.
-
-    @cached_property
-    def observation_space(self) -> Any:  # type: ignore[override]  # the base class annotates, and never sets it
-        return batch_space(self.single_observation_space, self.num_envs)
-
-    @cached_property
-    def action_space(self) -> Any:  # type: ignore[override]
-        return batch_space(self.single_action_space, self.num_envs)
 
     @property
     def batch(self) -> Batch:
         """What the rows are stepped by, for training loops that write into memory of their own."""
         return self._batch
-
-    @property
-    def autoreset_mode(self) -> AutoresetMode:
-        mode: AutoresetMode = self.metadata["autoreset_mode"]
-        return mode
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -167,20 +109,7 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         Returns:
             Observations and infos, as `step` returns them. Environments outside the mask keep their observation.
         """
-        rest = dict(options or {})
-        mask = self._check_mask(rest.pop("reset_mask")) if "reset_mask" in rest else None
-        overrides = reset_overrides(self._batch, rest)
-        seeds = self._check_seeds(seed)
-        if mask is not None and not self._batch.ready:
-            raise error.ResetNeeded("the first reset must be of all environments, without a reset_mask")
-        if seeds is None and self._seeds is None:
-            self._seeds = self._batch.seed_from_entropy()
-        elif isinstance(seeds, int) and mask is None:
-            self._batch.seed(seeds)
-            self._seeds = seeds
-            self._np_random = None
-        elif seeds is not None:
-            self._seed_some(seeds, mask)
+        mask, overrides = self._begin(seed, options)
         slot = self._batch.reset(mask, overrides)
         self._renderer.look()
         if self.episode_statistics:
@@ -201,46 +130,6 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
         if not present.all():
             masks[~present] = 0
         infos.update(action_mask=masks, _action_mask=present)
-
-    def _seed_some(self, seeds: int | list[int | None], mask: np.ndarray | None) -> None:
-        """Seeds those of `mask` (None: all) whose seed is not None; the others' generators go on."""
-        if self._seeds is None:
-            self._seeds = self._batch.seed_from_entropy()
-        known = self.np_random_seed
-        each = seeds if isinstance(seeds, list) else [seeds + i for i in range(self._batch.num_envs)]
-        if mask is not None:
-            each = [value if chosen else None for value, chosen in zip(each, mask, strict=True)]
-        self._batch.seed(each)
-        self._seeds = [old if new is None else new for old, new in zip(known, each, strict=True)]
-        self._np_random = None
-
-    def _check_seeds(self, seed: Any) -> int | list[int | None] | None:
-        if seed is None:
-            return None
-        if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
-            if len(seed) != self._batch.num_envs:
-                raise ValueError(
-                    f"{len(seed)} seeds for {self._batch.num_envs} environments: give one for each, or an int"
-                )
-            return [None if each is None else check_seed(each) for each in seed]
-        return check_seed(seed)
-
-    def _check_mask(self, mask: Any) -> np.ndarray:
-        """Which environments a mask of rows names: `[N]` bool."""
-        if not isinstance(mask, np.ndarray):
-            raise TypeError(f"options['reset_mask'] must be a numpy array, got {type(mask)}")
-        if mask.shape != (self.num_envs,):
-            raise ValueError(f"options['reset_mask'] must have shape ({self.num_envs},), got {mask.shape}")
-        if mask.dtype != np.bool_:
-            raise TypeError(f"options['reset_mask'] must have dtype bool, got {mask.dtype}")
-        if not mask.any():
-            raise ValueError("options['reset_mask'] must have at least one True")
-        each = mask.reshape(self._batch.num_envs, self._batch.agents)
-        mixed = (each != each[:, :1]).any(axis=1)
-        if mixed.any():
-            raise ValueError(f"options['reset_mask']: the agents of environment {mixed.argmax()} are reset together")
-        environments: np.ndarray = each[:, 0]
-        return environments
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Steps every environment.
@@ -268,6 +157,9 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
                 self._add_masks(infos, observations, np.ones(self.num_envs, np.bool_))
             self._add_infos(infos, terminated, truncated)
         return self._present(observations), rewards, terminated, truncated, infos
+
+    def _observe(self) -> np.ndarray:
+        return self._batch.observe().observations
 
     def _present(self, observations: np.ndarray) -> Any:
         return columns(observations) if self._is_tuple else observations
@@ -305,30 +197,6 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
             self.render()
 
     @property
-    def np_random_seed(self) -> Any:
-        """The seed of each environment, as in `SyncVectorEnv`: a tuple; -1 after `set_state`, if not known.
-
-        Agents of one environment share its seed.
-        """
-        if self._seeds is None:
-            self._seeds = self._batch.seed_from_entropy()
-        if isinstance(self._seeds, int):
-            return tuple(range(self._seeds, self._seeds + self._batch.num_envs))
-        return tuple(self._seeds)
-
-    @property
-    def np_random(self) -> np.random.Generator:
-        """A generator for wrappers to draw from; the environments have their own, in C."""
-        if self._np_random is None:
-            first = self.np_random_seed[0]
-            self._np_random = np.random.Generator(np.random.PCG64(None if first == -1 else first))
-        return self._np_random
-
-    @np_random.setter
-    def np_random(self, value: np.random.Generator) -> None:
-        self._np_random = value
-
-    @property
     def episode_returns(self) -> np.ndarray:
         """Sum of rewards of each running episode: `[N]`, by row. After an episode's end, its return until the reset."""
         return self._batch.episode_returns
@@ -341,50 +209,3 @@ class OperantVectorEnv(VectorEnv[Any, Any, Any]):
     def finished_episodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The episodes that ended in the last step: rows, returns and lengths, each `[K]`."""
         return self._batch.finished()
-
-    def parameter(self, name: str) -> np.ndarray:
-        """A physical parameter's present value in each environment: `[N]`, by environment."""
-        return self._batch.parameter(name)
-
-    def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
-        """A snapshot of the environments of `mask` (None: all): a structured array, one record each.
-
-        It holds all there is: physical state, parameters, generator position, clock and statistics. Index it, pickle
-        it, and give it or one record of it to `set_state`.
-        """
-        return self._batch.get_state(mask if mask is None else self._check_mask(mask))
-
-    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> Any:
-        """Restores a snapshot into the environments of `mask` (None: all); one record is branched into all of them.
-
-        Returns:
-            The observations of the present states, as `step` returns them.
-        """
-        self._batch.set_state(snapshot, mask if mask is None else self._check_mask(mask))
-        if mask is None or self._seeds is None:
-            self._seeds = [-1] * self._batch.num_envs  # as in Gymnasium: not known
-        return self._present(self._batch.observe().observations)
-
-    def render(self) -> Any:
-        """Frames of the first `render_envs` environments, drawn by Gymnasium's own renderer, or mpe2's.
-
-        Returns:
-            With "rgb_array" a tuple of `[H, W, 3]` uint8, one for each row: agents of one environment share a frame.
-            With "human" None, and one window that tiles the environments.
-        """
-        if self.render_mode is None:
-            logger.warn('render() without a render_mode: give one, as in make_vec(id, render_mode="rgb_array")')
-            return None
-        frames = self._renderer.frames()
-        return frames and tuple(frames[row // self._batch.agents] for row in range(self._render_rows))
-
-    def close_extras(self, **kwargs: Any) -> None:
-        """Frees the core's memory and the window."""
-        for name in ("_renderer", "_batch"):
-            if hasattr(self, name):  # gymnasium before 1.3 closes what its constructor refused, too
-                getattr(self, name).close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        if self.closed:
-            raise error.ClosedEnvironmentError("a closed environment cannot be copied or pickled")
-        return self.__dict__
