@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -86,21 +85,27 @@ class CudaBatch(BatchBase):
 
     def _allocate(self) -> None:
         n, rows, device = self.num_envs, self.num_rows, self.device
-        integers = {"dtype": torch.int32, "device": device}
-        reals = {"dtype": torch.float32, "device": device}
+
+        def integers(*shape: int) -> Tensor:
+            return torch.zeros(shape, dtype=torch.int32, device=device)
+
+        def reals(*shape: int) -> Tensor:
+            return torch.zeros(shape, device=device)
+
+        choices = self.spec.action_counts * self.agents or (0,)
         self._tensors = {
-            "state": torch.zeros((self.spec.state_size, n), **reals),
-            "params": torch.tensor(list(defaults(self.spec).values()), **reals),
-            "episode_return": torch.zeros((self.agents, n), **reals),
-            "elapsed": torch.zeros(n, **integers),
-            "episode": torch.zeros(n, **integers),
-            "seed": torch.zeros((2, n), **integers),
-            "choices": torch.tensor(self.spec.action_counts * self.agents or [0], **integers),
-            "final_return": torch.zeros(rows, **reals),
-            "final_length": torch.zeros(n, **integers),
-            "count": torch.zeros(n, **integers),
-            "return_sum": torch.zeros(rows, **reals),
-            "length_sum": torch.zeros(n, **integers),
+            "state": reals(self.spec.state_size, n),
+            "params": torch.tensor(list(defaults(self.spec).values()), dtype=torch.float32, device=device),
+            "episode_return": reals(self.agents, n),
+            "elapsed": integers(n),
+            "episode": integers(n),
+            "seed": integers(2, n),
+            "choices": torch.tensor(choices, dtype=torch.int32, device=device),
+            "final_return": reals(rows),
+            "final_length": integers(n),
+            "count": integers(n),
+            "return_sum": reals(rows),
+            "length_sum": integers(n),
             "unusable": torch.full((1,), -1, dtype=torch.int64, device=device),
             "over": torch.full((1,), -1, dtype=torch.int64, device=device),
             "alarm": self.engine.host_memory(1),
@@ -147,6 +152,8 @@ class CudaBatch(BatchBase):
         given = self.check_actions(actions)
         if outputs is None:
             outputs = self._fixed or self.new_outputs()
+        else:
+            self._check_outputs(outputs)
         final = outputs.final_observations
         arguments = self._step
         arguments.actions, arguments.dtype = given.data_ptr(), DTYPES[given.dtype]
@@ -167,34 +174,65 @@ class CudaBatch(BatchBase):
                 f"actions.to({str(self.device)!r})"
             )
         if actions.dtype not in self._action_types:
-            needed = " or ".join(str(each).removeprefix("torch.") for each in self._action_types)
-            found = str(actions.dtype).removeprefix("torch.")
-            raise ValueError(f"actions have dtype {found}, but {self.spec.id} needs {needed}")
+            needed = " or ".join(map(_name, self._action_types))
+            raise ValueError(f"actions have dtype {_name(actions.dtype)}, but {self.spec.id} needs {needed}")
         if actions.shape != self.actions.shape:
             raise ValueError(
                 f"actions have shape {tuple(actions.shape)}, but {self.spec.id} needs {self.actions.shape}"
             )
-        return actions.contiguous()
+        contiguous: Tensor = actions.contiguous()
+        return contiguous
 
     def _imported(self, actions: Any) -> Tensor:
         """Another library's array as a tensor, in the same memory."""
         if isinstance(actions, np.ndarray | list | tuple | int | float | np.generic):
             raise TypeError(
-                f"actions are a {type(actions).__name__} in the CPU's memory: give a torch tensor on {self.device}, or "
-                "an array of JAX or CuPy there"
+                f"actions are a {type(actions).__name__}: give a torch tensor on {self.device}, or an array of JAX or "
+                f"CuPy there (torch.as_tensor(actions, device={str(self.device)!r}) copies them)"
             )
         if hasattr(actions, "__dlpack__"):
-            imported: Tensor = torch.from_dlpack(actions)
+            imported: Tensor = torch.utils.dlpack.from_dlpack(actions)
             return imported
         if hasattr(actions, "__cuda_array_interface__"):
             return torch.as_tensor(actions, device=self.device)
         raise TypeError(f"actions must be a torch tensor on {self.device}, not {type(actions).__name__}")
+
+    def _check_outputs(self, outputs: Outputs) -> None:
+        """Raises a ValueError unless a kernel can write to the tensors."""
+        rows, numbers = (self.num_rows,), (self.num_rows, *self.observation_shape)
+        for name, tensor, shape, dtype in (
+            ("observations", outputs.observations, numbers, self.observation_type),
+            ("rewards", outputs.rewards, rows, torch.float32),
+            ("terminated", outputs.terminated, rows, torch.bool),
+            ("truncated", outputs.truncated, rows, torch.bool),
+            ("final_observations", outputs.final_observations, numbers, self.observation_type),
+        ):
+            if tensor is None and name == "final_observations":
+                continue
+            self._check_tensor(name, tensor, shape, dtype)
+
+    def _check_tensor(self, name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+        """Raises a ValueError unless it is contiguous, on the device, and of that shape and dtype."""
+        fits = isinstance(tensor, Tensor) and tensor.shape == shape and tensor.dtype == dtype
+        if fits and tensor.device == self.device and tensor.is_contiguous():
+            return
+        found = type(tensor).__name__
+        if isinstance(tensor, Tensor):
+            strides = "" if tensor.is_contiguous() else f", strides {tensor.stride()}"
+            found = f"{_name(tensor.dtype)} {tuple(tensor.shape)} on {tensor.device}{strides}"
+        raise ValueError(f"{name} must be a contiguous tensor {_name(dtype)} {shape} on {self.device}, not {found}")
 
     def _check_state(self) -> None:
         if self.closed:
             raise ClosedEnvironmentError("the environment is closed: make a new one")
         if not self._ready:
             raise ResetNeeded("reset the whole environment before the first step or masked reset")
+        if self._alarm[0]:
+            self.check()
+
+    def check_alarm(self) -> None:
+        """Raises what `check` raises if the device has said so already, and waits for nothing."""
+        self._check_open()
         if self._alarm[0]:
             self.check()
 
@@ -205,6 +243,7 @@ class CudaBatch(BatchBase):
             ValueError: an action that was none.
             ResetNeeded: a step of an environment whose episode was over, where nothing resets it.
         """
+        self._check_open()
         self.engine.synchronize()
         if not self._alarm[0]:
             return
@@ -226,6 +265,11 @@ class CudaBatch(BatchBase):
     def seed(self, seeds: int | Sequence[int | None]) -> None:
         """Seeds environment i with `seeds + i`, or with `seeds[i]` unless that is None."""
         self._check_open()
+        if isinstance(seeds, int) and seeds + self.num_envs <= 1 << 63:  # made on the device: nothing is waited for
+            each = torch.arange(self.num_envs, device=self.device) + seeds
+            self._tensors["seed"].copy_(each.view(torch.int32).reshape(self.num_envs, 2).t())
+            self._tensors["episode"].zero_()
+            return
         if isinstance(seeds, int):
             keys, chosen = seed_keys(seed_words(seeds, self.num_envs)), torch.ones(self.num_envs, dtype=torch.bool)
         else:
@@ -236,20 +280,15 @@ class CudaBatch(BatchBase):
         self._tensors["seed"].copy_(torch.where(where, new, self._tensors["seed"]))
         self._tensors["episode"].masked_fill_(where, 0)
 
-    def seed_from_entropy(self) -> int:
-        """Seeds from the operating system; returns the seed of environment 0."""
-        seed = secrets.randbits(62)
-        self.seed(seed)
-        return seed
-
     def reset(self, mask: Tensor | None = None, overrides: Mapping[str, float] | None = None) -> Outputs:
         """Begins an episode in the environments of `mask` (`[N]` bool on the device; None: all).
 
         Returns all observations. `overrides` replaces parameters for this reset only. Flags and rewards are zero.
         """
-        self._check_open()
+        self.check_alarm()
         if mask is not None:
             self._check_state()
+            self._check_tensor("mask", mask, (self.num_envs,), torch.bool)
         numbers = None
         if overrides:
             values = [overrides.get(part.name, math.nan) for part in self.spec.parameters]
@@ -266,6 +305,9 @@ class CudaBatch(BatchBase):
         self._check_open()
         if observations is None:
             observations = (self._fixed or self.new_outputs()).observations
+        else:
+            numbers = (self.num_rows, *self.observation_shape)
+            self._check_tensor("observations", observations, numbers, self.observation_type)
         self._launch_reset("operant_observe", observations, None, None)
         return observations
 
@@ -337,6 +379,7 @@ class CudaBatch(BatchBase):
     # Snapshots.
 
     def _columns(self) -> dict[str, np.ndarray]:
+        self.check()
         tensors, n = self._open(), self.num_envs
         state = tensors["state"].cpu().numpy()
         columns: dict[str, np.ndarray] = {}
@@ -385,11 +428,15 @@ class CudaBatch(BatchBase):
         return self._ready
 
     def close(self) -> None:
-        """Gives the memory back; every later call raises."""
         if not self.closed:
             self.closed = True
             self.engine.synchronize()
             self._tensors, self._fixed = {}, None
+
+    def _arguments(self) -> dict[str, Any]:
+        names = ("spec", "num_envs", "autoreset", "max_episode_steps", "copy")
+        device = "emulated" if self.device.type == "cpu" else str(self.device)
+        return {name: getattr(self, name) for name in names} | {"device": device}
 
     def _check_open(self) -> None:
         self._open()
@@ -398,6 +445,10 @@ class CudaBatch(BatchBase):
         if self.closed:
             raise ClosedEnvironmentError("the environment is closed: make a new one")
         return self._tensors
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def seed_keys(words: np.ndarray) -> np.ndarray:
