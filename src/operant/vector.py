@@ -1,4 +1,4 @@
-"""OperantVectorEnv: a Batch as a `gymnasium.vector.VectorEnv`."""
+"""OperantVectorEnv: a Batch as a `gymnasium.vector.VectorEnv`; and what `gymnasium.make_vec` calls."""
 
 from __future__ import annotations
 
@@ -8,10 +8,39 @@ from typing import Any
 
 import numpy as np
 
-from operant.batch import Batch
+from operant.batch import Batch, unknown
 from operant.spaces import ActionMasks, columns
 from operant.spec import EnvSpec
 from operant.vector_base import FROM_SPEC, AutoresetMode, VectorEnvBase
+
+DEVICES = ("cpu", "cuda", "cuda:0", "emulated")
+
+
+def make_vector_env(env_id: str, num_envs: int = 1, *, device: Any = "cpu", **options: Any) -> VectorEnvBase:
+    """N environments in the memory of a device, as `gymnasium.make_vec` makes them.
+
+    Args:
+        env_id, num_envs, **options: as for `OperantVectorEnv`.
+        device: "cpu": an `OperantVectorEnv`. "cuda" or "cuda:1", a GPU, or "emulated", one that the CPU plays: a
+            `CudaVectorEnv`, whose arrays are PyTorch's tensors there. A `torch.device` is taken, too.
+
+    Raises:
+        ValueError: there is no such device.
+        ImportError: PyTorch is not installed, and the device needs it.
+        operant.cuda.engine.CudaError: there is no such GPU, or something that it needs is missing.
+    """
+    name = str(device)
+    if name == "cpu":
+        return OperantVectorEnv(env_id, num_envs, **options)
+    if name != "emulated" and name.partition(":")[0] != "cuda":
+        raise ValueError(unknown("device", name, DEVICES))
+    try:
+        from operant.cuda.vector import CudaVectorEnv  # only here: it loads PyTorch
+    except ModuleNotFoundError as missing:
+        if missing.name != "torch":
+            raise
+        raise ImportError(f"device={name!r} needs PyTorch: pip install 'operant[cuda]'", name="torch") from missing
+    return CudaVectorEnv(env_id, num_envs, device=name, **options)
 
 
 class OperantVectorEnv(VectorEnvBase):
@@ -66,6 +95,9 @@ class OperantVectorEnv(VectorEnvBase):
         episode_statistics: bool = False,
         **options: Any,
     ):
+        if "device" in options:
+            raise TypeError("this class steps on the CPU: gymnasium.make_vec(..., device=...) makes what does not")
+
         def make_batch(spec: EnvSpec, **how: Any) -> Batch:
             return Batch(spec, num_envs, precision=precision, workers=workers, isa=isa, copy=copy, **how)
 

@@ -32,6 +32,7 @@ FROM_SPEC: Any = "from spec"
 KEYWORDS = (
     "autoreset_mode",
     "copy",
+    "device",
     "episode_statistics",
     "isa",
     "max_episode_steps",

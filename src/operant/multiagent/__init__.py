@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from operant.vector import OperantVectorEnv
+    from operant.vector_base import VectorEnvBase
 
 
-def make_vector(env_id: str, num_envs: int = 1, **options: Any) -> OperantVectorEnv:
-    """N environments of several agents, a row for each agent of each; arguments are `OperantVectorEnv`'s."""
-    from operant.vector import OperantVectorEnv  # only here: it wants a newer gymnasium than the rest
+def make_vector(env_id: str, num_envs: int = 1, **options: Any) -> VectorEnvBase:
+    """N environments of several agents, a row for each agent of each; arguments are `make_vector_env`'s."""
+    from operant.vector import make_vector_env  # only here: it wants a newer gymnasium than the rest
 
-    return OperantVectorEnv(env_id, num_envs, **options)
+    return make_vector_env(env_id, num_envs, **options)
