@@ -4,6 +4,7 @@ torch is imported when it is asked for: by `RolloutBuffer.tensors` and by `GpuBu
 """
 
 from operant.buffers.gpu_buffer import GpuBuffer
-from operant.buffers.rollout_buffer import RolloutBuffer, Tensors
+from operant.buffers.rollout_buffer import RolloutBuffer
+from operant.rollout_tensors import Tensors
 
 __all__ = ["GpuBuffer", "RolloutBuffer", "Tensors"]

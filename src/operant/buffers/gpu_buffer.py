@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from operant.batch import Batch
-from operant.buffers.rollout_buffer import NAMES, Allocate, RolloutBuffer, Tensors
+from operant.buffers.rollout_buffer import Allocate, RolloutBuffer
+from operant.rollout_tensors import NAMES, Tensors
 
 if TYPE_CHECKING:
-    pass
+    from operant.cuda.batch import CudaBatch
+    from operant.cuda.buffer import DeviceBuffer
 
 
 class GpuBuffer:
     """A rollout in torch tensors on the GPU, with the interface of `RolloutBuffer`.
 
-    `host` is the same rollout in the CPU's memory, which the batch steps through: pinned where there is a GPU, and each
-    row follows to the device as it is written. Without one it is plain memory and `tensors` are its own.
+    Of a batch on the CPU, `host` is the same rollout in the CPU's memory, which the batch steps through: pinned where
+    there is a GPU, and each row follows to the device as it is written. Without one it is plain memory and `tensors`
+    are its own. Of a batch on the GPU there is no other copy: see `DeviceBuffer`.
 
     Args:
         *sizes, **options: those of `RolloutBuffer`.
@@ -32,8 +35,12 @@ class GpuBuffer:
         self._place(device, lambda allocate: RolloutBuffer(*sizes, **options, allocate=allocate))
 
     @classmethod
-    def for_batch(cls, batch: Batch, steps: int, device: Any = None) -> GpuBuffer:
-        """See `RolloutBuffer.for_batch`."""
+    def for_batch(cls, batch: Batch | CudaBatch, steps: int, device: Any = None) -> GpuBuffer | DeviceBuffer:
+        """See `RolloutBuffer.for_batch`; of a `CudaBatch` a `DeviceBuffer`, on that batch's device."""
+        if not isinstance(batch, Batch):
+            from operant.cuda.buffer import DeviceBuffer
+
+            return DeviceBuffer(batch, steps)
         buffer = cls.__new__(cls)
         buffer._place(device, lambda allocate: RolloutBuffer.for_batch(batch, steps, allocate=allocate))
         return buffer

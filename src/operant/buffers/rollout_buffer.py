@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from operant.batch import Batch
 from operant.recorder import Recorder
 from operant.rollout import gae
-
-if TYPE_CHECKING:
-    import torch
+from operant.rollout_tensors import NAMES, Tensors
 
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
-
-NAMES = (
-    "observations",
-    "actions",
-    "rewards",
-    "terminated",
-    "truncated",
-    "values",
-    "log_probs",
-    "advantages",
-    "returns",
-    "final_values",
-    "last_values",
-)
-
-
-class Tensors:
-    """A buffer's arrays as torch tensors, under the same names."""
-
-    observations: torch.Tensor
-    actions: torch.Tensor
-    rewards: torch.Tensor
-    terminated: torch.Tensor
-    truncated: torch.Tensor
-    values: torch.Tensor
-    log_probs: torch.Tensor
-    advantages: torch.Tensor
-    returns: torch.Tensor
-    final_values: torch.Tensor
-    last_values: torch.Tensor
-
-    def __init__(self, tensors: dict[str, torch.Tensor]):
-        self.__dict__.update(tensors)
 
 
 class RolloutBuffer:

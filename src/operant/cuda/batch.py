@@ -45,6 +45,11 @@ class CudaBatch(BatchBase):
         max_episode_steps: truncates after so many steps; None never does.
         copy: whether the tensors that `step` returns are the caller's to keep. With False every call writes into the
             same ones, which is what a CUDA graph needs.
+
+    Attributes:
+        device: the `torch.device` of all tensors.
+        version: another number whenever kernels are launched with other memory than before, as after the first
+            `randomize`: then a CUDA graph of earlier steps has to be recorded anew.
     """
 
     def __init__(
@@ -74,9 +79,14 @@ class CudaBatch(BatchBase):
         self.device = self.engine.device
         self.kernels = self.engine.load(environment_program(spec))
         self.actions = ActionReader(spec, self.num_rows)
+        # Kernels write whole rows in words of this size.
+        row = self.agents * self.observation_size * self.observation_type.itemsize
+        self._alignment = math.gcd(row, 16)
         self._action_types = (torch.int32, torch.int64) if self.actions.discrete else (torch.float32, torch.float64)
         self._ranges: dict[str, tuple[float, float]] = {}
         self._ready = False
+        self.version = 0
+        self._replaced: Tensor | None = None
         try:
             self._allocate()
         except torch.OutOfMemoryError as problem:
@@ -118,7 +128,8 @@ class CudaBatch(BatchBase):
         self._fixed = None if self.copy else self.new_outputs()
 
     def _point(self) -> None:
-        """Writes where the tensors lie into the kernels' arguments."""
+        """Writes where the tensors lie into the kernels' arguments, which recorded graphs do not see."""
+        self.version += 1
         for name, tensor in self._tensors.items():
             setattr(self._batch, name, tensor.data_ptr())
         self._step.batch = self._reset.batch = self._batch
@@ -209,13 +220,15 @@ class CudaBatch(BatchBase):
         ):
             if tensor is None and name == "final_observations":
                 continue
-            self._check_tensor(name, tensor, shape, dtype)
+            address = self._check_tensor(name, tensor, shape, dtype)
+            if name.endswith("observations") and address % self._alignment:
+                raise ValueError(f"{name} must begin at a multiple of {self._alignment} bytes, not {address}")
 
-    def _check_tensor(self, name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-        """Raises a ValueError unless it is contiguous, on the device, and of that shape and dtype."""
+    def _check_tensor(self, name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype) -> int:
+        """Where a tensor lies; a ValueError unless it is contiguous, on the device, and of that shape and dtype."""
         fits = isinstance(tensor, Tensor) and tensor.shape == shape and tensor.dtype == dtype
         if fits and tensor.device == self.device and tensor.is_contiguous():
-            return
+            return int(tensor.data_ptr())
         found = type(tensor).__name__
         if isinstance(tensor, Tensor):
             strides = "" if tensor.is_contiguous() else f", strides {tensor.stride()}"
@@ -342,6 +355,7 @@ class CudaBatch(BatchBase):
     def _vary_params(self) -> None:
         """Gives every environment its own copy of every parameter. Graphs captured before go on with the old ones."""
         if not self._params_vary():
+            self._replaced = self._tensors["params"]
             self._tensors["params"] = self._open()["params"][:, None].repeat(1, self.num_envs)
             self._batch.params_vary = 1
             self._point()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from gymnasium.error import ClosedEnvironmentError
 from torch import Tensor
 
 from operant.cuda.batch import CudaBatch, Outputs
+from operant.cuda.buffer import DeviceBuffer
+from operant.cuda.graphs import Graph
 from operant.spec import EnvSpec
 from operant.vector_base import FROM_SPEC, AutoresetMode, VectorEnvBase
 
@@ -94,6 +96,7 @@ class CudaVectorEnv(VectorEnvBase):
         masks = self._batch.spec.action_masks
         self._masks = torch.tensor(masks, dtype=torch.int8, device=self.device) if masks else None
         self._last: Outputs | None = None  # of the last step
+        self._rollout: tuple[Any, DeviceBuffer, Graph] | None = None
 
     @property
     def batch(self) -> CudaBatch:
@@ -193,6 +196,35 @@ class CudaVectorEnv(VectorEnvBase):
         """The length of the episode that ended last: `[N]` int32, by row."""
         return self._batch.final_lengths[:, None].expand(-1, self._batch.agents).reshape(-1)
 
+    def rollout(self, policy: Callable[[Tensor], Any], steps: int) -> DeviceBuffer:
+        """T = `steps` steps of policy and environments: on a GPU one CUDA graph, from the third call on.
+
+        Call it again with the same policy and T for the next steps. For SAME_STEP, after the first `reset`.
+
+        Args:
+            policy: maps observations `[N, *D]` to actions, or to actions and log-probabilities, or to these and values.
+                It is called without gradient. For a graph it must be a function of its argument and of tensors that
+                stay the same ones, such as a module's parameters, must not wait for the device, and may draw from
+                PyTorch's own generator of the device.
+            steps: T.
+
+        Returns:
+            The rollout, overwritten by the next call; see `DeviceBuffer.compute_advantages`.
+        """
+        self._batch.check_alarm()
+        if self._rollout is None or self._rollout[0] is not policy or self._rollout[1].steps != steps:
+            buffer = DeviceBuffer(self._batch, steps)
+            self._rollout = (
+                policy,
+                buffer,
+                Graph(lambda: buffer.fill(policy), self.device, version=lambda: self._batch.version),
+            )
+        _, buffer, graph = self._rollout
+        self._last = None
+        with torch.no_grad():
+            graph()
+        return buffer
+
     def _observe(self) -> Tensor:
         return self._batch.observe()
 
@@ -233,7 +265,7 @@ class CudaVectorEnv(VectorEnvBase):
 
     def close_extras(self, **kwargs: Any) -> None:
         super().close_extras(**kwargs)
-        self._last = None
+        self._last = self._rollout = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_last": None}
+        return super().__getstate__() | {"_last": None, "_rollout": None}

@@ -35,6 +35,10 @@ class A2C(OnPolicy):
     config: A2CConfig
     name = "a2c"
 
+    @property
+    def recordable(self) -> bool:
+        return True
+
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
         c = self.config
         advantages, returns = self._advantages(rollout, c.gae_lambda)

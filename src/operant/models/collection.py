@@ -51,6 +51,12 @@ class Rollout:
         return self
 
 
+def check_normalized(shape: tuple[int, ...], is_float: bool, space: Any) -> None:
+    """Raises a ValueError for observations that `normalize_observations` is not for."""
+    if len(shape) != 1 or not is_float:
+        raise ValueError(f"normalize_observations=True is for vectors of float32, not {space}: set it to false")
+
+
 class Collector:
     """Fills rollouts of T = `steps`, episode after episode; its generator draws every action."""
 
@@ -71,17 +77,14 @@ class Collector:
         self.buffer = environments.allocate(steps)
         n = environments.num_envs
         shape = self.buffer.observations.shape[2:]
-        if normalize_observations and (len(shape) != 1 or self.buffer.observations.dtype != np.float32):
-            raise ValueError(
-                f"normalize_observations=True is for vectors of float32, not {environments.observation_space}: "
-                "set it to false"
-            )
+        if normalize_observations:
+            check_normalized(shape, self.buffer.observations.dtype == np.float32, environments.observation_space)
         self.normalizer = RunningNormalizer(shape, clip=CLIP) if normalize_observations else None
         self.reward_normalizer = RewardNormalizer(n, gamma=gamma, clip=CLIP) if normalize_rewards else None
         self.starts = torch.ones(n, dtype=torch.bool)  # whether the next step is the first of its episode
         self.state = policy.initial_state(n)
         self.returns: deque[float] = deque(maxlen=EPISODES)
-        self.lengths: deque[int] = deque(maxlen=EPISODES)
+        self.lengths: deque[float] = deque(maxlen=EPISODES)
         self.episodes = 0
         environments.reset(seed, self.buffer)
 
@@ -143,6 +146,9 @@ class Collector:
             state=first_state,
         )
         return rollout.to(device)
+
+    def settle(self) -> None:
+        """Nothing is left to wait for: see `DeviceCollector`."""
 
     def _statistics(self) -> list[RunningNormalizer]:
         rewards = self.reward_normalizer

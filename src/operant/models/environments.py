@@ -5,9 +5,10 @@ Episodes begin again in the same step (SAME_STEP), so that every row of a rollou
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -15,11 +16,16 @@ from gymnasium import spaces
 
 from operant.authored import AUTHORED
 from operant.batch import Batch, unknown
+from operant.batch_base import BatchBase
 from operant.buffers import RolloutBuffer
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.configuration import is_native
 from operant.emulation import Layout
 from operant.vector import OperantVectorEnv
+
+if TYPE_CHECKING:
+    from operant.cuda.batch import CudaBatch
+    from operant.cuda.buffer import DeviceBuffer
 
 
 class Episodes(NamedTuple):
@@ -112,15 +118,56 @@ class NativeEnvironments(Environments):
         return Episodes(returns, lengths, rows[cut], self._rows(self.batch.final_observations()[cut]))
 
     def state_dict(self) -> dict[str, Any]:
-        records = self.batch.get_state()
-        without_metadata = np.dtype(records.dtype.descr)  # which files cannot hold
-        return {"environments": records.view(without_metadata)}
+        return snapshot_state(self.batch)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.batch.set_state(state["environments"])
 
     def close(self) -> None:
         self.envs.close()
+
+
+class DeviceEnvironments(Environments):
+    """A batch of operant's on a GPU, as a `CudaVectorEnv` under "SameStep" holds it; see `DeviceCollector`."""
+
+    resumable = True
+
+    def __init__(self, envs: Any):
+        self.envs = envs
+        self.batch: CudaBatch = envs.batch
+        self.env_id = self.batch.spec.source or self.batch.spec.full_id
+        self.num_envs = envs.num_envs
+        self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
+        masks = self.batch.spec.action_masks
+        self.action_masks = np.array(masks) if masks else None
+
+    def allocate(self, steps: int) -> DeviceBuffer:  # type: ignore[override]
+        from operant.cuda.buffer import DeviceBuffer
+
+        return DeviceBuffer(self.batch, steps)
+
+    def reset(self, seed: int, buffer: Any) -> None:
+        self.batch.seed(seed)
+        buffer.tensors.observations[-1].copy_(self.batch.reset().observations)
+
+    def step(self, buffer: Any, t: int) -> None:
+        buffer.step(t)
+
+    def state_dict(self) -> dict[str, Any]:
+        return snapshot_state(self.batch)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.batch.set_state(state["environments"])
+
+    def close(self) -> None:
+        self.envs.close()
+
+
+def snapshot_state(batch: BatchBase) -> dict[str, Any]:
+    """A batch's snapshot as files hold it."""
+    records = batch.get_state()
+    without_metadata = np.dtype(records.dtype.descr)
+    return {"environments": records.view(without_metadata)}
 
 
 class GymnasiumEnvironments(Environments):
@@ -184,20 +231,29 @@ class GymnasiumEnvironments(Environments):
 
 
 def make_environments(
-    env: str | gym.vector.VectorEnv[Any, Any, Any], num_envs: int, options: Mapping[str, Any]
+    env: str | gym.vector.VectorEnv[Any, Any, Any], num_envs: int, options: Mapping[str, Any], device: str = "cpu"
 ) -> Environments:
     """The environments of an id, ours or anybody's, or of a vector env; `options` are the constructor's.
 
-    Of an environment of several agents every agent is a row, and `num_envs` counts environments.
+    Those of ours are on `device`, others on the CPU. Of an environment of several agents every agent is a row, and
+    `num_envs` counts environments.
     """
     if not isinstance(env, str):
         if options:
             raise ValueError(f"options {sorted(options)} are for an id: give them where the vector env is made")
+        if is_on_device(env):
+            return DeviceEnvironments(env)
         if isinstance(env, OperantVectorEnv) and env.autoreset_mode == gym.vector.AutoresetMode.SAME_STEP:
             return NativeEnvironments(env)
         return GymnasiumEnvironments(env, env.spec.id if env.spec else None)
     _, _, name = env.rpartition(":")
     ours = name if name.startswith("operant/") else env
+    if is_native(ours) and device != "cpu":
+        from operant.cuda.vector import CudaVectorEnv
+
+        return DeviceEnvironments(
+            CudaVectorEnv(ours, num_envs, device=device, autoreset_mode="SameStep", copy=False, **options)
+        )
     if is_native(ours):
         return NativeEnvironments(OperantVectorEnv(ours, num_envs, autoreset_mode="SameStep", copy=False, **options))
     mode = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
@@ -206,6 +262,12 @@ def make_environments(
     except (gym.error.UnregisteredEnv, ModuleNotFoundError) as problem:
         raise ValueError(unknown("environment", env, (*gym.registry, *known_ids()))) from problem
     return GymnasiumEnvironments(envs, env)
+
+
+def is_on_device(env: Any) -> bool:
+    """Whether a vector env is one of ours on a GPU."""
+    module = sys.modules.get("operant.cuda.vector")  # nobody has one who has not imported it
+    return module is not None and isinstance(env, module.CudaVectorEnv)
 
 
 def known_ids() -> tuple[str, ...]:

@@ -23,6 +23,16 @@ class Minibatch:
     returns: Tensor
 
 
+def permutation(count: int, generator: torch.Generator) -> Tensor:
+    """0 to `count` - 1 in random order, on the generator's device."""
+    if generator.device.type == "cpu":
+        return torch.randperm(count, generator=generator)
+    # By sorting random numbers: `randperm` may wait for the GPU, which a CUDA graph cannot. Where two are equal, about
+    # count^2 / 2^54 times, their order is that of their places.
+    keys = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
+    return keys.argsort()
+
+
 def minibatches(
     rollout: Rollout, advantages: Tensor, returns: Tensor, count: int, generator: torch.Generator
 ) -> Iterator[Minibatch]:
@@ -33,13 +43,13 @@ def minibatches(
     parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
     steps, num_envs = rollout.rewards.shape
     if rollout.state is not None:
-        order = torch.randperm(num_envs, generator=generator, device=generator.device)
+        order = permutation(num_envs, generator)
         for rows in order.tensor_split(min(count, num_envs)):
             inputs = (rollout.observations[:, rows], rollout.state[:, rows], rollout.starts[:, rows])
             yield Minibatch(inputs, *(part[:, rows] for part in parts))
         return
     # Gathered once, and then cut: fewer and longer copies than a gather for each minibatch.
-    order = torch.randperm(steps * num_envs, generator=generator, device=generator.device)
+    order = permutation(steps * num_envs, generator)
     shuffled = [part.flatten(0, 1)[order] for part in (rollout.observations, *parts)]
     pieces = [part.tensor_split(min(count, len(order))) for part in shuffled]
     for observations, *rest in zip(*pieces, strict=True):

@@ -14,10 +14,14 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from operant.cuda.graphs import Graph
+from operant.cuda.training import FusedAdam, TrainingKernels
 from operant.models.adam import Adam
 from operant.models.collection import EPISODES, Collector, Rollout
 from operant.models.data_parallel import average, gathered, rank, spread, world_size
-from operant.models.environments import make_environments
+from operant.models.device_collection import DeviceCollector
+from operant.models.devices import open_device, set_arithmetic
+from operant.models.environments import DeviceEnvironments, make_environments
 from operant.models.networks import ACTIVATIONS, ActorCritic, flatten_parameters
 from operant.models.options import check_options, make_config, option
 from operant.models.popart import PopArtValueHead
@@ -51,7 +55,9 @@ class OnPolicyConfig:
     squash: bool = option(False, "keep continuous actions within bounds by tanh, instead of clipping them")
     mask_actions: bool = option(True, "forbid actions that the environment says have no effect, where it says so")
     log_std: float = option(0.0, "initial log of a continuous policy's standard deviation")
-    device: str = option("cpu", "that the policy is on, as PyTorch names it")
+    device: str = option("cpu", 'of the policy, and if "cuda" of operant\'s environments too; "emulated" for tests')
+    tf32: bool = option(False, "compute matrix products on a GPU in TF32: faster and less exact")
+    deterministic: bool = option(False, "the same bits in every run on a GPU too, if at some cost in speed")
     threads: int = option(0, "of PyTorch; 0 takes one for a small network, and measures for others", at_least=0)
 
     def __post_init__(self) -> None:
@@ -87,20 +93,29 @@ class OnPolicy(ABC):
         if type(self.config) is not self.Config:
             raise TypeError(f"config is a {type(config).__name__}, but {self.name} takes a {self.Config.__name__}")
         self.seed, self.env_options = seed, dict(env_options or {})
-        self.device = torch.device(self.config.device)
         c = self.config
+        self.device = open_device(c.device)
+        set_arithmetic(c.tf32, c.deterministic)
         if c.num_envs % world_size():
             raise ValueError(f"num_envs={c.num_envs} must be a multiple of the {world_size()} processes")
-        self.environments = make_environments(env, c.num_envs // world_size(), self.env_options)
+        # What explores adds rewards on the CPU.
+        where = c.device if exploration is None else "cpu"
+        self.environments: Any = make_environments(env, c.num_envs // world_size(), self.env_options, where)
+        on_device = isinstance(self.environments, DeviceEnvironments)
+        if on_device and exploration is not None:
+            raise ValueError("exploration is for environments on the CPU: give their id instead of a CudaVectorEnv")
         self.policy = self._make_policy() if policy is None else policy
         self.policy.to(self.device)
         self.exploration = exploration
         self.parameters = flatten_parameters(self.policy)
         spread(self.parameters.detach())
-        self.optimizer = Adam(self.parameters, c.learning_rate, epsilon=1e-5)
-        threads = c.threads or choose_threads(self.policy, self.environments.num_envs * c.rollout_steps)
+        self.kernels = TrainingKernels(self.environments.batch.engine) if on_device else None
+        self.optimizer: Any = self._make_optimizer()
+        rows = self.environments.num_envs * c.rollout_steps
+        threads = c.threads or (1 if on_device else choose_threads(self.policy, rows))
         self.threads = gathered(threads)[0]  # others might add the same numbers in another order
-        self.collector = Collector(
+        make_collector: Any = DeviceCollector if on_device else Collector
+        self.collector: Any = make_collector(
             self.environments,
             self.policy,
             c.rollout_steps,
@@ -111,7 +126,14 @@ class OnPolicy(ABC):
             device=self.device,
         )
         self.generator = torch.Generator(self.device).manual_seed(seed + SEED_STRIDE * rank() + 1)
+        self._graph = Graph(self._update_again, self.device, [self.generator])
         self.steps, self.updates, self.seconds = 0, 0, 0.0
+
+    def _make_optimizer(self) -> Any:
+        rate = self.config.learning_rate
+        if self.kernels is not None:
+            return FusedAdam(self.parameters, rate, engine=self.environments.batch.engine, epsilon=1e-5)
+        return Adam(self.parameters, rate, epsilon=1e-5)
 
     def _make_policy(self) -> ActorCritic:
         c = self.config
@@ -135,6 +157,22 @@ class OnPolicy(ABC):
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
         """Learns from a rollout; returns the losses, each a scalar."""
 
+    @property
+    def recordable(self) -> bool:
+        """Whether `update` does the same at every call, and never waits for the GPU: then it may be a CUDA graph."""
+        return False
+
+    def _learn(self, rollout: Rollout) -> dict[str, Tensor]:
+        """`update`, as one CUDA graph where that can be."""
+        # Of several processes, what they send each other is not recorded.
+        if self.kernels is None or not self.recordable or world_size() > 1:
+            return self.update(rollout)
+        losses: dict[str, Tensor] = dict(self._graph())
+        return losses
+
+    def _update_again(self) -> dict[str, Tensor]:
+        return self.update(self.collector.rollout)
+
     def iterate(self, total_steps: int) -> Iterator[dict[str, float]]:
         """Trains until `total_steps` steps have been made in all, and yields metrics after each update.
 
@@ -149,12 +187,14 @@ class OnPolicy(ABC):
             if self.exploration is not None:
                 rollout.rewards = rollout.rewards + self.exploration.rewards(rollout)
             collected = time.perf_counter()
-            losses = self.update(rollout)
+            losses = self._learn(rollout)
             if self.exploration is not None:
                 losses |= self.exploration.update(rollout)
             losses["learning_rate"] = torch.tensor(self.optimizer.learning_rate)
             numbers = torch.stack([value.detach().float().to(self.device) for value in losses.values()])
             average(numbers)
+            values = numbers.tolist()  # waits for the GPU
+            self.collector.settle()
             updated = time.perf_counter()
             steps = rollout.rewards.numel() * world_size()
             self.steps += steps
@@ -169,7 +209,7 @@ class OnPolicy(ABC):
                 "episodes": episodes,
                 "episode_return": mean(returns),
                 "episode_length": mean(lengths),
-                **dict(zip(losses, numbers.tolist(), strict=True)),
+                **dict(zip(losses, values, strict=True)),
                 "seconds_rollout": collected - begun,
                 "seconds_update": updated - collected,
             }
@@ -215,6 +255,8 @@ class OnPolicy(ABC):
         """Advantages and returns `[T, N]` by GAE, on the policy's device."""
         parts = (rollout.rewards, rollout.values, rollout.terminated, rollout.truncated)
         ends = (rollout.last_values, rollout.final_values)
+        if self.kernels is not None:
+            return self.kernels.gae(*parts, *ends, gamma=self.config.gamma, lam=gae_lambda)
         arrays = [part.cpu().contiguous() for part in (*parts, *ends)]
         advantages, returns = gae(*arrays, gamma=self.config.gamma, lam=gae_lambda)
         return torch.from_numpy(advantages).to(self.device), torch.from_numpy(returns).to(self.device)
@@ -223,6 +265,9 @@ class OnPolicy(ABC):
         """V-trace's advantages and value targets `[T, N]` for `values` and the policy that `log_ratios` leads to."""
         parts = (rollout.rewards, values, log_ratios, rollout.terminated, rollout.truncated)
         ends = (rollout.last_values, rollout.final_values)
+        if self.kernels is not None:
+            on_device, gains = self.kernels.vtrace(*parts, *ends, gamma=self.config.gamma, lam=lam)
+            return gains, self._normalized_returns(on_device)
         arrays = [part.cpu().contiguous() for part in (*parts, *ends)]
         targets, advantages = vtrace(*arrays, gamma=self.config.gamma, lam=lam)
         scaled = self._normalized_returns(torch.from_numpy(targets).to(self.device))
@@ -236,6 +281,9 @@ class OnPolicy(ABC):
         loss.backward()  # type: ignore[no-untyped-call]
         average(gradient)
         length: Tensor = torch.linalg.vector_norm(gradient)
+        if self.kernels is not None:
+            self.optimizer.step(length, self.config.max_grad_norm)
+            return length
         gradient.mul_((self.config.max_grad_norm / (length + 1e-6)).clamp(max=1.0))
         self.optimizer.step()
         return length

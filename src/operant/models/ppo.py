@@ -49,6 +49,10 @@ class PPO(OnPolicy):
     config: PPOConfig
     name = "ppo"
 
+    @property
+    def recordable(self) -> bool:
+        return not self.config.target_kl  # which ends an update by what it finds
+
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
         c = self.config
         advantages, returns = self._advantages(rollout, c.gae_lambda)

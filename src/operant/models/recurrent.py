@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from operant.cuda.graphs import inside_graph
+
 
 def orthogonal_lstm(features: int, units: int) -> nn.LSTM:
     """One layer of orthogonal weights and zero biases."""
@@ -23,7 +25,8 @@ def run_lstm(lstm: nn.LSTM, features: Tensor, state: Tensor | None, starts: Tens
     """Hidden states `[T, N, H]` for features `[T, N, F]`, and the state after the last step.
 
     `state` is the one before the first step (None: zeros); where `starts` `[T, N]` is true it is zero before step t
-    (None: nowhere). Runs maximal segments without such a step at once. Raises ValueError for features of another rank.
+    (None: nowhere). Runs maximal segments without such a step at once; in a CUDA graph, which cannot look where they
+    are, single steps. Raises ValueError for features of another rank.
     """
     if features.ndim != 3:
         leading = list(features.shape[:-1])
@@ -31,7 +34,10 @@ def run_lstm(lstm: nn.LSTM, features: Tensor, state: Tensor | None, starts: Tens
     if state is None:
         state = features.new_zeros(2, features.shape[1], lstm.hidden_size)
     hidden, cell = state
-    resets = set() if starts is None else set(starts.any(1).nonzero().flatten().tolist())
+    resets: set[int] = set()
+    if starts is not None:
+        every = range(len(features))
+        resets = set(every if inside_graph() else starts.any(1).nonzero().flatten().tolist())
     weights = list(lstm.parameters())
     outputs = []
     for begin, end in pairwise(sorted({0, *resets, len(features)})):

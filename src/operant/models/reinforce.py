@@ -40,6 +40,10 @@ class REINFORCE(OnPolicy):
     config: REINFORCEConfig
     name = "reinforce"
 
+    @property
+    def recordable(self) -> bool:
+        return True
+
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
         c = self.config
         returns = self._returns(rollout)
@@ -63,5 +67,7 @@ class REINFORCE(OnPolicy):
         parts = [rollout.rewards, rollout.terminated, rollout.truncated, rollout.last_values, rollout.final_values]
         if not self.config.baseline:
             parts[3:] = [torch.zeros_like(part) for part in parts[3:]]
+        if self.kernels is not None:
+            return self.kernels.discounted_returns(*parts, gamma=self.config.gamma)
         returns = discounted_returns(*(part.cpu().contiguous() for part in parts), gamma=self.config.gamma)
         return torch.from_numpy(returns).to(self.device)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from operant.cuda.graphs import inside_graph
 from operant.models.distributions.distribution import Distribution
 
 
@@ -17,8 +18,9 @@ class Categorical(Distribution):
     """One of K actions, int64 `[...]` from `start` on, of `logits` `[..., K]`.
 
     `mask` (bool, broadcast to the logits) is true where an action is allowed; the others have probability exactly 0,
-    and entropy and gradients stay finite. `sample` and `mode` raise ValueError where a row allows no action; the other
-    methods take such a row for uniform, because its actions cannot have been sampled.
+    and entropy and gradients stay finite. `sample` and `mode` raise ValueError where a row allows no action, unless a
+    CUDA graph is being recorded, which cannot look; the other methods take such a row for uniform, because its actions
+    cannot have been sampled.
     """
 
     def __init__(self, logits: Tensor, mask: Tensor | None = None, start: int | Tensor = 0) -> None:
@@ -70,7 +72,7 @@ class Categorical(Distribution):
         return index if isinstance(self.start, int) and self.start == 0 else index + self.start
 
     def _check(self) -> None:
-        if self.mask is not None and not bool(self.mask.any(-1).all()):
+        if self.mask is not None and not inside_graph() and not bool(self.mask.any(-1).all()):
             row = (~self.mask.any(-1)).nonzero()[0].tolist()
             raise ValueError(f"the action mask of row {row} allows no action: let at least one be allowed in each")
 

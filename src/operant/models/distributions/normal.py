@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -70,6 +71,13 @@ class Normal(Distribution):
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 
+@functools.lru_cache(maxsize=8)
+def _quadrature(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Nodes and weights `[32]`, once for each device: a CUDA graph cannot copy them from the CPU's memory."""
+    nodes, weights = (torch.as_tensor(each) for each in (_NODES, _WEIGHTS / _WEIGHTS.sum()))
+    return nodes.to(device, dtype), weights.to(device, dtype)
+
+
 class TanhNormal(Distribution):
     """`u` of Normal(mean, log_std) squashed to the bounds: `low + (high - low) (tanh u + 1) / 2`.
 
@@ -96,8 +104,7 @@ class TanhNormal(Distribution):
 
     def entropy(self) -> Tensor:
         mean, log_std = self.normal.mean, self.normal.log_std
-        nodes = torch.as_tensor(_NODES, dtype=mean.dtype, device=mean.device)
-        weights = torch.as_tensor(_WEIGHTS / _WEIGHTS.sum(), dtype=mean.dtype, device=mean.device)
+        nodes, weights = _quadrature(mean.dtype, mean.device)
         u = mean.unsqueeze(-1) + log_std.exp().unsqueeze(-1) * nodes
         slope = self._log_slope(u, self.low.unsqueeze(-1), self.high.unsqueeze(-1)) @ weights
         return self.normal.entropy() + slope.sum(self.normal._dims)
