@@ -225,3 +225,22 @@ def test_the_progress_bar_shows_steps_and_return(tmp_path):
     printed = subprocess.run(terminal, capture_output=True, text=True, timeout=300)
     assert "4.10k/4.10k" in printed.stdout and "return " in printed.stdout
     assert Path(tmp_path).exists()
+
+
+def test_a_run_on_a_device_is_kept_resumed_and_evaluated(tmp_path):
+    """device="emulated" stands for a GPU; evaluation is on the CPU."""
+    flags = ["--runs", tmp_path, "--name", "on-device", *SHORT, "--quiet"]
+    run("train", "cartpole", "--device", "emulated", "--timesteps", "3072", *flags)
+    (kept,) = tmp_path.iterdir()
+    assert read_toml(kept / "config.toml")["options"]["device"] == "emulated"
+    run("resume", kept.name, "--runs", tmp_path, "--timesteps", "5120", "--quiet")
+    assert final_state(RunDirectory(kept))["counters"]["steps"] == 5120
+    assert "4 greedy episodes" in run("eval", kept.name, "--runs", tmp_path, "--episodes", "4")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named_before_anything_is_kept(tmp_path):
+    said = error("train", "cartpole", "--device", "cuda", "--runs", tmp_path, code=1)
+    assert "PyTorch" in said or "driver" in said
+    assert not any(tmp_path.iterdir())
+    assert "must be cpu, cuda" in error("train", "cartpole", "--device", "gpu", "--runs", tmp_path, code=1)

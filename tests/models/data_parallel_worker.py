@@ -121,6 +121,17 @@ def better_half(folder):
     return {"vmpo_gradient": vmpo_gradient(world_size(), rank()).tolist()}
 
 
+def devices(folder):
+    """The weights after three updates of environments on the CPU, and on a device that is emulated."""
+    weights = {}
+    for device in ("cpu", "emulated"):
+        config = PPO.Config(
+            num_envs=16, rollout_steps=16, hidden=(8,), normalize_observations=True, normalize_rewards=True, device=device
+        )
+        weights[device] = PPO("operant/CartPole-v1", config, seed=1).learn(3 * 256).parameters.tolist()
+    return {"devices": weights}
+
+
 def decisions(folder):
     return {"anywhere": [anywhere(rank() == 1), anywhere(False)]}
 
@@ -140,7 +151,7 @@ def main():
     torch.set_num_threads(1)
     join()
     results = {"rank": rank(), "solved": solve()}
-    for part in (gradients, other_weights, training, statistics, advantages, algorithms, better_half, decisions):
+    for part in (gradients, other_weights, training, statistics, advantages, algorithms, better_half, devices, decisions):
         results |= part(folder)
     torch.save(results, folder / f"{rank()}.pt")
     leave()

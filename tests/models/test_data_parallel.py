@@ -72,6 +72,12 @@ def test_the_gradient_is_that_of_one_process_with_the_whole_batch(results):
     np.testing.assert_allclose(both(results, "gradient"), expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
+def test_processes_whose_environments_are_on_devices_train_what_those_on_the_cpu_train(results):
+    weights = both(results, "devices")
+    # The fused Adam rounds each product, and sums are added in another order.
+    np.testing.assert_allclose(weights["emulated"], weights["cpu"], rtol=0, atol=2e-6)
+
+
 def test_statistics_are_those_of_all_that_any_process_has_seen(results):
     merged, whole = both(results, "merged"), results[0]["whole"]
     assert merged["count"] == whole["count"] == 120

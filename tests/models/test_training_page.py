@@ -16,14 +16,18 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_python_snippet_trains_and_saves(tmp_path, monkeypatch):
+def test_the_python_snippets_train_save_and_roll_out(tmp_path, monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
-    (snippet,) = blocks("python")
+    snippet, loop = blocks("python")
     names = {}
     exec(snippet, names)
     assert names["metrics"]["steps"] == 4096 and names["actions"].shape == (1,)
     assert (tmp_path / "cartpole.pt").exists()
+    names = {}
+    exec(loop, names)
+    assert names["buffer"].tensors.observations.shape == (17, 64, 4)
+    assert names["buffer"].tensors.advantages.mean() > 0
 
 
 def test_the_files_are_read(tmp_path):

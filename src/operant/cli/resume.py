@@ -29,6 +29,7 @@ def command(argv: list[str]) -> int:
     load_torch(PROGRAM)
     from operant.cli.run_config import merge
     from operant.cli.training import Training, report
+    from operant.cuda.engine import CudaError
     from operant.models.data_parallel import gathered, join, leave, rank
     from operant.utils.checkpoint import CheckpointFolder, load_checkpoint
     from operant.utils.run_directory import RunDirectory
@@ -53,7 +54,7 @@ def command(argv: list[str]) -> int:
         code = training.train(resume=True)
         report(training)
         return code
-    except (OSError, ValueError, TypeError) as problem:
+    except (OSError, ValueError, TypeError, CudaError) as problem:
         if arguments.debug:
             raise
         fail(PROGRAM, " ".join(str(problem).split()), 1)

@@ -28,7 +28,9 @@ def command(argv: list[str]) -> int:
     """Trains; the exit code is 0, 130 after Ctrl-C, 1 where a file could not be written."""
     load_torch(PROGRAM)
     from operant.cli.run_config import parse
+    from operant.cuda.engine import CudaError
     from operant.models.data_parallel import join, leave, rank
+    from operant.models.devices import open_device
 
     parser = _parser()
     arguments, config = parse(parser, argv)
@@ -37,14 +39,15 @@ def command(argv: list[str]) -> int:
     if (arguments.monitor or arguments.detach) and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         parser.error("torchrun waits for its processes: leave --monitor and --detach away")
     try:
+        join()
+        open_device(config.config.device)  # before anything is kept of a run that cannot be
         if arguments.detach or arguments.monitor:
             return _in_background(arguments, config)
-        join()
         run = None
         if not arguments.no_run and rank() == 0:
             run = _continue_in(arguments.run_directory) or _create(arguments, config)
         return _train(arguments, config, run)
-    except (OSError, ValueError, TypeError, ImportError) as problem:
+    except (OSError, ValueError, TypeError, ImportError, CudaError) as problem:
         if arguments.debug:
             raise
         fail(PROGRAM, " ".join(str(problem).split()), 1)

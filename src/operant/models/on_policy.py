@@ -100,21 +100,22 @@ class OnPolicy(ABC):
             raise ValueError(f"num_envs={c.num_envs} must be a multiple of the {world_size()} processes")
         # What explores adds rewards on the CPU.
         where = c.device if exploration is None else "cpu"
-        self.environments: Any = make_environments(env, c.num_envs // world_size(), self.env_options, where)
-        on_device = isinstance(self.environments, DeviceEnvironments)
-        if on_device and exploration is not None:
+        environments = make_environments(env, c.num_envs // world_size(), self.env_options, where)
+        self.environments = environments
+        self.engine = environments.batch.engine if isinstance(environments, DeviceEnvironments) else None
+        if self.engine is not None and exploration is not None:
             raise ValueError("exploration is for environments on the CPU: give their id instead of a CudaVectorEnv")
         self.policy = self._make_policy() if policy is None else policy
         self.policy.to(self.device)
         self.exploration = exploration
         self.parameters = flatten_parameters(self.policy)
         spread(self.parameters.detach())
-        self.kernels = TrainingKernels(self.environments.batch.engine) if on_device else None
+        self.kernels = None if self.engine is None else TrainingKernels(self.engine)
         self.optimizer: Any = self._make_optimizer()
         rows = self.environments.num_envs * c.rollout_steps
-        threads = c.threads or (1 if on_device else choose_threads(self.policy, rows))
+        threads = c.threads or (1 if self.engine else choose_threads(self.policy, rows))
         self.threads = gathered(threads)[0]  # others might add the same numbers in another order
-        make_collector: Any = DeviceCollector if on_device else Collector
+        make_collector: Any = DeviceCollector if self.engine else Collector
         self.collector: Any = make_collector(
             self.environments,
             self.policy,
@@ -131,8 +132,8 @@ class OnPolicy(ABC):
 
     def _make_optimizer(self) -> Any:
         rate = self.config.learning_rate
-        if self.kernels is not None:
-            return FusedAdam(self.parameters, rate, engine=self.environments.batch.engine, epsilon=1e-5)
+        if self.engine is not None:
+            return FusedAdam(self.parameters, rate, engine=self.engine, epsilon=1e-5)
         return Adam(self.parameters, rate, epsilon=1e-5)
 
     def _make_policy(self) -> ActorCritic:
