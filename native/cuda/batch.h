@@ -114,18 +114,18 @@ LANE_FN void begin_episode(const operant_device_batch &b, int64_t i, const float
     const uint32_t key0 = b.seed[i], key1 = b.seed[b.stride + i], episode = b.episode[i] + 1;
     b.episode[i] = episode;
     b.elapsed[i] = 0;
-    X(params) p = load_params(b, i);
-    vf *each = (vf *)&p;
     rng r = make_rng(key0, key1 ^ FOR_PARAMS, episode, 0, 0);
     if (b.ranges)
         for (int k = 0; k < PARAM_COUNT; k++) {
             const float low = b.ranges[2 * k], high = b.ranges[2 * k + 1];
-            if (low != low) continue;
-            b.params[k * b.stride + i] = each[k] = uniform(&r, low, high);
+            if (low == low) b.params[k * b.stride + i] = uniform(&r, low, high);
         }
+    X(params) p = load_params(b, i);
     if (overrides)
-        for (int k = 0; k < PARAM_COUNT; k++)
-            if (overrides[k] == overrides[k]) each[k] = overrides[k];
+        UNROLLED for (int k = 0; k < PARAM_COUNT; k++) {
+            vf *member = (vf *)&p + k;
+            *member = overrides[k] == overrides[k] ? overrides[k] : *member;
+        }
     r = make_rng(key0, key1 ^ FOR_RESET, episode, 0, 0);
     X(state) s;
     X(reset)(&s, &r, &p);
@@ -186,29 +186,9 @@ LANE_FN void store_nothing(const operant_step_arguments &a, int64_t i, float rew
     store_flags(a.truncated, i, false);
 }
 
-/** One step of every environment, with the resets that the autoreset mode asks for. One whose action is unusable stays as
- *  it is and gets NaN for a reward, as does one whose episode is over where nothing resets it. */
-KERNEL(operant_step, operant_step_arguments) {
+/** One step of environment i, `elapsed` others into its episode; returns whether its next episode begins at once. */
+LANE_FN bool step_one(const operant_step_arguments &a, int64_t i, const X(action) *action, uint32_t elapsed) {
     const operant_device_batch &b = a.batch;
-    const int64_t i = THREAD;
-    if (i >= b.num_envs) return;
-    X(action) action[ACTION_COUNT];
-    bool usable = true;
-    UNROLLED for (int k = 0; k < ACTION_COUNT; k++) usable &= take_action(a, i, k, &action[k]);
-    const uint32_t elapsed = b.elapsed[i];
-    const bool over = elapsed & EPISODE_OVER;
-    if (over && b.autoreset == NEXT_STEP && usable) {
-        store_nothing(a, i, 0);
-        begin_episode(b, i, NULL, a.observations);
-        return;
-    }
-    if (over || !usable) {
-        if (over && b.autoreset != NEXT_STEP) raise_alarm(b, b.over, (uint64_t)i);
-        store_nothing(a, i, from_bits(0x7fc00000u));
-        observe_present(b, i, a.observations);
-        return;
-    }
-
     const X(params) p = load_params(b, i);
     X(state) s = load_state(b, i);
     rng r = step_rng(b, i, elapsed);
@@ -235,14 +215,34 @@ KERNEL(operant_step, operant_step_arguments) {
         b.count[i] += 1;
         b.length_sum[i] += (int32_t)(elapsed + 1);
         if (a.final_observations && !(a.final_truncated && terminated)) store_observation(a.final_observations, i, observation);
-        if (b.autoreset == SAME_STEP) {
-            begin_episode(b, i, NULL, a.observations);
-            return;
-        }
+        if (b.autoreset == SAME_STEP) return true;
     }
     b.elapsed[i] = (elapsed + 1) | (ended ? EPISODE_OVER : 0);
     store_state(b, i, &s);
     store_observation(a.observations, i, observation);
+    return false;
+}
+
+/** One step of every environment, with the resets that the autoreset mode asks for. One whose action is unusable stays as
+ *  it is and gets NaN for a reward, as does one whose episode is over where nothing resets it. */
+KERNEL(operant_step, operant_step_arguments) {
+    const operant_device_batch &b = a.batch;
+    const int64_t i = THREAD;
+    if (i >= b.num_envs) return;
+    X(action) action[ACTION_COUNT];
+    bool usable = true;
+    UNROLLED for (int k = 0; k < ACTION_COUNT; k++) usable &= take_action(a, i, k, &action[k]);
+    const uint32_t stored = b.elapsed[i], elapsed = stored & ~EPISODE_OVER;
+    const bool over = stored != elapsed && b.autoreset != SAME_STEP; /* there a snapshot may say so, and steps on */
+    const bool due = over && b.autoreset == NEXT_STEP;
+    if (!usable || (over && !due)) {
+        if (over && !due) raise_alarm(b, b.over, (uint64_t)i);
+        store_nothing(a, i, from_bits(0x7fc00000u));
+        observe_present(b, i, a.observations);
+        return;
+    }
+    if (due) store_nothing(a, i, 0);
+    if (due || step_one(a, i, action, elapsed)) begin_episode(b, i, NULL, a.observations);
 }
 
 /** Begins an episode where the mask says so. */
