@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.error import ClosedEnvironmentError
 from torch import Tensor
 
 from operant.cuda.batch import CudaBatch, Outputs
@@ -255,8 +254,7 @@ class CudaVectorEnv(VectorEnvBase):
 
         Waits for the device, to know K.
         """
-        if self.closed:
-            raise ClosedEnvironmentError("the environment is closed: make a new one")
+        self.check()
         if self._last is None:
             rows = torch.empty(0, dtype=torch.int64, device=self.device)
         else:
