@@ -47,6 +47,9 @@ HINTS = {
     r"double-promotion|involves truncation|incompatible type for argument": (
         "constants are R(0.5), and vreal(R(0.5)) where each lane needs one; functions are vsin, vsqrt, vabs ..."
     ),
+    r"error: expected an expression": (
+        "for a GPU the header is C++, which has no (type){a, b}: a struct made of its members is VALUE(type, a, b)"
+    ),
 }
 
 
