@@ -6,6 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from authored import write_lander
+from building import ROOT
 from support import MODES
 from test_larger_state import (
     BRANCHES,
@@ -31,6 +32,7 @@ from operant.library import CompileError
 
 HEADERS = {
     "lander": lambda folder: write_lander(folder),
+    "puck": lambda folder: ROOT / "examples" / "puck.h",  # continuous actions
     "garden": lambda folder: write(folder, "garden", GARDEN, GARDEN_TOML),  # arrays, bytes, several components
     "dial": lambda folder: write(
         folder, "dial", DIAL.replace("SIZE", "2"), DIAL_TOML.replace("KIND", "Tuple") + TURNS
