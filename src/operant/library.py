@@ -105,7 +105,7 @@ def build(header: str | os.PathLike[str], *, again: bool = False, extra: tuple[s
             warnings = _compile(path, sources, compiler, library)
             if warnings:
                 said.write_text(warnings, encoding="utf-8")
-            _remove_unused(folder, path.stem)
+            remove_unused(folder, path.stem)
             return Built(library, time.perf_counter() - begun, warnings)
         with contextlib.suppress(OSError):  # another user's
             os.utime(library)  # in use
@@ -182,20 +182,23 @@ def _digest(header: Path, sources: Mapping[Path, bytes], compiler: list[str]) ->
     digest = hashlib.sha256()
     for part in (_core_digest(), platform.machine(), header.stem, *compiler, *FLAGS, *WARNINGS, *FAST_WARNINGS):
         digest.update(f"{part}\0".encode())
-    for program in _programs(compiler):
-        status = os.stat(program)
-        digest.update(f"{os.path.realpath(program)} {status.st_size} {status.st_mtime_ns}\0".encode())
+    for program in compiler_files(compiler):
+        digest.update(f"{program}\0".encode())
     for path in sorted(sources):
         digest.update(f"{os.path.relpath(path, header.parent)} {len(sources[path])}\0".encode() + sources[path])
     return digest.hexdigest()[:32]
 
 
-def _programs(compiler: list[str]) -> list[str]:
-    """The files that a compiler's command may run: all of its names on the PATH, as ccache hides one behind another."""
+def compiler_files(compiler: list[str]) -> list[str]:
+    """Path, size and time of the files that a compiler's command may run: other ones if it is another compiler.
+
+    These are all of its names on the PATH, as ccache hides one behind another.
+    """
     found = [
         os.path.join(folder, word) for word in compiler if not word.startswith("-") for folder in os.get_exec_path()
     ]
-    return [path for path in found if os.access(path, os.X_OK) and os.path.isfile(path)]
+    programs = [(path, os.stat(path)) for path in found if os.access(path, os.X_OK) and os.path.isfile(path)]
+    return [f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}" for path, status in programs]
 
 
 @functools.cache
@@ -332,7 +335,7 @@ def taking_turns(folder: Path) -> Iterator[None]:
         yield
 
 
-def _remove_unused(folder: Path, stem: str) -> None:
+def remove_unused(folder: Path, stem: str) -> None:
     """Removes libraries of headers of that name that nobody has used for UNUSED_DAYS."""
     oldest = time.time() - UNUSED_DAYS * 86400
     for library in (*folder.glob(f"{stem}-*.so"), *folder.glob(f"{stem}-*.cubin")):

@@ -5,3 +5,8 @@ runs the GPU's code on the CPU, thread by thread: for tests, and for writing wha
 
 Needs PyTorch and NVIDIA's compiler: `pip install "operant[cuda]"`.
 """
+
+import importlib.util
+
+if importlib.util.find_spec("torch") is None:
+    raise ImportError("device='cuda' and device='emulated' need PyTorch: pip install 'operant[cuda]'", name="torch")

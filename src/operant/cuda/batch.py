@@ -90,7 +90,8 @@ class CudaBatch(BatchBase):
         try:
             self._allocate()
         except torch.OutOfMemoryError as problem:
-            raise MemoryError(f"num_envs={num_envs} needs more memory than {self.device} has free") from problem
+            what = ". ".join(str(problem).split(". ")[1:3])  # what was asked for, and what the device has
+            raise MemoryError(f"num_envs={num_envs} needs more memory than {self.device} has free: {what}") from problem
         self.closed = False
 
     def _allocate(self) -> None:

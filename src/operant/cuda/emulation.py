@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import os
+import platform
 import shlex
 import shutil
-import tempfile
 from pathlib import Path
 
 import torch
 
 from operant import headers, library
-from operant.cuda.engine import BLOCK_THREADS, Engine, Kernels, Program
+from operant.cuda.engine import BLOCK_THREADS, Engine, Kernels, Program, describe_errors, kept
 
 COMPILERS = ("c++", "g++", "clang++")
-FLAGS = ("-x", "c++", "-std=gnu++17", "-fPIC", "-fdiagnostics-color=never", "-Wno-ignored-attributes")
+FLAGS = ("-x", "c++", "-std=gnu++17", "-O1", "-fPIC", "-fdiagnostics-color=never", "-Wno-ignored-attributes")
 
 
 class EmulatedEngine(Engine):
@@ -64,28 +63,17 @@ def find_compiler() -> list[str]:
 
 def compiled(program: Program) -> Path:
     """The program as a shared library in the cache, compiled if it is not there."""
-    flags = [flag for flag in library.core_flags() if not flag.startswith(("-std", "-O"))]
-    command = [*find_compiler(), *FLAGS, "-O1", *flags]
-    digest = hashlib.sha256(" ".join(command).encode())
-    for part in program.parts():
-        digest.update(len(part).to_bytes(8, "little") + part)
-    folder = library.cache_folder()
-    path = folder / f"{program.name}-emulated-{digest.hexdigest()[:32]}.so"
-    with library.taking_turns(folder):
-        if path.exists():
-            return path
-        with tempfile.TemporaryDirectory(prefix=f".{program.name}-", dir=folder) as temporary:
-            source, linked = Path(temporary) / "kernels.cpp", Path(temporary) / "kernels.so"
-            source.write_text(program.text, encoding="utf-8")
-            definitions = [f"-D{name}={value}" for name, value in program.definitions.items()]
-            command += [*definitions, f"-I{headers.folder()}", "-shared", str(source), "-o", str(linked)]
-            code, text = library.run_all({"kernels": command})["kernels"]
-            if code:
-                raise library.CompileError(describe_errors(program, text))
-            os.replace(linked, path)
-    return path
+    compiler = find_compiler()
+    core_flags = [flag for flag in library.core_flags() if not flag.startswith(("-std", "-O"))]
+    command = [*compiler, *FLAGS, *core_flags]
 
+    def make(path: Path) -> None:
+        source = path.with_name("kernels.cpp")
+        source.write_text(program.text, encoding="utf-8")
+        definitions = [f"-D{name}={value}" for name, value in program.definitions.items()]
+        whole = [*command, *definitions, f"-I{headers.folder()}", "-shared", str(source), "-o", str(path)]
+        code, text = library.run_all({"kernels": whole})["kernels"]
+        if code:
+            raise library.CompileError(describe_errors(program, text))
 
-def describe_errors(program: Program, text: str) -> str:
-    """Why a program does not compile, as `library.describe_errors` says it of a user's header."""
-    return library.describe_errors(program.path or Path(f"{program.name}.h"), program.sources, text)
+    return kept(program, ".emulated.so", [*command, platform.machine(), *library.compiler_files(compiler)], make)

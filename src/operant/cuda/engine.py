@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import hashlib
 import os
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +73,35 @@ def environment_program(spec: EnvSpec) -> Program:
     return Program(spec.header, "\n".join((*lines, "")), definitions, path)
 
 
+def kept(program: Program, suffix: str, made_by: Sequence[str], make: Callable[[Path], None]) -> Path:
+    """The compiled program in the cache folder, made by `make(path)` if it is not there.
+
+    It is kept under a hash of what it is made of and of `made_by`: compiler, options, and what else decides what comes
+    out. It appears there whole or not at all, and of processes that want the same one at the same time, one makes it.
+    """
+    digest = hashlib.sha256("\0".join(made_by).encode())
+    for part in program.parts():
+        digest.update(len(part).to_bytes(8, "little") + part)
+    folder = library.cache_folder()
+    path = folder / f"{program.name}-{digest.hexdigest()[:32]}{suffix}"
+    with library.taking_turns(folder):
+        if path.exists():
+            with contextlib.suppress(OSError):  # another user's
+                os.utime(path)  # in use
+            return path
+        with tempfile.TemporaryDirectory(prefix=f".{program.name}-", dir=folder) as temporary:
+            made = Path(temporary) / path.name
+            make(made)
+            os.replace(made, path)
+        library.remove_unused(folder, program.name)
+    return path
+
+
+def describe_errors(program: Program, text: str) -> str:
+    """Why a program does not compile, as `library.describe_errors` says it of a user's header."""
+    return library.describe_errors(program.path or Path(f"{program.name}.h"), program.sources, text)
+
+
 class Kernels(ABC):
     """The kernels of a compiled program."""
 
@@ -111,8 +143,8 @@ def open_engine(device: Any) -> Engine:
         from operant.cuda.emulation import EmulatedEngine
 
         return EmulatedEngine()
-    kind, _, index = name.partition(":")
-    if kind != "cuda" or (index and not index.isdigit()):
+    kind, numbered, index = name.partition(":")
+    if kind != "cuda" or (numbered and not index.isdigit()):
         raise ValueError(unknown("device", name, ("cpu", "cuda", "cuda:0", "emulated")))
     from operant.cuda.nvidia import nvidia_engine
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
-import os
-import tempfile
+import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from operant import headers, library
-from operant.cuda.emulation import describe_errors
-from operant.cuda.engine import BLOCK_THREADS, CudaError, Engine, Kernels, Program
+from operant.cuda.engine import BLOCK_THREADS, CudaError, Engine, Kernels, Program, describe_errors, kept
 
 # --fmad=false: a product that is added is rounded first, as on every CPU target. Division and square root are rounded
 # correctly and small numbers kept unless --use_fast_math says otherwise. -default-device: what a header defines without
 # saying where it runs, such as a table, is the GPU's.
 OPTIONS = ("--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true", "-default-device")
 QUIET = "-diag-suppress=128,177,186,550"  # unreachable, unused and constant comparisons: of one lane, or of core/
-INSTALL = "pip install 'operant[cuda]'"
 # What a user's header may include; all that it needs of them is there.
 EMPTY_HEADERS = ("float.h", "math.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h")
+PAGE = 1024  # int32 of the host's memory that are pinned at once
+
+_Pointers = ctypes.c_void_p * 1
 
 
 class NvidiaEngine(Engine):
@@ -34,42 +35,65 @@ class NvidiaEngine(Engine):
         self.driver, self.nvrtc = driver, nvrtc
         torch.zeros(1, device=self.device)  # makes PyTorch's context
         major, minor = torch.cuda.get_device_capability(index)
-        self.arch = major * 10 + minor
-        self.driver_version = self._value(driver.cuDriverGetVersion())
-        self._context = int(self._value(driver.cuDevicePrimaryCtxRetain(self._value(driver.cuDeviceGet(index)))))
-        self._known_stream: int | None = None
+        self.driver_version = self.value(driver.cuDriverGetVersion())
+        self.target = compile_target(nvrtc, major * 10 + minor, self.driver_version)
+        self._context = self.value(driver.cuDevicePrimaryCtxRetain(self.value(driver.cuDeviceGet(index))))
+        self._index, self._context_handle = index, int(self._context)
+        self._current_stream = current_stream()
+        self._known_stream = 0
         self._loaded: dict[str, NvidiaKernels] = {}
-        self.target = compile_target(nvrtc, self.arch, self.driver_version)
+        self._pages: list[torch.Tensor] = []
+        self._left, self._lock = 0, threading.Lock()
 
     def load(self, program: Program) -> Kernels:
         path = compiled(program, self.nvrtc, self.target, self.driver_version)
         if path.name not in self._loaded:
-            loaded = self.driver.cuLibraryLoadData(path.read_bytes(), [], [], 0, [], [], 0)
-            self._loaded[path.name] = NvidiaKernels(self, self._value(loaded))
+            self._loaded[path.name] = NvidiaKernels(self, path.read_bytes())
         return self._loaded[path.name]
 
     def host_memory(self, count: int) -> torch.Tensor:
-        return torch.zeros(count, dtype=torch.int32).pin_memory()  # at the same address for host and device
+        # At the same address for host and device. What was given out is given to nobody else: a kernel of a batch that
+        # is gone may still write there, and PyTorch does not know of it.
+        with self._lock:
+            if count > self._left:
+                self._left = max(count, PAGE)
+                self._pages.append(torch.zeros(self._left, dtype=torch.int32, pin_memory=True))
+            page = self._pages[-1]
+            first = len(page) - self._left
+            self._left -= count
+        return page[first : first + count]
 
     def synchronize(self) -> None:
         torch.cuda.synchronize(self.device)
 
-    def stream(self) -> Any:
+    def stream(self) -> int:
         """PyTorch's current stream; a CudaError if it belongs to another GPU's, or another library's, context."""
-        handle = torch.cuda.current_stream(self.device).cuda_stream
-        stream = self.driver.CUstream(handle)
-        if handle != self._known_stream:
-            if handle:
-                context = int(self._value(self.driver.cuStreamGetCtx(stream)))
-                if context != self._context:
-                    raise CudaError(
-                        f"the current stream belongs to another context than {self.device}'s: make it with "
-                        f"torch.cuda.Stream(device={str(self.device)!r})"
-                    )
+        handle = self._current_stream(self._index)
+        if handle and handle != self._known_stream:
+            if int(self.value(self.driver.cuStreamGetCtx(handle))) != self._context_handle:
+                raise CudaError(
+                    f"the current stream belongs to another context than {self.device}'s: make it with "
+                    f"torch.cuda.Stream(device={str(self.device)!r})"
+                )
             self._known_stream = handle
-        return stream
+        return handle
 
-    def _value(self, result: tuple[Any, ...]) -> Any:
+    def enter(self) -> bool:
+        """Makes this GPU's context current, which the default stream is looked up in; False if it is already.
+
+        `torch.cuda.device` does not: it leaves a thread without a context that wants the device which PyTorch takes
+        for current, as it is in a thread that has used no GPU yet.
+        """
+        if int(self.value(self.driver.cuCtxGetCurrent())) == self._context_handle:
+            return False
+        self.value(self.driver.cuCtxPushCurrent(self._context))
+        return True
+
+    def leave(self) -> None:
+        """Makes the context current again that was so before `enter` returned True."""
+        self.value(self.driver.cuCtxPopCurrent())
+
+    def value(self, result: tuple[Any, ...]) -> Any:
         """What a call of the driver returned besides its status, or the error that the status stands for."""
         status, *values = result
         if int(status):
@@ -81,25 +105,53 @@ class NvidiaEngine(Engine):
 
 
 class NvidiaKernels(Kernels):
-    """Kernels of a loaded cubin."""
+    """Kernels of a cubin, or of PTX.
 
-    def __init__(self, engine: NvidiaEngine, handle: Any):
-        self._engine, self._handle = engine, handle
-        self._functions: dict[str, Any] = {}
+    All are loaded at once: by default the driver loads one when it is first launched, which may be inside a graph's
+    capture, where it would have to allocate and wait.
+    """
+
+    def __init__(self, engine: NvidiaEngine, code: bytes):
+        self._engine, driver, value = engine, engine.driver, engine.value
+        self._launch = driver.cuLaunchKernel
+        library = value(driver.cuLibraryLoadData(code, [], [], 0, [], [], 0))
+        entered = engine.enter()
+        try:
+            kernels = {name: value(driver.cuLibraryGetKernel(library, name.encode())) for name in kernel_names(code)}
+            # A function belongs to one context, so that it never runs on another GPU.
+            self._functions = {name: value(driver.cuKernelGetFunction(kernel)) for name, kernel in kernels.items()}
+        finally:
+            if entered:
+                engine.leave()
 
     def launch(self, name: str, threads: int, arguments: ctypes.Structure) -> None:
         engine = self._engine
-        function = self._functions.get(name)
-        if function is None:
-            function = engine._value(engine.driver.cuLibraryGetKernel(self._handle, name.encode()))
-            function = self._functions[name] = engine.driver.CUfunction(int(function))
-        pointers = (ctypes.c_void_p * 1)(ctypes.addressof(arguments))
-        blocks, stream = -(-threads // BLOCK_THREADS), engine.stream()
-        with torch.cuda.device(engine.device):
-            status = engine.driver.cuLaunchKernel(
-                function, blocks, 1, 1, BLOCK_THREADS, 1, 1, 0, stream, ctypes.addressof(pointers), 0
+        pointers, blocks = _Pointers(ctypes.addressof(arguments)), -(-threads // BLOCK_THREADS)
+        stream = engine.stream()
+        entered = not stream and engine.enter()  # any other stream has a context of its own
+        try:
+            result = self._launch(
+                self._functions[name], blocks, 1, 1, BLOCK_THREADS, 1, 1, 0, stream, ctypes.addressof(pointers), 0
             )
-        engine._value(status)
+        finally:
+            if entered:
+                engine.leave()
+        engine.value(result)
+
+
+def kernel_names(code: bytes) -> set[str]:
+    """The kernels of a cubin, each in a section of its own, or of PTX."""
+    found = re.findall(rb"\.text\.(\w+)|\.entry (\w+)\(", code)
+    return {(section or entry).decode() for section, entry in found}
+
+
+def current_stream() -> Callable[[int], int]:
+    """The function that returns the handle of PyTorch's current stream on GPU i, 0 for the default stream.
+
+    It is what the code calls that PyTorch's compiler writes, and makes no object for the stream.
+    """
+    handle: Callable[[int], int] | None = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+    return handle or (lambda index: torch.cuda.current_stream(index).cuda_stream)
 
 
 def nvidia_engine(index: int | None) -> NvidiaEngine:
@@ -123,21 +175,30 @@ def bindings() -> tuple[Any, Any]:
     """NVIDIA's Python bindings of the driver and of NVRTC."""
     try:
         from cuda.bindings import driver, nvrtc
-    except ImportError as problem:
-        raise CudaError(f"NVIDIA's Python packages are not installed ({problem}): {INSTALL}") from None
+
+        nvrtc.nvrtcVersion()
+    except (ImportError, RuntimeError) as problem:  # RuntimeError: the bindings are there, and the compiler is not
+        extra = "cuda12" if str(torch.version.cuda).startswith("12.") else "cuda"
+        missing = (str(problem).splitlines() or ["no reason given"])[0]
+        raise CudaError(
+            f"NVIDIA's Python packages are not installed ({missing}): pip install 'operant[{extra}]'"
+        ) from None
     return driver, nvrtc
 
 
 def why_no_gpu() -> str:
     """Why PyTorch has no GPU, and what to do about it."""
     if torch.version.cuda is None:
-        return "this PyTorch is built for CPUs only: install one for CUDA (https://pytorch.org/get-started/locally)"
+        return (
+            f"this PyTorch ({torch.__version__}) is not built for CUDA: install one that is, see "
+            "https://pytorch.org/get-started/locally"
+        )
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
         return "there is no NVIDIA driver (libcuda.so.1 is not installed), and so no GPU to compute on"
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as problem:
         return f"PyTorch finds no GPU to compute on: {str(problem).splitlines()[0]}"
     return "PyTorch finds no GPU to compute on: see nvidia-smi, and the variable CUDA_VISIBLE_DEVICES"
@@ -151,11 +212,10 @@ def compile_target(nvrtc: Any, arch: int, driver_version: int) -> str:
     """
     _, major, minor = nvrtc.nvrtcVersion()
     if major > driver_version // 1000:
-        has = f"{driver_version // 1000}.{driver_version % 1000 // 10}"
+        older = ", or install an older compiler (pip install 'operant[cuda12]')" if driver_version >= 12000 else ""
         raise CudaError(
-            f"the NVIDIA driver is too old: it runs CUDA {has}, and the compiler that is installed is of CUDA "
-            f"{major}.{minor}: update the driver, or install the compiler of CUDA {driver_version // 1000} "
-            f"(pip install 'operant[cuda{driver_version // 1000}]')"
+            f"the NVIDIA driver is too old: it runs CUDA {driver_version // 1000}.{driver_version % 1000 // 10}, and "
+            f"the compiler that is installed is of CUDA {major}.{minor}: update the driver{older}"
         )
     _, count = nvrtc.nvrtcGetNumSupportedArchs()
     _, known = nvrtc.nvrtcGetSupportedArchs()
@@ -163,9 +223,10 @@ def compile_target(nvrtc: Any, arch: int, driver_version: int) -> str:
     if arch in archs:
         return f"sm_{arch}"
     if arch < archs[0]:
+        older = ": an older one may, pip install 'operant[cuda12]'" if major > 12 else ""
         raise CudaError(
             f"the GPU has compute capability {arch / 10}, and the compiler that is installed (CUDA {major}.{minor}) "
-            f"knows none below {archs[0] / 10}"
+            f"knows none below {archs[0] / 10}{older}"
         )
     return f"compute_{max(each for each in archs if each < arch)}"
 
@@ -182,49 +243,45 @@ def compile_program(program: Program, nvrtc: Any, target: str) -> bytes:
         CompileError: a user's header does not compile; the text is NVRTC's, at the user's lines.
     """
     stubs = [name.encode() for name in EMPTY_HEADERS]
-    status, handle = nvrtc.nvrtcCreateProgram(
-        program.text.encode(), b"kernels.cu", len(stubs), [b""] * len(stubs), stubs
+    handle = _nvrtc_value(
+        nvrtc.nvrtcCreateProgram(program.text.encode(), b"kernels.cu", len(stubs), [b""] * len(stubs), stubs)
     )
+    try:
+        given = [*options(target), *(f"-D{name}={value}" for name, value in program.definitions.items())]
+        (status,) = nvrtc.nvrtcCompileProgram(handle, len(given), [option.encode() for option in given])
+        if int(status):
+            text = _read(nvrtc, "ProgramLog", handle).decode(errors="replace").rstrip("\0\n")
+            raise library.CompileError(describe_errors(program, _gcc_form(text)))
+        return _read(nvrtc, "PTX" if target.startswith("compute") else "CUBIN", handle)
+    finally:
+        nvrtc.nvrtcDestroyProgram(handle)
+
+
+def _read(nvrtc: Any, what: str, handle: Any) -> bytes:
+    """What NVRTC has to give of a program: "ProgramLog", "PTX", "CUBIN"."""
+    text = bytearray(_nvrtc_value(getattr(nvrtc, f"nvrtcGet{what}Size")(handle)))
+    _nvrtc_value(getattr(nvrtc, f"nvrtcGet{what}")(handle, text))
+    return bytes(text)
+
+
+def _nvrtc_value(result: tuple[Any, ...]) -> Any:
+    status, *values = result
     if int(status):
-        raise CudaError(f"NVRTC: {status}")
-    given = [*options(target), *(f"-D{name}={value}" for name, value in program.definitions.items())]
-    (status,) = nvrtc.nvrtcCompileProgram(handle, len(given), [option.encode() for option in given])
-    if int(status):
-        _, size = nvrtc.nvrtcGetProgramLogSize(handle)
-        log = bytearray(size)
-        nvrtc.nvrtcGetProgramLog(handle, log)
-        text = log.decode(errors="replace").rstrip("\0\n")
-        raise library.CompileError(describe_errors(program, _gcc_form(text)))
-    kind = "PTX" if target.startswith("compute") else "CUBIN"
-    _, size = getattr(nvrtc, f"nvrtcGet{kind}Size")(handle)
-    code = bytearray(size)
-    getattr(nvrtc, f"nvrtcGet{kind}")(handle, code)
-    nvrtc.nvrtcDestroyProgram(handle)
-    return bytes(code)
+        raise CudaError(f"NVIDIA's compiler: {status.name}")
+    return values[0] if values else None
 
 
 def _gcc_form(text: str) -> str:
     """NVRTC's messages, "x.h(3): error: ...", as gcc writes them: "x.h:3: error: ..."."""
-    import re
-
     return re.sub(r"^(.+?)\((\d+)\): (?=\w)", r"\1:\2: ", text, flags=re.MULTILINE)
 
 
 def compiled(program: Program, nvrtc: Any, target: str, driver_version: int) -> Path:
-    """The compiled program in the cache folder, made if it is not there.
-
-    It is kept under a hash of what it is made of, the compiler, the target, and the driver, which compiles PTX.
-    """
+    """The compiled program in the cache folder, made if it is not there: one for each driver, which compiles PTX."""
     _, major, minor = nvrtc.nvrtcVersion()
-    folder = library.cache_folder()
-    digest = hashlib.sha256(f"{major}.{minor} {driver_version} {' '.join((*OPTIONS, target))}".encode())
-    for part in program.parts():
-        digest.update(len(part).to_bytes(8, "little") + part)
-    path = folder / f"{program.name}-{digest.hexdigest()[:32]}.cubin"
-    with library.taking_turns(folder):
-        if not path.exists():
-            code = compile_program(program, nvrtc, target)
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{program.name}-", delete=False) as file:
-                file.write(code)
-            os.replace(file.name, path)
-    return path
+    made_by = [f"NVRTC {major}.{minor}", f"driver {driver_version}", *OPTIONS, target]
+
+    def make(path: Path) -> None:
+        path.write_bytes(compile_program(program, nvrtc, target))
+
+    return kept(program, ".cubin", made_by, make)
