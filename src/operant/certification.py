@@ -7,17 +7,23 @@ float32 hashes do not depend on the machine at all; the float64 ones depend on i
 from __future__ import annotations
 
 from operant.batch import isas, trajectory_hash
-from operant.catalog import header_names
+from operant.catalog import specs_by_header
 
 
-def certificate() -> dict[tuple[str, str, str], str]:
-    """Prints and returns the hash of a fixed trajectory for each (environment, target, precision) that runs here."""
+def certificate(device: str | None = None) -> dict[tuple[str, str, str], str]:
+    """Prints and returns the hash of a fixed trajectory for each (environment, target, precision) that runs here.
+
+    With a device, "cuda", "cuda:1" or "emulated", that is a target too; its kernels are compiled where they were not.
+    """
     hashes: dict[tuple[str, str, str], str] = {}
-    for header in header_names():
-        for isa, runs in isas().items():
-            if not runs:
-                continue
+    for header, spec in specs_by_header().items():
+        found = {isa: trajectory_hash(header, isa) for isa, runs in isas().items() if runs}
+        if device is not None:
+            from operant.cuda.certificate import cuda_trajectory_hash
+
+            found[device] = cuda_trajectory_hash(spec, device)
+        for isa, value in found.items():
             precision = "float64" if isa == "exact" else "float32"
-            hashes[header, isa, precision] = f"{trajectory_hash(header, isa):016x}"
+            hashes[header, isa, precision] = f"{value:016x}"
             print(f"{header:24} {isa:8} {precision:8} {hashes[header, isa, precision]}")
     return hashes

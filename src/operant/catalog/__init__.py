@@ -61,5 +61,11 @@ def bare_id(env_id: str) -> str:
 
 def header_names() -> list[str]:
     """The header of every environment, variants included, in alphabetical order."""
+    return list(specs_by_header())
+
+
+def specs_by_header() -> dict[str, EnvSpec]:
+    """A descriptor for each header, variants included, in the alphabetical order of the headers."""
     specs = [*CATALOG.values(), *MULTIAGENT.values()]
-    return sorted({each.header for spec in specs for each in (spec, *spec.variants.values())})
+    found = {each.header: each for spec in specs for each in (spec, *spec.variants.values())}
+    return dict(sorted(found.items()))

@@ -82,3 +82,9 @@ class AdamArguments(ctypes.Structure):
         ("epsilon", ctypes.c_float),
         ("max_norm", ctypes.c_float),
     ]
+
+
+class HashArguments(ctypes.Structure):
+    """`operant_hash_arguments`."""
+
+    _fields_: ClassVar[Any] = [("bytes", _POINTER), ("count", ctypes.c_int64), ("hash", _POINTER)]

@@ -136,7 +136,8 @@ class NvidiaKernels(Kernels):
         finally:
             if entered:
                 engine.leave()
-        engine.value(result)
+        if result[0]:
+            engine.value(result)
 
 
 def kernel_names(code: bytes) -> set[str]:
