@@ -1,6 +1,7 @@
 """Every built-in environment passes every check, and each check fails an environment that breaks its rule."""
 
 import re
+import sys
 
 import pytest
 from authored import with_reference, write_lander
@@ -73,6 +74,31 @@ def test_a_broken_header_fails_the_checks_of_its_rule(tmp_path, what):
         with pytest.raises(Failed) as failure:
             CHECKS[name](spec)
         assert re.search(message, str(failure.value)), f"{name}: {failure.value}"
+
+
+def test_what_differs_on_a_gpu_is_found(tmp_path):
+    push = "    vf push"
+    change = (push, "#ifdef OPERANT_CUDA\n    s->speed = s->speed + R(1e-3);\n#endif\n" + push)
+    with pytest.raises(
+        Failed, match=r"the GPU's code and scalar differ first in environment 0, step 1:\n  state \w+: "
+    ):
+        CHECKS["device"](find_spec(str(write_lander(tmp_path, change))))
+
+
+def test_a_header_that_is_c_and_not_cpp_is_found_at_its_line(tmp_path):
+    spec = find_spec(str(write_lander(tmp_path, ("    vf push", "    const int class = 1;\n    vf push"))))
+    with pytest.raises(
+        Failed, match=r"a GPU's compiler reads headers as C\+\+: lander\.h does not compile:\n.*lander\.h:\d+"
+    ):
+        CHECKS["device"](spec)
+
+
+def test_without_a_cpp_compiler_or_pytorch_the_gpus_code_is_not_checked(monkeypatch, tmp_path):
+    spec = find_spec(str(write_lander(tmp_path)))
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert CHECKS["device"](spec).startswith("not checked: CXX=no-such-compiler is not installed")
+    monkeypatch.setitem(sys.modules, "operant.cuda.batch", None)
+    assert CHECKS["device"](spec) == "not checked: PyTorch is not installed"
 
 
 def test_an_observation_beyond_its_stated_bound_is_found(tmp_path):

@@ -18,10 +18,10 @@ from operant.library import build
 from operant.spec import EnvSpec
 
 DESCRIPTION = """\
-Tries what operant promises of every environment, and prints what it found: the same bits on every instruction set, for
-any batch and number of threads; episodes that depend on the seed and the actions alone; no NaN; observations within
-their bounds; autoreset; snapshots; and, where the descriptor names a reference class, the same numbers from that and
-the float64 build. ENV is a header, or an id of operant's.
+Tries what operant promises of every environment, and prints what it found: the same bits on every instruction set and
+from a GPU's code, for any batch and number of threads; episodes that depend on the seed and the actions alone; no NaN;
+observations within their bounds; autoreset; snapshots; and, where the descriptor names a reference class, the same
+numbers from that and the float64 build. ENV is a header, or an id of operant's.
 """
 PROGRAM = "operant check"
 RULES = {name: (check.__doc__ or "").splitlines()[0] for name, check in CHECKS.items()} | {

@@ -23,7 +23,7 @@ from operant.conformance.trajectories import (
     open_vector,
     play,
 )
-from operant.library import ONE_LANE, CompileError, build, find_compiler
+from operant.library import ONE_LANE, CompileError, NoCompiler, build, find_compiler
 from operant.spaces import array_of, observation_bounds
 from operant.spec import EnvSpec, element_names, spans
 from operant.vector import OperantVectorEnv
@@ -356,3 +356,33 @@ def _go_on(env: Any, actions: np.ndarray) -> list[bytes]:
     """The bits of all that further steps and a reset return."""
     bits = [b"".join(np.asarray(part).tobytes() for part in env.step(row)[:4]) for row in actions]
     return [*bits, array_of(env.reset()[0]).tobytes(), env.get_state().tobytes()]
+
+
+@check
+def device(spec: EnvSpec) -> str:
+    """What a GPU runs, compiled for the CPU, computes the scalar target's bits in both modes that reset."""
+    try:
+        from operant.cuda.batch import CudaBatch
+        from operant.cuda.playback import play as play_on_device
+    except ImportError:
+        return "not checked: PyTorch is not installed"
+    actions = plan(spec)
+    for mode in ("NextStep", "SameStep"):
+
+        def played(every_state: bool, mode: str = mode) -> tuple[Trajectory, Trajectory]:
+            with closing(
+                CudaBatch(spec, NUM_ENVS, device="emulated", autoreset=mode, max_episode_steps=LIMIT)
+            ) as batch:
+                ours = Trajectory(*play_on_device(batch, actions, every_state))
+            env = open_vector(spec, NUM_ENVS, isa="scalar", autoreset_mode=mode, max_episode_steps=LIMIT)
+            return ours, play(env, actions, every_state=every_state)
+
+        try:
+            ours, theirs = played(every_state=False)
+        except NoCompiler as problem:
+            return f"not checked: {problem}"
+        except CompileError as problem:
+            raise Failed(f"a GPU's compiler reads headers as C++: {problem}") from None
+        if not ours.same(theirs):
+            raise Failed(describe_difference(spec, *played(every_state=True), ("the GPU's code", "scalar")))
+    return "the GPU's code, run by the CPU, computes the same bits"
