@@ -4,6 +4,7 @@
 # make native    builds the C library without Python: build/native/liboperant.a and .so
 # make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
 # make neon      cross-compiles the core for 64-bit Arm and compares its bits with this machine's
+# make cuda      compiles what runs on a GPU with nvcc, which needs NVIDIA's CUDA toolkit and no GPU
 # make study     trains every algorithm on every classic-control task, 5 seeds each: the table of docs/training.md
 # make lint      runs ruff and mypy
 # make clean     removes what the others made, .venv included
@@ -24,7 +25,7 @@ OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -I$(dir $(LIST)).. -Inative $(CFLAGS)
 
 .PHONY: demo test test-suite test-twin test-floors test-compat venv native exercise study certificates sanitize \
-	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread neon lint clean FORCE
+	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread neon cuda lint clean FORCE
 
 # The C library.
 
@@ -99,6 +100,9 @@ neon: certificates
 	$(BUILD)/certificates | awk '$$2 == "scalar" {print $$1, $$3}' | sort > build/expected-hashes
 	qemu-aarch64 build/neon/certificates | awk '$$2 != "exact" {print $$1, $$3}' | sort -u | tee build/neon-hashes
 	diff build/expected-hashes build/neon-hashes
+
+cuda: venv
+	$(BIN)/python tests/native/cuda_compilers.py build/cuda
 
 # Python.
 
