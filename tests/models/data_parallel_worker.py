@@ -126,7 +126,12 @@ def devices(folder):
     weights = {}
     for device in ("cpu", "emulated"):
         config = PPO.Config(
-            num_envs=16, rollout_steps=16, hidden=(8,), normalize_observations=True, normalize_rewards=True, device=device
+            num_envs=16,
+            rollout_steps=16,
+            hidden=(8,),
+            normalize_observations=True,
+            normalize_rewards=True,
+            device=device,
         )
         weights[device] = PPO("operant/CartPole-v1", config, seed=1).learn(3 * 256).parameters.tolist()
     return {"devices": weights}
@@ -151,7 +156,17 @@ def main():
     torch.set_num_threads(1)
     join()
     results = {"rank": rank(), "solved": solve()}
-    for part in (gradients, other_weights, training, statistics, advantages, algorithms, better_half, devices, decisions):
+    for part in (
+        gradients,
+        other_weights,
+        training,
+        statistics,
+        advantages,
+        algorithms,
+        better_half,
+        devices,
+        decisions,
+    ):
         results |= part(folder)
     torch.save(results, folder / f"{rank()}.pt")
     leave()
