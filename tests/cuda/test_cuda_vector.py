@@ -82,7 +82,7 @@ def test_without_torch_a_device_says_how_to_install_it():
         "except ImportError as problem: print(problem)\n"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert result.stdout == "device='cuda' needs PyTorch: pip install 'operant[cuda]'\n"
+    assert result.stdout == "device='cuda' and device='emulated' need PyTorch: pip install 'operant[cuda]'\n"
 
 
 @pytest.mark.parametrize(
