@@ -3,79 +3,124 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import json
 import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from operant.batch import unknown
-from operant.bench import report, training, workloads
+from operant.bench import cuda, cuda_training, report, training, workloads
 from operant.bench.machine import describe
 from operant.configuration import find_spec
+from operant.cuda.engine import CudaError
 
 QUICK = (3, 0.03)  # rounds, seconds of each
+CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = workloads.ROWS | training.ROWS
+DEVICE_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = cuda.ROWS | cuda_training.ROWS
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    listing = "\n".join(
-        f"  {name:13} {(function.__doc__ or '').strip()}" for name, function in (workloads.ROWS | training.ROWS).items()
-    )
+    listings = [
+        "\n".join(f"  {name:17} {(function.__doc__ or '').strip()}" for name, function in rows.items())
+        for rows in (CPU_ROWS, DEVICE_ROWS)
+    ]
     result = argparse.ArgumentParser(
         prog="operant bench",
         description="Measures operant beside Gymnasium and EnvPool, taking turns: medians, spreads and ratios.",
-        epilog=f"rows:\n{listing}\n\nRatios are formed within a round; (min .. max) is over the rounds.",
+        epilog=f"rows:\n{listings[0]}\n\nrows of --device:\n{listings[1]}\n\n"
+        "Ratios are formed within a round; (min .. max) is over the rounds.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument("--env", metavar="ID", help="the environment (CartPole-v1)")
     result.add_argument(
-        "--num-envs", metavar="N", type=int, nargs="+", default=[workloads.STANDARD], help="batch sizes (4096)"
+        "--num-envs", metavar="N", type=int, nargs="+", help=f"batch sizes (4096; with --device {cuda.SIZE})"
     )
     result.add_argument("--rows", metavar="NAME", nargs="+", help="what to run (all; with --env those about that one)")
-    result.add_argument("--train", action="store_true", help=f"training: the rows {', '.join(training.ROWS)}")
+    result.add_argument("--device", help="the rows of a GPU: cuda or cuda:1, or emulated to try them without one")
+    result.add_argument("--train", action="store_true", help="the rows about training")
     result.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute for all rows")
     result.add_argument("--json", action="store_true", help="print one JSON object with every round, and nothing else")
     return result
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the benchmark. Returns 0, missed targets or not; 1 if it cannot run; 2 for a name that does not exist."""
-    given = parser().parse_args(argv)
-    names = given.rows or list(workloads.ROWS if given.env is None else workloads.FOR_ANY_ENVIRONMENT)
+def make_plan(given: argparse.Namespace) -> workloads.Plan:
+    """What to run, and on which device; a ValueError or a CudaError says what cannot be."""
+    spec = find_spec(given.env or "CartPole-v1")
+    if spec.agents:
+        raise ValueError(f"--env {given.env}: environments of several agents are measured by --rows agents")
+    for size in given.num_envs or ():
+        if not 1 <= size <= 1 << 30:
+            raise ValueError(f"--num-envs {size} must be from 1 to {1 << 30}")
+    options: dict[str, Any] = {"sizes": tuple(dict.fromkeys(given.num_envs))} if given.num_envs else {}
+    if given.quick:
+        options["rounds"], options["seconds"] = QUICK
+    if given.device is None:
+        return workloads.Plan(spec, **options)
+    plan = cuda.DevicePlan(spec, device=given.device, **options)
+    return plan if given.num_envs else dataclasses.replace(plan, sizes=(plan.size(cuda.SIZE),))
+
+
+def row_names(given: argparse.Namespace) -> list[str]:
+    """The rows that were asked for."""
+    on_device = given.device is not None
     if given.train:
-        names = [*(given.rows or ()), *training.ROWS]
-    rows_by_name = workloads.ROWS | training.ROWS
+        return [*(given.rows or ()), *(cuda_training.ROWS if on_device else training.ROWS)]
+    for_any = cuda.FOR_ANY_ENVIRONMENT if on_device else workloads.FOR_ANY_ENVIRONMENT
+    everything = list(DEVICE_ROWS) if on_device else list(workloads.ROWS)
+    return given.rows or (everything if given.env is None else list(for_any))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the benchmark.
+
+    Returns:
+        0, missed targets or not; 1 if it cannot run; 2 for a name or a device that does not exist.
+    """
+    given = parser().parse_args(argv)
+    given.device = None if given.device == "cpu" else given.device
+    rows_by_name = CPU_ROWS if given.device is None else DEVICE_ROWS
     try:
-        spec = find_spec(given.env or "CartPole-v1")
-        if spec.agents:
-            raise ValueError(f"--env {given.env}: environments of several agents are measured by --rows agents")
+        plan = make_plan(given)
+        names = row_names(given)
         for name in names:
+            if name in DEVICE_ROWS and given.device is None:
+                raise ValueError(f"row {name!r} runs on a GPU: give --device cuda")
             if name not in rows_by_name:
                 raise ValueError(unknown("row", name, rows_by_name))
-        for size in given.num_envs:
-            if not 1 <= size <= 1 << 30:
-                raise ValueError(f"--num-envs {size} must be from 1 to {1 << 30}")
         facts = describe()
-    except ValueError as problem:
+        if isinstance(plan, cuda.DevicePlan):
+            facts |= cuda.describe_device(plan)
+    except (ValueError, CudaError) as problem:
         print(f"operant bench: {problem}", file=sys.stderr)
         return 2
-    sizes = tuple(dict.fromkeys(given.num_envs))
-    plan = workloads.Plan(spec, sizes, *QUICK) if given.quick else workloads.Plan(spec, sizes)
+    except ImportError as problem:
+        print(f"operant bench: {problem}: pip install 'operant[cuda]'", file=sys.stderr)
+        return 1
     if not given.json:
         print(report.format_facts(facts), flush=True)
     rows: list[report.Row] = []
     try:
-        for name in dict.fromkeys(names):
-            for row in rows_by_name[name](plan):
-                rows.append(row)
-                if not given.json:
-                    print(f"\n{report.format_row(row)}", flush=True)
-    except (ImportError, MemoryError) as problem:  # a gymnasium too old for vector environments, a batch too large
+        with plan.selected() if isinstance(plan, cuda.DevicePlan) else contextlib.nullcontext():
+            for name in dict.fromkeys(names):
+                for row in rows_by_name[name](plan):
+                    rows.append(row)
+                    if not given.json:
+                        print(f"\n{report.format_row(row)}", flush=True)
+    # A gymnasium too old for vector environments, a batch too large, a GPU that gave up.
+    except (ImportError, MemoryError, CudaError) as problem:
         print(f"operant bench: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("operant bench: interrupted", file=sys.stderr)
         return 130
     if given.json:
-        options = {"env": spec.id, "num_envs": sizes, "rows": names, "rounds": plan.rounds, "seconds": plan.seconds}
+        options: dict[str, Any] = {"env": plan.spec.id, "num_envs": plan.sizes, "rows": names}
+        options |= {"rounds": plan.rounds, "seconds": plan.seconds}
+        if given.device is not None:
+            options["device"] = given.device
         print(json.dumps(report.as_json(facts, options, rows)))
     elif len(rows) > 1 and (summary := report.format_summary(rows)):
         print(f"\n{summary}")

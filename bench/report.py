@@ -35,7 +35,7 @@ class Measure:
 
     Attributes:
         label: what was measured, in words that stand alone.
-        unit: "steps/s", "x" (a ratio), "us", "ms", "%", "B/env", "GB/s".
+        unit: "steps/s", "x" (a ratio), "us", "ms", "%", "B/env", "GB/s"; "" of a bare number.
         samples: one per round.
         target: the figure to reach, if any.
         subject: the contender that it is about, whose line of the table shows it.
@@ -147,7 +147,7 @@ def quantity(value: float, unit: str) -> str:
     """A number with its unit; steps/s in millions."""
     if unit == "steps/s":
         return f"{number(value / 1e6)} M steps/s"
-    return f"{number(value)}{'' if unit in ('x', '%') else ' '}{unit}"
+    return f"{number(value)}{'' if unit in ('x', '%', '') else ' '}{unit}"
 
 
 def spread(measure: Measure) -> str:

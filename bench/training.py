@@ -70,7 +70,7 @@ def train_tuned(plan: Plan) -> Iterator[Row]:
         yield Row("train_tuned", title, skipped=missing)
         return
     with contextlib.ExitStack() as stack, _one_thread():
-        ours = _ours(stack, "operant train cartpole", **_tuned(), threads=1)
+        ours = _ours(stack, "operant train cartpole", **tuned_options(), threads=1)
         default = _sb3(stack, "SB3, default setup", None)
         updates = updates_of_original(1)
         cleanrl = Contender("CleanRL's ppo.py", timed(lambda: next(updates)), ENVS * STEPS)
@@ -120,7 +120,7 @@ def train_logging(plan: Plan) -> Iterator[Row]:
     from operant.utils.run_directory import RunDirectory
 
     with contextlib.ExitStack() as stack, _one_thread():
-        algorithm = _algorithm(stack, **_tuned(), threads=1)
+        algorithm = make_ppo(stack, **tuned_options(), threads=1)
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         run = RunDirectory.create(folder, "bench", {})
         recorder = stack.enter_context(Recorder(run))
@@ -168,14 +168,14 @@ def _missing() -> str | None:
     return None
 
 
-def _tuned(env_id: str = CARTPOLE) -> dict[str, Any]:
+def tuned_options(env_id: str = CARTPOLE) -> dict[str, Any]:
     from operant.models.tuned import tuned
 
     options = tuned(env_id, "ppo")
     return {key: value for key, value in options.items() if key != "timesteps"}
 
 
-def _algorithm(stack: contextlib.ExitStack, env_id: str = CARTPOLE, seed: int = 0, **options: Any) -> Any:
+def make_ppo(stack: contextlib.ExitStack, env_id: str = CARTPOLE, seed: int = 0, **options: Any) -> Any:
     from operant.models.ppo import PPO, PPOConfig
 
     algorithm = PPO(env_id, PPOConfig(**options), seed=seed)
@@ -188,13 +188,13 @@ def _right_answers(seed: int, options: dict[str, Any]) -> float:
     from operant.models.evaluation import evaluate
 
     with contextlib.ExitStack() as stack, _one_thread():
-        algorithm = _algorithm(stack, MEMORY, seed, **(_tuned(MEMORY) | options), threads=1)
+        algorithm = make_ppo(stack, MEMORY, seed, **(tuned_options(MEMORY) | options), threads=1)
         algorithm.learn(MEMORY_STEPS)
         return 100 * float(evaluate(algorithm, MEMORY, MEMORY_EPISODES, seed=1_000_000).mean())
 
 
 def _ours(stack: contextlib.ExitStack, name: str, **options: Any) -> Contender:
-    algorithm = _algorithm(stack, **options)
+    algorithm = make_ppo(stack, **options)
     updates = algorithm.iterate(ENDLESS)
     return Contender(name, timed(lambda: next(updates)), options["num_envs"] * options["rollout_steps"])
 
