@@ -1,4 +1,4 @@
-/* training.h: the training kernels for the threads of a GPU: rollout/'s returns and advantages, a thread a column, and Adam. */
+/* training.h: the training kernels for the threads of a GPU: rollout/'s advantages and returns, a thread a column; Adam. */
 #include "rollout/rollout.h"
 #include "rollout/advantages.h"
 
@@ -9,7 +9,7 @@ typedef struct {
     float rho_bar, c_bar;    /* of V-trace */
 } operant_advantage_arguments;
 
-/* Moments and steps stay in the GPU's memory, as does all that changes from one step to the next: a CUDA graph replays it. */
+/* What changes from one step to the next lies in the GPU's memory, so that a CUDA graph can replay it. */
 typedef struct {
     float *parameters;           /* [P] */
     const float *gradient;       /* [P] */
@@ -59,8 +59,8 @@ KERNEL(operant_device_adam_begin, operant_adam_arguments) {
     a.factors[2] = (float)(-*a.learning_rate / (1 - power(a.first, steps)));
 }
 
-/** m += (1 - b1) (g - m);  v = b2 v + (1 - b2) g^2;  p -= a m / (1 - b1^t) / (sqrt(v) / sqrt(1 - b2^t) + e), in the order of
- *  src/operant/models/adam.py. */
+/** m += (1 - b1) (g - m);  v = b2 v + (1 - b2) g^2;  p -= a m / (1 - b1^t) / (sqrt(v) / sqrt(1 - b2^t) + e), in the
+ *  order of src/operant/models/adam.py. */
 KERNEL(operant_device_adam, operant_adam_arguments) {
     const int64_t i = THREAD;
     if (i >= a.size) return;

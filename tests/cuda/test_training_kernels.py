@@ -1,17 +1,14 @@
 """The GPU's training kernels, emulated: bits of the CPU's, Adam within stated ulps, and nothing read on the host."""
 
-import shutil
-import subprocess
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from rollout import loops
 
-from operant import headers, rollout
-from operant.cuda import nvidia
+from operant import rollout
 from operant.cuda.engine import Engine, Kernels, open_engine
+from operant.cuda.graphs import Graph
 from operant.cuda.training import PROGRAM, FusedAdam, TrainingKernels
 from operant.models.adam import Adam
 
@@ -314,24 +311,36 @@ def test_nothing_is_read_on_the_host(engine, monkeypatch):
     adam.step(norm, 0.5)
 
 
-# The compilers of GPUs.
+# On a GPU, where there is one.
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
-def test_nvrtc_compiles_it_without_joining_a_product_and_a_sum():
-    nvrtc = pytest.importorskip("cuda.bindings.nvrtc", exc_type=ImportError)
-    text = nvidia.compile_program(PROGRAM, nvrtc, "compute_90").decode()
-    for name in ("gae", "vtrace", "discounted_returns", "adam_begin", "adam"):
-        assert f".entry operant_device_{name}(" in text
-    assert "fma" not in text and "approx" not in text
-    assert nvidia.compile_program(PROGRAM, nvrtc, "sm_90")
+@needs_gpu
+def test_a_gpu_computes_the_cpus_bits():
+    kernels, arrays = TrainingKernels(open_engine("cuda")), loops.random_rollout(40, 300)
+    log_ratios = loops.random_rollout(40, 300, seed=1)["rewards"]
+    given = {name: tensor.to(kernels.device) for name, tensor in tensors(arrays | {"log_ratios": log_ratios}).items()}
+    ours = kernels.vtrace(**given, **NUMBERS)
+    del given["log_ratios"]
+    ours += kernels.gae(**given, **NUMBERS)
+    theirs = rollout.vtrace(**arrays, log_ratios=log_ratios, **NUMBERS) + rollout.gae(**arrays, **NUMBERS)
+    assert [one.cpu().numpy().tobytes() for one in ours] == [other.tobytes() for other in theirs]
 
 
-@pytest.mark.skipif(shutil.which("nvcc") is None, reason="there is no nvcc")
-def test_nvcc_compiles_it(tmp_path):
-    source = tmp_path / "training.cu"
-    source.write_text(PROGRAM.text)
-    definitions = [f"-D{name}={value}" for name, value in PROGRAM.definitions.items()]
-    options = ["-std=c++17", "-arch=sm_80", "--fmad=false", "-c", f"-I{headers.folder()}"]
-    command = ["nvcc", *options, *definitions, source, "-o", tmp_path / "training.o"]
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+@needs_gpu
+def test_adam_in_a_cuda_graph_computes_the_bits_that_it_has_emulated(engine):
+    on_gpu = open_engine("cuda")
+    one, other = torch.ones(300, requires_grad=True), torch.ones(300, device=on_gpu.device, requires_grad=True)
+    emulated, fused = FusedAdam(one, 0.1, engine=engine), FusedAdam(other, 0.1, engine=on_gpu)
+    other.grad, norm = torch.zeros_like(other), torch.zeros(1, device=on_gpu.device)
+    step = Graph(lambda: fused.step(norm, 2.0), on_gpu.device)
+    for k, gradient in enumerate(gradients(10, 300)):
+        emulated.learning_rate = fused.learning_rate = 0.1 / (k + 1)
+        length = torch.linalg.vector_norm(gradient)
+        one.grad = gradient
+        other.grad.copy_(gradient)
+        norm.copy_(length)
+        emulated.step(length, 2.0)
+        step()
+        assert torch.equal(one, other.cpu())
