@@ -141,7 +141,8 @@ class FakeDriver:
     def cuLaunchKernel(self, function, gx, gy, gz, bx, by, bz, shared, stream, parameters, extra):
         assert shared == 0 and extra == 0 and type(parameters) is int and type(stream) is int
         kernel, context = self._functions[function]
-        where = self.streams[stream] if stream else self.cuCtxGetCurrent()[1]
+        current = self.contexts[-1] if self.contexts else 0
+        where = self.streams[stream] if stream > 2 and current == context else current
         if where != context:
             return (CUresult.CUDA_ERROR_INVALID_HANDLE if where else CUresult.CUDA_ERROR_INVALID_CONTEXT,)
         kernels, name, size = self._kernels[kernel]

@@ -74,6 +74,18 @@ def test_a_number_of_the_hosts_stays_what_it_was_when_it_was_recorded(monkeypatc
     assert total == WARM_UPS + 2
 
 
+def test_what_cannot_be_recorded_is_called_each_time_with_a_warning(monkeypatch):
+    use_tapes(monkeypatch)
+    total = torch.zeros(())
+    graph = Graph(lambda: total.add_(1).item(), CPU)
+    results = [graph() for _ in range(WARM_UPS)]
+    with pytest.warns(UserWarning, match="not recorded as a CUDA graph, and so slower: .* waits for the device"):
+        graph()
+    before = total.item()
+    results = [graph() for _ in range(3)]
+    assert results == [before + 1, before + 2, before + 3]
+
+
 @pytest.mark.parametrize(
     "waits",
     [

@@ -102,6 +102,17 @@ def test_a_stream_of_another_context_is_refused_by_name_and_nothing_is_launched(
     batch.step(actions())
 
 
+def test_default_streams_have_no_context_of_their_own(gpus):
+    """cudaStreamLegacy and cudaStreamPerThread are 1 and 2."""
+    machine = gpus()
+    batch = machine.batch()
+    batch.seed(0)
+    for handle in (1, 2):
+        machine.torch.streams[0] = handle
+        batch.reset()
+    assert [(launch.stream, launch.context) for launch in machine.driver.launches] == [(1, 1000), (2, 1000)]
+
+
 @pytest.mark.parametrize("current", [[], [1000], [1001], [7]])
 def test_each_gpu_has_its_own_kernels_whichever_context_is_current(gpus, current):
     machine = gpus(devices=2)
@@ -135,8 +146,9 @@ def test_the_context_is_left_where_a_launch_fails(gpus):
     assert machine.driver.contexts == []
 
 
-def test_no_call_of_the_driver_but_the_launch_is_made_on_a_stream_that_is_known(gpus):
+def test_a_launch_on_a_stream_that_is_known_asks_the_driver_for_its_context_alone(gpus):
     machine = gpus()
+    machine.driver.contexts[:] = [1000]
     machine.driver.streams = {0x51: 1000}
     machine.torch.streams[0] = 0x51
     batch = machine.batch()
@@ -144,7 +156,7 @@ def test_no_call_of_the_driver_but_the_launch_is_made_on_a_stream_that_is_known(
     batch.reset()
     machine.driver.calls.clear()
     batch.step(actions())
-    assert machine.driver.calls == []  # the launch's function is looked up once
+    assert machine.driver.calls == ["cuCtxGetCurrent"]  # functions are looked up once
     assert len(machine.driver.launches) == 2
 
 

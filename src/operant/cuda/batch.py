@@ -15,6 +15,7 @@ from operant.batch import AUTORESET, ActionReader, defaults, seed_words, words_o
 from operant.batch_base import BatchBase, unknown, whole
 from operant.cuda.arguments import DeviceBatch, ResetArguments, StepArguments
 from operant.cuda.engine import Engine, environment_program, open_engine
+from operant.cuda.graphs import inside_graph
 from operant.spec import EnvSpec, spans
 
 DTYPES = {torch.int32: 0, torch.int64: 1, torch.float32: 2, torch.float64: 3}  # operant_dtype
@@ -87,6 +88,7 @@ class CudaBatch(BatchBase):
         self._ready = False
         self.version = 0
         self._replaced: Tensor | None = None
+        self._given: Tensor | None = None
         try:
             self._allocate()
         except torch.OutOfMemoryError as problem:
@@ -174,6 +176,7 @@ class CudaBatch(BatchBase):
         arguments.final_observations = None if final is None else final.data_ptr()
         arguments.final_truncated = final_truncated
         self.kernels.launch("operant_step", self.num_envs, arguments)
+        self._given = given  # another library's memory, which may not know that the kernel has yet to read it
         return outputs
 
     def check_actions(self, actions: Any) -> Tensor:
@@ -211,19 +214,17 @@ class CudaBatch(BatchBase):
 
     def _check_outputs(self, outputs: Outputs) -> None:
         """Raises a ValueError unless a kernel can write to the tensors."""
-        rows, numbers = (self.num_rows,), (self.num_rows, *self.observation_shape)
-        for name, tensor, shape, dtype in (
-            ("observations", outputs.observations, numbers, self.observation_type),
-            ("rewards", outputs.rewards, rows, torch.float32),
-            ("terminated", outputs.terminated, rows, torch.bool),
-            ("truncated", outputs.truncated, rows, torch.bool),
-            ("final_observations", outputs.final_observations, numbers, self.observation_type),
-        ):
-            if tensor is None and name == "final_observations":
-                continue
-            address = self._check_tensor(name, tensor, shape, dtype)
-            if name.endswith("observations") and address % self._alignment:
-                raise ValueError(f"{name} must begin at a multiple of {self._alignment} bytes, not {address}")
+        for name, dtype in (("rewards", torch.float32), ("terminated", torch.bool), ("truncated", torch.bool)):
+            self._check_tensor(name, getattr(outputs, name), (self.num_rows,), dtype)
+        self._check_rows("observations", outputs.observations)
+        if outputs.final_observations is not None:
+            self._check_rows("final_observations", outputs.final_observations)
+
+    def _check_rows(self, name: str, tensor: Any) -> None:
+        """Raises a ValueError unless a kernel can write a row of numbers for each agent to the tensor."""
+        address = self._check_tensor(name, tensor, (self.num_rows, *self.observation_shape), self.observation_type)
+        if address % self._alignment:
+            raise ValueError(f"{name} must begin at a multiple of {self._alignment} bytes, not {address}")
 
     def _check_tensor(self, name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype) -> int:
         """Where a tensor lies; a ValueError unless it is contiguous, on the device, and of that shape and dtype."""
@@ -241,13 +242,13 @@ class CudaBatch(BatchBase):
             raise ClosedEnvironmentError("the environment is closed: make a new one")
         if not self._ready:
             raise ResetNeeded("reset the whole environment before the first step or masked reset")
-        if self._alarm[0]:
-            self.check()
+        self.check_alarm()
 
     def check_alarm(self) -> None:
         """Raises what `check` raises if the device has said so already, and waits for nothing."""
         self._check_open()
-        if self._alarm[0]:
+        # While a graph is recorded nothing may wait, and what it launches has not run: who recorded it checks.
+        if self._alarm[0] and not inside_graph() and not self.engine.recording():
             self.check()
 
     def check(self) -> None:
@@ -320,8 +321,7 @@ class CudaBatch(BatchBase):
         if observations is None:
             observations = (self._fixed or self.new_outputs()).observations
         else:
-            numbers = (self.num_rows, *self.observation_shape)
-            self._check_tensor("observations", observations, numbers, self.observation_type)
+            self._check_rows("observations", observations)
         self._launch_reset("operant_observe", observations, None, None)
         return observations
 
@@ -446,7 +446,7 @@ class CudaBatch(BatchBase):
         if not self.closed:
             self.closed = True
             self.engine.synchronize()
-            self._tensors, self._fixed = {}, None
+            self._tensors, self._fixed, self._given = {}, None, None
 
     def _arguments(self) -> dict[str, Any]:
         names = ("spec", "num_envs", "autoreset", "max_episode_steps", "copy")

@@ -126,6 +126,10 @@ class Engine(ABC):
     def host_memory(self, count: int) -> torch.Tensor:
         """Zeros `[count]` int32 in the host's memory, which kernels write to."""
 
+    def recording(self) -> bool:
+        """Whether what is launched goes into a CUDA graph, instead of being run."""
+        return False
+
     @abstractmethod
     def synchronize(self) -> None:
         """Waits until all that was launched has run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -23,13 +24,14 @@ class Graph:
 
     The function must do the same at each call, on the same tensors: what changes from one call to the next lies in
     them. It may draw from `generators`, whose numbers go on from call to call. What it returns is overwritten by the
-    next call. On the CPU it is called each time.
+    next call. On the CPU it is called each time, and so it is, with a warning, if a GPU cannot record it.
 
     Args:
         function: takes nothing.
         device: where it works.
         generators: the generators that it draws from, besides PyTorch's own for the device.
         version: says something else when the function's tensors have been replaced; then it is recorded anew.
+        check: called before a recording, which cannot wait for the device as this may.
     """
 
     def __init__(
@@ -38,9 +40,13 @@ class Graph:
         device: torch.device,
         generators: Sequence[torch.Generator] = (),
         version: Callable[[], Any] = lambda: None,
+        check: Callable[[], None] = lambda: None,
     ):
         self._function, self._device, self._generators, self._version = function, device, generators, version
+        self._check = check
         self._calls = 0
+        self._refused = False
+        self._stream: Any = None
         self._of: Any = None
         self._recorded: Any = None
         self._result: Any = None
@@ -52,9 +58,14 @@ class Graph:
             self._recorded = self._result = None
         if self._recorded is None:
             self._calls += 1
-            if not self._records() or self._calls <= WARM_UPS:
+            if not self._records() or self._calls <= WARM_UPS or self._refused:
                 return self._warm_up()
-            self._recorded, self._result = self._record()
+            try:
+                self._recorded, self._result = self._record()
+            except RuntimeError as problem:
+                self._refused = True
+                warnings.warn(f"not recorded as a CUDA graph, and so slower: {problem}", stacklevel=2)
+                return self._warm_up()
         self._recorded.replay()
         return self._result
 
@@ -64,22 +75,28 @@ class Graph:
     def _warm_up(self) -> Any:
         if not self._records():
             return self._call()
-        # On a stream of its own, as the recording will be: what autograd keeps belongs to the stream it first ran on.
-        stream: Any = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        current = torch.cuda.current_stream(self._device)
-        stream.wait_stream(current)
-        with torch.cuda.stream(stream):
-            result = self._call()
-        current.wait_stream(stream)
+        with torch.cuda.device(self._device):
+            # On the stream that the recording will be on: what autograd keeps belongs to the stream it first ran on.
+            if self._stream is None:
+                self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+            current = torch.cuda.current_stream(self._device)
+            self._stream.wait_stream(current)
+            with torch.cuda.stream(self._stream):
+                result = self._call()
+            current.wait_stream(self._stream)
         return result
 
     def _record(self) -> tuple[Any, Any]:
         """What replays the function, and its result, after recording it: that runs nothing."""
-        graph = torch.cuda.CUDAGraph()
-        for generator in self._generators:
-            graph.register_generator_state(generator)
-        with torch.cuda.device(self._device), torch.cuda.graph(graph):
-            result = self._call()
+        self._check()
+        # A recording that fails would leave its stream current. By default PyTorch records every graph of a process on
+        # one stream, of the GPU that was recorded first.
+        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+            graph = torch.cuda.CUDAGraph()
+            for generator in self._generators:
+                graph.register_generator_state(generator)
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+                result = self._call()
         return graph, result
 
     def _call(self) -> Any:

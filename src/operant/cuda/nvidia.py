@@ -22,6 +22,7 @@ OPTIONS = ("--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--p
 QUIET = "-diag-suppress=128,177,186,550"  # unreachable, unused and constant comparisons: of one lane, or of core/
 # What a user's header may include; all that it needs of them is there.
 EMPTY_HEADERS = ("float.h", "math.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h")
+DEFAULT_STREAMS = 2  # up to it, handles name a default stream of whichever context is current
 PAGE = 1024  # int32 of the host's memory that are pinned at once
 
 _Pointers = ctypes.c_void_p * 1
@@ -63,13 +64,16 @@ class NvidiaEngine(Engine):
             self._left -= count
         return page[first : first + count]
 
+    def recording(self) -> bool:
+        return torch.cuda.is_current_stream_capturing()
+
     def synchronize(self) -> None:
         torch.cuda.synchronize(self.device)
 
     def stream(self) -> int:
         """PyTorch's current stream; a CudaError if it belongs to another GPU's, or another library's, context."""
         handle = self._current_stream(self._index)
-        if handle and handle != self._known_stream:
+        if handle > DEFAULT_STREAMS and handle != self._known_stream:
             if int(self.value(self.driver.cuStreamGetCtx(handle))) != self._context_handle:
                 raise CudaError(
                     f"the current stream belongs to another context than {self.device}'s: make it with "
@@ -79,7 +83,7 @@ class NvidiaEngine(Engine):
         return handle
 
     def enter(self) -> bool:
-        """Makes this GPU's context current, which the default stream is looked up in; False if it is already.
+        """Makes this GPU's context current, which the driver looks functions and streams up in; False if it is already.
 
         `torch.cuda.device` does not: it leaves a thread without a context that wants the device which PyTorch takes
         for current, as it is in a thread that has used no GPU yet.
@@ -128,7 +132,7 @@ class NvidiaKernels(Kernels):
         engine = self._engine
         pointers, blocks = _Pointers(ctypes.addressof(arguments)), -(-threads // BLOCK_THREADS)
         stream = engine.stream()
-        entered = not stream and engine.enter()  # any other stream has a context of its own
+        entered = engine.enter()
         try:
             result = self._launch(
                 self._functions[name], blocks, 1, 1, BLOCK_THREADS, 1, 1, 0, stream, ctypes.addressof(pointers), 0

@@ -216,7 +216,7 @@ class CudaVectorEnv(VectorEnvBase):
             self._rollout = (
                 policy,
                 buffer,
-                Graph(lambda: buffer.fill(policy), self.device, version=lambda: self._batch.version),
+                Graph(lambda: buffer.fill(policy), self.device, (), lambda: self._batch.version, self._batch.check),
             )
         _, buffer, graph = self._rollout
         self._last = None

@@ -223,7 +223,8 @@ class Collector:
         self.environments.load_state_dict(state["environments"])
         if self.environments.resumable:
             self.buffer.observations[-1] = state["observations"]
-            self.starts, self.state = state["starts"].clone(), state["state"]
+            self.starts = state["starts"].clone()
+            self.state = None if state["state"] is None else state["state"].to(self.device)
         self.generator.set_state(state["generator"])
         self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
         self.episodes = state["episodes"]

@@ -23,6 +23,8 @@ from operant.models.networks import ActorCritic
 from operant.models.popart import PopArtValueHead
 from operant.utils.normalizer import RunningNormalizer
 
+CHUNK = 1 << 18  # rows that the critic takes at a time, for the memory of its layers
+
 
 class DeviceCollector:
     """What `Collector` is to environments on the CPU, with the same arguments and the same rollouts."""
@@ -75,7 +77,9 @@ class DeviceCollector:
         self.returns: deque[float] = deque(maxlen=EPISODES)
         self.lengths: deque[float] = deque(maxlen=EPISODES)
         self.episodes = 0
-        self._graph = Graph(self._fill, device, [self.generator], lambda: environments.batch.version)
+        self._graph = Graph(
+            self._fill, device, [self.generator], lambda: environments.batch.version, environments.batch.check
+        )
         environments.reset(seed, self.buffer)
 
     @torch.no_grad()
@@ -154,7 +158,8 @@ class DeviceCollector:
             states = self._final_states
             each = [self._true(policy(final[k : k + 1], states[k])[1][0]) for k in range(len(final))]  # type: ignore[index]
         else:
-            values = self._true(policy.values(self._inputs.flatten(0, 1))).view(self.steps + 1, -1)
+            parts = torch.split(self._inputs.flatten(0, 1), CHUNK)
+            values = torch.cat([self._true(policy.values(part)) for part in parts]).view(self.steps + 1, -1)
             rollout.values.copy_(values[:-1])
             rollout.last_values.copy_(values[-1])
             each = list(self._true(policy.values(final.flatten(0, 1))).view(len(final), -1))

@@ -37,14 +37,16 @@ def open_device(name: str) -> torch.device:
     return torch.device("cuda", index)
 
 
-def set_arithmetic(tf32: bool, deterministic: bool) -> None:
-    """Matrix products in TF32, and algorithms that return the same bits in every run, for all of this process.
+def set_arithmetic(device: torch.device, tf32: bool, deterministic: bool) -> None:
+    """TF32 or not, and algorithms that return the same bits in every run, for all that this process does on GPUs.
 
-    Neither changes what a CPU computes here. Without `deterministic`, what the user has set stays.
+    Nothing is set for a policy on the CPU. Without `deterministic`, what the user has set of that stays.
     """
-    if not torch.cuda.is_available():
+    if device.type != "cuda":
         return
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
         torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # nothing reads it

@@ -25,6 +25,11 @@ def orthogonal(layer: nn.Linear | nn.Conv2d, gain: float) -> Any:
     return layer
 
 
+def full_precision(numbers: Tensor) -> Tensor:
+    """As float32, where autocast has made them of 16 bits: too few for the ratio of two probabilities."""
+    return numbers.float() if numbers.dtype in (torch.bfloat16, torch.float16) else numbers
+
+
 class ActionHead(nn.Module):
     """Maps features `[..., F]` to a distribution; `mask_size` is the length of an action mask, 0 where none applies."""
 
@@ -50,7 +55,7 @@ class CategoricalHead(ActionHead):
         self.linear = orthogonal(nn.Linear(features, actions), 0.01)
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Categorical:
-        return Categorical(self.linear(features), mask, self.start)
+        return Categorical(full_precision(self.linear(features)), mask, self.start)
 
 
 class MultiCategoricalHead(ActionHead):
@@ -67,7 +72,9 @@ class MultiCategoricalHead(ActionHead):
         self.shifted = any(start)
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> MultiCategorical:
-        return MultiCategorical(self.linear(features), self.sizes, mask, self.start if self.shifted else 0)
+        return MultiCategorical(
+            full_precision(self.linear(features)), self.sizes, mask, self.start if self.shifted else 0
+        )
 
 
 class NormalHead(ActionHead):
@@ -85,9 +92,9 @@ class NormalHead(ActionHead):
         self.register_buffer("high", torch.tensor(high, dtype=torch.float32), persistent=False)
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Normal | TanhNormal:
-        mean, event = self.linear(features), len(self.noise_shape)
+        mean, event = full_precision(self.linear(features)), len(self.noise_shape)
         if event > 1:
-            mean = mean.unflatten(-1, self.noise_shape)
+            mean = mean.view(*mean.shape[:-1], *self.noise_shape)
         if self.squash:
             return TanhNormal(mean, self.log_std, self.low, self.high, event)
         return Normal(mean, self.log_std, event)

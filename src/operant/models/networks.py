@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from operant.emulation import Layout
 from operant.models.distributions import Distribution
 from operant.models.extractors import extractor_for
-from operant.models.heads import action_head, orthogonal
+from operant.models.heads import action_head, full_precision, orthogonal
 from operant.models.recurrent import orthogonal_lstm, run_lstm
 from operant.models.seeding import seeded
 
@@ -124,8 +124,7 @@ class ActorCritic(nn.Module):
         return self.head.noise(leading, generator)
 
     def _value(self, features: Tensor) -> Tensor:
-        value: Tensor = self.value_head(self.critic(features))
-        return value.squeeze(-1)
+        return full_precision(self.value_head(self.critic(features))).squeeze(-1)
 
     def _features(self, observations: Tensor) -> tuple[Tensor, Tensor | None]:
         structure, mask = self.split(self.layout.unflatten(observations))

@@ -95,7 +95,7 @@ class OnPolicy(ABC):
         self.seed, self.env_options = seed, dict(env_options or {})
         c = self.config
         self.device = open_device(c.device)
-        set_arithmetic(c.tf32, c.deterministic)
+        set_arithmetic(self.device, c.tf32, c.deterministic)
         if c.num_envs % world_size():
             raise ValueError(f"num_envs={c.num_envs} must be a multiple of the {world_size()} processes")
         # What explores adds rewards on the CPU.
@@ -105,6 +105,11 @@ class OnPolicy(ABC):
         self.engine = environments.batch.engine if isinstance(environments, DeviceEnvironments) else None
         if self.engine is not None and exploration is not None:
             raise ValueError("exploration is for environments on the CPU: give their id instead of a CudaVectorEnv")
+        if self.engine is not None and self.engine.device != self.device:
+            raise ValueError(
+                f"the environments are on {self.engine.device}, and device={c.device!r} is where the policy is to be: "
+                "both are the same"
+            )
         self.policy = self._make_policy() if policy is None else policy
         self.policy.to(self.device)
         self.exploration = exploration
@@ -113,7 +118,9 @@ class OnPolicy(ABC):
         self.kernels = None if self.engine is None else TrainingKernels(self.engine)
         self.optimizer: Any = self._make_optimizer()
         rows = self.environments.num_envs * c.rollout_steps
-        threads = c.threads or (1 if self.engine else choose_threads(self.policy, rows))
+        threads = c.threads or (
+            choose_threads(self.policy, rows) if self.device.type == "cpu" and not self.engine else 1
+        )
         self.threads = gathered(threads)[0]  # others might add the same numbers in another order
         make_collector: Any = DeviceCollector if self.engine else Collector
         self.collector: Any = make_collector(
@@ -172,7 +179,8 @@ class OnPolicy(ABC):
         return losses
 
     def _update_again(self) -> dict[str, Tensor]:
-        return self.update(self.collector.rollout)
+        # Detached, for a loss keeps what computed it, and with that the stream that this was first done on.
+        return {name: value.detach() for name, value in self.update(self.collector.rollout).items()}
 
     def iterate(self, total_steps: int) -> Iterator[dict[str, float]]:
         """Trains until `total_steps` steps have been made in all, and yields metrics after each update.

@@ -21,7 +21,9 @@ def seeded(seed: int | None) -> Iterator[None]:
     torch.set_num_threads(1)
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(
+                seed
+            )  # of the CPU, where weights are made; `manual_seed` means GPUs too
             yield
     finally:
         torch.set_num_threads(threads)
