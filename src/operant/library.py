@@ -47,7 +47,7 @@ HINTS = {
     r"double-promotion|involves truncation|incompatible type for argument": (
         "constants are R(0.5), and vreal(R(0.5)) where each lane needs one; functions are vsin, vsqrt, vabs ..."
     ),
-    r"error: expected an expression": (
+    r"error: expected an expression|compound.literals": (
         "for a GPU the header is C++, which has no (type){a, b}: a struct made of its members is VALUE(type, a, b)"
     ),
 }

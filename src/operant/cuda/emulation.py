@@ -16,7 +16,9 @@ from operant import headers, library
 from operant.cuda.engine import BLOCK_THREADS, Engine, Kernels, Program, describe_errors, kept
 
 COMPILERS = ("c++", "g++", "clang++")
-FLAGS = ("-x", "c++", "-std=gnu++17", "-O1", "-fPIC", "-fdiagnostics-color=never", "-Wno-ignored-attributes")
+# Pedantic, for NVIDIA's compiler has none of GNU's extensions that a header may have as C, such as compound literals.
+FLAGS = ("-x", "c++", "-std=gnu++17", "-O1", "-fPIC", "-Werror=pedantic")
+QUIET = ("-fdiagnostics-color=never", "-Wno-ignored-attributes")
 
 
 class EmulatedEngine(Engine):
@@ -65,7 +67,7 @@ def compiled(program: Program) -> Path:
     """The program as a shared library in the cache, compiled if it is not there."""
     compiler = find_compiler()
     core_flags = [flag for flag in library.core_flags() if not flag.startswith(("-std", "-O"))]
-    command = [*compiler, *FLAGS, *core_flags]
+    command = [*compiler, *FLAGS, *QUIET, *core_flags]
 
     def make(path: Path) -> None:
         source = path.with_name("kernels.cpp")
