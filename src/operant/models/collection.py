@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,8 +58,74 @@ def check_normalized(shape: tuple[int, ...], is_float: bool, space: Any) -> None
         raise ValueError(f"normalize_observations=True is for vectors of float32, not {space}: set it to false")
 
 
-class Collector:
-    """Fills rollouts of T = `steps`, episode after episode; its generator draws every action."""
+class CollectorBase(ABC):
+    """What collectors have in common.
+
+    `generator` draws every action. `returns` and `lengths` are of the last 100 episodes, of `episodes` that have ended.
+    """
+
+    normalizer: Any
+    reward_normalizer: Any
+    starts: Tensor
+    state: Tensor | None
+
+    def __init__(self, environments: Any, policy: ActorCritic, steps: int, seed: int, device: torch.device):
+        self.environments, self.policy, self.steps, self.device = environments, policy, steps, device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.returns: deque[float] = deque(maxlen=EPISODES)
+        self.lengths: deque[float] = deque(maxlen=EPISODES)
+        self.episodes = 0
+
+    @abstractmethod
+    def collect(self) -> Rollout:
+        """The next T steps. What it returns is overwritten by the next call."""
+
+    @abstractmethod
+    def _last_observations(self) -> np.ndarray:
+        """What the next rollout begins on, `[N, ...]`, a copy."""
+
+    @abstractmethod
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Takes observations, starts and the LSTM's state from what `state_dict` returned."""
+
+    def _statistics(self) -> list[Any]:
+        rewards = self.reward_normalizer
+        return [each for each in (self.normalizer, rewards.statistics if rewards else None) if each]
+
+    def _true(self, values: Tensor) -> Tensor:
+        head = self.policy.value_head
+        return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next rollout depends on, besides the policy, in the CPU's memory."""
+        state: dict[str, Any] = {
+            "environments": self.environments.state_dict(),
+            "observations": self._last_observations(),
+            "starts": self.starts.cpu().clone(),
+            "state": None if self.state is None else self.state.cpu().clone(),
+            "generator": self.generator.get_state(),
+            "returns": list(self.returns),
+            "lengths": list(self.lengths),
+            "episodes": self.episodes,
+        }
+        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
+            state[name] = normalizer.state_dict() if normalizer else None
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from there."""
+        self.environments.load_state_dict(state["environments"])
+        self._restore(state)
+        self.generator.set_state(state["generator"])
+        self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
+        self.episodes = state["episodes"]
+        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
+            if normalizer:
+                normalizer.load_state_dict(state[name])
+
+
+class Collector(CollectorBase):
+    """Fills rollouts of T = `steps`, episode after episode, from environments on the CPU."""
 
     def __init__(
         self,
@@ -72,8 +139,7 @@ class Collector:
         seed: int,
         device: torch.device,
     ):
-        self.environments, self.policy, self.steps, self.device = environments, policy, steps, device
-        self.generator = torch.Generator(device).manual_seed(seed)
+        super().__init__(environments, policy, steps, seed, device)
         self.buffer = environments.allocate(steps)
         n = environments.num_envs
         shape = self.buffer.observations.shape[2:]
@@ -83,9 +149,6 @@ class Collector:
         self.reward_normalizer = RewardNormalizer(n, gamma=gamma, clip=CLIP) if normalize_rewards else None
         self.starts = torch.ones(n, dtype=torch.bool)  # whether the next step is the first of its episode
         self.state = policy.initial_state(n)
-        self.returns: deque[float] = deque(maxlen=EPISODES)
-        self.lengths: deque[float] = deque(maxlen=EPISODES)
-        self.episodes = 0
         environments.reset(seed, self.buffer)
 
     @torch.no_grad()
@@ -150,10 +213,6 @@ class Collector:
     def settle(self) -> None:
         """Nothing is left to wait for: see `DeviceCollector`."""
 
-    def _statistics(self) -> list[RunningNormalizer]:
-        rewards = self.reward_normalizer
-        return [each for each in (self.normalizer, rewards.statistics if rewards else None) if each]
-
     def normalized(self, observations: np.ndarray) -> np.ndarray:
         """Observations `[..., D]` as the policy sees them."""
         return self.normalizer.normalize(np.ascontiguousarray(observations)) if self.normalizer else observations
@@ -189,10 +248,6 @@ class Collector:
         final[steps, rows] = self._true(values).cpu()
         return final
 
-    def _true(self, values: Tensor) -> Tensor:
-        head = self.policy.value_head
-        return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
-
     def _rewards(self, tensors: Any) -> Tensor:
         if self.reward_normalizer is None:
             rewards: Tensor = tensors.rewards
@@ -203,31 +258,12 @@ class Collector:
             scaled[t] = torch.from_numpy(self.reward_normalizer(self.buffer.rewards[t], ended))
         return scaled
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that the next rollout depends on, besides the policy."""
-        state: dict[str, Any] = {
-            "environments": self.environments.state_dict(),
-            "observations": self.buffer.observations[-1].copy(),
-            "starts": self.starts.clone(),
-            "state": None if self.state is None else self.state.clone(),
-            "generator": self.generator.get_state(),
-            "returns": list(self.returns),
-            "lengths": list(self.lengths),
-            "episodes": self.episodes,
-        }
-        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
-            state[name] = normalizer.state_dict() if normalizer else None
-        return state
+    def _last_observations(self) -> np.ndarray:
+        observations: np.ndarray = self.buffer.observations[-1].copy()
+        return observations
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.environments.load_state_dict(state["environments"])
+    def _restore(self, state: Mapping[str, Any]) -> None:
         if self.environments.resumable:
             self.buffer.observations[-1] = state["observations"]
             self.starts = state["starts"].clone()
             self.state = None if state["state"] is None else state["state"].to(self.device)
-        self.generator.set_state(state["generator"])
-        self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
-        self.episodes = state["episodes"]
-        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
-            if normalizer:
-                normalizer.load_state_dict(state[name])

@@ -5,7 +5,6 @@ A whole rollout, every step of the policy and of the environments, is one CUDA g
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,17 +15,16 @@ from torch import Tensor
 from operant.cuda.buffer import DeviceBuffer, byte_rows
 from operant.cuda.graphs import Graph
 from operant.models import data_parallel
-from operant.models.collection import CLIP, EPISODES, Rollout, check_normalized
+from operant.models.collection import CLIP, EPISODES, CollectorBase, Rollout, check_normalized
 from operant.models.device_normalizer import DeviceNormalizer, DeviceRewardNormalizer
 from operant.models.environments import DeviceEnvironments
 from operant.models.networks import ActorCritic
-from operant.models.popart import PopArtValueHead
 from operant.utils.normalizer import RunningNormalizer
 
 CHUNK = 1 << 18  # rows that the critic takes at a time, for the memory of its layers
 
 
-class DeviceCollector:
+class DeviceCollector(CollectorBase):
     """What `Collector` is to environments on the CPU, with the same arguments and the same rollouts."""
 
     def __init__(
@@ -41,8 +39,7 @@ class DeviceCollector:
         seed: int,
         device: torch.device,
     ):
-        self.environments, self.policy, self.steps, self.device = environments, policy, steps, device
-        self.generator = torch.Generator(device).manual_seed(seed)
+        super().__init__(environments, policy, steps, seed, device)
         self.buffer: DeviceBuffer = environments.allocate(steps)
         n, of = environments.num_envs, self.buffer.tensors
         self.observations = byte_rows(of.observations)
@@ -74,9 +71,6 @@ class DeviceCollector:
             last_observations=self._inputs[-1],
             state=None if self.state is None else torch.zeros_like(self.state),
         )
-        self.returns: deque[float] = deque(maxlen=EPISODES)
-        self.lengths: deque[float] = deque(maxlen=EPISODES)
-        self.episodes = 0
         self._graph = Graph(
             self._fill, device, [self.generator], lambda: environments.batch.version, environments.batch.check
         )
@@ -165,10 +159,6 @@ class DeviceCollector:
             each = list(self._true(policy.values(final.flatten(0, 1))).view(len(final), -1))
         self.buffer.spread_final_values(each)
 
-    def _true(self, values: Tensor) -> Tensor:
-        head = self.policy.value_head
-        return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
-
     def _normalize_rewards(self) -> None:
         if self.reward_normalizer is None:
             return
@@ -186,10 +176,6 @@ class DeviceCollector:
         for tensor in (count, returns, lengths):
             tensor.zero_()
 
-    def _statistics(self) -> list[DeviceNormalizer]:
-        rewards = self.reward_normalizer
-        return [each for each in (self.normalizer, rewards.statistics if rewards else None) if each]
-
     def normalized(self, observations: np.ndarray) -> np.ndarray:
         """Observations `[..., D]` in the CPU's memory as the policy sees them."""
         if self.normalizer is None:
@@ -198,31 +184,12 @@ class DeviceCollector:
         host.load_state_dict(self.normalizer.state_dict())
         return host.normalize(np.ascontiguousarray(observations))
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that the next rollout depends on, besides the policy: what `Collector.state_dict` has."""
-        state: dict[str, Any] = {
-            "environments": self.environments.state_dict(),
-            "observations": self.observations[-1].cpu().numpy().copy(),
-            "starts": self.starts.cpu().clone(),
-            "state": None if self.state is None else self.state.cpu().clone(),
-            "generator": self.generator.get_state(),
-            "returns": list(self.returns),
-            "lengths": list(self.lengths),
-            "episodes": self.episodes,
-        }
-        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
-            state[name] = normalizer.state_dict() if normalizer else None
-        return state
+    def _last_observations(self) -> np.ndarray:
+        observations: np.ndarray = self.observations[-1].cpu().numpy().copy()
+        return observations
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.environments.load_state_dict(state["environments"])
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self.observations[-1].copy_(torch.from_numpy(np.asarray(state["observations"])))
         self.starts.copy_(state["starts"])
         if self.state is not None:
             self.state.copy_(state["state"])
-        self.generator.set_state(state["generator"])
-        self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
-        self.episodes = state["episodes"]
-        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
-            if normalizer:
-                normalizer.load_state_dict(state[name])

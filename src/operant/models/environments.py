@@ -16,7 +16,6 @@ from gymnasium import spaces
 
 from operant.authored import AUTHORED
 from operant.batch import Batch, unknown
-from operant.batch_base import BatchBase
 from operant.buffers import RolloutBuffer
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.configuration import is_native
@@ -79,19 +78,36 @@ class Environments(ABC):
     def close(self) -> None: ...
 
 
-class NativeEnvironments(Environments):
-    """A batch of operant's: observations, rewards and flags are written once, by the core."""
+class BatchEnvironments(Environments):
+    """Environments of operant's: a batch of them, in a vector env under "SameStep"."""
 
     resumable = True
+    batch: Any
 
-    def __init__(self, envs: OperantVectorEnv):
-        self.envs = envs
-        self.batch: Batch = envs.batch
+    def __init__(self, envs: Any):
+        self.envs, self.batch = envs, envs.batch
         self.env_id = self.batch.spec.source or self.batch.spec.full_id
         self.num_envs = envs.num_envs
         self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
         masks = self.batch.spec.action_masks
         self.action_masks = np.array(masks) if masks else None
+
+    def state_dict(self) -> dict[str, Any]:
+        records = self.batch.get_state()
+        without_metadata = np.dtype(records.dtype.descr)  # which files cannot hold
+        return {"environments": records.view(without_metadata)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.batch.set_state(state["environments"])
+
+    def close(self) -> None:
+        self.envs.close()
+
+
+class NativeEnvironments(BatchEnvironments):
+    """On the CPU: observations, rewards and flags are written once, by the core."""
+
+    batch: Batch
 
     def allocate(self, steps: int) -> RolloutBuffer:
         buffer = RolloutBuffer.for_batch(self.batch, steps)
@@ -117,29 +133,11 @@ class NativeEnvironments(Environments):
         cut = ~buffer.terminated[t, rows]
         return Episodes(returns, lengths, rows[cut], self._rows(self.batch.final_observations()[cut]))
 
-    def state_dict(self) -> dict[str, Any]:
-        return snapshot_state(self.batch)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.batch.set_state(state["environments"])
+class DeviceEnvironments(BatchEnvironments):
+    """On a GPU, as a `CudaVectorEnv` holds them; see `DeviceCollector`."""
 
-    def close(self) -> None:
-        self.envs.close()
-
-
-class DeviceEnvironments(Environments):
-    """A batch of operant's on a GPU, as a `CudaVectorEnv` under "SameStep" holds it; see `DeviceCollector`."""
-
-    resumable = True
-
-    def __init__(self, envs: Any):
-        self.envs = envs
-        self.batch: CudaBatch = envs.batch
-        self.env_id = self.batch.spec.source or self.batch.spec.full_id
-        self.num_envs = envs.num_envs
-        self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
-        masks = self.batch.spec.action_masks
-        self.action_masks = np.array(masks) if masks else None
+    batch: CudaBatch
 
     def allocate(self, steps: int) -> DeviceBuffer:  # type: ignore[override]
         from operant.cuda.buffer import DeviceBuffer
@@ -152,22 +150,6 @@ class DeviceEnvironments(Environments):
 
     def step(self, buffer: Any, t: int) -> None:
         buffer.step(t)
-
-    def state_dict(self) -> dict[str, Any]:
-        return snapshot_state(self.batch)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.batch.set_state(state["environments"])
-
-    def close(self) -> None:
-        self.envs.close()
-
-
-def snapshot_state(batch: BatchBase) -> dict[str, Any]:
-    """A batch's snapshot as files hold it."""
-    records = batch.get_state()
-    without_metadata = np.dtype(records.dtype.descr)
-    return {"environments": records.view(without_metadata)}
 
 
 class GymnasiumEnvironments(Environments):
