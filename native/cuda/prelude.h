@@ -51,8 +51,6 @@ enum { BLOCK_THREADS = 256 };
 
 /** Makes *least the smaller of itself and `value`, whatever other threads do to it. */
 LANE_FN void lower(uint64_t *least, uint64_t value) { atomicMin((unsigned long long *)least, (unsigned long long)value); }
-/** Adds to a number that other threads may add to as well. */
-LANE_FN void add_to(double *sum, double value) { atomicAdd(sum, value); }
 #else
 #define KERNEL(name, type)                                                                                           \
     static void name##_thread(const type &a, const int64_t THREAD);                                                  \
@@ -63,5 +61,4 @@ LANE_FN void add_to(double *sum, double value) { atomicAdd(sum, value); }
     static void name##_thread(const type &a, const int64_t THREAD)
 
 LANE_FN void lower(uint64_t *least, uint64_t value) { *least = value < *least ? value : *least; }
-LANE_FN void add_to(double *sum, double value) { *sum += value; }
 #endif
