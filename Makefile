@@ -18,7 +18,7 @@ FLAGS = $(shell cat native/flags.txt)
 WARNINGS = -Wall -Wextra -Werror
 CFLAGS ?=
 SOURCES = $(wildcard native/core/*.c native/rollout/*.c native/targets/*.c)
-HEADERS = $(wildcard native/operant.h native/core/*.h native/rollout/*.h native/envs/*.h native/envs/*/*.h)
+HEADERS = $(wildcard native/operant.h native/core/*.h native/platform/*.h native/rollout/*.h native/envs/*.h native/envs/*/*.h)
 ENVIRONMENTS = $(basename $(notdir $(wildcard native/envs/*.h)))
 LIST = native/build/environments.h
 OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)

@@ -1,7 +1,7 @@
 /* avx2.c: the fast build for avx2, 8 lanes. */
 #include "core/layout.h"
 #if defined(__x86_64__)
-static bool runs_here(void) { return __builtin_cpu_supports("avx2"); }
+#include "platform/cpu.h"
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
 #else
@@ -11,7 +11,7 @@ static bool runs_here(void) { return __builtin_cpu_supports("avx2"); }
 #define ISA "avx2"
 #define LANES 8
 #define EXACT 0
-#define RUNS_HERE runs_here
+#define RUNS_HERE cpu_has_avx2
 #include "core/target.h"
 #if defined(__clang__)
 #pragma clang attribute pop

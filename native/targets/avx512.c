@@ -1,10 +1,7 @@
 /* avx512.c: the fast build for avx512, 16 lanes. */
 #include "core/layout.h"
 #if defined(__x86_64__)
-static bool runs_here(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl");
-}
+#include "platform/cpu.h"
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #else
@@ -14,7 +11,7 @@ static bool runs_here(void) {
 #define ISA "avx512"
 #define LANES 16
 #define EXACT 0
-#define RUNS_HERE runs_here
+#define RUNS_HERE cpu_has_avx512
 #include "core/target.h"
 #if defined(__clang__)
 #pragma clang attribute pop

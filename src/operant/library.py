@@ -213,7 +213,9 @@ def _core_sources() -> list[Path]:
     """What a library is compiled from besides its header."""
     folder = headers.folder()
     files = [folder / "operant.h", folder / "flags.txt", folder / "library" / "library.c"]
-    return [*files, *sorted((folder / "core").glob("*.h")), *sorted((folder / "targets").glob("*.c"))]
+    for pattern in ("core/*.h", "platform/*.h", "targets/*.c"):
+        files += sorted(folder.glob(pattern))
+    return files
 
 
 def core_flags() -> list[str]:

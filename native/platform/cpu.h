@@ -1,0 +1,41 @@
+/* cpu.h: the CPU's features, asked of the CPU itself: the answer of a compiler's runtime depends on the linker. */
+#ifndef OPERANT_CPU_H
+#define OPERANT_CPU_H
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Tells the CPU that this thread waits in a loop. */
+static inline void cpu_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/** Bits 0 to 31 of XCR0: which registers the system saves when it switches threads; 0 if it does not say. */
+static inline uint32_t cpu_saved_registers(void) {
+    uint32_t a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) return 0;
+    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return a;
+}
+
+/** True if the CPU has all `features`, bits of cpuid's leaf 7 in EBX, and the system saves all `registers`. */
+static inline bool cpu_has(uint32_t features, uint32_t registers) {
+    uint32_t a, b, c, d;
+    return (cpu_saved_registers() & registers) == registers && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & features) == features;
+}
+
+enum { XMM_YMM = 0x06, XMM_YMM_ZMM = 0xe6 }; /* bits of XCR0; zmm also needs the mask registers */
+
+static inline bool cpu_has_avx2(void) { return cpu_has(bit_AVX2, XMM_YMM); }
+static inline bool cpu_has_avx512(void) {
+    return cpu_has(bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL, XMM_YMM_ZMM);
+}
+#endif
+#endif
