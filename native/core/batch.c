@@ -1,19 +1,14 @@
 /* batch.c: the C interface: opens batches, lays out their memory, and runs the kernels of the target they were opened with. */
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "core/dispatch.h"
+#include "platform/platform.h"
 
 enum {
     CHUNK = 64,        /* environments: chunks start on cache lines whatever is in them */
     STAGGER = 5 * 64,  /* bytes between columns, so that they do not fall on the same cache sets */
     MAX_ENVS = 1 << 30 /* indices are 32-bit */
 };
-
-static void *map(size_t bytes) {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
-}
 
 /** Gives `pointer` the next `bytes` of the arena at `base`; with base NULL, only counts them. */
 #define PLACE(pointer, bytes)                                  \
@@ -88,7 +83,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     b->workers = o->workers < blocks ? o->workers : (int32_t)blocks;
     b->view.stride = blocks * CHUNK + STAGGER / 4;
     size_t bytes = lay_out(b, NULL);
-    char *base = map(bytes);
+    char *base = platform_map(bytes);
     if (!base) return fail(b, message, size, "num_envs=%s needs more memory than this machine gives", number);
     b->view.bytes = (int64_t)bytes;
     lay_out(b, base);
@@ -113,8 +108,8 @@ static size_t varied_bytes(const operant_batch *b) {
 void operant_close(operant_batch *b) {
     if (!b) return;
     operant_pool_close(b->pool);
-    if (b->varied_params) munmap(b->varied_params, varied_bytes(b));
-    if (b->view.state) munmap(b->view.state, lay_out(b, NULL));
+    if (b->varied_params) platform_unmap(b->varied_params, varied_bytes(b));
+    if (b->view.state) platform_unmap(b->view.state, lay_out(b, NULL));
     free(b->ranges);
     free(b->chunks);
     free(b);
@@ -267,7 +262,7 @@ operant_status operant_observe(operant_batch *b, void *observations) {
 static bool vary_params(operant_batch *b) {
     if (b->view.params_vary) return true;
     size_t bytes = varied_bytes(b), real = (size_t)b->target->real_size;
-    char *varied = map(bytes);
+    char *varied = platform_map(bytes);
     if (!varied) return false;
     for (int32_t k = 0; k < b->kernel->info.param_count; k++)
         for (int64_t i = 0; i < b->view.stride; i++)

@@ -1,28 +1,28 @@
 /* load.c: environments that are compiled by themselves, as shared libraries. */
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 
 #include "core/layout.h"
+#include "platform/platform.h"
 
-static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
+static platform_mutex loading = PLATFORM_MUTEX;
 
-static const operant_library *refuse(char *message, int32_t size, const char *format, const char *value) {
-    if (message && size > 0) snprintf(message, (size_t)size, format, value);
+static const operant_library *refuse(char *message, size_t size, const char *format, const char *path) {
+    snprintf(message, size, format, path);
     return NULL;
 }
 
 const operant_library *operant_load(const char *path, char *message, int32_t size) {
-    void *file = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!file) return refuse(message, size, "%s", dlerror());
-    const operant_library *library = dlsym(file, "operant_library_table");
-    if (!library) return refuse(message, size, "%s is no library of an operant environment", path);
+    const size_t room = message && size > 0 ? (size_t)size : 0;
+    void *file = platform_load(path, message, room);
+    if (!file) return NULL;
+    const operant_library *library = platform_symbol(file, "operant_library_table");
+    if (!library) return refuse(message, room, "%s is no library of an operant environment", path);
     if (library->abi != OPERANT_ABI || library->batch_size != sizeof(operant_batch) ||
         library->target_size != sizeof(operant_target) || library->kernel_size != sizeof(operant_kernel))
-        return refuse(message, size, "%s was compiled for another version of operant's core", path);
-    pthread_mutex_lock(&loading);
+        return refuse(message, room, "%s was compiled for another version of operant's core", path);
+    platform_lock(&loading);
     *library->core = (operant_core_functions){operant_numpy_sinf, operant_numpy_cosf};
-    pthread_mutex_unlock(&loading);
+    platform_unlock(&loading);
     return library;
 }
 

@@ -1,4 +1,4 @@
-"""The core asks the CPU itself for its features."""
+"""The core asks the CPU itself for its features, and one folder alone knows the operating system."""
 
 import platform
 import re
@@ -10,6 +10,8 @@ from building import ROOT, make, needs, run
 from operant.batch import isas
 
 NATIVE = ROOT / "native"
+SYSTEMS = r"_WIN\w+|__wasm__|__wasi__|__EMSCRIPTEN__|__linux\w*|__APPLE__|__MACH__|__unix\w*|__MINGW\w+|_MSC_VER"
+SYSTEM_HEADERS = r"pthread|unistd|dlfcn|windows|cpuid|sys/\w+|fcntl|sched"
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +53,21 @@ def test_the_core_finds_the_features_that_linux_lists():
 def test_the_compilers_runtime_is_never_asked_for_the_cpu():
     for path in NATIVE.rglob("*.[ch]"):
         assert "__builtin_cpu" not in path.read_text(), path
+
+
+def test_no_other_folder_of_the_core_knows_the_operating_system():
+    """The instruction set may differ elsewhere, in targets/ and where lanes are defined; the system may not."""
+    for path in NATIVE.rglob("*.[ch]"):
+        if path.parent.name == "platform":
+            continue
+        text = path.read_text()
+        assert not re.search(rf"^\s*#.*\b({SYSTEMS})\b", text, re.M), path
+        assert not re.search(rf"^\s*#\s*include\s*<({SYSTEM_HEADERS})\.h>", text, re.M), path
+
+
+def test_every_system_defines_the_whole_platform():
+    listing = (NATIVE / "platform" / "platform.h").read_text()
+    services = set(re.findall(r"\b(?:platform|PLATFORM)_\w+", listing))
+    for system in ("posix", "windows", "wasm"):
+        text = (NATIVE / "platform" / f"{system}.h").read_text()
+        assert {name for name in services if not re.search(rf"\b{name}\b", text)} == set(), system

@@ -1,0 +1,32 @@
+/* platform.h: the services of an operating system that the core uses. Each system's header defines all of them; only the
+ * files of this folder know which system they are compiled for.
+ *
+ * Memory
+ *   void *platform_map(size_t bytes)                   pages of zeros, NULL if there are none left
+ *   void platform_unmap(void *pages, size_t bytes)
+ *
+ * Shared libraries
+ *   void *platform_load(const char *path, char *message, size_t size)   NULL on failure, with the reason in `message`
+ *   void *platform_symbol(void *library, const char *name)              NULL if the library has no such symbol
+ *
+ * Threads
+ *   PLATFORM_HAS_THREADS                               0 where platform_start always fails
+ *   platform_process                                   a type that holds the number of a process
+ *   platform_process platform_this_process(void)       never 0; another one in a forked child
+ *   platform_result                                    the type that a thread's function returns: always 0
+ *   bool platform_start(platform_thread *, platform_result (*run)(void *), void *argument)
+ *   void platform_join(platform_thread)
+ *   PLATFORM_MUTEX, PLATFORM_CONDITION                 initial values
+ *   void platform_lock(platform_mutex *), platform_unlock(platform_mutex *)
+ *   void platform_wait(platform_condition *, platform_mutex *)
+ *   void platform_wake_one(platform_condition *), platform_wake_all(platform_condition *) */
+#ifndef OPERANT_PLATFORM_H
+#define OPERANT_PLATFORM_H
+#if defined(_WIN32)
+#include "platform/windows.h"
+#elif defined(__wasm__)
+#include "platform/wasm.h"
+#else
+#include "platform/posix.h"
+#endif
+#endif
