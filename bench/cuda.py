@@ -121,7 +121,7 @@ def cuda_step(plan: DevicePlan) -> Iterator[Row]:
         shares = [100 * ratio for ratio in ratios]
         copied = [moved * rate / 1e9 for rate in comparison.rates(copy.name)]
         result.measures += [
-            Measure(name, "steps/s", rates, plan.target(num_envs, at_least=20e9)),
+            Measure(name, "steps/s", rates, plan.target(num_envs, at_least=20e9), restated=True),
             Measure(f"{name}: share of the copy's bandwidth", "%", shares, plan.target(num_envs, at_least=60.0)),
             Measure("the copy's bandwidth, read and written", "GB/s", copied),
         ]

@@ -1,4 +1,4 @@
-"""`operant bench`: runs the rows, prints each as it is done and a summary, or one JSON object."""
+"""`operant bench`: runs the rows and prints each as it is done, or one JSON object; with targets a summary too."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--rows", metavar="NAME", nargs="+", help="what to run (all; with --env those about that one)")
     result.add_argument("--device", help="the rows of a GPU: cuda or cuda:1, or emulated to try them without one")
-    result.add_argument("--train", action="store_true", help="the rows about training")
+    result.add_argument("--train", action="store_true", help="the rows about training; --rows chooses among them")
+    result.add_argument("--targets", action="store_true", help="add the figures that operant aims for, met or not")
     result.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute for all rows")
     result.add_argument("--json", action="store_true", help="print one JSON object with every round, and nothing else")
     return result
@@ -64,13 +65,24 @@ def make_plan(given: argparse.Namespace) -> workloads.Plan:
 
 
 def row_names(given: argparse.Namespace) -> list[str]:
-    """The rows that were asked for."""
+    """The rows that were asked for; a ValueError names one that does not exist, or not with the other options."""
     on_device = given.device is not None
+    known = DEVICE_ROWS if on_device else CPU_ROWS
+    about_training = list(cuda_training.ROWS if on_device else training.ROWS)
+    for name in given.rows or ():
+        if name in DEVICE_ROWS and not on_device:
+            raise ValueError(f"row {name!r} runs on a GPU: give --device cuda")
+        if name not in known:
+            raise ValueError(unknown("row", name, known))
+        if given.train and name not in about_training:
+            raise ValueError(f"row {name!r} is not about training: omit --train")
+    if given.rows:
+        return list(dict.fromkeys(given.rows))
     if given.train:
-        return [*(given.rows or ()), *(cuda_training.ROWS if on_device else training.ROWS)]
-    for_any = cuda.FOR_ANY_ENVIRONMENT if on_device else workloads.FOR_ANY_ENVIRONMENT
-    everything = list(DEVICE_ROWS) if on_device else list(workloads.ROWS)
-    return given.rows or (everything if given.env is None else list(for_any))
+        return about_training
+    if given.env is not None:
+        return list(cuda.FOR_ANY_ENVIRONMENT if on_device else workloads.FOR_ANY_ENVIRONMENT)
+    return list(DEVICE_ROWS if on_device else workloads.ROWS)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,11 +97,6 @@ def main(argv: list[str] | None = None) -> int:
     try:
         plan = make_plan(given)
         names = row_names(given)
-        for name in names:
-            if name in DEVICE_ROWS and given.device is None:
-                raise ValueError(f"row {name!r} runs on a GPU: give --device cuda")
-            if name not in rows_by_name:
-                raise ValueError(unknown("row", name, rows_by_name))
         facts = describe()
         if isinstance(plan, cuda.DevicePlan):
             facts |= cuda.describe_device(plan)
@@ -104,11 +111,11 @@ def main(argv: list[str] | None = None) -> int:
     rows: list[report.Row] = []
     try:
         with plan.selected() if isinstance(plan, cuda.DevicePlan) else contextlib.nullcontext():
-            for name in dict.fromkeys(names):
+            for name in names:
                 for row in rows_by_name[name](plan):
-                    rows.append(row)
+                    rows.append(row if given.targets else row.without_targets())
                     if not given.json:
-                        print(f"\n{report.format_row(row)}", flush=True)
+                        print(f"\n{report.format_row(rows[-1])}", flush=True)
     # A gymnasium too old for vector environments, a batch too large, a GPU that gave up.
     except (ImportError, MemoryError, CudaError) as problem:
         print(f"operant bench: {problem}", file=sys.stderr)

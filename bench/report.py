@@ -39,6 +39,7 @@ class Measure:
         samples: one per round.
         target: the figure to reach, if any.
         subject: the contender that it is about, whose line of the table shows it.
+        restated: true of a figure that the table shows already, and that is listed for its target alone.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Measure:
     samples: Sequence[float]
     target: Target | None = None
     subject: str | None = None
+    restated: bool = False
 
     @property
     def summary(self) -> Summary:
@@ -102,6 +104,11 @@ class Row:
     def add_ratio(self, subject: str, label: str, samples: Sequence[float], target: Target | None = None) -> None:
         """Shows `samples` in the line of contender `subject`."""
         self.measures.append(Measure(label, "x", samples, target, subject))
+
+    def without_targets(self) -> Row:
+        """The row as a comparison alone, with nothing to reach."""
+        kept = [dataclasses.replace(measure, target=None) for measure in self.measures if not measure.restated]
+        return dataclasses.replace(self, measures=kept)
 
     def as_dict(self) -> dict[str, Any]:
         return {

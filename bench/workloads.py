@@ -96,7 +96,7 @@ def vector(plan: Plan) -> Iterator[Row]:
             result.add_ratio(peer.name, f"{env_id}, times {peer.name}", comparison.ratios(ours.name, peer.name), target)
         if aim := plan.target(num_envs, at_least=1e9, aim=True):
             label = f"operant, {env_id}, {num_envs:,} environments"
-            result.measures.append(Measure(label, "steps/s", comparison.rates(ours.name), aim))
+            result.measures.append(Measure(label, "steps/s", comparison.rates(ours.name), aim, restated=True))
         if num_envs > peers.SYNC_ENVS:
             result.notes.append(
                 f"Gymnasium sync runs {peers.SYNC_ENVS} environments: its steps/s hardly change beyond."
@@ -158,7 +158,7 @@ def tasks(plan: Plan) -> Iterator[Row]:
                 result.add_ratio(each.name, label, comparison.ratios(ours.name, each.name), wanted)
             if spec.id in TASK_RATES and num_envs == STANDARD:
                 rate = Target(at_least=TASK_RATES[spec.id])
-                result.measures.append(Measure(ours.name, "steps/s", comparison.rates(ours.name), rate))
+                result.measures.append(Measure(ours.name, "steps/s", comparison.rates(ours.name), rate, restated=True))
         if num_envs > peers.SYNC_ENVS:
             result.notes.append(f"The references are {peers.SYNC_ENVS} objects: their steps/s hardly change beyond.")
         yield result
@@ -290,7 +290,7 @@ def single(plan: Plan) -> Iterator[Row]:
         ratios = comparison.ratios(ours.name, theirs.name)
         result.add_ratio(theirs.name, f"{ours.name}, times {theirs.name}", ratios, target)
     microseconds = [1e6 * seconds for seconds in comparison.seconds[batch.name]]
-    result.measures.append(Measure(batch.name, "us", microseconds, plan.target(at_most=1.5)))
+    result.measures.append(Measure(batch.name, "us", microseconds, plan.target(at_most=1.5), restated=True))
     result.notes.append("The clock stands still while make()'s environments reset.")
     yield result
 

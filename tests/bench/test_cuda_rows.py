@@ -92,8 +92,13 @@ def test_json_of_an_emulated_run_names_the_device(capsys):
 def test_train_means_the_rows_about_training_on_that_device():
     given = parser().parse_args(["--train", "--device", "cuda"])
     assert row_names(given) == ["cuda_train", "cuda_solve"]
-    given = parser().parse_args(["--train", "--rows", "vector"])
-    assert row_names(given)[:2] == ["vector", "train_ppo"]
+    given = parser().parse_args(["--train"])
+    assert row_names(given) == ["train_ppo", "train_tuned", "train_solve", "train_logging", "train_memory"]
+
+
+@pytest.mark.parametrize(("device", "name"), [([], "train_tuned"), (["--device", "cuda"], "cuda_solve")])
+def test_rows_chooses_among_those_about_training(device, name):
+    assert row_names(parser().parse_args([*device, "--train", "--rows", name])) == [name]
 
 
 def test_without_a_gpu_the_run_ends_with_one_line_that_says_why(capsys, monkeypatch):
@@ -112,6 +117,9 @@ def test_without_a_gpu_the_run_ends_with_one_line_that_says_why(capsys, monkeypa
         (["--device", "gpu"], "unknown device 'gpu'"),
         (["--device", "emulated", "--rows", "cuda_stp"], "unknown row 'cuda_stp': did you mean 'cuda_step'?"),
         (["--device", "emulated", "--rows", "vector"], "unknown row 'vector'"),
+        (["--train", "--rows", "vector"], "row 'vector' is not about training: omit --train"),
+        (["--train", "--rows", "train_pp"], "unknown row 'train_pp': did you mean 'train_ppo'?"),
+        (["--device", "emulated", "--train", "--rows", "cuda_step"], "row 'cuda_step' is not about training: omit"),
         (["--rows", "cuda_step"], "row 'cuda_step' runs on a GPU: give --device cuda"),
         (["--device", "cpu", "--rows", "cuda_step"], "row 'cuda_step' runs on a GPU: give --device cuda"),
     ],

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from operant.bench import peers, probes, workloads
-from operant.bench.main import main
+from operant.bench.main import CPU_ROWS, main
+from operant.bench.report import Measure, Row, Target
+from operant.bench.timing import Contender
 from operant.catalog import CATALOG
 
 BRIEF = {"sizes": (8,), "rounds": 1, "seconds": 0.0001}
@@ -34,7 +36,7 @@ def test_json_of_the_vector_row_is_one_object_and_all_of_stdout():
         "Gymnasium sync, 64 envs",
     ]
     assert all(len(contender["seconds_per_call_rounds"]) == 3 for contender in row["contenders"])
-    assert all(measure["target"] is None for measure in row["measures"]), "the targets are stated for 4096 environments"
+    assert all(measure["target"] is None for measure in row["measures"])
 
 
 def test_an_unknown_row_is_an_error_that_names_the_nearest(capsys):
@@ -62,6 +64,43 @@ def test_the_table_of_one_row_has_no_summary(capsys):
     output = capsys.readouterr().out
     assert output.count("kernel: CartPole-v1, 8 environments, one worker") == 1
     assert "summary" not in output
+
+
+def made_row(plan):
+    """A row as workloads makes it: a ratio with a target, and a rate of the table that is there for its target."""
+    comparison = workloads.Plan(CATALOG["CartPole-v1"], rounds=1, seconds=0).compare(
+        [Contender(name, lambda calls: float(calls), 1) for name in ("operant", "Gymnasium")]
+    )
+    row = Row("vector", "CartPole-v1", comparison, "operant is faster")
+    row.add_ratio("Gymnasium", "times Gymnasium", comparison.ratios("operant", "Gymnasium"), Target(at_least=25.0))
+    rates = comparison.rates("operant")
+    row.measures.append(
+        Measure("operant, CartPole-v1", "steps/s", rates, Target(at_least=1e9, aim=True), restated=True)
+    )
+    yield row
+
+
+def test_the_tables_compare_and_judge_nothing(capsys, monkeypatch):
+    monkeypatch.setitem(CPU_ROWS, "vector", made_row)
+    assert main(["--rows", "vector", "vector"]) == 0
+    output = capsys.readouterr().out
+    assert output.count("operant is faster") == 1 and "1.00x" in output
+    assert not any(word in output for word in ("target", "NOT MET", "at least", "aim for", "summary"))
+    assert main(["--rows", "vector", "--json"]) == 0
+    (measure,) = json.loads(capsys.readouterr().out)["rows"][0]["measures"]
+    assert (measure["label"], measure["target"], measure["met"]) == ("times Gymnasium", None, None)
+
+
+def test_targets_and_verdicts_are_shown_to_those_who_ask_for_them(capsys, monkeypatch):
+    monkeypatch.setitem(CPU_ROWS, "vector", made_row)
+    monkeypatch.setitem(CPU_ROWS, "isa", made_row)
+    assert main(["--rows", "vector", "isa", "--targets"]) == 0
+    output = capsys.readouterr().out
+    assert output.count("at least 25.0x") == output.count("NOT MET") == 2 + 2, "in two tables and in the summary"
+    assert "aim for 1,000 M steps/s" in output and output.endswith("  0 of 2 targets met\n")
+    assert main(["--rows", "vector", "--targets", "--json"]) == 0
+    measures = json.loads(capsys.readouterr().out)["rows"][0]["measures"]
+    assert [measure["met"] for measure in measures] == [False, False]
 
 
 @pytest.mark.parametrize(
