@@ -1,4 +1,4 @@
-# make demo      installs into .venv, measures, and trains Stable-Baselines3's PPO on operant/CartPole-v1
+# make demo      installs the core, Stable-Baselines3 and torch into .venv, measures, and trains PPO on operant/CartPole-v1
 # make test      installs into .venv and runs the whole suite, and some of it with nothing compiled but the core
 # make test-compat   runs the adapters of frameworks that cannot be installed beside the others
 # make native    builds the C library without Python: build/native/liboperant.a and .so
@@ -13,6 +13,17 @@ PYTHON ?= python3
 BIN = .venv/bin
 BUILD ?= build/native
 
+# The core is compiled again and again: for the environment, the wheel, the C library. ccache does it once where it is
+# installed: its folder of compilers comes first. It is not to mind which folder compiles.
+CCACHE = $(firstword $(wildcard /usr/lib/ccache /usr/lib64/ccache /opt/homebrew/opt/ccache/libexec))
+ifneq ($(CCACHE),)
+export PATH := $(CCACHE):$(PATH)
+export CCACHE_NOHASHDIR = 1
+endif
+
+# Bytecode is cached, whatever the machine says: without it `import torch` takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Part of correctness; native/build.py reads the same file.
 FLAGS = $(shell cat native/flags.txt)
 WARNINGS = -Wall -Wextra -Werror
@@ -24,7 +35,7 @@ LIST = native/build/environments.h
 OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -I$(dir $(LIST)).. -Inative $(CFLAGS)
 
-.PHONY: demo test test-suite test-twin test-floors test-compat venv native exercise study certificates sanitize \
+.PHONY: demo test test-suite test-twin test-floors test-compat venv wheel native exercise study certificates sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread neon cuda lint clean FORCE
 
 # The C library.
@@ -109,15 +120,25 @@ cuda: venv
 venv: .venv/installed
 
 # torch first and exactly: other versions pull gigabytes. Then what the build needs, so that pip does not fetch a second
-# copy of it for an isolated build. Without bytecode, which takes pip a minute: most of it is never imported.
-.venv/installed: pyproject.toml setup.py constraints.txt native/build.py native/flags.txt src/operant/outputs.py $(SOURCES) $(HEADERS)
+# copy of it for an isolated build. Without bytecode, which takes pip 40 s: Python writes that of what it imports, a tenth.
+define install
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --no-compile torch==2.13.0
 	$(BIN)/pip install --no-compile -c constraints.txt setuptools wheel cffi mypy
-	$(BIN)/pip install --no-compile -c constraints.txt --no-build-isolation -e ".[dev]"
+	$(BIN)/pip install --no-compile -c constraints.txt --no-build-isolation -e ".[$(1)]"
 	touch $@
+endef
 
-demo: venv
+COMPILED = pyproject.toml setup.py constraints.txt native/build.py native/flags.txt src/operant/outputs.py $(SOURCES) $(HEADERS)
+
+.venv/installed: $(COMPILED)
+	$(call install,dev)
+
+.venv/demo-installed: $(COMPILED)
+	$(call install,demo)
+
+# What development has installed is enough.
+demo: $(if $(wildcard .venv/installed),venv,.venv/demo-installed)
 	$(BIN)/operant bench --quick --rows vector
 	$(BIN)/python examples/sb3_ppo.py
 
@@ -146,6 +167,19 @@ test-twin: venv
 
 TWIN_TESTS = $(foreach name,bad_input lifetime outputs pool single snapshots trajectories vector,tests/test_$(name).py)
 
+# The sdist, and the wheel without mypyc that is built from it: the tests of packaging, of the oldest releases and of other
+# frameworks' environments install this one. A test that makes it is run by what is installed: it says INSTALLED=.
+INSTALLED = .venv/installed
+PACKAGED = pyproject.toml setup.py README.md LICENSE \
+	$(shell find src bench compat native -path native/build -prune -o -name '*.py' -print -o -name '*.[ch]' -print -o -name '*.toml' -print)
+
+wheel: build/dist/built
+
+build/dist/built: $(INSTALLED) $(PACKAGED)
+	rm -rf $(@D)
+	OPERANT_MYPYC=0 $(BIN)/python -m build --no-isolation --outdir $(@D) .
+	touch $@
+
 # The oldest releases of Gymnasium that are supported; part of `make test` too.
 test-floors: venv
 	$(BIN)/python -m pytest tests/test_floors.py
@@ -155,10 +189,6 @@ COMPAT = $(patsubst tests/compat/own_environment/%/requirements.txt,%,$(wildcard
 
 test-compat: $(COMPAT:%=test-compat-%)
 
-build/compat/wheel: .venv/installed $(wildcard src/operant/*.py src/operant/*/*.py compat/*.py)
-	rm -rf $@
-	OPERANT_MYPYC=0 $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $@ .
-
 build/compat/%/installed: tests/compat/own_environment/%/requirements.txt
 	test -x build/compat/$*/bin/python || $(PYTHON) -m venv build/compat/$*
 	build/compat/$*/bin/pip install --no-compile --quiet -r $<
@@ -166,8 +196,8 @@ build/compat/%/installed: tests/compat/own_environment/%/requirements.txt
 
 .PRECIOUS: build/compat/%/installed
 
-test-compat-%: build/compat/wheel build/compat/%/installed
-	build/compat/$*/bin/pip install --no-compile --quiet --no-deps --force-reinstall build/compat/wheel/*.whl
+test-compat-%: build/dist/built build/compat/%/installed
+	build/compat/$*/bin/pip install --no-compile --quiet --no-deps --force-reinstall build/dist/*.whl
 	build/compat/$*/bin/python -m pytest --confcutdir=tests/compat/own_environment tests/compat/own_environment/$*
 
 study: venv

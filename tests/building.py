@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_SOURCES = (".*", "build", "dist", "__pycache__", "*.so", "*.egg-info", "*.pyc")
 
 
 @contextmanager
@@ -55,21 +54,8 @@ def needs(program: str, package: str) -> None:
     pytest.skip(reason)
 
 
-def copy_sources(to: Path) -> Path:
-    """A copy of the source tree without anything that was built in it."""
-    return Path(shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(*NOT_SOURCES)))
-
-
-def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The sdist and the wheel built from it without mypyc; built once a session."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # the workers' own directories lie in one
-    dist = shared / "distributions"
-    with locked(shared / "distributions.lock"):
-        if not (dist / "done").exists():
-            source = copy_sources(shared / "sources")
-            environment = os.environ | {"OPERANT_MYPYC": "0"}
-            build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", dist)
-            run(*build, cwd=source, env=environment)
-            (dist / "done").touch()
+def distributions() -> tuple[Path, Path]:
+    """The sdist and the wheel built from it without mypyc, which `make wheel` builds once for all that want them."""
+    make("wheel", "INSTALLED=", f"BIN={Path(sys.executable).parent}")
+    dist = ROOT / "build" / "dist"
     return next(dist.glob("*.tar.gz")), next(dist.glob("*.whl"))

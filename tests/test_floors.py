@@ -64,10 +64,10 @@ print("ok")
         pytest.param(["gymnasium==1.1.1", "numpy>=2"], VECTOR, id="gymnasium 1.1.1"),
     ],
 )
-def test_the_oldest_releases_work(tmp_path, tmp_path_factory, packages, script):
+def test_the_oldest_releases_work(tmp_path, packages, script):
     if "numpy==1.26.4" in packages and sys.version_info >= (3, 13):
         pytest.skip("NumPy 1.26 has no build for this Python")
-    wheel = distributions(tmp_path_factory)[1]
+    wheel = distributions()[1]
     venv.create(tmp_path / "venv", symlinks=True)  # this one's pip installs there, without bytecode of what is not used
     python = tmp_path / "venv" / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--python", python)

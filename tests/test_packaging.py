@@ -33,8 +33,8 @@ print("stepped")
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    return distributions(tmp_path_factory)
+def built():
+    return distributions()
 
 
 def test_the_wheel_is_small_and_holds_the_package_alone(built):
