@@ -1,6 +1,7 @@
 # make demo      installs the core, Stable-Baselines3 and torch into .venv, measures, and trains PPO on operant/CartPole-v1
-# make test      installs into .venv and runs the whole suite, and some of it with nothing compiled but the core
-# make test-compat   runs the adapters of frameworks that cannot be installed beside the others
+# make check     judges a change in two minutes: ruff, mypy, and every test that takes less than half a second
+# make test      installs all of development into .venv and runs what a machine with a C compiler can judge
+# make test-all  runs the rest: sanitizers, other compilers, architectures, releases and frameworks; `make test-long` the slowest
 # make native    builds the C library without Python: build/native/liboperant.a and .so
 # make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
 # make neon      cross-compiles the core for 64-bit Arm and compares its bits with this machine's
@@ -35,7 +36,7 @@ LIST = native/build/environments.h
 OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -I$(dir $(LIST)).. -Inative $(CFLAGS)
 
-.PHONY: demo test test-suite test-twin test-floors test-compat venv wheel native exercise study certificates sanitize \
+.PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread neon cuda lint clean FORCE
 
 # The C library.
@@ -142,14 +143,31 @@ demo: $(if $(wildcard .venv/installed),venv,.venv/demo-installed)
 	$(BIN)/operant bench --quick --rows vector
 	$(BIN)/python examples/sb3_ppo.py
 
+# Two workers, as many as the machine has cores that CONTRIBUTING.md states times of; `make test WORKERS=8` on a larger one.
 # A worker gets one half of the tests in their order, and what the other has left when it is done: so a module's fixtures
 # are made by one worker.
-PARALLEL = -n 2 --dist worksteal
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-test: test-twin test-suite
+# Four circles of tests, each run more rarely than the one before. A test is in the second unless a marker says otherwise:
+# CONTRIBUTING.md explains them.
+check: lint
+	$(PYTEST) -m "not slow and not test_all and not test_long"
 
-test-suite: venv
-	$(BIN)/python -m pytest $(PARALLEL)
+test: venv
+	$(PYTEST) -m "not test_all and not test_long"
+
+# One environment is installed while tests run in another.
+test-all: venv
+	$(MAKE) -j2 --output-sync=target test-compat test-twin
+	$(PYTEST) -m test_all
+
+test-long: venv
+	$(PYTEST) -m test_long
+
+# Measures every test and writes tests/slow.txt: those that `make check` leaves out.
+durations: venv
+	PYTHONPATH=tests $(PYTEST) -p durations
 
 # The step path once more with outputs.py as Python instead of compiled: a copy of the package without that extension.
 # Without the long trajectories, which judge the physics: that is the same library here.
@@ -163,15 +181,15 @@ test-twin: venv
 	rm build/twin/operant/native/build.py
 	rm -f build/twin/operant/outputs.*.so build/twin/operant/outputs__mypyc.*.so
 	PYTHONPATH=build/twin $(BIN)/python -c "import operant.outputs as o; assert o.__file__.endswith('outputs.py'), o.__file__"
-	PYTHONPATH=build/twin $(BIN)/python -m pytest $(PARALLEL) -k "not long_exact_trajectories" $(TWIN_TESTS)
+	PYTHONPATH=build/twin $(PYTEST) -m "not test_all and not test_long" $(TWIN_TESTS)
 
 TWIN_TESTS = $(foreach name,bad_input lifetime outputs pool single snapshots trajectories vector,tests/test_$(name).py)
 
 # The sdist, and the wheel without mypyc that is built from it: the tests of packaging, of the oldest releases and of other
 # frameworks' environments install this one. A test that makes it is run by what is installed: it says INSTALLED=.
 INSTALLED = .venv/installed
-PACKAGED = pyproject.toml setup.py README.md LICENSE \
-	$(shell find src bench compat native -path native/build -prune -o -name '*.py' -print -o -name '*.[ch]' -print -o -name '*.toml' -print)
+PACKAGED = $(wildcard *.toml *.txt *.md *.py MANIFEST.in LICENSE .ci/run) $(shell find src bench compat native docs examples tests \
+	\( -path native/build -o -name __pycache__ -o -name '*.egg-info' \) -prune -o -type f ! -name '*.so' -print)
 
 wheel: build/dist/built
 
@@ -179,10 +197,6 @@ build/dist/built: $(INSTALLED) $(PACKAGED)
 	rm -rf $(@D)
 	OPERANT_MYPYC=0 $(BIN)/python -m build --no-isolation --outdir $(@D) .
 	touch $@
-
-# The oldest releases of Gymnasium that are supported; part of `make test` too.
-test-floors: venv
-	$(BIN)/python -m pytest tests/test_floors.py
 
 # Frameworks whose pins conflict with the others', each in a virtual environment of its own with operant's wheel.
 COMPAT = $(patsubst tests/compat/own_environment/%/requirements.txt,%,$(wildcard tests/compat/own_environment/*/requirements.txt))

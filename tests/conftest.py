@@ -5,6 +5,10 @@ import os
 # Before pygame is imported: no display is needed to draw.
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
+# Before torch is imported: a core for each test. Threads of several tests would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +24,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("operant")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks as slow what tests/slow.txt lists. A test that `make test` leaves out says why."""
+    slow = set(Path(__file__).with_name("slow.txt").read_text().splitlines())
+    for item in items:
+        if item.nodeid in slow:
+            item.add_marker("slow")
+        for name in ("test_all", "test_long"):
+            if any(not mark.args for mark in item.iter_markers(name)):
+                raise pytest.UsageError(f"{item.nodeid} is marked {name} without a reason")
 
 
 def pytest_generate_tests(metafunc):

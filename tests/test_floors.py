@@ -35,6 +35,8 @@ print("ok")
 
 VECTOR = """
 import gymnasium as gym, numpy as np, operant
+
+pytestmark = pytest.mark.test_all("installs the oldest releases into environments of their own")
 envs = gym.make_vec("operant/CartPole-v1", num_envs=32)
 reference = gym.make_vec("operant/CartPole-v1", num_envs=32, precision="float64")
 sync = gym.make_vec("CartPole-v1", num_envs=32, vectorization_mode="sync")

@@ -5,21 +5,20 @@ import pytest
 from support import CATALOG, HELD_IN, actions_for, bits, physical, same_arrays, same_infos, same_step, sync, vector
 
 NUM_ENVS = 8
-# Steps of the batch in each autoreset mode: 10^5 environment steps.
-STEPS = {
-    "CartPole-v1": 12_500,
-    "MountainCar-v0": 12_500,
-    "MountainCarContinuous-v0": 12_500,
-    "Pendulum-v1": 12_500,
-    "Acrobot-v1": 12_500,
-}
+LONG = ("CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1", "Acrobot-v1")
+# Steps of the batch.
+STEPS = (
+    pytest.param(12_500, marks=pytest.mark.test_all("10^5 steps of Gymnasium's Python; hundreds are compared below")),
+    pytest.param(125_000, marks=pytest.mark.test_long("10^6 steps of Gymnasium's Python")),
+)
 
 
 def physical_sync(envs):
     return np.array([env.unwrapped.state for env in envs.envs], float)
 
 
-@pytest.mark.parametrize("env_id, steps", STEPS.items())
+@pytest.mark.parametrize("env_id", LONG)
+@pytest.mark.parametrize("steps", STEPS)
 def test_long_exact_trajectories_are_gymnasiums_in_every_autoreset_mode(env_id, steps, mode):
     ours, theirs = vector(env_id, NUM_ENVS, precision="float64", autoreset_mode=mode), sync(env_id, NUM_ENVS, mode)
     same_step(ours.reset(seed=123), theirs.reset(seed=123))

@@ -99,6 +99,8 @@ else:
     raise AssertionError("another id's hyperparameters were taken")
 
 from rl_zoo3 import train
+
+pytestmark = pytest.mark.test_all("starts RL-Zoo3's programs, which takes longer than what they do")
 def run(env_id, *parameters):
     import sys
     common = "--algo ppo -f logs --device cpu --num-threads 1 --verbose 0 -n 128 --eval-freq 64 --eval-episodes 1"

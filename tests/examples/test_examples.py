@@ -93,7 +93,7 @@ def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
 
 
 def test_every_example_is_tested():
-    """Here, or where its framework is: in one of the environments that `make test-compat` makes."""
+    """Here, or where its framework is: in one of the environments that `make test-all` makes."""
     tests = [ROOT / "tests/examples/test_examples.py", *(ROOT / "tests/compat/own_environment").glob("*/test_*.py")]
     tested = {name for path in tests for name in re.findall(r'output_of\(\s*"(\w+\.py)"', path.read_text())}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested

@@ -16,6 +16,8 @@ from data_parallel_worker import BUDGET, solve, vmpo_gradient
 from operant.models import PPO, losses
 from operant.utils.run_directory import RunDirectory
 
+pytestmark = pytest.mark.test_all("starts pairs of processes, by torchrun and by hand, that train")
+
 WORKER = Path(__file__).parent / "data_parallel_worker.py"
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d"]
 TORCHRUN += ["--rdzv-endpoint", "localhost:0", "-m", "operant.cli.main"]

@@ -1,11 +1,11 @@
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import time
 
 import pytest
+from building import needs
 
 from operant.monitor.curve import thinned
 from operant.monitor.recorder import Recorder
@@ -215,7 +215,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(tmp_path):
-    assert shutil.which("tmux"), "install tmux: apt-get install tmux"
+    needs("tmux", "tmux")
     terminal = Terminal(tmp_path)
     yield terminal
     terminal.run("kill-server")

@@ -5,6 +5,10 @@ import subprocess
 import pytest
 from building import ROOT, make, needs
 
+pytestmark = pytest.mark.test_all(
+    "compiles the core twice more, with Clang too; tests/test_certificate.py asks the extension"
+)
+
 BUILDS = {"cc": "build/native", "clang": "build/clang"}
 
 

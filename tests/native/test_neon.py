@@ -1,6 +1,9 @@
 """64-bit Arm, cross-compiled and emulated, computes the same bits as this machine."""
 
+import pytest
 from building import ROOT, make, needs
+
+pytestmark = pytest.mark.test_all("compiles and emulates another architecture, with tools that a newcomer has not")
 
 
 def test_neon_and_the_arm_scalar_build_compute_the_bits_of_this_machine():

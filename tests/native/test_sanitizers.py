@@ -3,6 +3,8 @@
 import pytest
 from building import make
 
+pytestmark = pytest.mark.test_all("compiles the core four times, with instruments that make it slow")
+
 
 @pytest.mark.parametrize("sanitizer", ["address-narrow", "address-wide", "thread"])
 def test_no_sanitizer_finds_a_fault(sanitizer):
