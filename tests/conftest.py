@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items):
     """Marks as slow what tests/slow.txt lists. A test that `make test` leaves out says why."""
     slow = set(Path(__file__).with_name("slow.txt").read_text().splitlines())
     for item in items:
-        if item.nodeid in slow:
+        if item.nodeid in slow and not item.get_closest_marker("check"):
             item.add_marker("slow")
         for name in ("test_all", "test_long"):
             if any(not mark.args for mark in item.iter_markers(name)):

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from properties.test_fast_step import ULPS
 
 from operant.batch import trajectory_hash
@@ -30,6 +31,7 @@ def test_every_python_snippet_of_the_readme_runs():
     names["pool"].close()
 
 
+@pytest.mark.check
 def test_exactness_states_the_hashes_that_are_computed():
     stated = {name: cells[0] for name, cells in table("exactness.md", "| environment | float32 |").items()}
     assert stated == {header: f"{trajectory_hash(header, 'scalar'):016x}" for header in header_names()}
