@@ -56,7 +56,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     const operant_target *target = operant_find_target(o->library, o->isa, o->exact, o->num_envs);
     if (!target) return fail(NULL, message, size, "isa \"%s\" is unknown or does not run here", o->isa ? o->isa : "(null)");
     const operant_kernel *kernel = operant_find_kernel(target, o->env);
-    if (kernel && !kernel->step) {
+    if (kernel && !kernel->step_block) {
         target = operant_find_target(o->library, "scalar", o->exact, o->num_envs);
         kernel = operant_find_kernel(target, o->env);
     }
@@ -73,7 +73,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     b->library = o->library;
     b->target = target;
     b->kernel = kernel;
-    b->taker = operant_find_target(NULL, target->isa, o->exact, o->num_envs);
+    b->passes = operant_find_target(NULL, target->isa, o->exact, o->num_envs)->passes;
     b->num_envs = o->num_envs;
     b->limit = (uint32_t)o->max_episode_steps;
     b->autoreset = o->autoreset;
@@ -174,7 +174,7 @@ static void reset_chunk(void *argument, int32_t worker) {
         index[count] = (int32_t)i;
         count += !job->mask || job->mask[i];
     }
-    b->kernel->reset(b, index, count, job->overrides, job->observations);
+    b->passes->reset(b, index, count, job->overrides, job->observations);
 }
 
 operant_status operant_reset(operant_batch *b, const uint8_t *mask, const double *overrides, void *observations) {
@@ -197,12 +197,12 @@ typedef struct {
 
 static void take_chunk(void *argument, int32_t worker) {
     step_job *job = argument;
-    job->batch->taker->take_actions(job->batch, &job->batch->chunks[worker], job->actions, job->dtype);
+    job->batch->passes->take_actions(job->batch, &job->batch->chunks[worker], job->actions, job->dtype);
 }
 
 static void step_chunk(void *argument, int32_t worker) {
     step_job *job = argument;
-    job->batch->kernel->step(job->batch, &job->batch->chunks[worker], job->output);
+    job->batch->passes->step(job->batch, &job->batch->chunks[worker], job->output);
 }
 
 /** Closes the gaps between the chunks' lists of finished episodes. */
@@ -254,7 +254,7 @@ operant_status operant_step_one(operant_batch *b, int64_t action, const operant_
 
 operant_status operant_observe(operant_batch *b, void *observations) {
     if (!enter(b)) return OPERANT_BUSY;
-    b->kernel->observe(b, observations);
+    b->passes->observe(b, observations);
     return leave(b, OPERANT_OK);
 }
 

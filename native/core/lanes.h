@@ -31,8 +31,10 @@ enum { MOST_UNROLLED = 32 }; /* columns: beyond, a loop is as fast and sooner co
 
 #if defined(__CUDACC__)
 #define LANE_FN static __device__ __forceinline__
+#define CALLED_FN static __device__ __noinline__
 #else
 #define LANE_FN static inline __attribute__((always_inline, unused))
+#define CALLED_FN static __attribute__((noinline, unused))
 #endif
 #define R(constant) ((real)(constant))
 

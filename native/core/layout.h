@@ -57,24 +57,42 @@ typedef struct { bool randomized; double low, high; } operant_range;
 typedef struct operant_pool operant_pool;
 typedef struct operant_target operant_target;
 
-/** What a target compiles from one environment's header. The functions are NULL where the target has several lanes and the
- *  environment asks for one. */
+/** Where the observations of fresh episodes go: lane k of `count` is environment index[k]. */
+typedef struct {
+    const int32_t *index;
+    int32_t count;
+    char *observations; /* a row for every environment */
+    char *ended;        /* [count] rows: takes the observations that are overwritten, unless NULL */
+} operant_fresh;
+
+/** What a target compiles from one environment's header. A block is LANES environments side by side. States, parameters and random numbers are those of the target's
+ *  lanes. The functions are NULL where the target has several lanes and the environment asks for one. */
 typedef struct {
     operant_env_info info;
-    /** Steps a chunk whose actions were narrowed, then resets what the autoreset mode asks for. */
+    /** Steps the whole blocks of a chunk, where parameters are the same, and lists which episodes ended. */
+    void (*step_blocks)(operant_batch *, operant_chunk *, const operant_output *);
+    /** Steps the block from environment `i` on, whose rows begin where `to` says; returns a bit for each lane whose episode
+     *  ended. The lanes of each parameter lie `stride` reals from those of the next. */
+    unsigned (*step_block)(operant_batch *, int64_t i, const void *params, int64_t stride, const operant_output *to);
+    /** Begins an episode in every lane. */
+    void (*begin)(void *state, const void *random, const void *params, const operant_fresh *to);
+    /** Writes the observation of every lane as a row. */
+    void (*observe_block)(const void *state, const void *random, const void *params, void *rows);
+} operant_kernel;
+
+/** The passes over a batch that know no physics: core/actions.h and core/episodes.h. */
+typedef struct {
+    void (*take_actions)(operant_batch *, operant_chunk *, const void *actions, int32_t dtype);
     void (*step)(operant_batch *, operant_chunk *, const operant_output *);
-    /** Begins an episode in the environments that index[0..count) lists. */
     void (*reset)(operant_batch *, const int32_t *index, int64_t count, const double *overrides, void *observations);
     void (*observe)(operant_batch *, void *observations);
-} operant_kernel;
+} operant_passes;
 
 struct operant_target {
     const char *isa;
     int32_t lanes, exact, real_size;
     bool (*runs_here)(void);
-    /** Checks a chunk's actions while it copies them to batch->actions as [agents * action_size, stride]. NULL in a
-     *  library, which need not compile it again: the core's target of the same name does it. */
-    void (*take_actions)(operant_batch *, operant_chunk *, const void *actions, int32_t dtype);
+    const operant_passes *passes; /* NULL in a library, which uses those of the core's target of the same name */
     const operant_kernel *const *kernels; /* in the order of envs/, then NULL */
     const struct operant_rollout_kernels *rollout; /* NULL in the exact build */
 };
@@ -82,7 +100,7 @@ struct operant_target {
 /** What a library may need of the core that loads it. */
 typedef struct { float (*numpy_sinf)(float), (*numpy_cosf)(float); } operant_core_functions;
 
-enum { OPERANT_ABI = 2 }; /* raise it when a struct of this file changes its meaning but not its size */
+enum { OPERANT_ABI = 3 }; /* raise it when a struct of this file changes its meaning but not its size */
 
 /** What a library exports, under the name operant_library_table. Its first numbers say which core it was compiled for. */
 struct operant_library {
@@ -95,7 +113,7 @@ struct operant_batch {
     const operant_library *library; /* NULL: the environment is built in */
     const operant_target *target;
     const operant_kernel *kernel;
-    const operant_target *taker; /* whose take_actions the batch uses */
+    const operant_passes *passes;
     operant_memory view;
     operant_finished last;
     operant_pool *pool;

@@ -12,10 +12,14 @@ enum { FOR_RESET = 0, FOR_PARAMS = 0x50415241, FOR_STEP = 0x53544550 };
 typedef struct {
     operant_pcg64 *generator;
     vi elapsed; /* steps since the episode began */
+    int called; /* see below */
 } rng;
 
 LANE_FN real next_double(operant_pcg64 *g) { return (real)(operant_pcg64_next(g) >> 11) * (1.0 / 9007199254740992.0); }
-LANE_FN vf uniform(rng *r, vf low, vf high) { return low + (high - low) * next_double(r->generator); }
+CALLED_FN real called_next_double(operant_pcg64 *g) { return next_double(g); }
+LANE_FN vf uniform(rng *r, vf low, vf high) {
+    return low + (high - low) * (r->called ? called_next_double(r->generator) : next_double(r->generator));
+}
 
 /** Generator.integers(low, high), and with it Generator.choice: Lemire (2019) on 32 bits. */
 LANE_FN vi uniform_int(rng *r, lane_int low, lane_int high) {
@@ -36,6 +40,7 @@ typedef struct {
     vu key0, key1, episode, block, spare;
     int has_spare; /* a compile-time constant once the environment is inlined */
     vi elapsed;
+    int called; /* the same: 1 if the cipher is called, which is compiled sooner; 0 if it is inlined, which runs faster */
 } rng;
 
 LANE_FN vu rotate_left(vu x, int bits) { return (x << bits) | (x >> (32 - bits)); }
@@ -56,12 +61,15 @@ LANE_FN void threefry2x32(vu k0, vu k1, vu *c0, vu *c1) {
     *c0 = x0, *c1 = x1;
 }
 
+CALLED_FN void called_threefry2x32(vu k0, vu k1, vu *c0, vu *c1) { threefry2x32(k0, k1, c0, c1); }
+
 /** Uniform in [low, high), 24 bits of it. */
 LANE_FN vf uniform(rng *r, vf low, vf high) {
     vu word = r->spare;
     if (!r->has_spare) {
         vu c0 = r->block, c1 = r->episode;
-        threefry2x32(r->key0, r->key1, &c0, &c1);
+        if (r->called) called_threefry2x32(r->key0, r->key1, &c0, &c1);
+        else threefry2x32(r->key0, r->key1, &c0, &c1);
         r->block += 1;
         r->spare = c1;
         word = c0;

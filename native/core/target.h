@@ -7,79 +7,40 @@
 #include "core/normal.h"
 #include "core/interleave.h"
 
-#if defined(OPERANT_LIBRARY)
-#define take_actions NULL /* the core lends its own */
+/** The generator that the step to b->clock of the environments from `i` on draws from. */
+LANE_FN rng step_rng(const operant_batch *b, int64_t i) {
+#if EXACT
+    /* -1 where observe finds a fresh state */
+    vi elapsed = (int32_t)(b->clock - 1 + b->limit - (uint32_t)b->view.deadline[i]);
+    return (rng){(operant_pcg64 *)b->view.generator + i, elapsed, 0};
 #else
-/** Reads one component of integer actions; remembers the first environment where it is not in [0, actions). */
-#define TAKE_INTEGERS(name, type)                                                                                   \
-    LANE_FN int name##_strided(const type *restrict from, lane_int *restrict to, int64_t count, int64_t components, \
-                               int64_t actions) {                                                                   \
-        uint64_t high = 0;                                                                                          \
-        uint32_t largest = 0;                                                                                       \
-        for (int64_t i = 0; i < count; i++) {                                                                       \
-            uint32_t low = (uint32_t)from[i * components];                                                          \
-            high |= (uint64_t)from[i * components] >> 32;                                                           \
-            largest = low > largest ? low : largest;                                                                \
-            to[i] = (lane_int)low;                                                                                  \
-        }                                                                                                           \
-        return high || largest >= (uint64_t)actions;                                                                \
-    }                                                                                                               \
-    static void name(const type *from, lane_int *to, int64_t count, int64_t components, int64_t actions,            \
-                     int64_t *bad) {                                                                                \
-        if (!(components == 1 ? name##_strided(from, to, count, 1, actions)                                         \
-                              : name##_strided(from, to, count, components, actions)))                              \
-            return;                                                                                                 \
-        for (int64_t i = count; i-- > 0;)                                                                           \
-            if (from[i * components] < 0 || from[i * components] >= actions) *bad = i;                              \
-    }
-
-/** Reads one component of float actions; remembers the first environment where it is NaN or infinite. What is finite but
- *  beyond float32 becomes its largest number, for the environment to clip. */
-#define TAKE_FLOATS(name, type, word, exponent)                                                                     \
-    LANE_FN int name##_strided(const type *restrict from, real *restrict to, int64_t count, int64_t components) {   \
-        word bad = 0;                                                                                               \
-        for (int64_t i = 0; i < count; i++) {                                                                       \
-            type given = from[i * components];                                                                      \
-            word bits;                                                                                              \
-            memcpy(&bits, &given, sizeof bits);                                                                     \
-            bad |= (bits & (exponent)) == (exponent);                                                               \
-            given = given > (type)FLT_MAX ? (type)FLT_MAX : given;                                                  \
-            to[i] = (float)(given < -(type)FLT_MAX ? -(type)FLT_MAX : given);                                       \
-        }                                                                                                           \
-        return bad != 0;                                                                                            \
-    }                                                                                                               \
-    static void name(const type *from, real *to, int64_t count, int64_t components, int64_t *bad) {                 \
-        if (!(components == 1 ? name##_strided(from, to, count, 1) : name##_strided(from, to, count, components)))  \
-            return;                                                                                                 \
-        for (int64_t i = count; i-- > 0;)                                                                           \
-            if (!isfinite(from[i * components])) *bad = i;                                                          \
-    }
-
-TAKE_INTEGERS(take_int32, int32_t)
-TAKE_INTEGERS(take_int64, int64_t)
-TAKE_FLOATS(take_float32, float, uint32_t, 0x7f800000u)
-TAKE_FLOATS(take_float64, double, uint64_t, 0x7ff0000000000000u)
-
-static void take_actions(operant_batch *b, operant_chunk *chunk, const void *actions, int32_t dtype) {
-    const operant_env_info *info = &b->kernel->info;
-    const int64_t first = chunk->first, count = chunk->last - first, components = (int64_t)info->agents * info->action_size;
-    chunk->bad_action = -1;
-    for (int64_t k = components; k-- > 0;) {
-        int64_t bad = -1, source = first * components + k, column = k * b->view.stride + first;
-        const int32_t choices = operant_choices(info, k);
-        lane_int *integers = (lane_int *)b->actions + column;
-        real *reals = (real *)b->actions + column;
-        switch (dtype) {
-        case OPERANT_INT32: take_int32((const int32_t *)actions + source, integers, count, components, choices, &bad); break;
-        case OPERANT_INT64: take_int64((const int64_t *)actions + source, integers, count, components, choices, &bad); break;
-        case OPERANT_FLOAT32: take_float32((const float *)actions + source, reals, count, components, &bad); break;
-        default: take_float64((const double *)actions + source, reals, count, components, &bad);
-        }
-        const int64_t row = (first + bad) * info->agents + k / info->action_size;
-        if (bad >= 0 && (chunk->bad_action < 0 || row < chunk->bad_action)) chunk->bad_action = row;
-    }
-}
+    vu key0 = LOAD(vu, b->view.seed + i), key1 = LOAD(vu, b->view.seed + b->view.stride + i);
+    vu episode = LOAD(vu, b->view.episode + i), elapsed = (b->clock - 1 + b->limit) - LOAD(vu, b->view.deadline + i);
+    return (rng){key0, key1 ^ FOR_STEP, episode, elapsed * BLOCKS_PER_STEP, episode, 0, (vi)elapsed, 0};
 #endif
+}
+
+/** A copy of a generator whose draws call the cipher; made of members, so that each has a register. */
+LANE_FN rng copy_rng(const rng *r) {
+#if EXACT
+    return (rng){r->generator, r->elapsed, 1};
+#else
+    return (rng){r->key0, r->key1, r->episode, r->block, r->spare, r->has_spare, r->elapsed, 1};
+#endif
+}
+
+/** A copy of a generator that nothing was drawn from yet, which the compiler then knows. */
+LANE_FN rng copy_fresh_rng(const rng *r) {
+#if EXACT
+    return (rng){r->generator, 0, 1};
+#else
+    const vu none = (vu)vint(0);
+    return (rng){r->key0, r->key1, r->episode, none, none, 0, (vi)none, 1};
+#endif
+}
+
+/** True in every lane if there is a time limit. */
+LANE_FN vm vlimited(const operant_batch *b) { return b->limit ? vint(0) == 0 : vint(0) != 0; }
 
 /* X(step) is cartpole_step while OPERANT_ENV is cartpole. */
 #define PASTE_(a, b) a##_##b
@@ -91,6 +52,16 @@ static void take_actions(operant_batch *b, operant_chunk *chunk, const void *act
 
 static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS};
 
+/* A library uses the core's passes, and need not compile them again. */
+#if defined(OPERANT_LIBRARY)
+#define PASSES NULL
+#else
+#include "core/actions.h"
+#include "core/episodes.h"
+static const operant_passes passes = {take_actions, step_chunk, reset_listed, observe_all};
+#define PASSES &passes
+#endif
+
 #if EXACT || defined(OPERANT_LIBRARY)
 #define ROLLOUT_KERNELS NULL
 #else
@@ -98,4 +69,4 @@ static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS};
 #define ROLLOUT_KERNELS &rollout_kernels
 #endif
 
-const operant_target TARGET = {ISA, LANES, EXACT, sizeof(real), RUNS_HERE, take_actions, kernels, ROLLOUT_KERNELS};
+const operant_target TARGET = {ISA, LANES, EXACT, sizeof(real), RUNS_HERE, PASSES, kernels, ROLLOUT_KERNELS};

@@ -100,7 +100,7 @@ LANE_FN void store_state(const operant_device_batch &b, int64_t i, const X(state
 
 LANE_FN rng make_rng(uint32_t key0, uint32_t key1, uint32_t episode, uint32_t block, uint32_t elapsed) {
     rng r;
-    r.key0 = key0, r.key1 = key1, r.episode = episode, r.block = block, r.spare = 0, r.has_spare = 0, r.elapsed = (vi)elapsed;
+    r.key0 = key0, r.key1 = key1, r.episode = episode, r.block = block, r.spare = 0, r.has_spare = 0, r.elapsed = (vi)elapsed, r.called = 0;
     return r;
 }
 

@@ -17,8 +17,8 @@ from operant.spec import EnvSpec
 # One float per lane, and no instruction set.
 KNOWN = {"defined(LANES)": "1", "LANES": "1", "EXACT": "0", "defined(__x86_64__)": "0", "defined(__aarch64__)": "0"}
 
-# Of the headers that core/target.h joins: what turns lanes into rows is not needed where a row is a lane.
-LEFT_OUT = ("interleave",)
+# Headers that core/target.h joins for batches: rows of several lanes, and the passes over many environments.
+LEFT_OUT = ("interleave", "actions", "episodes")
 
 OCEAN = Template("""\
 /* ${file}: ${summary}
@@ -132,7 +132,7 @@ static inline void free_allocated(${struct} *env) {
 
 /** The generator that draws for `purpose` from its `block` on. */
 static inline rng generator(const ${struct} *env, uint32_t purpose, uint32_t block, uint32_t spare) {
-    rng r = {(vu)env->seed, (vu)(env->seed >> 32) ^ purpose, env->episode, block, spare, 0, env->elapsed};
+    rng r = {(vu)env->seed, (vu)(env->seed >> 32) ^ purpose, env->episode, block, spare, 0, env->elapsed, 0};
     return r;
 }
 
