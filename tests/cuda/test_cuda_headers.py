@@ -82,7 +82,7 @@ def test_compilers_point_from_a_compound_literal_to_value(tmp_path):
     place = rf"{re.escape(str(path))}:\d+:"
     with pytest.raises(CompileError, match=rf"(?s){place} error: expected an expression.*{hint}"):
         nvidia.compile_program(environment_program(find_spec(str(path))), nvrtc, "compute_90")
-    with pytest.raises(CompileError, match=rf"(?s){place}\d+: error: .* compound.literals.*{hint}"):
+    with pytest.raises(CompileError, match=rf"(?s){place}\d+: error: .*compound.literals.*{hint}"):
         emulation.compiled(environment_program(find_spec(str(path))))
     path.write_text(path.read_text().replace(f"(lander_state){{{members}}}", f"VALUE(lander_state, {members})"))
     assert nvidia.compile_program(environment_program(find_spec(str(path))), nvrtc, "compute_90")
