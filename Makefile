@@ -130,7 +130,7 @@ define install
 	touch $@
 endef
 
-COMPILED = pyproject.toml setup.py constraints.txt native/build.py native/flags.txt src/operant/outputs.py $(SOURCES) $(HEADERS)
+COMPILED = pyproject.toml setup.py constraints.txt native/build.py native/flags.txt src/operant/batch/outputs.py $(SOURCES) $(HEADERS)
 
 .venv/installed: $(COMPILED)
 	$(call install,dev)
@@ -179,8 +179,8 @@ test-twin: venv
 	cp -R compat build/twin/operant/compat
 	cp -R native build/twin/operant/native
 	rm build/twin/operant/native/build.py
-	rm -f build/twin/operant/outputs.*.so build/twin/operant/outputs__mypyc.*.so
-	PYTHONPATH=build/twin $(BIN)/python -c "import operant.outputs as o; assert o.__file__.endswith('outputs.py'), o.__file__"
+	rm -f build/twin/operant/batch/outputs.*.so build/twin/operant/batch/outputs__mypyc.*.so
+	PYTHONPATH=build/twin $(BIN)/python -c "import operant.batch.outputs as o; assert o.__file__.endswith('outputs.py'), o.__file__"
 	PYTHONPATH=build/twin $(PYTEST) -m "not test_all and not test_long" $(TWIN_TESTS)
 
 TWIN_TESTS = $(foreach name,bad_input lifetime outputs pool single snapshots trajectories vector,tests/test_$(name).py)
@@ -222,4 +222,4 @@ lint: venv
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv build dist native/build src/*.egg-info src/operant/*.so
+	rm -rf .venv build dist native/build src/*.egg-info src/operant/*.so src/operant/batch/*.so

@@ -3,11 +3,11 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from setuptools import setup
+from setuptools import find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-COMPILED = ["src/operant/outputs.py"]
+COMPILED = ["src/operant/batch/outputs.py"]
 
 
 def mypyc_modules() -> list:
@@ -43,6 +43,8 @@ class BuildExtensions(build_ext):
 
 modules = mypyc_modules()
 setup(
+    # bench, compat and native lie at the top of the repository: see package-dir in pyproject.toml.
+    packages=[*find_packages("src"), "operant.bench", "operant.compat", "operant.native"],
     cffi_modules=["native/build.py:ffi"],
     ext_modules=modules,
     cmdclass={"build_ext": BuildExtensions, "build_py": BuildPython},

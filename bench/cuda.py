@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.bench import peers
 from operant.bench.machine import available_cores, version
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender, timed
 from operant.bench.workloads import STANDARD, Plan
 from operant.catalog import CATALOG
-from operant.cuda.engine import Engine, open_engine
-from operant.spaces import action_space
+from operant.cuda.engine import Engine
+from operant.cuda.open import open_engine
+from operant.environments.spaces import action_space
 from operant.spec import EnvSpec
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ def cuda_train(plan: DevicePlan) -> Iterator[Row]:
 
 def cuda_solve(plan: DevicePlan) -> Iterator[Row]:
     """Seconds until PPO on the device plays CartPole-v1 to a mean of 475 over 100 greedy episodes."""
-    from operant.models.tuned import tuned
+    from operant.models.algorithms.tuned import tuned
 
     options, total = tuned_options(), tuned(CARTPOLE, "ppo")["timesteps"]
     if plan.emulated:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import operant
-from operant.batch import Batch, isas
+from operant.batch.batch import Batch
+from operant.batch.core import isas
 from operant.catalog import CATALOG
 
 

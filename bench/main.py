@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from operant.batch import unknown
 from operant.bench import cuda, cuda_training, report, training, workloads
 from operant.bench.machine import describe
-from operant.configuration import find_spec
 from operant.cuda.engine import CudaError
+from operant.environments.lookup import find_spec
+from operant.messages import unknown
 
 QUICK = (3, 0.03)  # rounds, seconds of each
 CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = workloads.ROWS | training.ROWS

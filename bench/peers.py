@@ -17,13 +17,14 @@ import gymnasium
 import numpy as np
 
 import operant  # noqa: F401 - registers operant/*
-from operant.batch import Batch, defaults, ffi, lib  # type: ignore[attr-defined]
+from operant.batch.batch import Batch, ffi, lib  # type: ignore[attr-defined]
+from operant.batch.core import defaults  # type: ignore[attr-defined]
 from operant.bench.machine import version
 from operant.bench.timing import Contender, timed_over
 from operant.catalog import CATALOG
-from operant.quiet import quiet
-from operant.rendering import reference_env
-from operant.spaces import action_space
+from operant.doctor.quiet import quiet
+from operant.environments.rendering import reference_env
+from operant.environments.spaces import action_space
 from operant.spec import EnvSpec
 
 ACTION_SETS = 8  # distinct arrays of actions, cycled
@@ -238,7 +239,7 @@ def sb3_ppo(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: 
 
 def operant_agents(stack: contextlib.ExitStack, name: str, num_envs: int) -> Contender:
     """`step` of an environment of several agents as rows; a step of one agent is a step."""
-    from operant.vector import OperantVectorEnv
+    from operant.environments.vector import OperantVectorEnv
 
     envs = OperantVectorEnv(name, num_envs, autoreset_mode="SameStep")  # so that every call is a step
     stack.callback(envs.close)

@@ -67,8 +67,8 @@ def line(environment: str, algorithm: str, goal: float, outcomes: list[Outcome])
 
 def main(argv: list[str] | None = None) -> int:
     """Prints the table, a row as soon as its seeds are done."""
-    from operant.models.names import ALGORITHMS, short_name
-    from operant.models.tuned import GOALS, TUNED
+    from operant.cli.names import ALGORITHMS, short_name
+    from operant.models.algorithms.tuned import GOALS, TUNED
 
     goals = {short_name(name): goal for name, goal in GOALS.items()}
     whole = [short_name(name) for name, options in TUNED.items() if len(options) == len(ALGORITHMS)]

@@ -117,7 +117,7 @@ def train_logging(plan: Plan) -> Iterator[Row]:
         yield Row("train_logging", title, skipped=missing)
         return
     from operant.monitor.recorder import Recorder
-    from operant.utils.run_directory import RunDirectory
+    from operant.runs.run_directory import RunDirectory
 
     with contextlib.ExitStack() as stack, _one_thread():
         algorithm = make_ppo(stack, **tuned_options(), threads=1)
@@ -169,14 +169,14 @@ def _missing() -> str | None:
 
 
 def tuned_options(env_id: str = CARTPOLE) -> dict[str, Any]:
-    from operant.models.tuned import tuned
+    from operant.models.algorithms.tuned import tuned
 
     options = tuned(env_id, "ppo")
     return {key: value for key, value in options.items() if key != "timesteps"}
 
 
 def make_ppo(stack: contextlib.ExitStack, env_id: str = CARTPOLE, seed: int = 0, **options: Any) -> Any:
-    from operant.models.ppo import PPO, PPOConfig
+    from operant.models.algorithms.ppo import PPO, PPOConfig
 
     algorithm = PPO(env_id, PPOConfig(**options), seed=seed)
     stack.callback(algorithm.close)

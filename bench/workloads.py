@@ -18,15 +18,18 @@ from typing import Any
 
 import numpy as np
 
-import operant.batch
-import operant.outputs
-from operant import headers, library, rollout
-from operant.batch import Batch, defaults, isas
+import operant.batch.batch
+import operant.batch.outputs
+from operant.batch.batch import Batch
+from operant.batch.core import defaults, isas
 from operant.bench import numpy_loops, peers, probes
 from operant.bench.machine import available_cores
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Comparison, Contender, compare, timed, timed_over
 from operant.catalog import CATALOG, MULTIAGENT
+from operant.headers import library
+from operant.headers.sources import native_folder
+from operant.rollout import advantages as rollout
 from operant.spec import EnvSpec
 from operant.utils import RunningNormalizer
 
@@ -202,7 +205,7 @@ def bandwidth(plan: Plan) -> Iterator[Row]:
 @row
 def authored(plan: Plan) -> Iterator[Row]:
     """The built-in header compiled as a user's is: what it runs at, and how long compiling takes."""
-    header = headers.folder() / "envs" / f"{plan.spec.header}.h"
+    header = native_folder() / "envs" / f"{plan.spec.header}.h"
     own = dataclasses.replace(plan.spec, source=str(header))
     seconds = library.build(header, again=True).seconds
     for num_envs in plan.sizes:
@@ -351,11 +354,11 @@ def imports(plan: Plan) -> Iterator[Row]:
 
 @row
 def mypyc(plan: Plan) -> Iterator[Row]:
-    """What compiling operant.outputs buys."""
-    compiled = operant.outputs
-    title = "operant.outputs compiled by mypyc, against the same source in Python"
+    """What compiling operant.batch.outputs buys."""
+    compiled = operant.batch.outputs
+    title = "operant.batch.outputs compiled by mypyc, against the same source in Python"
     if not is_compiled(compiled):
-        yield Row("mypyc", title, skipped="operant.outputs is not compiled in this installation")
+        yield Row("mypyc", title, skipped="operant.batch.outputs is not compiled in this installation")
         return
     twin = python_twin(compiled)
     contenders = []

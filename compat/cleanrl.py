@@ -15,12 +15,15 @@ import gymnasium
 import numpy as np
 from gymnasium.vector.utils import batch_space
 
-from operant.batch import Batch, check_seed, unknown
+from operant.batch.batch import Batch
+from operant.batch.seeds import check_seed
 from operant.compat.cleanrl_film import Film
 from operant.compat.cleanrl_infos import describe_ended
 from operant.compat.cleanrl_sync import SyncMethods
-from operant.configuration import configure, constructor_parameters, extremes, find_spec, reset_overrides
-from operant.spaces import action_space, array_space, observation_space
+from operant.environments.lookup import find_spec
+from operant.environments.parameters import configure, constructor_parameters, extremes, reset_overrides
+from operant.environments.spaces import action_space, array_space, observation_space
+from operant.messages import unknown
 
 _KEYWORDS = ("capture_video", "max_episode_steps", "params", "precision", "randomize", "run_name", "workers")
 _REFUSED = {

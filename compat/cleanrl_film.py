@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from operant.batch import Batch
-from operant.rendering import Renderer
+from operant.batch.batch import Batch
+from operant.environments.rendering import Renderer
 
 
 def _gymnasiums() -> Any:

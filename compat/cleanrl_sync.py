@@ -9,7 +9,8 @@ from typing import Any
 
 from gymnasium.error import NoAsyncCallError
 
-from operant.batch import Batch, unknown
+from operant.batch.batch import Batch
+from operant.messages import unknown
 
 
 class SyncMethods:

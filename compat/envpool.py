@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 import gymnasium
 import numpy as np
 
-from operant.batch import Batch, unknown
+from operant.batch.batch import Batch
 from operant.compat import framework
 from operant.compat.envpool_ids import chosen
 from operant.compat.envpool_spec import TASKS, EnvSpec, Players, State
-from operant.pool import AsyncEnvPool
+from operant.environments.pool import AsyncEnvPool
+from operant.messages import unknown
 
 try:
     from gymnasium.vector import AutoresetMode

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from operant.batch import unknown
+from operant.messages import unknown
 
 
 def chosen(env_id: Any, options: dict[str, Any], num_envs: int) -> np.ndarray | None:

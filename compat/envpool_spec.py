@@ -11,10 +11,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from operant.batch import check_seed, defaults, unknown
+from operant.batch.core import defaults
+from operant.batch.seeds import check_seed
 from operant.catalog import CATALOG
 from operant.compat import framework
-from operant.spaces import action_space, observation_space
+from operant.environments.spaces import action_space, observation_space
+from operant.messages import unknown
 
 TASKS = ["CartPole-v0", "CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"]
 _DEFAULTS = {"num_envs": 1, "batch_size": 0, "num_threads": 0, "seed": 42, "env_seed": []}

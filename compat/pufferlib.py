@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from operant.batch import Batch, check_seed
-from operant.configuration import configure, constructor_parameters, extremes, find_spec
-from operant.spaces import action_space, boxed, observation_space
+from operant.batch.batch import Batch
+from operant.batch.seeds import check_seed
+from operant.environments.lookup import find_spec
+from operant.environments.parameters import configure, constructor_parameters, extremes
+from operant.environments.spaces import action_space, boxed, observation_space
 
 MISSING = (
     "operant.compat.pufferlib needs PufferLib 3.0, which is not installed. PyPI's pufferlib 3.0.0 does not build on a "
@@ -54,7 +56,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         seed: what the first `reset` uses if it is given none; None draws one from the operating system.
         report_interval: every so many steps, `step` reports the episodes that have ended since.
         precision: "float32"; PufferLib has no place for the rewards of the float64 build.
-        workers, isa, params, randomize, max_episode_steps, **options: as of `operant.vector.OperantVectorEnv`.
+        workers, isa, params, randomize, max_episode_steps, **options: as of `OperantVectorEnv`.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from operant.compat import framework
-from operant.configuration import find_single_agent_spec
-from operant.vector import OperantVectorEnv
+from operant.environments.lookup import find_single_agent_spec
+from operant.environments.vector import OperantVectorEnv
 
 framework("ray", "rllib", at_least="2.52")
 AlgorithmConfig: Any = framework("ray.rllib.algorithms.algorithm_config", "rllib").AlgorithmConfig

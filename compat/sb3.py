@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from operant.compat import framework
-from operant.spaces import array_of, array_space
-from operant.vector import OperantVectorEnv
+from operant.environments.spaces import array_of, array_space
+from operant.environments.vector import OperantVectorEnv
 
 framework("stable_baselines3", "sb3", at_least="2.7")
 from stable_baselines3.common.monitor import Monitor  # noqa: E402

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from operant.batch import Batch, unknown
-from operant.vector import OperantVectorEnv
+from operant.batch.batch import Batch
+from operant.environments.vector import OperantVectorEnv
+from operant.messages import unknown
 
 
 def check_rows(caller: str, indices: Iterable[int], num_rows: int) -> np.ndarray:

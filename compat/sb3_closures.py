@@ -11,8 +11,8 @@ from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.monitor import Monitor, ResultsWriter
 
-from operant.configuration import SeveralAgents
-from operant.single import OperantEnv
+from operant.environments.lookup import SeveralAgents
+from operant.environments.single import OperantEnv
 
 Closures = Sequence[Callable[[], gymnasium.Env[Any, Any]]]
 

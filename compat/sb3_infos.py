@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from operant.batch import Batch
+from operant.batch.batch import Batch
 
 
 class Running(dict[str, Any]):

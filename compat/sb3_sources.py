@@ -10,7 +10,7 @@ from gymnasium.vector import VectorEnv
 
 from operant.catalog import CATALOG, MULTIAGENT, bare_id
 from operant.compat.sb3_closures import Closures, Recipe, read_closures
-from operant.vector import OperantVectorEnv
+from operant.environments.vector import OperantVectorEnv
 
 Source: TypeAlias = str | Closures | OperantVectorEnv
 EXAMPLE = "name an id such as operant/CartPole-v1"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box
 
-from operant.batch import unknown
 from operant.compat import framework
-from operant.vector import OperantVectorEnv
+from operant.environments.vector import OperantVectorEnv
+from operant.messages import unknown
 
 framework("torchrl", "torchrl", at_least="0.10")
 import torch  # noqa: E402

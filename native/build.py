@@ -11,7 +11,7 @@ from cffi import FFI
 NATIVE = Path(__file__).resolve().parent
 
 # Part of correctness, not of tuning: without them targets differ in their last bits. The Makefile and
-# operant.library compile with the same.
+# operant.headers.library compile with the same.
 FLAGS = [*(NATIVE / "flags.txt").read_text().split(), "-g0"]
 
 HEADERS = ("operant.h", "rollout/rollout.h")

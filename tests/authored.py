@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import operant.scaffold
-from operant.scaffold import write_scaffold
+import operant.headers.scaffold
+from operant.headers.scaffold import write_scaffold
 
-SCAFFOLD = Path(operant.scaffold.__file__).parent
+SCAFFOLD = Path(operant.headers.scaffold.__file__).parent
 REFERENCE = '''
 import numpy as np
 

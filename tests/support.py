@@ -9,15 +9,15 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.catalog import CATALOG
 from operant.conformance.checks import MODES as MODES
 from operant.conformance.checks import PRECISIONS as PRECISIONS
 from operant.conformance.trajectories import actions_for as actions_for
 from operant.conformance.trajectories import fast_targets
-from operant.rendering import reference_env
-from operant.single import OperantEnv
-from operant.vector import OperantVectorEnv
+from operant.environments.rendering import reference_env
+from operant.environments.single import OperantEnv
+from operant.environments.vector import OperantVectorEnv
 
 # Gymnasium's classic control. What else the catalog has is tested by tests/conformance and in tests/tasks.
 IDS = tuple(name for name, spec in CATALOG.items() if ".classic_control." in spec.reference)

@@ -12,10 +12,9 @@ from authored import REFERENCE, with_reference, write_lander
 from support import same_arrays
 
 import operant
-from operant.authored import AUTHORED
-from operant.configuration import SeveralAgents, find_spec, is_native
-from operant.single import OperantEnv
-from operant.vector import OperantVectorEnv
+from operant.environments.lookup import AUTHORED, SeveralAgents, find_spec, is_native
+from operant.environments.single import OperantEnv
+from operant.environments.vector import OperantVectorEnv
 
 
 @pytest.fixture(autouse=True)
@@ -241,7 +240,7 @@ def test_stable_baselines3_takes_it_through_the_native_batch_and_in_processes(tm
 
 def test_it_trains_as_a_native_batch(tmp_path):
     from operant.models import PPO
-    from operant.models.environments import NativeEnvironments
+    from operant.models.collection.sources import NativeEnvironments
 
     operant.register_env(write_lander(tmp_path))
     algorithm = PPO("lander-v0")

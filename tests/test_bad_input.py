@@ -10,7 +10,7 @@ import pytest
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from support import actions_for, same_step, vector
 
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 
 class Untouched:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from support import IDS, gymnasium_env
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.catalog import CATALOG
-from operant.configuration import find_single_agent_spec, find_spec
-from operant.single import OperantEnv
-from operant.vector import OperantVectorEnv
+from operant.environments.lookup import find_single_agent_spec, find_spec
+from operant.environments.single import OperantEnv
+from operant.environments.vector import OperantVectorEnv
 
 HEADERS = Path(__file__).parents[1] / "native" / "envs"
 

@@ -6,7 +6,7 @@ import io
 import pytest
 
 import operant
-from operant.batch import isas, trajectory_hash
+from operant.batch.core import isas, trajectory_hash
 from operant.catalog import header_names
 
 HEADERS = set(header_names())

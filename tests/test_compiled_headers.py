@@ -12,10 +12,11 @@ import pytest
 from authored import write_lander
 from building import ROOT, needs, run
 
-from operant import library
-from operant.batch import Batch, isas, library_hash, load_library, trajectory_hash
-from operant.configuration import find_spec
-from operant.library import ONE_LANE, CompileError, NoCompiler, build, cache_folder, find_compiler
+from operant.batch.batch import Batch
+from operant.batch.core import isas, library_hash, load_library, trajectory_hash
+from operant.environments.lookup import find_spec
+from operant.headers import library
+from operant.headers.library import ONE_LANE, CompileError, NoCompiler, build, cache_folder, find_compiler
 
 QUICK = {"extra": (ONE_LANE,)}  # two targets of five: what is tested here does not depend on vectors
 
@@ -77,7 +78,8 @@ def test_the_compiler_and_the_flags_count_too(tmp_path, monkeypatch):
 def test_processes_and_threads_that_want_one_library_at_once_all_get_it_and_one_compiles(tmp_path, cache):
     path = write_lander(tmp_path)
     script = (
-        f"from operant.library import build; b = build({str(path)!r}, extra=({ONE_LANE!r},)); print(b.cached, b.path)"
+        f"from operant.headers.library import build; b = build({str(path)!r}, extra=({ONE_LANE!r},)); "
+        "print(b.cached, b.path)"
     )
     processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     results = []

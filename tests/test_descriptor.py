@@ -6,8 +6,8 @@ import sys
 import pytest
 from authored import write_lander
 
-from operant.descriptor import DescriptorError, read_descriptor, struct_members
-from operant.library import check_header
+from operant.headers.descriptor import DescriptorError, read_descriptor, struct_members
+from operant.headers.library import check_header
 from operant.spec import EnvSpec, Observation, Parameter, Quantity
 
 FLUENT = """

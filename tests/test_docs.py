@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from properties.test_fast_step import ULPS
 
-from operant.batch import trajectory_hash
+from operant.batch.core import trajectory_hash
 from operant.catalog import header_names
 
 ROOT = Path(__file__).parent.parent

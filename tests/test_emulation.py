@@ -10,7 +10,7 @@ from gymnasium.vector.utils import batch_space
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operant.emulation import Layout
+from operant.environments.layout import Layout
 
 DTYPES = [np.uint8, np.int8, np.int16, np.uint16, np.int32, np.int64, np.float32, np.float64]
 SHAPES = st.lists(st.integers(1, 4), max_size=3).map(tuple)

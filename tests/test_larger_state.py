@@ -6,16 +6,16 @@ import pytest
 from gymnasium import spaces
 
 import operant
-from operant.batch import Batch
-from operant.configuration import find_spec
+from operant.batch.batch import Batch
 from operant.conformance.checks import CHECKS
 from operant.conformance.parity import parity
 from operant.conformance.trajectories import fast_targets
-from operant.descriptor import DescriptorError, read_descriptor
-from operant.emulation import Layout
-from operant.models.environments import make_environments
-from operant.single import OperantEnv
-from operant.vector import OperantVectorEnv
+from operant.environments.layout import Layout
+from operant.environments.lookup import find_spec
+from operant.environments.single import OperantEnv
+from operant.environments.vector import OperantVectorEnv
+from operant.headers.descriptor import DescriptorError, read_descriptor
+from operant.models.collection.sources import make_environments
 
 # Twelve beds of which one is watered with one of three cans. 20 bytes are no multiple of the 16 that leave at once.
 GARDEN = """

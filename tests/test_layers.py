@@ -106,8 +106,9 @@ def test_no_module_of_the_package_imports_a_framework():
 def test_importing_operant_loads_no_framework_and_nothing_that_is_made_lazily():
     script = (
         "import sys, operant; "
-        "print(*[m for m in ('torch', 'pettingzoo', 'stable_baselines3', 'pygame', 'operant.vector', 'operant.single', "
-        "'operant.pool', 'operant.batch', 'operant._native', 'operant.cli') if m in sys.modules])"
+        "print(*[m for m in ('torch', 'pettingzoo', 'stable_baselines3', 'pygame', 'operant.environments.vector', "
+        "'operant.environments.single', 'operant.environments.pool', 'operant.batch.batch', "
+        " 'operant._native', 'operant.cli') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.split() == []

@@ -8,10 +8,10 @@ import torch
 from gymnasium.utils.env_checker import check_returned_data_not_reused
 from support import actions_for, vector
 
-from operant.batch import Batch
+from operant.batch.batch import Batch
+from operant.batch.outputs import OutputRing, Slot, trustworthy_policy
 from operant.catalog import CATALOG
-from operant.outputs import OutputRing, Slot, trustworthy_policy
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 VIEWS = {
     "the array": lambda a: a,

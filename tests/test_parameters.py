@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from support import actions_for, same_step, vector
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.catalog import CATALOG
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 CHANGED = {
     "CartPole-v1": ("half_length", [0.3, 0.5, 0.8, 2.0]),

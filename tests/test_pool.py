@@ -10,7 +10,7 @@ import pytest
 from gymnasium.error import ClosedEnvironmentError
 from support import actions_for, vector
 
-from operant.pool import AsyncEnvPool
+from operant.environments.pool import AsyncEnvPool
 
 NUM_ENVS, STEPS = 7, 40
 

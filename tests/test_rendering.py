@@ -6,8 +6,8 @@ import pygame
 import pytest
 from support import actions_for, gymnasium_env, vector
 
-from operant.rendering import reference_env, tile
-from operant.single import OperantEnv
+from operant.environments.rendering import reference_env, tile
+from operant.environments.single import OperantEnv
 
 
 def test_a_frame_is_gymnasiums_pixel_for_pixel(env_id):

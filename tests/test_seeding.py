@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from support import actions_for, physical, vector
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.catalog import CATALOG
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 # Threefry-2x32-20's published vectors (Random123's kat_vectors): counter, key, result.
 THREEFRY = [

@@ -10,7 +10,7 @@ from gymnasium.utils.env_match import check_environments_match
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 from support import CATALOG, actions_for, bits
 
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 
 def float_rewards(env):

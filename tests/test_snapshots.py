@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import actions_for, bits, same_arrays, same_step, vector
 
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 
 def run(env, actions, reset_at=120):

@@ -8,8 +8,8 @@ from gymnasium.wrappers import vector as wrappers
 from support import actions_for, same_infos, same_step, sync, vector
 
 import operant
-from operant.single import OperantEnv
-from operant.vector import OperantVectorEnv
+from operant.environments.single import OperantEnv
+from operant.environments.vector import OperantVectorEnv
 
 
 @pytest.mark.parametrize("prefix", ["operant/", "operant:operant/"])

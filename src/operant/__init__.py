@@ -13,12 +13,12 @@ from operant.import_hook import after_import
 from operant.registration import register_environments, register_parallel_environments
 
 if TYPE_CHECKING:
-    from operant.authoring import register_env as register_env
-    from operant.certification import certificate as certificate
-    from operant.parallel import OperantParallelEnv as OperantParallelEnv
-    from operant.pool import AsyncEnvPool as AsyncEnvPool
-    from operant.single import OperantEnv as OperantEnv
-    from operant.vector import OperantVectorEnv as OperantVectorEnv
+    from operant.conformance.certificate import certificate as certificate
+    from operant.environments.parallel import OperantParallelEnv as OperantParallelEnv
+    from operant.environments.pool import AsyncEnvPool as AsyncEnvPool
+    from operant.environments.register import register_env as register_env
+    from operant.environments.single import OperantEnv as OperantEnv
+    from operant.environments.vector import OperantVectorEnv as OperantVectorEnv
 
 __all__ = [
     "CATALOG",
@@ -34,13 +34,13 @@ __all__ = [
 # Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and has not what vector
 # needs.
 _LAZY = {
-    "AsyncEnvPool": "operant.pool",
-    "OperantEnv": "operant.single",
-    "OperantParallelEnv": "operant.parallel",
-    "OperantVectorEnv": "operant.vector",
-    "certificate": "operant.certification",
+    "AsyncEnvPool": "operant.environments.pool",
+    "OperantEnv": "operant.environments.single",
+    "OperantParallelEnv": "operant.environments.parallel",
+    "OperantVectorEnv": "operant.environments.vector",
+    "certificate": "operant.conformance.certificate",
     "envs": "operant.envs",
-    "register_env": "operant.authoring",
+    "register_env": "operant.environments.register",
 }
 
 

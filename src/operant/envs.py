@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from operant.vector import OperantVectorEnv
+from operant.environments.vector import OperantVectorEnv
 
 
 class _DirectVecEnv(OperantVectorEnv):

@@ -26,8 +26,8 @@ def register_spec(spec: EnvSpec) -> None:
 
     register(
         id=spec.full_id,
-        entry_point="operant.single:OperantEnv",
-        vector_entry_point="operant.vector:make_vector_env",
+        entry_point="operant.environments.single:OperantEnv",
+        vector_entry_point="operant.environments.vector:make_vector_env",
         max_episode_steps=spec.max_episode_steps,
         reward_threshold=spec.reward_threshold,
         kwargs={"env_id": spec.source or spec.id},

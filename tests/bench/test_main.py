@@ -148,12 +148,12 @@ def test_a_cartpole_step_moves_74_bytes():
 
 
 def test_the_python_twin_is_the_same_source_under_another_name():
-    import operant.outputs
+    import operant.batch.outputs
 
-    twin = workloads.python_twin(operant.outputs)
+    twin = workloads.python_twin(operant.batch.outputs)
     assert not workloads.is_compiled(twin)
-    assert twin.OutputRing is not operant.outputs.OutputRing
-    assert twin.SLOTS == operant.outputs.SLOTS
+    assert twin.OutputRing is not operant.batch.outputs.OutputRing
+    assert twin.SLOTS == operant.batch.outputs.SLOTS
 
 
 def test_memory_is_measured_in_a_process_of_its_own():

@@ -10,8 +10,8 @@ from authored import with_reference, write_lander
 from building import needs, run
 from snippets import run_snippets, snippets
 
-from operant.authored import AUTHORED
 from operant.cli.main import main
+from operant.environments.lookup import AUTHORED
 
 PAGE = "add-an-environment.md"
 

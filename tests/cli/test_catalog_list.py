@@ -5,7 +5,7 @@ import gymnasium
 import pytest
 from support import IDS
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.cli.catalog_list import command
 

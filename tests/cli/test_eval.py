@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from operant.cli.main import main
-from operant.utils.confidence import mean_interval, t_quantile
+from operant.models.confidence import mean_interval, t_quantile
 
 
 @pytest.fixture(scope="module")

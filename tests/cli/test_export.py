@@ -14,8 +14,8 @@ from support import PHYSICS, TASKS, actions_for, vector
 
 from operant.catalog import CATALOG, MULTIAGENT, header_names
 from operant.cli.main import main
-from operant.export import exportable
-from operant.spaces import array_of
+from operant.environments.spaces import array_of
+from operant.headers.single_header import exportable
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off")
 # On x86-64, -march=native brings FMA, which -ffp-contract=off keeps from changing any bit.

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from operant.cli.main import main
-from operant.utils.run_directory import RunDirectory
+from operant.runs.run_directory import RunDirectory
 
 FILE = """
 [study]

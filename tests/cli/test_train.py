@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from operant.cli.main import main
-from operant.toml import read_toml
+from operant.files.toml import read_toml
+from operant.runs.checkpoint import CheckpointFolder, load_checkpoint
 from operant.utils import RunDirectory
-from operant.utils.checkpoint import CheckpointFolder, load_checkpoint
 
 OPERANT = [sys.executable, "-m", "operant.cli.main"]
 SHORT = ["--num-envs", "64", "--rollout-steps", "16", "--no-tensorboard"]  # 1,024 steps an update

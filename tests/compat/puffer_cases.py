@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from operant.batch import Batch
+from operant.batch.batch import Batch
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.compat.pufferlib import OperantPufferEnv
 

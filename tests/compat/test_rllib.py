@@ -24,7 +24,7 @@ def test_an_old_ray_is_named_with_its_version(monkeypatch):
 def test_a_gymnasium_without_autoreset_modes_is_named_with_its_version(monkeypatch):
     monkeypatch.delattr("gymnasium.vector.AutoresetMode")
     monkeypatch.setattr("gymnasium.__version__", "1.0.0")
-    for name in ("operant.vector", "operant.vector_base"):
+    for name in ("operant.environments.vector", "operant.environments.vector_base"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ImportError, match=r"need gymnasium 1\.1 or newer, not 1\.0\.0: upgrade gymnasium"):
         import_module("operant.compat.rllib")

@@ -33,8 +33,8 @@ from stable_baselines3.common.vec_env import (
 
 import operant.compat
 from operant.compat.sb3 import OperantVecEnv
-from operant.single import OperantEnv
-from operant.vector import OperantVectorEnv
+from operant.environments.single import OperantEnv
+from operant.environments.vector import OperantVectorEnv
 
 # Short episodes, so that each environment ends several, by its time limit and where it can by itself.
 LIMITS = {

@@ -17,7 +17,7 @@ from torchrl.envs import Compose, GymWrapper, RewardSum, StepCounter, Transforme
 from torchrl.envs.utils import check_env_specs
 
 from operant.compat.torchrl import make_env
-from operant.vector import OperantVectorEnv
+from operant.environments.vector import OperantVectorEnv
 
 MODES = ("SameStep", "Disabled")
 REWARDS = {"float32": torch.float32, "float64": torch.float64}
@@ -319,7 +319,7 @@ def test_an_old_torchrl_is_named_with_its_version(monkeypatch):
 def test_a_gymnasium_without_autoreset_modes_is_named_with_its_version(monkeypatch):
     monkeypatch.delattr("gymnasium.vector.AutoresetMode")
     monkeypatch.setattr("gymnasium.__version__", "1.0.0")
-    for name in ("operant.vector", "operant.vector_base"):
+    for name in ("operant.environments.vector", "operant.environments.vector_base"):
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r"need gymnasium 1\.1 or newer, not 1\.0\.0: upgrade gymnasium"):
         import_afresh(monkeypatch)

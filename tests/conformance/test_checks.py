@@ -8,10 +8,10 @@ from authored import with_reference, write_lander
 from support import CATALOG, TASKS
 
 from operant.catalog import MULTIAGENT
-from operant.configuration import find_spec
 from operant.conformance import CHECKS, Failed
 from operant.conformance.parity import parity
 from operant.conformance.sanitize import sanitize
+from operant.environments.lookup import find_spec
 
 
 @pytest.mark.parametrize("name", CHECKS)

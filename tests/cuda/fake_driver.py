@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from operant.cuda import emulation
+from operant.cuda import emulated as emulation
 from operant.cuda.engine import Kernels, Program
 
 

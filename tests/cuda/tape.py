@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from operant.cuda import graphs
-from operant.cuda.emulation import EmulatedKernels
+from operant.cuda.emulated import EmulatedKernels
 
 # Operations that a GPU's stream cannot record, since the host would have to know their result.
 WAITING = (

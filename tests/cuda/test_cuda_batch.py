@@ -10,10 +10,10 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from support import bits
 from twins import SPECS
 
-from operant.batch import Batch
+from operant.batch.batch import Batch
 from operant.catalog import CATALOG
 from operant.cuda.batch import CudaBatch, Outputs, seed_keys
-from operant.cuda.engine import open_engine
+from operant.cuda.open import open_engine
 
 CARTPOLE = CATALOG["CartPole-v1"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 import operant
-from operant.batch import trajectory_hash
+from operant.batch.core import trajectory_hash
 from operant.catalog import header_names, specs_by_header
 from operant.cuda.certificate import cuda_trajectory_hash, splitmix64
 
@@ -28,7 +28,7 @@ def test_the_actions_are_drawn_by_splitmix64():
 
 def test_a_device_is_a_target_of_the_certificate(monkeypatch, capsys):
     cartpole = specs_by_header()["cartpole"]
-    monkeypatch.setattr("operant.certification.specs_by_header", lambda: {"cartpole": cartpole})
+    monkeypatch.setattr("operant.conformance.certificate.specs_by_header", lambda: {"cartpole": cartpole})
     hashes = operant.certificate("emulated")
     assert hashes["cartpole", "emulated", "float32"] == hashes["cartpole", "scalar", "float32"]
     assert (

@@ -23,12 +23,13 @@ from test_larger_state import (
 from twins import play, same_results, twins
 
 import operant
-from operant import headers
-from operant.configuration import find_spec
-from operant.cuda import emulation, nvidia
+from operant.cuda import emulated as emulation
+from operant.cuda import nvidia
 from operant.cuda.engine import environment_program
-from operant.cuda.vector import CudaVectorEnv
-from operant.library import CompileError
+from operant.environments.cuda_vector import CudaVectorEnv
+from operant.environments.lookup import find_spec
+from operant.headers.library import CompileError
+from operant.headers.sources import native_folder
 
 HEADERS = {
     "lander": lambda folder: write_lander(folder),
@@ -90,7 +91,7 @@ def test_compilers_point_from_a_compound_literal_to_value(tmp_path):
 
 def test_no_header_of_ours_has_a_compound_literal():
     literal = re.compile(r"\(\s*\w+\s*\)\s*\{")
-    folders = (headers.folder() / "envs", headers.folder() / "rollout")
+    folders = (native_folder() / "envs", native_folder() / "rollout")
     for path in (path for folder in folders for path in folder.rglob("*.h")):
         code = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
         found = [match[0] for match in literal.finditer(code) if "if" not in match[0]]

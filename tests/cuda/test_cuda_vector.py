@@ -16,9 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from twins import IDS, N, play, same, same_infos, same_results, twins
 
 from operant.catalog import CATALOG
-from operant.cuda.vector import CudaVectorEnv
+from operant.environments.cuda_vector import CudaVectorEnv
+from operant.environments.vector import OperantVectorEnv, make_vector_env
 from operant.multiagent import simple_tag_v3
-from operant.vector import OperantVectorEnv, make_vector_env
 
 
 def emulated(env_id="CartPole-v1", num_envs=4, **options):

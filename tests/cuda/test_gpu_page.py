@@ -5,7 +5,7 @@ import contextlib
 import torch
 from snippets import snippets
 
-from operant.vector import make_vector_env
+from operant.environments.vector import make_vector_env
 
 SECTIONS = ("A first environment", "The contract", "CUDA graphs")
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from fake_driver import CUresult, FakeDriver, FakeNvrtc, FakeTorch
 
-from operant.batch import Batch
+from operant.batch.batch import Batch
 from operant.catalog import CATALOG
 from operant.cuda import nvidia
 from operant.cuda.batch import CudaBatch
-from operant.cuda.engine import CudaError, environment_program, open_engine
+from operant.cuda.engine import CudaError, environment_program
+from operant.cuda.open import open_engine
 
 SPEC = CATALOG["CartPole-v1"]
 

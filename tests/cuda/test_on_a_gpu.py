@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from operant.batch import trajectory_hash
+from operant.batch.core import trajectory_hash
 from operant.catalog import header_names, specs_by_header
 from operant.cuda.certificate import cuda_trajectory_hash
-from operant.cuda.vector import CudaVectorEnv
+from operant.environments.cuda_vector import CudaVectorEnv
 from operant.models import PPO
-from operant.models.ppo import PPOConfig
+from operant.models.algorithms.ppo import PPOConfig
 
 DEVICE = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

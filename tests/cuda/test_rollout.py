@@ -6,9 +6,9 @@ import torch
 from tape import use_tapes
 
 from operant.buffers import GpuBuffer
-from operant.cuda.vector import CudaVectorEnv
-from operant.rollout import gae
-from operant.vector import OperantVectorEnv
+from operant.environments.cuda_vector import CudaVectorEnv
+from operant.environments.vector import OperantVectorEnv
+from operant.rollout.advantages import gae
 
 N, T = 19, 7
 

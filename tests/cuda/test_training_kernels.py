@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rollout import loops
 
-from operant import rollout
-from operant.cuda.engine import Engine, Kernels, open_engine
+from operant.cuda.adam import FusedAdam
+from operant.cuda.engine import Engine, Kernels
 from operant.cuda.graphs import Graph
-from operant.cuda.training import PROGRAM, FusedAdam, TrainingKernels
-from operant.models.adam import Adam
+from operant.cuda.open import open_engine
+from operant.cuda.training import PROGRAM, TrainingKernels
+from operant.models.machine.adam import Adam
+from operant.rollout import advantages as rollout
 
 NUMBERS = {"gamma": 0.99, "lam": 0.95}
 ULP = 2.0**-23  # of a float32, relative

@@ -9,8 +9,8 @@ import torch
 from support import actions_for
 
 from operant.catalog import CATALOG, MULTIAGENT
-from operant.cuda.vector import CudaVectorEnv
-from operant.vector import OperantVectorEnv, make_vector_env
+from operant.environments.cuda_vector import CudaVectorEnv
+from operant.environments.vector import OperantVectorEnv, make_vector_env
 
 SPECS = {
     spec.header: spec for each in (*CATALOG.values(), *MULTIAGENT.values()) for spec in (each, *each.variants.values())

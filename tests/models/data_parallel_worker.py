@@ -7,9 +7,18 @@ import numpy as np
 import torch
 
 from operant.models import A2C, PPO, REINFORCE, RND, TRPO, VMPO, ActorCritic
-from operant.models.collection import Rollout
-from operant.models.data_parallel import anywhere, gathered, join, leave, merge, rank, standardized, world_size
-from operant.utils.normalizer import RunningNormalizer
+from operant.models.collection.collector import Rollout
+from operant.models.machine.data_parallel import (
+    all_gather_object,
+    anywhere,
+    join,
+    leave,
+    merge,
+    rank,
+    standardize,
+    world_size,
+)
+from operant.rollout.normalizer import RunningNormalizer
 
 LEVEL, BUDGET = 150, 100_000
 
@@ -45,7 +54,7 @@ def training(folder):
     ppo.learn(4 * 256)
     ppo.save(folder / "middle.pt")
     metrics = list(ppo.iterate(8 * 256))[-1]
-    gathered(None)  # the file is there
+    all_gather_object(None)  # the file is there
     again = PPO.load(folder / "middle.pt").learn(8 * 256)
     return {
         "weights": ppo.parameters.tolist(),
@@ -74,7 +83,7 @@ def statistics(folder):
 
 def advantages(folder):
     """Each process's half of a batch, standardised."""
-    return {"standardized": standardized(torch.arange(10.0).square().tensor_split(2)[rank()]).tolist()}
+    return {"standardized": standardize(torch.arange(10.0).square().tensor_split(2)[rank()]).tolist()}
 
 
 def algorithms(folder):

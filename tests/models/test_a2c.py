@@ -4,8 +4,8 @@ import pytest
 import torch
 from toys import Countdown, vector
 
-from operant.models.a2c import A2C, A2CConfig
-from operant.models.networks import ActorCritic
+from operant.models.algorithms.a2c import A2C, A2CConfig
+from operant.models.networks.actor_critic import ActorCritic
 
 torch.set_num_threads(1)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from operant.models.adam import Adam
+from operant.models.machine.adam import Adam
 
 
 def trained(optimizer, parameters, step_size):

@@ -6,8 +6,8 @@
 import pytest
 import torch
 
-from operant.models.names import ALGORITHMS, find_algorithm
-from operant.models.tuned import tuned
+from operant.cli.names import ALGORITHMS, find_algorithm
+from operant.models.algorithms.tuned import tuned
 
 torch.set_num_threads(1)
 

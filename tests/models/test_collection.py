@@ -5,11 +5,11 @@ import pytest
 import torch
 from toys import Countdown, vector
 
-from operant.models.collection import Collector
-from operant.models.environments import make_environments
-from operant.models.networks import ActorCritic
-from operant.models.popart import PopArtValueHead
-from operant.rollout import gae
+from operant.models.collection.collector import Collector
+from operant.models.collection.sources import make_environments
+from operant.models.networks.actor_critic import ActorCritic
+from operant.models.networks.popart import PopArtValueHead
+from operant.rollout.advantages import gae
 
 torch.set_num_threads(1)
 

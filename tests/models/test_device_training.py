@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from operant.models import A2C, PPO, REINFORCE, RND
-from operant.models.a2c import A2CConfig
-from operant.models.popart import PopArtValueHead
-from operant.models.ppo import PPOConfig
-from operant.models.reinforce import REINFORCEConfig
+from operant.models.algorithms.a2c import A2CConfig
+from operant.models.algorithms.ppo import PPOConfig
+from operant.models.algorithms.reinforce import REINFORCEConfig
+from operant.models.networks.popart import PopArtValueHead
 
 sys.path.append(str(Path(__file__).parent.parent / "cuda"))
 from tape import use_tapes
@@ -98,7 +98,7 @@ def test_an_update_that_ends_by_what_it_finds_is_not_recorded(monkeypatch):
 
 
 def test_popart_and_mixed_precision_can_be_recorded(monkeypatch):
-    from operant.models.networks import DiscreteActorCritic
+    from operant.models.networks.actor_critic import DiscreteActorCritic
 
     tapes = use_tapes(monkeypatch)
     policy = DiscreteActorCritic(4, 2, hidden=(16,), value_head=PopArtValueHead(16), seed=0)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from operant.models.distributions import Categorical, MultiCategorical, Normal, TanhNormal
+from operant.models.networks.distributions import Categorical, MultiCategorical, Normal, TanhNormal
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,7 @@ from gymnasium import spaces
 from toys import Countdown, Nested, vector
 
 import operant
-from operant.models.environments import GymnasiumEnvironments, NativeEnvironments, make_environments
+from operant.models.collection.sources import GymnasiumEnvironments, NativeEnvironments, make_environments
 
 
 def test_an_id_of_ours_is_native_and_any_other_is_gymnasiums():

@@ -6,10 +6,10 @@ import torch
 from gymnasium import spaces
 from toys import Countdown, Nested, vector
 
-from operant.models.environments import make_environments
-from operant.models.exploration import ICM, RND
-from operant.models.ppo import PPO, PPOConfig
-from operant.utils.checkpoint import load_checkpoint, save_checkpoint
+from operant.models.algorithms.ppo import PPO, PPOConfig
+from operant.models.collection.exploration import ICM, RND
+from operant.models.collection.sources import make_environments
+from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 
 torch.set_num_threads(1)
 

@@ -10,8 +10,8 @@ from gymnasium import spaces
 
 from operant.models.export.c_header import c_header
 from operant.models.export.greedy import GreedyPolicy
-from operant.models.networks import ActorCritic
-from operant.utils.normalizer import RunningNormalizer
+from operant.models.networks.actor_critic import ActorCritic
+from operant.rollout.normalizer import RunningNormalizer
 
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
 VECTOR = spaces.Box(-np.inf, np.inf, (5,), np.float32)

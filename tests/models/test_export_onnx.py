@@ -8,7 +8,7 @@ from operant.cli.main import main
 from operant.models import PPO
 from operant.models.export import onnx_file
 from operant.models.export.onnx_file import TOLERANCE, largest_difference, write_onnx
-from operant.models.networks import ActorCritic
+from operant.models.networks.actor_critic import ActorCritic
 
 NESTED = spaces.Dict(
     image=spaces.Box(0, 255, (3, 12, 12), np.uint8), k=spaces.Discrete(3), action_mask=spaces.MultiBinary(5)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from operant.models.extractors import NatureCNN, extractor_for
+from operant.models.networks.extractors import NatureCNN, extractor_for
 
 torch.set_num_threads(1)
 

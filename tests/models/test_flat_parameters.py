@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from operant.models.networks import DiscreteActorCritic, flatten_parameters
+from operant.models.networks.actor_critic import DiscreteActorCritic, flatten_parameters
 
 torch.set_num_threads(1)
 

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from operant.models import losses
+from operant.models.algorithms import losses
+from operant.models.machine.data_parallel import standardize
 
 torch.set_num_threads(1)
 
@@ -18,14 +19,14 @@ def logs(*ratios):
 
 
 def test_standardized_advantages_have_mean_0_and_deviation_1():
-    assert losses.standardized(torch.tensor([1.0, 2.0, 3.0])).tolist() == pytest.approx([-1, 0, 1], **CLOSE)
-    assert losses.standardized(torch.tensor([5.0, 5.0])).tolist() == [0, 0]
-    assert losses.standardized(torch.tensor([7.0])).tolist() == [0]
+    assert standardize(torch.tensor([1.0, 2.0, 3.0])).tolist() == pytest.approx([-1, 0, 1], **CLOSE)
+    assert standardize(torch.tensor([5.0, 5.0])).tolist() == [0, 0]
+    assert standardize(torch.tensor([7.0])).tolist() == [0]
 
 
 def test_standardized_takes_sequences_as_a_whole():
-    assert losses.standardized(torch.tensor([[1.0, 2.0, 3.0]])).tolist() == [pytest.approx([-1, 0, 1], **CLOSE)]
-    assert losses.standardized(torch.tensor([[7.0]])).tolist() == [[0]]
+    assert standardize(torch.tensor([[1.0, 2.0, 3.0]])).tolist() == [pytest.approx([-1, 0, 1], **CLOSE)]
+    assert standardize(torch.tensor([[7.0]])).tolist() == [[0]]
 
 
 def test_the_policy_gradient_is_the_mean_of_log_probability_times_advantage():

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from operant.models.collection import Rollout
-from operant.models.minibatches import minibatches, whole
+from operant.models.algorithms.minibatches import minibatches, whole
+from operant.models.collection.collector import Rollout
 
 torch.set_num_threads(1)
 

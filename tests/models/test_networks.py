@@ -7,8 +7,8 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from torch import nn
 
-from operant.models.distributions import Categorical, MultiCategorical, Normal, TanhNormal
-from operant.models.networks import ActorCritic, ContinuousActorCritic, DiscreteActorCritic
+from operant.models.networks.actor_critic import ActorCritic, ContinuousActorCritic, DiscreteActorCritic
+from operant.models.networks.distributions import Categorical, MultiCategorical, Normal, TanhNormal
 
 torch.set_num_threads(1)
 

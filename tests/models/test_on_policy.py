@@ -9,9 +9,9 @@ import torch
 from toys import Countdown, Nested, vector
 
 from operant.models import A2C, PPO, REINFORCE, RND, TRPO, VMPO
-from operant.models.networks import ActorCritic
-from operant.models.popart import PopArtValueHead
-from operant.utils.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from operant.models.networks.actor_critic import ActorCritic
+from operant.models.networks.popart import PopArtValueHead
+from operant.runs.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 torch.set_num_threads(1)
 

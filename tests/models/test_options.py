@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from operant.models.on_policy import OnPolicyConfig
-from operant.models.options import describe, make_config
-from operant.models.ppo import PPOConfig
+from operant.models.algorithms.on_policy import OnPolicyConfig
+from operant.models.algorithms.options import describe, make_config
+from operant.models.algorithms.ppo import PPOConfig
 
 
 def test_layers_of_options_override_the_earlier_ones():

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from operant.models.networks import ActorCritic, DiscreteActorCritic
-from operant.models.popart import PopArtValueHead
+from operant.models.networks.actor_critic import ActorCritic, DiscreteActorCritic
+from operant.models.networks.popart import PopArtValueHead
 
 torch.set_num_threads(1)
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 from toys import Recall, vector
 
-from operant.models import losses
-from operant.models.minibatches import whole
-from operant.models.ppo import PPO, PPOConfig
+from operant.models.algorithms import losses
+from operant.models.algorithms.minibatches import whole
+from operant.models.algorithms.ppo import PPO, PPOConfig
+from operant.models.machine.data_parallel import standardize
 
 torch.set_num_threads(1)
 
@@ -37,7 +38,7 @@ def test_the_first_gradient_is_that_of_the_policy_gradient():
     advantages, returns = ppo._advantages(rollout, 0.95)
     batch = whole(rollout, advantages, returns)
     distribution, values, _ = ppo.policy(*batch.inputs)
-    loss = losses.policy_gradient(distribution.log_prob(batch.actions), losses.standardized(batch.advantages))
+    loss = losses.policy_gradient(distribution.log_prob(batch.actions), standardize(batch.advantages))
     ppo.parameters.grad.zero_()
     (loss + 0.5 * losses.value_loss(values, batch.returns)).backward()
     expected = ppo.parameters.grad

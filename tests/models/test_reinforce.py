@@ -5,7 +5,7 @@ import torch
 from test_a2c import linear_policy
 from toys import Countdown, vector
 
-from operant.models.reinforce import REINFORCE, REINFORCEConfig
+from operant.models.algorithms.reinforce import REINFORCE, REINFORCEConfig
 
 torch.set_num_threads(1)
 

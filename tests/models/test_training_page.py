@@ -7,7 +7,7 @@ import torch
 
 from operant.cli.run_config import merge
 from operant.cli.sweep_config import read_sweep
-from operant.toml import read_toml
+from operant.files.toml import read_toml
 
 PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
 

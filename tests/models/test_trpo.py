@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from operant.models import trpo as module
-from operant.models.networks import DiscreteActorCritic
-from operant.models.trpo import TRPO, TRPOConfig, assign, conjugate_gradient, fisher_vector_product, flat
+from operant.models.algorithms import trpo as module
+from operant.models.algorithms.trpo import TRPO, TRPOConfig, assign, conjugate_gradient, fisher_vector_product, flat
+from operant.models.networks.actor_critic import DiscreteActorCritic
 
 torch.set_num_threads(1)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from operant.catalog import CATALOG
-from operant.models.names import find_algorithm
-from operant.models.options import make_config
-from operant.models.tuned import TUNED, goal, tuned
+from operant.cli.names import find_algorithm
+from operant.models.algorithms.options import make_config
+from operant.models.algorithms.tuned import TUNED, goal, tuned
 
 
 @pytest.mark.parametrize("name, algorithm", [(name, each) for name, of in TUNED.items() for each in of])

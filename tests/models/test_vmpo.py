@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from operant.models.distributions import Categorical, MultiCategorical, Normal, TanhNormal
-from operant.models.vmpo import VMPO, VMPOConfig, divergences
+from operant.models.algorithms.vmpo import VMPO, VMPOConfig, divergences
+from operant.models.networks.distributions import Categorical, MultiCategorical, Normal, TanhNormal
 
 torch.set_num_threads(1)
 

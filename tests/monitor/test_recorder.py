@@ -11,8 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from operant.monitor import tensorboard
 from operant.monitor.metrics_file import MetricsReader
 from operant.monitor.recorder import Recorder
+from operant.runs.logger import read_csv
 from operant.utils import RunDirectory
-from operant.utils.logger import read_csv
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from operant.catalog import MULTIAGENT
-from operant.parallel import OperantParallelEnv
-from operant.vector import OperantVectorEnv
+from operant.environments.parallel import OperantParallelEnv
+from operant.environments.vector import OperantVectorEnv
 
 NAMES = tuple(name.replace("-", "_") for name in MULTIAGENT)
 # What is compiled: the module's name in PettingZoo's form, and its constructor's arguments.

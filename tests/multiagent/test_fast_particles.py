@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from particles import VARIANTS, bodies, put_ours, random_actions, random_state, variant_id
 
-from operant.vector import OperantVectorEnv
+from operant.environments.vector import OperantVectorEnv
 
 # Over 8e4 states of each variant the largest errors were 0.5, 2.04 and 1.29 ulps; rounded up by half for the others.
 ULPS = {"position": 1.0, "speed": 3.0, "reward": 2.0}

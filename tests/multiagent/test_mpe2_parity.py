@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from particles import VARIANTS, bodies, mpe2_env, put_mpe2, put_ours, random_actions, random_state, variant_id
 
-from operant.parallel import OperantParallelEnv
+from operant.environments.parallel import OperantParallelEnv
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 EPISODES = 15

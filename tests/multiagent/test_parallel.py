@@ -21,8 +21,8 @@ from pettingzoo.test import (
 )
 
 import operant
+from operant.environments.parallel import OperantParallelEnv, aec_env
 from operant.multiagent import simple_spread_v3, simple_tag_v3
-from operant.parallel import OperantParallelEnv, aec_env
 
 pytestmark = [
     pytest.mark.filterwarnings("error::UserWarning"),

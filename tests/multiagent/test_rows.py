@@ -11,9 +11,9 @@ from particles import VARIANTS, random_actions, variant_id
 from support import FAST_ISAS, MODES, PRECISIONS
 
 import operant  # noqa: F401 - registers the ids
+from operant.environments.parallel import OperantParallelEnv
+from operant.environments.vector import OperantVectorEnv
 from operant.multiagent import simple_spread_v3, simple_tag_v3, simple_v3
-from operant.parallel import OperantParallelEnv
-from operant.vector import OperantVectorEnv
 
 
 def trajectory(env, steps, seed=0):

@@ -7,11 +7,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from operant import headers
 from operant.catalog import specs_by_header
 from operant.cuda import certificate, training
 from operant.cuda.engine import Program, environment_program
-from operant.library import run_all
+from operant.headers.library import run_all
+from operant.headers.sources import native_folder
 
 # What NVRTC is told too: see OPTIONS in operant/cuda/nvidia.py.
 OPTIONS = ("-std=c++17", "--fmad=false", "-Werror", "all-warnings")
@@ -29,7 +29,7 @@ def compile_by_nvcc(program: Program, folder: Path) -> tuple[int, str]:
     source = folder / f"{program.name}.cu"
     source.write_text(program.text)
     defined = [f"-D{name}={value}" for name, value in program.definitions.items()]
-    include = f"-I{headers.folder()}"
+    include = f"-I{native_folder()}"
     command = ["nvcc", *OPTIONS, *ARCHITECTURES, include, *defined, "-fatbin", str(source), "-o", f"{source}.fatbin"]
     return run_all({"nvcc": command})["nvcc"]
 

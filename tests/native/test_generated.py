@@ -6,7 +6,7 @@ import shutil
 import pytest
 from building import ROOT, make
 
-from operant.library import core_flags
+from operant.headers.library import core_flags
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import PHYSICS, STATES, bits, gymnasium_env, gymnasium_step, put
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.catalog import CATALOG
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 # Ranges in which each parameter is drawn; what is absent is a bound of the reset or a literal in Gymnasium's code.
 PARAMETERS = {

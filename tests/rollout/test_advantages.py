@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from operant.rollout import discounted_returns, gae, vtrace
+from operant.rollout.advantages import discounted_returns, gae, vtrace
 
 NUMBERS = {"gamma": 0.99, "lam": 0.95}
 

@@ -6,10 +6,10 @@ import torch
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from support import actions_for, vector
 
-from operant.batch import Batch
+from operant.batch.batch import Batch
 from operant.buffers import GpuBuffer, RolloutBuffer
 from operant.catalog import CATALOG
-from operant.rollout import gae
+from operant.rollout.advantages import gae
 
 STEPS = 40
 FLAGS = ("rewards", "terminated", "truncated")

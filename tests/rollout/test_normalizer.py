@@ -6,7 +6,7 @@ import pytest
 import torch
 from gymnasium.wrappers.vector import NormalizeReward
 
-from operant.moments import Moments
+from operant.rollout.moments import Moments
 from operant.utils import RewardNormalizer, RunningNormalizer
 
 # Sums of some thousand float64 numbers in another order.

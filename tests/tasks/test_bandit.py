@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from support import vector
 
-from operant.configuration import find_spec
 from operant.conformance.parity import parity
+from operant.environments.lookup import find_spec
+from operant.environments.single import OperantEnv
 from operant.reference.normal import normal
-from operant.single import OperantEnv
 
 ID = "operant/Bandit-v0"
 # Of the standard normal distribution, from tables: P(X < x).

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import step_both_builds, vector
 
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 STAY, LEFT, RIGHT = range(3)
 PADDLE, BALL, TRAIL, BRICK = range(4)

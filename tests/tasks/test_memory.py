@@ -5,12 +5,12 @@ import pytest
 from support import physical, vector
 
 from operant.bench import study
-from operant.configuration import find_spec
 from operant.conformance.parity import parity
+from operant.environments.lookup import find_spec
+from operant.environments.single import OperantEnv
 from operant.models import PPO
+from operant.models.algorithms.tuned import tuned
 from operant.models.evaluation import evaluate
-from operant.models.tuned import tuned
-from operant.single import OperantEnv
 
 ID = "operant/Memory-v0"
 

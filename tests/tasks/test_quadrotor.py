@@ -10,9 +10,9 @@ from building import ROOT
 from gymnasium.error import DependencyNotInstalled
 from support import physical, put, vector
 
-from operant.configuration import find_spec
 from operant.conformance.parity import parity
-from operant.single import OperantEnv
+from operant.environments.lookup import find_spec
+from operant.environments.single import OperantEnv
 
 SPEC = find_spec("operant/Quadrotor-v0")
 LEVEL = (1.0, 0.0, 0.0, 0.0)

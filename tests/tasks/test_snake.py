@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import vector
 
+from operant.environments.rendering import reference_env
+from operant.environments.single import OperantEnv
 from operant.reference.snake import SnakeEnv
-from operant.rendering import reference_env
-from operant.single import OperantEnv
 
 UP, RIGHT, DOWN, LEFT = range(4)
 HEAD, BODY, TAIL, FRUIT = range(4)

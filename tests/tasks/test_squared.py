@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import step_both_builds, vector
 
-from operant.single import OperantEnv
+from operant.environments.single import OperantEnv
 
 STAY, DOWN, UP, LEFT, RIGHT = range(5)
 SIDE, MIDDLE, TARGET_CELL = 11, 60, 5 * 11 + 7  # two to the right of the middle

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from support import sync, vector
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.catalog import CATALOG
 from operant.models import PPO
-from operant.models.environments import NativeEnvironments, make_environments
+from operant.models.collection.sources import NativeEnvironments, make_environments
 
 TASKS = {
     "FrozenLake-v1": [

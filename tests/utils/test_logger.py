@@ -7,8 +7,8 @@ import threading
 import numpy as np
 import pytest
 
+from operant.runs.logger import read_csv
 from operant.utils import Logger
-from operant.utils.logger import read_csv
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from operant.utils.machine_use import GpuUse, MachineReader
+from operant.monitor.machine_use import GpuUse, MachineReader
 
 
 def test_a_busy_process_uses_a_core_and_memory():

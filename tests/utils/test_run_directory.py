@@ -8,10 +8,9 @@ import time
 
 import pytest
 
-from operant.toml import read_toml
+from operant.files.toml import read_toml, write_toml
+from operant.runs.run_directory import runs_root
 from operant.utils import RunDirectory, RunError
-from operant.utils.run_directory import runs_root
-from operant.utils.toml import write_toml
 
 
 @pytest.fixture

@@ -2,15 +2,7 @@
 
 import dataclasses
 
-from operant.catalog.particles import (
-    CONTINUOUS_ACTION,
-    ONLY_OF_SCENARIOS,
-    PHYSICS,
-    bodies,
-    positive,
-    radius,
-    unbounded,
-)
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, PHYSICS, bodies, positive, radius, unbounded
 from operant.spec import EnvSpec, Parameter
 
 

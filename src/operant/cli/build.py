@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from operant.authoring import check_defaults
-from operant.batch import isas
+from operant.batch.core import isas
 from operant.cli.parser import Parser, fail
-from operant.descriptor import read_descriptor
-from operant.library import build, check_header, find_compiler
+from operant.environments.register import check_defaults
+from operant.headers.descriptor import read_descriptor
+from operant.headers.library import build, check_header, find_compiler
 
 DESCRIPTION = """\
 Compiles HEADER for every instruction set that operant has for this kind of CPU, into the user's cache folder (or that

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space, Tuple
 
-from operant.batch import defaults
+from operant.batch.core import defaults
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.cli.parser import Parser
-from operant.configuration import find_spec
-from operant.spaces import action_space, observation_bounds, observation_space
+from operant.environments.lookup import find_spec
+from operant.environments.spaces import action_space, observation_bounds, observation_space
 from operant.spec import EnvSpec, spans
 
 DESCRIPTION = """\

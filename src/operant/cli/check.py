@@ -7,14 +7,14 @@ import functools
 import textwrap
 from pathlib import Path
 
-from operant.authoring import check_defaults
 from operant.cli.parser import Parser, fail, unknown
-from operant.configuration import find_spec
 from operant.conformance import CHECKS, Failed
 from operant.conformance.checks import Check
 from operant.conformance.parity import parity
 from operant.conformance.sanitize import sanitize
-from operant.library import build
+from operant.environments.lookup import find_spec
+from operant.environments.register import check_defaults
+from operant.headers.library import build
 from operant.spec import EnvSpec
 
 DESCRIPTION = """\

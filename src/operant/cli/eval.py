@@ -86,9 +86,9 @@ def _evaluate(arguments: Any) -> int:
 
 def _environment(trained: Trained, name: str | None) -> tuple[str, dict[str, Any]]:
     """The id to play, and its options; ValueError where its spaces are not the policy's."""
-    from operant.models.environments import make_environments
+    from operant.cli.names import full_id
+    from operant.models.collection.sources import make_environments
     from operant.models.evaluation import reference_id
-    from operant.models.names import full_id
 
     config = trained.config
     if name is None:
@@ -112,7 +112,7 @@ def _kind(space: Any) -> tuple[Any, ...]:
 
 
 def _statistics(trained: Trained, env_id: str, returns: np.ndarray, arguments: Any) -> dict[str, Any]:
-    from operant.utils.confidence import mean_interval
+    from operant.models.confidence import mean_interval
 
     interval = mean_interval(returns)
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 from operant.cli.parser import Parser, fail, unknown
 from operant.cli.runs import add_runs_option
-from operant.export import exportable, find_exportable, ocean_header
+from operant.headers.single_header import exportable, find_exportable, ocean_header
 
 DESCRIPTION = """\
 With --format: writes the policy of a run as one file for other programs. onnx is a graph with a batch of any size, c a
@@ -80,7 +80,7 @@ def _policy(options: Any) -> int:
     import torch
 
     from operant.cli.policies import load_policy
-    from operant.utils.atomic import write_atomically
+    from operant.files.atomic import write_atomically
 
     torch.set_num_threads(1)
     trained = load_policy(options.runs, options.what, options.checkpoint)
@@ -108,8 +108,8 @@ def _policy(options: Any) -> int:
 
 def _write_onnx(policy: Any, normalizer: Any, path: Path) -> None:
     """The file appears once it has been checked."""
+    from operant.files.atomic import disk_errors
     from operant.models.export.onnx_file import TOLERANCE, write_onnx
-    from operant.utils.atomic import disk_errors
 
     temporary = path.with_name(f".{path.name}.tmp")
     with disk_errors("write", path):

@@ -8,7 +8,7 @@ from operant.cli.parser import Parser
 from operant.cli.runs import add_runs_option
 from operant.monitor.run_view import RunView
 from operant.monitor.summary import summary
-from operant.utils.run_directory import RunDirectory, RunError
+from operant.runs.run_directory import RunDirectory, RunError
 
 DESCRIPTION = """\
 Shows a run's curves, losses, speed and use of the machine, while it trains or afterwards. It only reads: any number of

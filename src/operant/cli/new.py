@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from operant.cli.parser import Parser, fail
-from operant.scaffold import write_scaffold
+from operant.headers.scaffold import write_scaffold
 
 DESCRIPTION = """\
 Writes NAME.h, the physics, and NAME.toml, what its numbers mean: a small environment that works, with comments that say

@@ -10,9 +10,9 @@ from typing import Any
 from operant.cli.parser import Parser
 from operant.cli.run_config import RunConfig, merge
 from operant.cli.runs import add_runs_option
-from operant.models.on_policy import OnPolicy
-from operant.utils.checkpoint import CheckpointError, CheckpointFolder, load_checkpoint
-from operant.utils.run_directory import RunDirectory
+from operant.models.algorithms.on_policy import OnPolicy
+from operant.runs.checkpoint import CheckpointError, CheckpointFolder, load_checkpoint
+from operant.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ def command(argv: list[str]) -> int:
     from operant.cli.run_config import merge
     from operant.cli.training import Training, report
     from operant.cuda.engine import CudaError
-    from operant.models.data_parallel import gathered, join, leave, rank
-    from operant.utils.checkpoint import CheckpointFolder, load_checkpoint
-    from operant.utils.run_directory import RunDirectory
+    from operant.models.machine.data_parallel import all_gather_object, join, leave, rank
+    from operant.runs.checkpoint import CheckpointFolder, load_checkpoint
+    from operant.runs.run_directory import RunDirectory
 
     try:
         join()
@@ -44,7 +44,7 @@ def command(argv: list[str]) -> int:
         algorithm.load_state_dict(load_checkpoint(CheckpointFolder(run.checkpoints).latest()))
         if algorithm.steps >= config.timesteps:
             raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: give more by --timesteps")
-        gathered(run.id)  # all have seen that it was not running
+        all_gather_object(run.id)  # all have seen that it was not running
         if rank() == 0:
             run.restart()
             run.update(total_steps=config.timesteps)

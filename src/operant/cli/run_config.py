@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from operant.cli.names import ALGORITHMS, find_algorithm, full_id
 from operant.cli.parser import Parser
-from operant.models.names import ALGORITHMS, find_algorithm, full_id
-from operant.models.on_policy import OnPolicy, OnPolicyConfig
-from operant.models.options import describe, did_you_mean, make_config
-from operant.models.tuned import TIMESTEPS, goal, tuned
-from operant.toml import read_toml
+from operant.files.toml import read_toml
+from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
+from operant.models.algorithms.options import describe, did_you_mean, make_config
+from operant.models.algorithms.tuned import TIMESTEPS, goal, tuned
 
 FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options", "environment_options")
 

@@ -10,7 +10,7 @@ from typing import Any
 from operant.cli.parser import Parser
 from operant.monitor.run_view import RunView
 from operant.monitor.summary import number
-from operant.utils.run_directory import RunDirectory, runs_root
+from operant.runs.run_directory import RunDirectory, runs_root
 
 DESCRIPTION = """\
 Lists the runs in a folder, the oldest first. STEPS and RETURN are those of the last update. A run that says it is

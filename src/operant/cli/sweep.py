@@ -73,7 +73,7 @@ def _sweep(arguments: Any) -> int:
         raise ImportError("a sweep needs optuna: pip install 'operant[sweep]'") from None
     from operant.cli.sweep_config import read_sweep
     from operant.cli.sweep_trials import Study
-    from operant.utils.run_directory import runs_root
+    from operant.runs.run_directory import runs_root
 
     config = read_sweep(arguments.file)
     folder = runs_root(arguments.runs) / f"sweep-{config.name}"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from operant.cli.run_config import RunConfig, merge
-from operant.models.options import did_you_mean
-from operant.toml import read_toml
+from operant.files.toml import read_toml
+from operant.models.algorithms.options import did_you_mean
 
 TABLES = ("study", "run", "parameters")
 STUDY = ("name", "trials", "direction", "seed", "prune_every")

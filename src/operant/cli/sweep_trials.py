@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from operant.cli.sweep_config import SweepConfig
 from operant.cli.training import INTERRUPTED, Training, asked_to_stop
-from operant.utils.atomic import disk_errors
-from operant.utils.run_directory import RunDirectory
+from operant.files.atomic import disk_errors
+from operant.runs.run_directory import RunDirectory
 
 STARTUP = 5  # trials that are never ended early, and random: the sampler learns from them
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)

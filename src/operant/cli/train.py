@@ -14,7 +14,7 @@ from operant.cli.runs import add_runs_option
 
 if TYPE_CHECKING:
     from operant.cli.run_config import RunConfig
-    from operant.utils.run_directory import RunDirectory
+    from operant.runs.run_directory import RunDirectory
 
 DESCRIPTION = """\
 Trains an algorithm on ENV: a short name such as cartpole, an id of ours, or any of Gymnasium's. Without --timesteps the
@@ -29,8 +29,8 @@ def command(argv: list[str]) -> int:
     load_torch(PROGRAM)
     from operant.cli.run_config import parse
     from operant.cuda.engine import CudaError
-    from operant.models.data_parallel import join, leave, rank
-    from operant.models.devices import open_device
+    from operant.models.machine.data_parallel import join, leave, rank
+    from operant.models.machine.devices import open_device
 
     parser = _parser()
     arguments, config = parse(parser, argv)
@@ -97,7 +97,7 @@ def _parser() -> Parser:
 
 def _train(arguments: Any, config: RunConfig, run: RunDirectory | None) -> int:
     from operant.cli.training import Training, report
-    from operant.models.data_parallel import rank
+    from operant.models.machine.data_parallel import rank
 
     try:
         algorithm = config.make()
@@ -116,8 +116,8 @@ def _train(arguments: Any, config: RunConfig, run: RunDirectory | None) -> int:
 
 
 def _create(arguments: Any, config: RunConfig) -> RunDirectory:
-    from operant.models.names import short_name
-    from operant.utils.run_directory import RunDirectory
+    from operant.cli.names import short_name
+    from operant.runs.run_directory import RunDirectory
 
     return RunDirectory.create(
         arguments.runs,
@@ -134,7 +134,7 @@ def _continue_in(path: str | None) -> RunDirectory | None:
     """The directory that a parent has made, for this process to be its run."""
     if path is None:
         return None
-    from operant.utils.run_directory import RunDirectory
+    from operant.runs.run_directory import RunDirectory
 
     run = RunDirectory(path)
     run.restart()

@@ -11,12 +11,12 @@ from types import FrameType
 from typing import Any
 
 from operant.cli.run_config import RunConfig
-from operant.models.data_parallel import agreed, anywhere, rank
+from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.evaluation import evaluate, reference_id
-from operant.models.on_policy import OnPolicy
+from operant.models.machine.data_parallel import agreed, anywhere, rank
 from operant.monitor.recorder import Recorder
-from operant.utils.checkpoint import CheckpointFolder
-from operant.utils.run_directory import RunDirectory
+from operant.runs.checkpoint import CheckpointFolder
+from operant.runs.run_directory import RunDirectory
 
 EPISODES = 100  # of an evaluation
 NEAR = 0.2  # of stop_at: how far below it the mean return of training may be for an evaluation to be worth its time

@@ -10,10 +10,10 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector.utils import concatenate, create_empty_array
 
-from operant.authored import authored_spec
-from operant.authoring import register_env
 from operant.catalog import MULTIAGENT, bare_id
-from operant.models.on_policy import OnPolicy
+from operant.environments.lookup import authored_spec
+from operant.environments.register import register_env
+from operant.models.algorithms.on_policy import OnPolicy
 
 
 def record(

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
-from operant.batch import defaults, library_hash
+from operant.batch.core import defaults, library_hash
 from operant.conformance.trajectories import (
     Failed,
     Trajectory,
@@ -23,10 +23,10 @@ from operant.conformance.trajectories import (
     open_vector,
     play,
 )
-from operant.library import ONE_LANE, CompileError, NoCompiler, build, find_compiler
-from operant.spaces import array_of, observation_bounds
+from operant.environments.spaces import array_of, observation_bounds
+from operant.environments.vector import OperantVectorEnv
+from operant.headers.library import ONE_LANE, CompileError, NoCompiler, build, find_compiler
 from operant.spec import EnvSpec, element_names, spans
-from operant.vector import OperantVectorEnv
 
 NUM_ENVS, STEPS, LIMIT = 200, 45, 20  # several blocks of every target, a ragged last one, and resets of every kind
 SPLITS = (1, 2, 3, 15, 16, 17, 63, 64, 65, 200)
@@ -362,8 +362,8 @@ def _go_on(env: Any, actions: np.ndarray) -> list[bytes]:
 def device(spec: EnvSpec) -> str:
     """What a GPU runs, compiled for the CPU, computes the scalar target's bits in both modes that reset."""
     try:
+        from operant.conformance.on_device import play as play_on_device
         from operant.cuda.batch import CudaBatch
-        from operant.cuda.playback import play as play_on_device
     except ImportError:
         return "not checked: PyTorch is not installed"
     actions = plan(spec)

@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium import spaces
 
 from operant.conformance.trajectories import Failed, bounded
-from operant.rendering import reference_env
-from operant.single import OperantEnv
+from operant.environments.rendering import reference_env
+from operant.environments.single import OperantEnv
 from operant.spec import EnvSpec
 
 EPISODES, STEPS = 20, 5000  # whichever comes first

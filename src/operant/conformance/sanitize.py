@@ -8,9 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from operant import headers
 from operant.conformance.trajectories import Failed
-from operant.library import (
+from operant.headers.library import (
     ONE_LANE,
     CompileError,
     core_flags,
@@ -20,6 +19,7 @@ from operant.library import (
     list_environment,
     run_all,
 )
+from operant.headers.sources import native_folder
 from operant.spec import EnvSpec
 
 # Dividing by zero is defined for floats, but the result is infinite or NaN: a header that selects afterwards says so by
@@ -37,7 +37,7 @@ def sanitize(spec: EnvSpec) -> str:
         Failed: a sanitizer found something; the text is its report, at the header's line.
         LibraryError: it could not be compiled, or the compiler has no sanitizers.
     """
-    header, native, compiler = Path(spec.source), headers.folder(), find_compiler()
+    header, native, compiler = Path(spec.source), native_folder(), find_compiler()
     with tempfile.TemporaryDirectory(prefix=f"operant-{header.stem}-") as temporary:
         work = Path(temporary)
         list_environment(header, work)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from operant.batch import isas
-from operant.spaces import array_of
+from operant.batch.core import isas
+from operant.environments.spaces import array_of
+from operant.environments.vector import OperantVectorEnv
 from operant.spec import EnvSpec, element_names
-from operant.vector import OperantVectorEnv
 
 
 class Failed(Exception):

@@ -11,11 +11,15 @@ import torch
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from torch import Tensor
 
-from operant.batch import AUTORESET, ActionReader, defaults, seed_words, words_of
-from operant.batch_base import BatchBase, unknown, whole
+from operant.batch.actions import ActionReader
+from operant.batch.base import BatchBase
+from operant.batch.core import AUTORESET, defaults
+from operant.batch.seeds import seed_words, words_of
 from operant.cuda.arguments import DeviceBatch, ResetArguments, StepArguments
-from operant.cuda.engine import Engine, environment_program, open_engine
+from operant.cuda.engine import Engine, environment_program
 from operant.cuda.graphs import inside_graph
+from operant.cuda.open import open_engine
+from operant.messages import unknown, whole
 from operant.spec import EnvSpec, spans
 
 DTYPES = {torch.int32: 0, torch.int64: 1, torch.float32: 2, torch.float64: 3}  # operant_dtype

@@ -12,13 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from operant import headers, library
-from operant.batch_base import unknown
 from operant.cuda.arguments import ResetArguments, StepArguments
+from operant.headers import library
+from operant.headers.sources import native_folder
 from operant.spec import EnvSpec
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Program:
 
     def parts(self) -> list[bytes]:
         """All that decides what is compiled, besides the compiler and its options."""
-        core = sorted((*headers.folder().glob("c*/*.h"), *headers.folder().glob("rollout/*.h")))
-        built_in = [] if self.path else sorted(headers.folder().glob("envs/**/*.h"))
+        core = sorted((*native_folder().glob("c*/*.h"), *native_folder().glob("rollout/*.h")))
+        built_in = [] if self.path else sorted(native_folder().glob("envs/**/*.h"))
         files = [path.read_bytes() for path in (*core, *built_in)]
         return [self.text.encode(), repr(sorted(self.definitions.items())).encode(), *files, *self.sources.values()]
 
@@ -133,23 +133,3 @@ class Engine(ABC):
     @abstractmethod
     def synchronize(self) -> None:
         """Waits until all that was launched has run."""
-
-
-def open_engine(device: Any) -> Engine:
-    """The engine of "cuda", "cuda:1", "emulated", or a `torch.device`.
-
-    Raises:
-        ValueError: it is none of these.
-        CudaError: there is no such GPU, or something that it needs is missing.
-    """
-    name = os.fspath(device) if isinstance(device, str) else str(device)
-    if name == "emulated":
-        from operant.cuda.emulation import EmulatedEngine
-
-        return EmulatedEngine()
-    kind, numbered, index = name.partition(":")
-    if kind != "cuda" or (numbered and not index.isdigit()):
-        raise ValueError(unknown("device", name, ("cpu", "cuda", "cuda:0", "emulated")))
-    from operant.cuda.nvidia import nvidia_engine
-
-    return nvidia_engine(int(index) if index else None)

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
-from operant import headers, library
 from operant.cuda.engine import BLOCK_THREADS, CudaError, Engine, Kernels, Program, describe_errors, kept
+from operant.headers import library
+from operant.headers.sources import native_folder
 
 # --fmad=false: a product that is added is rounded first, as on every CPU target. Division and square root are rounded
 # correctly and small numbers kept unless --use_fast_math says otherwise. -default-device: what a header defines without
@@ -238,7 +239,7 @@ def compile_target(nvrtc: Any, arch: int, driver_version: int) -> str:
 
 def options(target: str) -> list[str]:
     """NVRTC's options."""
-    return [*OPTIONS, QUIET, f"--gpu-architecture={target}", f"-I{headers.folder()}"]
+    return [*OPTIONS, QUIET, f"--gpu-architecture={target}", f"-I{native_folder()}"]
 
 
 def compile_program(program: Program, nvrtc: Any, target: str) -> bytes:

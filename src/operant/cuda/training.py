@@ -7,7 +7,6 @@ Nothing is read on the host, so all of it may be captured in a CUDA graph.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -28,7 +27,7 @@ Pair = tuple[Tensor, Tensor]
 
 
 class TrainingKernels:
-    """`operant.rollout`'s functions on a device, with the same bits; see there for formulas and arguments.
+    """`operant.rollout.advantages`'s functions on a device, with the same bits; see there for formulas and arguments.
 
     `final_values` must be given; what it holds where no episode was truncated is never read into a result.
     """
@@ -143,95 +142,6 @@ class TrainingKernels:
     def _check(self, name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> int:
         """Where a tensor's numbers lie."""
         return pointer_to(name, tensor, shape, dtype, self.device)
-
-
-class FusedAdam:
-    """`operant.models.adam.Adam` in two launches, the gradient's clipping included, with nothing on the host.
-
-    The operations are Adam's in its order, each rounded by itself, with the same bits on a GPU as emulated. PyTorch
-    does not round every product that it adds. So a step may differ from Adam's by an ulp of the old mean or of the
-    gradient, an ulp of the square, and 4 ulp of the parameter or of the learning rate, whichever is larger.
-
-    Args:
-        parameters: a leaf tensor on the engine's device, float32 and contiguous; `step` reads its `grad`.
-        learning_rate: may be set between steps, without waiting for the device; a CUDA graph takes the one that is set
-            when it is replayed.
-        engine: of the device.
-        betas, epsilon: as Adam's.
-    """
-
-    def __init__(
-        self,
-        parameters: Tensor,
-        learning_rate: float,
-        *,
-        engine: Engine,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-    ):
-        self._shape, device = tuple(parameters.shape), engine.device
-        self.parameters, self.betas, self.epsilon = parameters, betas, epsilon
-        flat = parameters.detach()
-        self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
-        self._kernels = engine.load(PROGRAM)
-        self._rate = torch.zeros(1, dtype=torch.float64, device=device)
-        self._steps = torch.zeros(1, dtype=torch.int64, device=device)
-        self._factors = torch.zeros(3, device=device)
-        self._arguments = AdamArguments(
-            parameters=pointer_to("parameters", flat, self._shape, torch.float32, device),
-            mean=self.mean.data_ptr(),
-            square=self.square.data_ptr(),
-            learning_rate=self._rate.data_ptr(),
-            steps=self._steps.data_ptr(),
-            factors=self._factors.data_ptr(),
-            size=flat.numel(),
-            first=betas[0],
-            second=betas[1],
-            epsilon=epsilon,
-        )
-        self.learning_rate = learning_rate
-
-    @property
-    def learning_rate(self) -> float:
-        """a, as it was last set."""
-        return self._learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        self._learning_rate = rate
-        self._rate.fill_(rate)
-
-    @property
-    def steps(self) -> int:
-        """How many steps were made; waits for the device."""
-        return int(self._steps.item())
-
-    def step(self, norm: Tensor | None = None, max_norm: float = 1.0) -> None:
-        """Moves the parameters down their gradient.
-
-        Args:
-            norm: the gradient's length, one float32 on the device; the gradient is taken times
-                min(1, max_norm / (norm + 1e-6)), and stays as it is in `grad`. None takes it whole.
-            max_norm: longest gradient.
-        """
-        gradient, device = self.parameters.grad, self.parameters.device
-        assert gradient is not None
-        arguments = self._arguments
-        arguments.gradient = pointer_to("the gradient", gradient, self._shape, torch.float32, device)
-        arguments.norm = None if norm is None else pointer_to("norm", norm.reshape(1), (1,), torch.float32, device)
-        arguments.max_norm = max_norm
-        self._kernels.launch("operant_device_adam_begin", 1, arguments)
-        self._kernels.launch("operant_device_adam", gradient.numel(), arguments)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` takes, Adam's included; waits for the device."""
-        return {"steps": self.steps, "mean": self.mean.clone(), "square": self.square.clone()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there."""
-        self._steps.fill_(state["steps"])
-        self.mean.copy_(state["mean"])
-        self.square.copy_(state["square"])
 
 
 def pointer_to(name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> int:

@@ -14,11 +14,11 @@ from typing import Any
 
 from operant.doctor.facts import Facts, dialect_of, gather
 from operant.doctor.finding import Finding, Severity
+from operant.doctor.quiet import quiet
 from operant.doctor.rule import Rule, pair
 from operant.doctor.rules import BASICS, RULES, VALUES
 from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Dialect, Failure, Situation, close, plain_action, run
 from operant.doctor.subject import Subject, from_function
-from operant.quiet import quiet
 
 PATIENCE = 120.0  # seconds that a program in a process of its own may take
 

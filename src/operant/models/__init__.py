@@ -7,33 +7,33 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from operant.models.a2c import A2C as A2C
-    from operant.models.exploration import ICM as ICM
-    from operant.models.exploration import RND as RND
-    from operant.models.networks import ActorCritic as ActorCritic
-    from operant.models.networks import ContinuousActorCritic as ContinuousActorCritic
-    from operant.models.networks import DiscreteActorCritic as DiscreteActorCritic
-    from operant.models.popart import PopArtValueHead as PopArtValueHead
-    from operant.models.ppo import PPO as PPO
-    from operant.models.reinforce import REINFORCE as REINFORCE
-    from operant.models.trpo import TRPO as TRPO
-    from operant.models.vmpo import VMPO as VMPO
+    from operant.models.algorithms.a2c import A2C as A2C
+    from operant.models.algorithms.ppo import PPO as PPO
+    from operant.models.algorithms.reinforce import REINFORCE as REINFORCE
+    from operant.models.algorithms.trpo import TRPO as TRPO
+    from operant.models.algorithms.vmpo import VMPO as VMPO
+    from operant.models.collection.exploration import ICM as ICM
+    from operant.models.collection.exploration import RND as RND
+    from operant.models.networks.actor_critic import ActorCritic as ActorCritic
+    from operant.models.networks.actor_critic import ContinuousActorCritic as ContinuousActorCritic
+    from operant.models.networks.actor_critic import DiscreteActorCritic as DiscreteActorCritic
+    from operant.models.networks.popart import PopArtValueHead as PopArtValueHead
 
 if find_spec("torch") is None:
     raise ImportError("operant.models needs torch: pip install 'operant[train]'")
 
 _MODULES = {
-    "PPO": "ppo",
-    "A2C": "a2c",
-    "REINFORCE": "reinforce",
-    "TRPO": "trpo",
-    "VMPO": "vmpo",
-    "ActorCritic": "networks",
-    "DiscreteActorCritic": "networks",
-    "ContinuousActorCritic": "networks",
-    "RND": "exploration",
-    "ICM": "exploration",
-    "PopArtValueHead": "popart",
+    "PPO": "algorithms.ppo",
+    "A2C": "algorithms.a2c",
+    "REINFORCE": "algorithms.reinforce",
+    "TRPO": "algorithms.trpo",
+    "VMPO": "algorithms.vmpo",
+    "ActorCritic": "networks.actor_critic",
+    "DiscreteActorCritic": "networks.actor_critic",
+    "ContinuousActorCritic": "networks.actor_critic",
+    "RND": "collection.exploration",
+    "ICM": "collection.exploration",
+    "PopArtValueHead": "networks.popart",
 }
 
 __all__ = [

@@ -9,9 +9,9 @@ import gymnasium as gym
 import numpy as np
 
 from operant.catalog import CATALOG, bare_id
-from operant.configuration import is_native
-from operant.models.on_policy import OnPolicy
-from operant.vector import OperantVectorEnv
+from operant.environments.lookup import is_native
+from operant.environments.vector import OperantVectorEnv
+from operant.models.algorithms.on_policy import OnPolicy
 
 LONGEST = 1000  # steps of an episode
 

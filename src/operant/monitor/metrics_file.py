@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from operant.utils.atomic import disk_errors, write_atomically
+from operant.files.atomic import disk_errors, write_atomically
 
 MAGIC = b"OPERMETR"
 VERSION = 1

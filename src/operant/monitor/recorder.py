@@ -9,8 +9,8 @@ from typing import Any
 
 from operant.monitor.metrics_file import CAPACITY, MetricsWriter
 from operant.monitor.tensorboard import TensorBoard
-from operant.utils.logger import Logger, read_csv
-from operant.utils.run_directory import RunDirectory
+from operant.runs.logger import Logger, read_csv
+from operant.runs.run_directory import RunDirectory
 
 
 class Recorder:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operant.monitor.metrics_file import MetricsFileError, MetricsReader, Snapshot
-from operant.utils.logger import read_csv
-from operant.utils.run_directory import RunDirectory
+from operant.runs.logger import read_csv
+from operant.runs.run_directory import RunDirectory
 
 _EMPTY = Snapshot((), np.empty((0, 0)), 0, 0)
 _RECENT = 50  # updates over which the speed is taken that the time left is estimated from

@@ -16,9 +16,9 @@ from textual.containers import Grid
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
 from operant.monitor.curve import Curve, Lines
+from operant.monitor.machine_use import MachineReader, MachineUse
 from operant.monitor.run_view import RunView
 from operant.monitor.summary import duration, status_line
-from operant.utils.machine_use import MachineReader, MachineUse
 
 PERIOD = 0.5  # seconds between two looks at the metrics file
 _MACHINE_PERIOD = 1.0

@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from operant.vector_base import VectorEnvBase
+    from operant.environments.vector_base import VectorEnvBase
 
 
 def make_vector(env_id: str, num_envs: int = 1, **options: Any) -> VectorEnvBase:
     """N environments of several agents, a row for each agent of each; arguments are `make_vector_env`'s."""
-    from operant.vector import make_vector_env  # only here: it wants a newer gymnasium than the rest
+    from operant.environments.vector import make_vector_env  # only here: it wants a newer gymnasium than the rest
 
     return make_vector_env(env_id, num_envs, **options)

@@ -2,8 +2,8 @@
 
 from functools import partial
 
+from operant.environments.parallel import OperantParallelEnv, aec_env
 from operant.multiagent import make_vector
-from operant.parallel import OperantParallelEnv, aec_env
 
 parallel_env = partial(OperantParallelEnv, "simple_spread_v3")
 env = partial(aec_env, "simple_spread_v3")

@@ -15,10 +15,10 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from operant.models.export.c_functions import ACTIVATIONS, FUNCTIONS
-from operant.models.extractors import Flatten
-from operant.models.heads import ActionHead, CategoricalHead, MultiCategoricalHead, NormalHead
-from operant.models.networks import ActorCritic
-from operant.utils.normalizer import RunningNormalizer
+from operant.models.networks.actor_critic import ActorCritic
+from operant.models.networks.extractors import Flatten
+from operant.models.networks.heads import ActionHead, CategoricalHead, MultiCategoricalHead, NormalHead
+from operant.rollout.normalizer import RunningNormalizer
 
 HEADER = Template("""\
 /* ${name}.h: ${summary}

@@ -8,10 +8,10 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-from operant.models.distributions import MultiCategorical, Normal, TanhNormal
-from operant.models.networks import ActorCritic
-from operant.models.recurrent import run_lstm
-from operant.utils.normalizer import RunningNormalizer
+from operant.models.networks.actor_critic import ActorCritic
+from operant.models.networks.distributions import MultiCategorical, Normal, TanhNormal
+from operant.models.networks.recurrent import run_lstm
+from operant.rollout.normalizer import RunningNormalizer
 
 
 class GreedyPolicy(nn.Module):

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from operant.models.export.greedy import GreedyPolicy
-from operant.models.networks import ActorCritic
-from operant.utils.normalizer import RunningNormalizer
+from operant.models.networks.actor_critic import ActorCritic
+from operant.rollout.normalizer import RunningNormalizer
 
 OPSET = 18
 # Sums are taken in another order, and onnxruntime has its own tanh and exp: some ulps of the largest term.

@@ -17,7 +17,7 @@ from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from snippets import run_snippets
 
 from operant.compat.rllib import configure
-from operant.vector import OperantVectorEnv
+from operant.environments.vector import OperantVectorEnv
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 OBJECT_STORE = 100 * 2**20  # bytes, of each node

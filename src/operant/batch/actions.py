@@ -1,0 +1,89 @@
+"""Actions as the core reads them, and the errors for actions that it cannot take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+
+from operant._native import lib
+from operant.spec import EnvSpec
+
+_INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+class ActionReader:
+    """What one batch takes for actions, and the exceptions for what it does not take.
+
+    `shape` is that of all actions; `wide` and `narrow` are the dtypes that the core reads in place, with their codes.
+    `counts` says how many choices a discrete action has, `[A]` if it has several components.
+    """
+
+    def __init__(self, spec: EnvSpec, num_envs: int):
+        self.env_id = spec.id
+        self.agents = spec.agents
+        self.discrete = bool(spec.actions)
+        self.counts = np.array(spec.actions)
+        self.shape = (num_envs, *spec.action_shape)
+        self.wide: tuple[Any, Any] = (_INT64, lib.OPERANT_INT64) if self.discrete else (_FLOAT64, lib.OPERANT_FLOAT64)
+        self.narrow: tuple[Any, Any] = (_INT32, lib.OPERANT_INT32) if self.discrete else (_FLOAT32, lib.OPERANT_FLOAT32)
+
+    def convert(self, actions: Any, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
+        """Actions as the core reads them: contiguous, of the wide dtype."""
+        array, shape = np.asarray(actions), shape or self.shape
+        if array.shape != shape:
+            raise ValueError(f"actions have shape {array.shape}, but {self.env_id} needs {shape}")
+        if array.dtype.kind not in ("iub" if self.discrete else "fiu"):
+            needed = "int32 or int64" if self.discrete else "float32 or float64"
+            raise ValueError(f"actions have dtype {array.dtype}, but {self.env_id} needs {needed}")
+        if array.dtype == np.uint64:
+            array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of range either way
+        dtype, code = self.wide
+        return np.ascontiguousarray(array, dtype), code
+
+    def check(self, actions: Any, rows: np.ndarray) -> np.ndarray:
+        """Actions for the environments `rows` as the core reads them, or the error that a step would raise."""
+        array, _ = self.convert(actions, (len(rows), *self.shape[1:]))
+        bad = (array < 0) | (array >= self.counts) if self.discrete else ~np.isfinite(array)
+        if bad.any():
+            first = int(np.argwhere(bad)[0][0])
+            raise self.unusable(array[first], int(rows[first]))
+        return array
+
+    def unusable(self, value: Any, index: int, outcome: str = "nothing was stepped") -> ValueError:
+        """The exception for an action that row `index` cannot take."""
+        allowed = self.allowed()
+        whose = f"environment {index}"
+        if self.agents:
+            whose = f"{self.agents[index % len(self.agents)]} of environment {index // len(self.agents)}"
+        return ValueError(f"action {value} of {whose} must be {allowed}; {outcome}")
+
+    def allowed(self) -> str:
+        """What an action must be, for a message."""
+        if not self.discrete:
+            return "finite"
+        if self.counts.ndim:
+            return f"integers, each at least 0 and below its own of {self.counts.tolist()}"
+        return f"an integer in [0, {self.counts})"
+
+    def failure(self, handle: Any, status: int, actions: Any = None) -> Exception:
+        """The exception for a status other than OPERANT_OK; `handle` is None after close."""
+        if handle is None:
+            return ClosedEnvironmentError("the environment is closed: make a new one")
+        if status == lib.OPERANT_BAD_ACTION:
+            index = lib.operant_culprit(handle)
+            return self.unusable(actions[index], index)
+        if status == lib.OPERANT_NOT_RESET:
+            return ResetNeeded("reset the whole environment before the first step or masked reset")
+        if status == lib.OPERANT_FINISHED:
+            return ResetNeeded(
+                f"the episode of environment {lib.operant_culprit(handle) // max(1, len(self.agents))} is over: "
+                "reset it with options={'reset_mask': mask} before the next step"
+            )
+        if status == lib.OPERANT_BUSY:
+            return RuntimeError("another thread is inside this environment: give each thread its own, or take turns")
+        if status == lib.OPERANT_NO_MEMORY:
+            return MemoryError("out of memory")
+        return ValueError(f"the core refused the call (status {status})")

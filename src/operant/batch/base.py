@@ -1,0 +1,244 @@
+"""BatchBase: what a batch of environments is, wherever its memory lies."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.error import ResetNeeded
+
+from operant.messages import unknown
+from operant.spec import EnvSpec
+
+PRECISIONS = ("float32", "float64")
+SNAPSHOT_VERSION = 2
+
+
+class BatchBase(ABC):
+    """N environments of one kind, with their parameters and snapshots. See `Batch`."""
+
+    spec: EnvSpec
+    num_envs: int
+    num_rows: int
+    agents: int
+    precision: str
+    exact: bool
+    real: np.dtype
+    max_episode_steps: int | None
+    _ranges: dict[str, tuple[float, float]]
+
+    # What a batch does where its memory lies.
+
+    @abstractmethod
+    def seed(self, seeds: int | Sequence[int | None]) -> None:
+        """Seeds environment i with `seeds + i`, or with `seeds[i]` unless that is None."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Frees the memory; every later call raises."""
+
+    @abstractmethod
+    def _arguments(self) -> dict[str, Any]:
+        """What the constructor was given."""
+
+    @property
+    @abstractmethod
+    def ready(self) -> bool:
+        """Whether steps are allowed: after the first reset or `set_state`."""
+
+    @abstractmethod
+    def parameter(self, name: str) -> np.ndarray:
+        """A parameter's present value in each environment: `[N]` reals, a copy."""
+
+    @abstractmethod
+    def _set_parameter(self, index: int, values: np.ndarray) -> None:
+        """Sets a parameter to values `[1]` or `[N]` float64."""
+
+    @abstractmethod
+    def _params_vary(self) -> bool:
+        """Whether every environment has parameters of its own."""
+
+    @abstractmethod
+    def _randomize(self, index: int, low: float, high: float) -> None: ...
+
+    @abstractmethod
+    def _columns(self) -> dict[str, np.ndarray]:
+        """What a snapshot holds but for the parameters, `[N]` or `[N, ...]` by field."""
+
+    @abstractmethod
+    def _write(self, rows: np.ndarray, records: np.ndarray) -> None:
+        """Makes environments `rows` those of the records: all but the parameters."""
+
+    def seed_from_entropy(self) -> int:
+        """Seeds from the operating system; returns the seed of environment 0."""
+        seed = secrets.randbits(62)
+        self.seed(seed)
+        return seed
+
+    # Parameters.
+
+    def set_parameter(self, name: str, value: Any) -> None:
+        """Sets a parameter to a number, or to one number per environment (`[N]`)."""
+        index = self.parameter_index(name)
+        try:
+            values = np.atleast_1d(np.asarray(value, np.float64))
+        except (TypeError, ValueError):
+            raise ValueError(f"parameter {name!r} = {value!r} must be a number, or one for each environment") from None
+        if values.shape not in ((1,), (self.num_envs,)):
+            raise ValueError(
+                f"parameter {name!r} has shape {np.shape(value)}: give a number, or one for each of {self.num_envs}"
+            )
+        self.check_bounds(name, values)
+        self._set_parameter(index, np.ascontiguousarray(values))
+
+    def write_parameter(self, name: str, values: np.ndarray) -> None:
+        """Writes values `[N]` that `parameter` returned, without giving each environment its own unless they differ."""
+        alike = not self._params_vary() and bool((values == values[0]).all())
+        self._set_parameter(
+            self.parameter_index(name), np.ascontiguousarray(values[:1] if alike else values, np.float64)
+        )
+
+    def randomize(self, name: str, low: float, high: float) -> None:
+        """From the next reset on, draws a parameter uniformly from [low, high) for every episode."""
+        index = self.parameter_index(name)
+        self.check_bounds(name, np.array([low, high], np.float64))
+        if low > high:
+            raise ValueError(f"randomize[{name!r}]: low {low} is above high {high}")
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(f"randomize[{name!r}] = ({low}, {high}) must be finite")
+        self._randomize(index, low, high)
+        self._ranges[name] = (low, high)
+
+    def extremes(self, name: str) -> tuple[float, float]:
+        """The smallest and largest value that a parameter has or may be drawn to in this batch."""
+        if name in self._ranges:
+            return self._ranges[name]
+        values = self.parameter(name)
+        return float(values.min()), float(values.max())
+
+    def parameter_index(self, name: str) -> int:
+        """Position of a parameter; a ValueError names the nearest if there is none of that name."""
+        try:
+            return self.spec.parameter_index(name)
+        except KeyError:
+            raise ValueError(unknown("parameter", name, (part.name for part in self.spec.parameters))) from None
+
+    def check_bounds(self, name: str, values: np.ndarray) -> None:
+        """Raises a ValueError that names the first of `values` (`[K]`) that the parameter may not have."""
+        part = self.spec.parameters[self.parameter_index(name)]
+        # In float32 a bound, and a value at it, may have been rounded.
+        low = min(part.low, float(self.real.type(part.low)))
+        high = max(part.high, float(self.real.type(part.high)))
+        bad = ~((values >= low) & (values <= high))
+        if bad.any():
+            unit = "" if part.unit == "1" else f" {part.unit}"
+            raise ValueError(f"parameter {name!r} = {values[bad][0]} is outside [{part.low}, {part.high}]{unit}")
+
+    @property
+    def snapshot_dtype(self) -> np.dtype:
+        """One environment's complete state as a structured dtype; see `get_state`."""
+        real, integer = (np.float64, np.int64) if self.exact else (np.float32, np.int32)
+        fields: list[Any] = [(part.name, integer if part.integer else real, part.shape) for part in self.spec.state]
+        fields += [(f"param:{part.name}", real) for part in self.spec.parameters]
+        fields.append(("generator", np.uint64, 5) if self.exact else ("seed", np.uint32, 2))
+        returns = ("episode_return", real, self.agents) if self.agents > 1 else ("episode_return", real)
+        fields += [("episode", np.uint32), ("elapsed", np.int32), returns]
+        fields += [("finished", np.bool_), ("version", np.uint16)]
+        return np.dtype(fields, metadata={"operant": (self.spec.header, self.precision, SNAPSHOT_VERSION)})
+
+    def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
+        """The complete state of the environments of `mask` (`[N]` bool; None: all), as a structured array.
+
+        One record per environment: its state, parameters, generator or seed and episode number, steps elapsed, return
+        so far, and whether it waits for its reset. `set_state` of the same records continues identically.
+        """
+        rows: Any = slice(None) if mask is None else np.flatnonzero(mask)
+        columns = self._columns()
+        snapshot = np.empty(columns["elapsed"][rows].shape, self.snapshot_dtype)
+        for name, column in columns.items():
+            snapshot[name] = column[rows]
+        for part in self.spec.parameters:
+            snapshot[f"param:{part.name}"] = self.parameter(part.name)[rows]
+        snapshot["version"] = SNAPSHOT_VERSION
+        return snapshot
+
+    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> None:
+        """Writes records that `get_state` returned into the environments of `mask` (None: all), in order.
+
+        A single record is written into every one of them: one state branched into many.
+        """
+        if not isinstance(snapshot, np.ndarray | np.void) or snapshot.dtype.names is None:
+            raise ValueError(
+                f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}"
+            )
+        self._check_snapshot(snapshot.dtype)
+        records = np.atleast_1d(snapshot)
+        self._check_records(records)
+        rows = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
+        if records.shape not in ((1,), rows.shape):
+            raise ValueError(f"the snapshot holds {len(records)} environments, but {len(rows)} are to be set")
+        if mask is not None and not self.ready:
+            raise ResetNeeded("reset the whole environment before the first step or masked reset")
+        for part in self.spec.parameters:
+            values, wanted = self.parameter(part.name), records[f"param:{part.name}"]
+            if not np.array_equal(values[rows], np.broadcast_to(wanted, rows.shape)):
+                values[rows] = wanted
+                self.write_parameter(part.name, values)
+        self._write(rows, records)
+
+    def _check_snapshot(self, dtype: np.dtype) -> None:
+        ours = self.snapshot_dtype
+        metadata: Any = dtype.metadata or {}
+        made_by = metadata.get("operant")
+        if made_by and made_by[2] != SNAPSHOT_VERSION:
+            raise ValueError(
+                f"the snapshot has version {made_by[2]}, but this operant reads version {SNAPSHOT_VERSION}"
+            )
+        if (made_by and made_by != (self.spec.header, self.precision, SNAPSHOT_VERSION)) or dtype.descr != ours.descr:
+            what = f"{made_by[0]} in {made_by[1]}" if made_by else f"fields {list(dtype.names or ())}"
+            raise ValueError(
+                f"the snapshot is of {what}, but this environment is {self.spec.header} in {self.precision}"
+            )
+
+    def _check_records(self, records: np.ndarray) -> None:
+        """Refuses values that no environment could have got into by itself."""
+        if (records["version"] != SNAPSHOT_VERSION).any():
+            found = records["version"].max()
+            raise ValueError(f"the snapshot has version {found}, but this operant reads version {SNAPSHOT_VERSION}")
+        for part in self.spec.state:
+            missing = np.isnan(records[part.name]).reshape(len(records), -1).any(axis=1)
+            if missing.any():
+                raise ValueError(f"the snapshot's {part.name} is NaN in record {missing.argmax()}")
+        for parameter in self.spec.parameters:
+            self.check_bounds(parameter.name, records[f"param:{parameter.name}"])
+        # An unfinished episode has at least one step left.
+        limit = (self.max_episode_steps or 1 << 31) - 1 + records["finished"]
+        wrong = (records["elapsed"] < 0) | (records["elapsed"] > limit)
+        if wrong.any():
+            raise ValueError(
+                f"the snapshot's record {wrong.argmax()} has elapsed {records['elapsed'][wrong.argmax()]} steps, but "
+                f"max_episode_steps is {self.max_episode_steps} here: give the environment a longer limit, or none"
+            )
+
+    # Copies, which continue identically.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "arguments": self._arguments(),
+            "parameters": {part.name: self.parameter(part.name) for part in self.spec.parameters},
+            "randomized": self._ranges,
+            "snapshot": self.get_state() if self.ready else None,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["arguments"])  # type: ignore[misc]
+        for name, values in state["parameters"].items():
+            self.write_parameter(name, values)
+        for name, (low, high) in state["randomized"].items():
+            self.randomize(name, low, high)
+        if state["snapshot"] is not None:
+            self.set_state(state["snapshot"])

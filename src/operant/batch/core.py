@@ -1,0 +1,110 @@
+"""The compiled core: its targets, environments and libraries."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from operant._native import ffi, lib
+from operant.headers import library
+from operant.spec import EnvSpec
+
+AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
+OBSERVATION_TYPES: dict[int, np.dtype] = {
+    lib.OPERANT_FLOAT32: np.dtype(np.float32),
+    lib.OPERANT_INT64: np.dtype(np.int64),
+    lib.OPERANT_UINT8: np.dtype(np.uint8),
+}
+
+
+def isas() -> dict[str, bool]:
+    """The targets compiled in, best first, and whether this CPU runs each; "exact" is the float64 build."""
+    names: dict[str, bool] = {}
+    while (name := lib.operant_isa(len(names))) != ffi.NULL:
+        names[ffi.string(name).decode()] = bool(lib.operant_isa_runs_here(len(names)))
+    return names
+
+
+def defaults(spec: EnvSpec) -> dict[str, float]:
+    """Each parameter's default, as the environment's header gives it."""
+    _, info = find_environment(spec)
+    return {parameter.name: info.defaults[k] for k, parameter in enumerate(spec.parameters)}
+
+
+def find_environment(spec: EnvSpec) -> tuple[Any, Any]:
+    """The library that holds an environment, NULL for the core itself, and its operant_env_info.
+
+    A header of the user's is compiled, unless that has been done.
+
+    Raises:
+        ValueError: it does not compile, or its sizes are not those that the descriptor names.
+    """
+    if spec.source:
+        loaded = load_library(library.build(spec.source).path)
+        info = lib.operant_library_env(loaded)
+        check_sizes(spec, info)
+        return loaded, info
+    for index in range(lib.operant_env_count()):
+        info = lib.operant_env(index)
+        if ffi.string(info.name).decode() == spec.header:
+            return ffi.NULL, info
+    raise ValueError(f"the compiled core has no environment {spec.header!r}: rebuild operant")
+
+
+def load_library(path: Path) -> Any:
+    """A compiled header as the core's operant_library; ValueError if the core cannot use it."""
+    message = ffi.new("char[512]")
+    loaded = lib.operant_load(os.fsencode(path), message, 512)
+    if loaded == ffi.NULL:
+        text = ffi.string(message).decode(errors="replace")
+        raise ValueError(f"{text}: `operant build --again` compiles it anew; after an update of operant, rebuild that")
+    return loaded
+
+
+def check_sizes(spec: EnvSpec, info: Any) -> None:
+    """Raises a ValueError where a descriptor does not name what its header has."""
+    agents, counts = max(1, len(spec.agents)), spec.action_counts
+    for what, found, named in (
+        ("state", info.state_size, spec.state_size),
+        ("params", info.param_count, len(spec.parameters)),
+        ("observation_size", info.observation_size, spec.observation_size),
+        ("actions", info.actions, max(counts, default=0)),
+        ("action_size", info.action_size, len(counts or spec.action_bounds)),
+        ("agents", info.agents, agents),
+    ):
+        if found != named:
+            where = f"{spec.header}_{what}"
+            members = f"{where} has {found} members" if what in ("state", "params") else f"{where} is {found}"
+            raise ValueError(
+                f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, described are {named}"
+            )
+
+    if (written := OBSERVATION_TYPES[info.observation_dtype]) != (described := np.dtype(spec.number_type)):
+        how = {"float32": "vf *", "int64": "vi *", "uint8": f"vi * and #define {spec.header}_observes_bytes 1"}
+        raise ValueError(
+            f"{spec.header}.h and the descriptor of {spec.id} differ: {spec.header}_observe writes {written}, a "
+            f"{spec.observation_kind} of {described} is described, which is written as {how[described.name]}"
+        )
+    if counts and (have := _choices(info)) != counts:
+        raise ValueError(
+            f"{spec.header}.h and the descriptor of {spec.id} differ: actions have {have} choices, described are "
+            f"{counts}"
+        )
+
+
+def _choices(info: Any) -> tuple[int, ...]:
+    """How many choices each component of a discrete action has; () if actions are continuous."""
+    return tuple(info.action_counts[k] or info.actions for k in range(info.action_size)) if info.actions else ()
+
+
+def trajectory_hash(header: str, isa: str, workers: int = 1) -> int:
+    """FNV-1a over a fixed trajectory of an environment on one target; see `operant_certificate` in operant.h."""
+    return int(lib.operant_certificate(ffi.NULL, header.encode(), isa.encode(), isa == "exact", workers))
+
+
+def library_hash(path: Path, header: str, isa: str) -> int:
+    """`trajectory_hash` of the environment that is compiled into a library."""
+    return int(lib.operant_certificate(load_library(path), header.encode(), isa.encode(), isa == "exact", 1))

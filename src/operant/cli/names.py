@@ -1,0 +1,54 @@
+"""The names that a command line takes: short ones of environments, and those of the algorithms."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gymnasium as gym
+
+from operant.catalog import CATALOG, MULTIAGENT, bare_id
+from operant.environments.lookup import AUTHORED, authored_spec
+from operant.models.algorithms.options import did_you_mean
+
+if TYPE_CHECKING:
+    from operant.models.algorithms.on_policy import OnPolicy
+
+ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "reinforce": "REINFORCE", "trpo": "TRPO", "vmpo": "VMPO"}
+"""By the name that is typed; each is a class of the module of that name."""
+
+
+def find_algorithm(name: str) -> type[OnPolicy]:
+    """The class; ValueError with the nearest name for one that does not exist."""
+    if name not in ALGORITHMS:
+        raise ValueError(did_you_mean("algorithm", name, ALGORITHMS))
+    algorithm: type[OnPolicy] = getattr(import_module(f"operant.models.algorithms.{name}"), ALGORITHMS[name])
+    return algorithm
+
+
+def full_id(name: str) -> str:
+    """The id of "cartpole", "mountain_car_continuous", "CartPole-v1", "operant/CartPole-v1" or any of Gymnasium's.
+
+    A name without a namespace that we have is ours: Gymnasium's own is written "gymnasium.envs:CartPole-v1". Of a
+    user's header it is the path: of "lander.h", of "lander" in the folder of lander.h, of "package:lander-v0".
+    """
+    short = {short_name(key): key for key in (*MULTIAGENT, *CATALOG)}  # the latest version of a name is its last
+    bare = bare_id(name)
+    key = bare if bare in CATALOG or bare in MULTIAGENT else short.get(bare.replace("_", "").lower())
+    if key is not None:
+        return f"operant/{key}"
+    header = f"{name}.h" if name.isidentifier() and Path(f"{name}.h").is_file() else name
+    authored = authored_spec({short_name(key): key for key in AUTHORED}.get(name, header))
+    if authored is not None:
+        return authored.source
+    if ":" in name or name in gym.registry:
+        return name
+    raise ValueError(did_you_mean("environment", name, (*short, *CATALOG, *MULTIAGENT, *AUTHORED, *gym.registry)))
+
+
+def short_name(env_id: str) -> str:
+    """What a run is called: "cartpole" for "operant/CartPole-v1", "lander" for the path of lander.h."""
+    name = env_id.rpartition("/")[2].rpartition(":")[2].removesuffix(".h")
+    return re.sub(r"-v\d+$", "", name).replace("_", "").lower()

@@ -1,0 +1,29 @@
+"""Certificates: one hash per environment, target and precision, the same on every machine.
+
+Two machines, targets or thread counts that print the same hash computed the same fixed trajectory bit for bit. The
+float32 hashes do not depend on the machine at all; the float64 ones depend on its C library's sin, cos and pow.
+"""
+
+from __future__ import annotations
+
+from operant.batch.core import isas, trajectory_hash
+from operant.catalog import specs_by_header
+
+
+def certificate(device: str | None = None) -> dict[tuple[str, str, str], str]:
+    """Prints and returns the hash of a fixed trajectory for each (environment, target, precision) that runs here.
+
+    With a device, "cuda", "cuda:1" or "emulated", that is a target too; its kernels are compiled where they were not.
+    """
+    hashes: dict[tuple[str, str, str], str] = {}
+    for header, spec in specs_by_header().items():
+        found = {isa: trajectory_hash(header, isa) for isa, runs in isas().items() if runs}
+        if device is not None:
+            from operant.cuda.certificate import cuda_trajectory_hash
+
+            found[device] = cuda_trajectory_hash(spec, device)
+        for isa, value in found.items():
+            precision = "float64" if isa == "exact" else "float32"
+            hashes[header, isa, precision] = f"{value:016x}"
+            print(f"{header:24} {isa:8} {precision:8} {hashes[header, isa, precision]}")
+    return hashes

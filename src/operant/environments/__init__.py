@@ -1,0 +1,1 @@
+"""Batches presented as Gymnasium's and PettingZoo's environments."""

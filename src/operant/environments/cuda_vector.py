@@ -1,0 +1,269 @@
+"""CudaVectorEnv: a CudaBatch as a `gymnasium.vector.VectorEnv` of PyTorch's tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from operant.cuda.batch import CudaBatch, Outputs
+from operant.cuda.graphs import Graph
+from operant.environments.vector_base import FROM_SPEC, AutoresetMode, VectorEnvBase
+from operant.rollout.device_buffer import DeviceBuffer
+from operant.spec import EnvSpec
+
+
+class CudaVectorEnv(VectorEnvBase):
+    """`OperantVectorEnv` in a GPU's memory: the same arguments, numbers and infos, as tensors on the device.
+
+    `step` and `reset` give the device its work and return: nothing waits for it, is copied from it, or runs in Python
+    once for each environment. Two things follow, and are all that differs from the CPU:
+
+    * An action that is none is found by the device. That environment stays as it was, its reward is NaN, and the error
+      is raised by a later call, at the latest by `check`.
+    * Whether an episode ended is not known here, so infos about ends are in every step's, and their masks, such as
+      `_final_obs`, say of which rows they are.
+
+    What returns NumPy arrays (`get_state`, `parameter`, `render`) waits, as do `finished_episodes`, `check`, seeds in a
+    list, and seeds with a mask.
+
+    Args:
+        env_id, num_envs, autoreset_mode, params, randomize, max_episode_steps, render_envs, options: as for
+            `OperantVectorEnv`.
+        device: "cuda", "cuda:1", or "emulated": the GPU's code run by the CPU, slowly.
+        copy: True: tensors that `step` and `reset` return are the caller's to keep. False: every call writes into the
+            same ones, which is what a CUDA graph needs.
+        render_mode: as for `OperantVectorEnv`; with one, every step waits for the device.
+        episode_statistics: adds `infos["episode"]`: "r" `[N]` float32 and "l" `[N]` int32 where `_episode`, else 0.
+            There is no "t": a clock would have to wait for the device.
+        precision, workers, isa: what they are here is their default, and nothing else.
+
+    Attributes:
+        device: the `torch.device` of all tensors.
+        agents: the names of an environment's agents; () if it has one, without a name.
+    """
+
+    _batch: CudaBatch
+
+    def __init__(
+        self,
+        env_id: str,
+        num_envs: int = 1,
+        *,
+        device: str = "cuda",
+        precision: str = "float32",
+        workers: int = 1,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        copy: bool = True,
+        isa: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        randomize: Mapping[str, tuple[float, float]] | None = None,
+        max_episode_steps: int | None = FROM_SPEC,
+        render_mode: str | None = None,
+        render_envs: int = 16,
+        episode_statistics: bool = False,
+        **options: Any,
+    ):
+        for name, given, only, why in (
+            ("precision", precision, "float32", "the exact build computes with the CPU's libm"),
+            ("workers", workers, 1, "a GPU has a thread for each environment"),
+            ("isa", isa, None, "instruction sets are the CPU's"),
+        ):
+            if given != only:
+                raise ValueError(f"{name}={given!r} is for device='cpu', not {device!r}: {why}")
+
+        def make_batch(spec: EnvSpec, **how: Any) -> CudaBatch:
+            return CudaBatch(spec, num_envs, device=device, copy=copy, **how)
+
+        super().__init__(
+            env_id,
+            make_batch,
+            options,
+            autoreset_mode=autoreset_mode,
+            params=params,
+            randomize=randomize,
+            max_episode_steps=max_episode_steps,
+            render_mode=render_mode,
+            render_envs=render_envs,
+            episode_statistics=episode_statistics,
+        )
+        self.metadata["torch"] = True
+        self.device = self._batch.device
+        masks = self._batch.spec.action_masks
+        self._masks = torch.tensor(masks, dtype=torch.int8, device=self.device) if masks else None
+        self._last: Outputs | None = None  # of the last step
+        self._rollout: tuple[Any, DeviceBuffer, Graph] | None = None
+
+    @property
+    def batch(self) -> CudaBatch:
+        """What the rows are stepped by, for training loops that write into memory of their own."""
+        return self._batch
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begins an episode in every environment, or in those of `options["reset_mask"]`.
+
+        Args:
+            seed: environment i gets `seed + i`; a sequence gives each its own, None leaves that one's generator.
+            options: `reset_mask` (`[N]` bool; a row for each agent, those of an environment alike) and the
+                environment's reset bounds. A NumPy mask is checked. A tensor on the device is not looked at: an
+                environment is reset where any of its rows is True.
+
+        Returns:
+            Observations and infos, as `step` returns them. Environments outside the mask keep their observation.
+        """
+        self._batch.check_alarm()
+        mask, overrides = self._begin(seed, options)
+        outputs = self._batch.reset(mask, overrides)
+        self._last = None
+        self._renderer.look()
+        if self.render_mode == "human":
+            self.render()
+        infos = {} if self._masks is None else self._action_masks(outputs.observations, mask)
+        return self._present(outputs.observations), infos
+
+    def _reset_mask(self, mask: Any) -> Tensor:
+        if not isinstance(mask, Tensor) or mask.device != self.device:
+            return torch.from_numpy(self._check_mask(mask).copy()).to(self.device)
+        if mask.shape != (self.num_envs,):
+            raise ValueError(f"options['reset_mask'] must have shape ({self.num_envs},), got {tuple(mask.shape)}")
+        if mask.dtype != torch.bool:
+            raise TypeError(f"options['reset_mask'] must have dtype bool, got {mask.dtype}")
+        return mask.reshape(self._batch.num_envs, self._batch.agents).any(dim=1)
+
+    def _check_mask(self, mask: Any) -> np.ndarray:
+        return super()._check_mask(mask.cpu().numpy() if isinstance(mask, Tensor) else mask)
+
+    def step(self, actions: Any) -> tuple[Any, Tensor, Tensor, Tensor, dict[str, Any]]:
+        """Steps every environment.
+
+        Args:
+            actions: `[N]` int32 or int64 if discrete (`[N, A]` if MultiDiscrete), else `[N, A]` float32 or float64, as
+                a tensor on the device, or by DLPack or `__cuda_array_interface__` an array of another library that is
+                there; read in place if contiguous. Finite actions beyond the bounds are clipped.
+
+        Returns:
+            Observations `[N, *D]` of the space's dtype (if Tuple, a tuple of `[N]`), rewards `[N]` float32, terminated
+            and truncated `[N]` bool, infos. Under SAME_STEP infos hold `final_obs`, of the observations' shape: 0
+            where not `_final_obs`, or with copy=False what was there before.
+
+        Raises:
+            TypeError, ValueError: actions of a wrong kind, device, shape or dtype. Nothing moved.
+            ValueError: an action of an earlier call was out of range, or not finite; see the class.
+            ResetNeeded: before the first reset; after it an earlier call stepped a finished environment in mode
+                DISABLED, which stayed as it was.
+        """
+        if self.render_mode is not None:
+            actions = self._batch.check_actions(actions)
+        outputs = self._last = self._batch.step(actions)
+        observations, rewards, terminated, truncated, _ = outputs
+        infos: dict[str, Any] = {}
+        if self._masks is not None:
+            infos = self._action_masks(observations)
+        if self._same_step or self.episode_statistics:
+            self._add_ends(infos, outputs)
+        if self.render_mode is not None:
+            self._renderer.last_actions = actions.cpu().numpy()
+            if self.render_mode == "human":
+                self.render()
+        return self._present(observations), rewards, terminated, truncated, infos
+
+    def _action_masks(self, observations: Tensor, mask: Tensor | None = None) -> dict[str, Any]:
+        """Gymnasium's info "action_mask", `[N, actions]` int8, of the environments of `mask` (None: all)."""
+        assert self._masks is not None
+        masks = self._masks.index_select(0, observations)
+        if mask is None:
+            return {"action_mask": masks, "_action_mask": torch.ones_like(observations, dtype=torch.bool)}
+        return {"action_mask": masks.masked_fill(~mask[:, None], 0), "_action_mask": mask}
+
+    def _add_ends(self, infos: dict[str, Any], outputs: Outputs) -> None:
+        """Adds what infos say of episodes that ended."""
+        ended, batch = outputs.terminated | outputs.truncated, self._batch
+        if outputs.final_observations is not None:
+            final = outputs.final_observations
+            final_info = {} if self._masks is None else self._action_masks(final, ended)
+            infos.update(final_obs=self._present(final), _final_obs=ended, final_info=final_info, _final_info=ended)
+        if self.episode_statistics:
+            returns, lengths = (each.masked_fill(~ended, 0) for each in (batch.final_returns, self._final_lengths()))
+            infos.update(episode={"r": returns, "l": lengths}, _episode=ended)
+
+    def _final_lengths(self) -> Tensor:
+        """The length of the episode that ended last: `[N]` int32, by row."""
+        return self._batch.final_lengths[:, None].expand(-1, self._batch.agents).reshape(-1)
+
+    def rollout(self, policy: Callable[[Tensor], Any], steps: int) -> DeviceBuffer:
+        """T = `steps` steps of policy and environments: on a GPU one CUDA graph, from the third call on.
+
+        Call it again with the same policy and T for the next steps. For SAME_STEP, after the first `reset`.
+
+        Args:
+            policy: maps observations `[N, *D]` to actions, or to actions and log-probabilities, or to these and values.
+                It is called without gradient. For a graph it must be a function of its argument and of tensors that
+                stay the same ones, such as a module's parameters, must not wait for the device, and may draw from
+                PyTorch's own generator of the device.
+            steps: T.
+
+        Returns:
+            The rollout, overwritten by the next call; see `DeviceBuffer.compute_advantages`.
+        """
+        self._batch.check_alarm()
+        if self._rollout is None or self._rollout[0] is not policy or self._rollout[1].steps != steps:
+            buffer = DeviceBuffer(self._batch, steps)
+            self._rollout = (
+                policy,
+                buffer,
+                Graph(lambda: buffer.fill(policy), self.device, (), lambda: self._batch.version, self._batch.check),
+            )
+        _, buffer, graph = self._rollout
+        self._last = None
+        with torch.no_grad():
+            graph()
+        return buffer
+
+    def _observe(self) -> Tensor:
+        return self._batch.observe()
+
+    def _present(self, observations: Tensor) -> Any:
+        return observations.unbind(-1) if self._is_tuple else observations
+
+    def check(self) -> None:
+        """Waits for the device, and raises what it found wrong in the steps since the last check.
+
+        Raises:
+            ValueError: an action out of range, or not finite: which, and the first environment that was given one.
+            ResetNeeded: in mode DISABLED, a step of an environment whose episode was over.
+        """
+        self._batch.check()
+
+    @property
+    def episode_returns(self) -> Tensor:
+        """Sum of rewards of each running episode: `[N]`, by row. After an episode's end, its return until the reset."""
+        return self._batch.episode_returns
+
+    @property
+    def episode_lengths(self) -> Tensor:
+        """Steps of each running episode: `[N]` int32, by row."""
+        return self._batch.episode_lengths
+
+    def finished_episodes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The episodes that ended in the last step: rows int64, returns float32 and lengths int64, each `[K]`.
+
+        Waits for the device, to know K.
+        """
+        self.check()
+        if self._last is None:
+            rows = torch.empty(0, dtype=torch.int64, device=self.device)
+        else:
+            rows = (self._last.terminated | self._last.truncated).nonzero()[:, 0]
+        return rows, self._batch.final_returns[rows], self._final_lengths()[rows].to(torch.int64)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        super().close_extras(**kwargs)
+        self._last = self._rollout = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_last": None, "_rollout": None}

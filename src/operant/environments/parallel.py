@@ -1,0 +1,203 @@
+"""OperantParallelEnv: a batch of one environment of several agents as a `pettingzoo.ParallelEnv`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import logger, spaces
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+
+from operant.batch.batch import Batch
+from operant.batch.seeds import check_seed
+from operant.environments.lookup import find_spec
+from operant.environments.parameters import configure, constructor_parameters, extremes
+from operant.environments.rendering import Renderer, check_render_mode, render_modes
+from operant.environments.spaces import action_space, observation_bounds
+
+try:
+    from pettingzoo import AECEnv, ParallelEnv
+    from pettingzoo.utils import parallel_to_aec, wrappers
+except ModuleNotFoundError as missing:
+    if missing.name != "pettingzoo":
+        raise
+    raise ImportError(
+        "operant's environments of several agents need pettingzoo: pip install 'operant[pettingzoo]'", name="pettingzoo"
+    ) from missing
+
+_KEYWORDS = ("isa", "max_cycles", "params", "precision", "randomize", "render_mode")
+
+
+class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[misc]  # pettingzoo has no types
+    """One environment of several agents that act at the same time.
+
+    Args:
+        env_id: "simple_spread_v3", "simple_spread-v3" or "operant/simple_spread-v3".
+        max_cycles: steps until all agents are truncated.
+        render_mode: "rgb_array", "human" or None.
+        precision: "float32": the fast build. "float64": mpe2's trajectories bit for bit from the same seeds.
+        params, randomize, isa: as for `OperantVectorEnv`.
+        **options: mpe2's constructor arguments: `N`, `local_ratio`, `continuous_actions`.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        *,
+        max_cycles: int | None = None,
+        render_mode: str | None = None,
+        precision: str = "float32",
+        isa: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        randomize: Mapping[str, tuple[float, float]] | None = None,
+        **options: Any,
+    ):
+        spec = find_spec(env_id, options)
+        if not spec.agents:
+            raise ValueError(f"{spec.id} has one agent: gymnasium.make({spec.full_id!r}) makes it")
+        given = constructor_parameters(spec, params, options, _KEYWORDS)
+        self.render_mode = check_render_mode(spec, render_mode)
+        self._batch = Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa)
+        configure(self._batch, given, randomize)
+        self.max_cycles = spec.max_episode_steps if max_cycles is None else _positive(max_cycles)
+        self.metadata = {
+            "render_modes": render_modes(spec),
+            "render_fps": spec.render_fps,
+            "name": re.sub(r"-v(\d+)$", r"_v\1", spec.id),
+            "is_parallelizable": True,
+        }
+        self.possible_agents = list(spec.agents)
+        self.agents: list[str] = []
+        low, high = observation_bounds(spec, *extremes(self._batch, randomize, given))
+        self._sizes = spec.observation_sizes or (spec.observation_size,) * len(spec.agents)
+        self.observation_spaces: dict[str, spaces.Space[Any]] = {
+            agent: spaces.Box(low[:size].astype(np.float32), high[:size].astype(np.float32), dtype=np.float32)
+            for agent, size in zip(spec.agents, self._sizes, strict=True)
+        }
+        self.action_spaces = {agent: action_space(spec, {}) for agent in spec.agents}
+        self.state_space = spaces.Box(-np.inf, np.inf, (sum(self._sizes),), np.float32)
+        self._renderer = Renderer(self._batch, self.render_mode, 1)
+        self._cycles = 0
+        self._seeded = False
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """Box `[D]` float32; agents may observe different numbers of components."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """Discrete(n), or Box `[A]` float32."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """Begins an episode of all agents; returns each one's observation `[D]` float32 and an empty info.
+
+        Args:
+            seed: restarts the random numbers; None continues them.
+            options: PettingZoo passes them to every environment; these have none, and disregard them.
+        """
+        if seed is not None:
+            self._batch.seed(check_seed(seed))
+        elif not self._seeded:
+            self._batch.seed_from_entropy()
+        self._seeded = True
+        rows = self._batch.reset().observations
+        self._cycles = 0
+        self.agents = self.possible_agents[:]
+        self._renderer.look()
+        if self.render_mode == "human":
+            self.render()
+        return self._by_agent(rows), {agent: {} for agent in self.agents}
+
+    def step(self, actions: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+        """One step of all agents.
+
+        Args:
+            actions: for each agent an integer, or with continuous actions numbers `[A]`, which are clipped.
+
+        Returns:
+            By agent: observations `[D]` float32, rewards, terminations, truncations and infos. At the episode's end
+            `agents` becomes empty.
+
+        Raises:
+            ValueError: an agent without an action, or an action out of range. Nothing moved.
+            ResetNeeded: before the first reset and after an episode's end.
+        """
+        if self._batch.closed:
+            raise ClosedEnvironmentError("the environment is closed: make a new one")
+        if not self.agents:
+            if not actions and self._seeded:
+                return {}, {}, {}, {}, {}
+            raise ResetNeeded("there are no agents: reset the environment before its first step and after its last")
+        if set(actions) != set(self.agents):
+            odd = sorted(set(actions) ^ set(self.agents), key=str)
+            raise ValueError(f"actions must name every agent, and no other: check {odd} against {self.agents}")
+        for agent, action in actions.items():
+            space = self.action_spaces[agent]
+            if self._batch.spec.actions:
+                usable = space.contains(action)
+            else:  # beyond the bounds is clipped
+                usable = np.shape(action) == space.shape and bool(np.isfinite(action).all())
+            if not usable:
+                raise ValueError(f"action {action!r} of {agent} is not in {space}")
+        rows = np.array([actions[agent] for agent in self.agents])
+        observations, rewards, terminated, _, _ = self._batch.step(rows)
+        self._cycles += 1
+        agents, ended = self.agents, self._cycles == self.max_cycles
+        results: tuple[dict[str, Any], ...] = (
+            self._by_agent(observations),
+            dict(zip(agents, rewards.tolist(), strict=True)),
+            dict(zip(agents, terminated.tolist(), strict=True)),
+            dict.fromkeys(agents, ended),
+            {agent: {} for agent in agents},
+        )
+        if ended or terminated[0]:
+            self.agents = []
+        if self.render_mode == "human":
+            self.render()
+        return results
+
+    def _by_agent(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {agent: row[:size] for agent, row, size in zip(self.possible_agents, rows, self._sizes, strict=True)}
+
+    def state(self) -> np.ndarray:
+        """What all agents observe, one after another: `[S]` float32."""
+        if not self._seeded:
+            raise ResetNeeded("reset the environment before you ask for its state")
+        return np.concatenate([*self._by_agent(self._batch.observe().observations).values()])
+
+    def render(self) -> np.ndarray | None:
+        """The frame `[H, W, 3]` uint8 that mpe2 draws; None with "human", which shows it in a window."""
+        if self.render_mode is None:
+            logger.warn('render() without a render_mode: give one, as in parallel_env(render_mode="rgb_array")')
+            return None
+        frames = self._renderer.frames()
+        return None if frames is None else frames[0]
+
+    def close(self) -> None:
+        """Frees the core's memory and the window."""
+        self._renderer.close()
+        self._batch.close()
+        self.agents = []
+
+
+def aec_env(env_id: str, **options: Any) -> AECEnv[str, Any, Any]:
+    """`OperantParallelEnv` as an AECEnv, whose agents act one after another; arguments are the same."""
+    env: Any = parallel_to_aec(OperantParallelEnv(env_id, **options))
+    discrete = isinstance(env.action_space(env.possible_agents[0]), spaces.Discrete)
+    bounded = wrappers.AssertOutOfBoundsWrapper(env) if discrete else wrappers.ClipOutOfBoundsWrapper(env)
+    return wrappers.OrderEnforcingWrapper(bounded)
+
+
+def _positive(max_cycles: Any) -> int:
+    try:
+        value = operator.index(max_cycles)
+    except TypeError:
+        value = 0
+    if isinstance(max_cycles, bool) or value < 1:
+        raise ValueError(f"max_cycles={max_cycles!r} must be an integer of at least 1")
+    return value

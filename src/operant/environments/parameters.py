@@ -1,0 +1,114 @@
+"""What the single and the vector environment do alike with their keyword arguments and reset options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from operant.batch.base import BatchBase
+from operant.batch.core import defaults
+from operant.messages import unknown
+from operant.spec import EnvSpec
+
+
+def constructor_parameters(
+    spec: EnvSpec, params: Mapping[str, Any] | None, options: Mapping[str, Any], keywords: tuple[str, ...]
+) -> dict[str, Any]:
+    """`params` joined with Gymnasium's own constructor arguments (`g`, `goal_velocity`), which name parameters too.
+
+    Arguments that have but one value here are taken with that value.
+    `keywords` are the environment's other keyword arguments, for the error that an unknown one raises.
+    """
+    by_option = {part.option: part.name for part in spec.parameters if part.option}
+    joint = {name: names for names in spec.joint_options for name in names}
+    merged = dict(params or {})
+    for names, parameters in spec.joint_options.items():
+        given = {name: options[name] for name in names if name in options}
+        for parameter, number in (parameters(**given) if given else {}).items():
+            if parameter in merged:
+                raise TypeError(
+                    f"{', '.join(given)} and params[{parameter!r}] set the same parameter: give one of them"
+                )
+            merged[parameter] = number
+    for name, value in options.items():
+        if name in joint:
+            continue
+        if name in spec.only_options:
+            if not np.array_equal(value, spec.only_options[name]):
+                raise ValueError(f"{name}={value!r}: {spec.full_id} has only {name}={spec.only_options[name]!r}")
+            continue
+        if name not in by_option:
+            known = (*by_option, *joint, *spec.variant_options, *spec.only_options, *keywords)
+            raise TypeError(unknown(f"keyword argument of {spec.full_id}", name, known))
+        if by_option[name] in merged:
+            raise TypeError(f"{name!r} and params[{by_option[name]!r}] set the same parameter: give one of them")
+        merged[by_option[name]] = value
+    return merged
+
+
+def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
+    """Sets and randomises parameters of a new batch; low and high bounds of the reset must agree."""
+    for name, value in params.items():
+        batch.set_parameter(name, value)
+    for name, bounds in (randomize or {}).items():
+        try:
+            low, high = (float(bound) for bound in bounds)
+        except (TypeError, ValueError):
+            raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
+        batch.randomize(name, low, high)
+    names = [part.name for part in batch.spec.parameters]
+    if "low" in names and "high" in names:
+        if {"low", "high"} & {*(randomize or {})}:
+            _check_order(batch.extremes("low")[1], batch.extremes("high")[0])
+        else:
+            lows, highs = batch.parameter("low"), batch.parameter("high")
+            worst = np.argmax(lows - highs)
+            _check_order(float(lows[worst]), float(highs[worst]))
+
+
+def extremes(
+    batch: BatchBase, randomize: Mapping[str, tuple[float, float]] | None, exact: Mapping[str, Any]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Each parameter's smallest and largest value in the batch, randomisation included.
+
+    `exact` holds what the user gave: the batch may have rounded it to float32.
+    """
+    lows = defaults(batch.spec)
+    for name, value in exact.items():
+        lows[name] = float(np.min(value))
+    highs = lows | {name: float(np.max(value)) for name, value in exact.items()}
+    for name, (low, high) in (randomize or {}).items():
+        lows[name], highs[name] = float(low), float(high)
+    return lows, highs
+
+
+def reset_overrides(batch: BatchBase, options: Mapping[str, Any]) -> dict[str, float]:
+    """Parameters that `reset(options=...)` replaces for that reset, as Gymnasium's classes read them.
+
+    All is checked here, before anything is seeded or reset.
+    """
+    spec = batch.spec
+    names = dict(spec.reset_options)
+    overrides: dict[str, float] = {}
+    for key, value in options.items():
+        if key not in names:
+            raise ValueError(unknown(f"reset option of {spec.id}", key, (*names, "reset_mask")))
+        try:
+            overrides[names[key]] = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"reset option {key!r} = {value!r} could not be converted to a float") from None
+        if not np.isfinite(overrides[names[key]]):
+            raise ValueError(f"reset option {key!r} = {value!r} must be finite")
+        batch.check_bounds(names[key], np.array([overrides[names[key]]]))
+    if "low" in overrides or "high" in overrides:
+        low = overrides["low"] if "low" in overrides else batch.extremes("low")[1]
+        high = overrides["high"] if "high" in overrides else batch.extremes("high")[0]
+        _check_order(low, high)
+    return overrides
+
+
+def _check_order(low: float, high: float) -> None:
+    if low > high:
+        raise ValueError(f"lower bound ({low}) must be lower than higher bound ({high})")

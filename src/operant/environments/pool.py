@@ -1,0 +1,249 @@
+"""AsyncEnvPool: environments that step in the background, in EnvPool's send / recv form."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+from gymnasium.error import ClosedEnvironmentError
+
+from operant.batch.batch import Batch
+from operant.batch.seeds import check_seed
+from operant.environments.lookup import find_single_agent_spec
+from operant.environments.parameters import configure, constructor_parameters, extremes, reset_overrides
+from operant.environments.spaces import action_space, array_space, observation_space
+
+_KEYWORDS = ("precision", "isa", "params", "randomize", "max_episode_steps")
+_STOP: Any = None
+
+
+class AsyncEnvPool:
+    """N environments of which `batch_size` at a time are stepped by background threads.
+
+    `send` queues actions and returns at once; `recv` waits for the next `batch_size` results in the order they were
+    finished. While the caller computes actions for one batch, the next one steps: the GIL is released meanwhile.
+
+        pool = AsyncEnvPool("CartPole-v1", num_envs=8192, batch_size=4096, workers=2)
+        pool.async_reset(seed=0)
+        while True:
+            obs, rewards, terminated, truncated, info = pool.recv()
+            pool.send(policy(obs), info["env_id"])
+
+    The step after an episode's end resets that environment and ignores the action, as Gymnasium's NEXT_STEP does. Each
+    environment's numbers are those it has in a batch of its own, whatever the order of stepping.
+
+    Args:
+        env_id: "CartPole-v1" or "operant/CartPole-v1".
+        num_envs: N.
+        batch_size: how many results `recv` returns; at most N.
+        workers: background threads.
+        max_episode_steps: truncates after so many steps; by default what the id is registered with.
+        **options: `precision`, `isa`, `params`, `randomize` and Gymnasium's constructor arguments.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        num_envs: int,
+        batch_size: int | None = None,
+        workers: int = 1,
+        *,
+        max_episode_steps: int | str | None = "from spec",
+        params: dict[str, Any] | None = None,
+        randomize: dict[str, tuple[float, float]] | None = None,
+        precision: str = "float32",
+        isa: str | None = None,
+        **options: Any,
+    ):
+        self.spec = find_single_agent_spec(env_id, "AsyncEnvPool")
+        given = constructor_parameters(self.spec, params, options, _KEYWORDS)
+        limit: Any = self.spec.max_episode_steps if max_episode_steps == "from spec" else max_episode_steps
+
+        def make(size: int) -> Batch:
+            return Batch(self.spec, size, precision=precision, isa=isa, max_episode_steps=limit)
+
+        self._store = make(num_envs)
+        configure(self._store, given, randomize)
+        self.num_envs = self._store.num_envs
+        self.batch_size = self.num_envs if batch_size is None else batch_size
+        if not 1 <= self.batch_size <= self.num_envs:
+            raise ValueError(f"batch_size={batch_size} must be from 1 to num_envs={self.num_envs}")
+        if workers < 1:
+            raise ValueError(f"workers={workers} must be at least 1")
+        lows, highs = extremes(self._store, randomize, given)
+        self.single_observation_space = array_space(observation_space(self.spec, lows, highs))
+        self.single_action_space = action_space(self.spec, highs)
+        self._in_flight = np.zeros(self.num_envs, np.bool_)
+        self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._left_over: list[tuple[np.ndarray, ...]] = []
+        self._seeded = False
+        self._process = os.getpid()
+        self._shop = _Shop(self._store, self._work, self._done)
+        benches = [make(self.batch_size) for _ in range(workers)]
+        for bench in benches:
+            # Parameters that differ between environments come along with each environment's state.
+            configure(bench, {name: value for name, value in given.items() if np.size(value) == 1}, randomize)
+            bench.reset()
+        threads = [
+            threading.Thread(target=self._shop.serve, args=(bench,), daemon=True, name=f"operant-pool-{k}")
+            for k, bench in enumerate(benches)
+        ]
+        for thread in threads:
+            thread.start()
+        # The threads know the shop, not the pool: dropping the pool ends them too.
+        self._end = weakref.finalize(self, _end, self._work, threads, self._process)
+
+    def async_reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Begins an episode everywhere; the observations come from `recv`, with rewards 0 and flags False.
+
+        Results that were not received are waited for and dropped.
+        """
+        self._check_open()
+        overrides = reset_overrides(self._store, options or {})
+        seed = None if seed is None else check_seed(seed)
+        while self._in_flight.any():  # results that nobody fetched any more
+            self._in_flight[self._fetch()[0]] = False
+        self._left_over = []
+        if seed is not None:
+            self._store.seed(seed)
+        elif not self._seeded:
+            self._store.seed_from_entropy()
+        self._seeded = True
+        slot = self._store.reset(None, overrides)
+        self._shop.finished[:] = False
+        self._in_flight[:] = True
+        everyone = np.arange(self.num_envs)
+        part = (everyone, slot.observations, slot.rewards, slot.terminated, slot.truncated)
+        self._done.put((part, None))
+
+    def send(self, actions: Any, env_ids: Any = None) -> None:
+        """Queues one step of the environments `env_ids` (`[K]` int, all by default) with actions `[K]` or `[K, A]`.
+
+        Raises:
+            ValueError: an id out of range, twice, or still stepping; an unusable action. Nothing was queued.
+        """
+        self._check_open()
+        ids = np.arange(self.num_envs) if env_ids is None else np.asarray(env_ids)
+        if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) == 0:
+            raise ValueError(f"env_ids must be a non-empty vector of ints, not {env_ids!r}")
+        bad = ids[(ids < 0) | (ids >= self.num_envs)]
+        if len(bad):
+            raise ValueError(f"env_id {bad[0]} is outside [0, {self.num_envs})")
+        if not self._seeded:
+            raise RuntimeError("send before async_reset: there is no episode to step")
+        busy = ids[self._in_flight[ids]]
+        if len(busy):
+            raise ValueError(f"env_id {busy[0]} is still stepping: recv() its result before the next send")
+        ids = ids.astype(np.int64)
+        if len(np.unique(ids)) != len(ids):
+            raise ValueError("env_ids has an id twice: an environment takes one action at a time")
+        checked = self._store.check_actions(actions, ids)
+        self._in_flight[ids] = True
+        for first in range(0, len(ids), self.batch_size):
+            part = slice(first, first + self.batch_size)
+            self._work.put((ids[part], checked[part]))
+
+    def recv(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """The next `batch_size` results: observations, rewards, terminated, truncated, and `info["env_id"]`."""
+        self._check_open()
+        pending = int(self._in_flight.sum())
+        if pending < self.batch_size:
+            raise RuntimeError(
+                f"recv would wait for ever: {pending} environments are stepping, batch_size={self.batch_size}"
+            )
+        parts: list[tuple[np.ndarray, ...]] = []
+        have = 0
+        while have < self.batch_size:
+            parts.append(self._fetch())
+            have += len(parts[-1][0])
+        joined = parts[0] if len(parts) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        self._left_over = [tuple(array[self.batch_size :] for array in joined)] if have > self.batch_size else []
+        ids, observations, rewards, terminated, truncated = (array[: self.batch_size] for array in joined)
+        self._in_flight[ids] = False
+        return observations, rewards, terminated, truncated, {"env_id": ids}
+
+    def _fetch(self) -> tuple[np.ndarray, ...]:
+        """The next results: ids and the four arrays, of any number of environments."""
+        if self._left_over:
+            return self._left_over.pop()
+        part, problem = self._done.get()
+        if problem is not None:
+            self._in_flight[part[0]] = False
+            raise problem
+        results: tuple[np.ndarray, ...] = part
+        return results
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError("the pool is closed: make a new one")
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this process was forked, and the pool's threads did not come along: make a new pool in it"
+            )
+
+    @property
+    def closed(self) -> bool:
+        return not self._end.alive
+
+    def close(self) -> None:
+        """Waits for what is being stepped and ends the threads."""
+        if not self.closed:
+            self._end()
+            self._store.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an AsyncEnvPool has threads and cannot be copied or pickled: make a new one")
+
+    def __enter__(self) -> AsyncEnvPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Shop:
+    """What the threads of a pool work on."""
+
+    def __init__(self, store: Batch, work: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]):
+        self.store = store
+        self.work = work
+        self.done = done
+        self.finished = np.zeros(store.num_envs, np.bool_)  # episodes that wait for their reset
+
+    def serve(self, bench: Batch) -> None:
+        """Steps queued environments on this thread's own batch: copied in, stepped, copied back."""
+        while (work := self.work.get()) is not _STOP:
+            ids, actions = work
+            try:
+                self.done.put(((ids, *self.step(bench, ids, actions)), None))
+            except BaseException as problem:  # recv raises it where the caller can see it
+                self.done.put(((ids,), problem))
+
+    def step(self, bench: Batch, ids: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, ...]:
+        count = len(ids)
+        bench.copy_rows(None, self.store, ids, count)
+        finished = np.zeros(bench.num_envs, np.bool_)
+        finished[:count] = self.finished[ids]
+        bench.set_finished(finished)
+        padded = np.zeros((bench.num_envs, *actions.shape[1:]), actions.dtype)
+        padded[:count] = actions
+        observations, rewards, terminated, truncated, _ = bench.step(padded)
+        self.store.copy_rows(ids, bench, None, count)
+        self.finished[ids] = terminated[:count] | truncated[:count]
+        return tuple(array[:count] for array in (observations, rewards, terminated, truncated))
+
+
+def _end(work: queue.SimpleQueue[Any], threads: list[threading.Thread], process: int) -> None:
+    """Ends a pool's threads, in the process that has them."""
+    if os.getpid() != process:
+        return
+    for _ in threads:
+        work.put(_STOP)
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join()

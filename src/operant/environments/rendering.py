@@ -1,0 +1,186 @@
+"""Drawing by Gymnasium's and mpe2's own classes, or a user's: our state is put into theirs, and they draw it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium.error import ResetNeeded
+
+from operant.batch.base import BatchBase
+from operant.messages import unknown
+from operant.spec import EnvSpec
+
+RENDER_MODES = ("human", "rgb_array")
+
+
+def render_modes(spec: EnvSpec) -> list[str]:
+    """What an environment can be drawn in: nothing without a class that draws."""
+    return list(RENDER_MODES) if spec.reference else []
+
+
+def check_render_mode(spec: EnvSpec, mode: str | None) -> str | None:
+    if mode is not None and mode not in RENDER_MODES:
+        raise ValueError(unknown("render_mode", mode, RENDER_MODES))
+    if mode is not None and not spec.reference:
+        raise TypeError(  # as from a class without that argument, which Stable-Baselines3 leaves away then
+            f"render_mode={mode!r}: nothing draws {spec.id}: its descriptor names no reference class with render()"
+        )
+    return mode
+
+
+def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
+    """A new environment of the class that `spec` names, without wrappers.
+
+    The module of a user's reference may lie beside the header.
+    """
+    module, name = spec.reference.split(":")
+    if spec.source and (folder := str(Path(spec.source).parent)) not in sys.path:
+        sys.path.append(folder)
+    try:
+        return getattr(import_module(module), name)(**spec.reference_arguments, **kwargs)
+    except ModuleNotFoundError as missing:
+        if missing.name != "mpe2":
+            raise
+        raise ImportError(f"{spec.id} is drawn by mpe2: pip install 'operant[pettingzoo]'", name="mpe2") from None
+
+
+def flat_state(spec: EnvSpec, record: Any) -> np.ndarray:
+    """The physical state in a record of a snapshot: `[S]` float64, in the order of the descriptor."""
+    return np.concatenate([np.ravel(record[part.name]) for part in spec.state], dtype=np.float64)
+
+
+def _is_mpe2(spec: EnvSpec) -> bool:
+    return spec.reference.startswith("mpe2.")
+
+
+class Renderer:
+    """Draws the first `count` environments of a batch."""
+
+    def __init__(self, batch: BatchBase, mode: str | None, count: int):
+        self.batch = batch
+        self.mode = mode
+        self.indices = range(min(count, batch.num_envs))
+        self.last_actions: Any = None  # [N, A], or None before the first step
+        self._artist: Any = None
+        self._window: Any = None
+        self._cameras: dict[int, float] = {}  # by environment: half the width that mpe2's first frame shows
+        if mode is not None and count < 1:
+            raise ValueError(f"render_envs={count} must be at least 1")
+
+    def frames(self) -> tuple[np.ndarray, ...] | None:
+        """A frame `[H, W, 3]` uint8 of each; None in mode "human", which shows them in one window."""
+        if self._artist is None:
+            self._artist = reference_env(self.batch.spec, render_mode="rgb_array")
+        frames = tuple(self._draw(i, record) for i, record in enumerate(self._records()))
+        if self.mode == "rgb_array":
+            return frames
+        self._show(tile(frames))
+        return None
+
+    def _records(self) -> np.ndarray:
+        if not self.batch.ready:
+            raise ResetNeeded("reset the environment before it is drawn")
+        mask = np.zeros(self.batch.num_envs, np.bool_)
+        mask[self.indices] = True
+        return self.batch.get_state(mask)
+
+    def look(self) -> None:
+        """Remembers what mpe2 scales the bodies of an episode by, without drawing; for after a reset."""
+        if self.mode is not None and _is_mpe2(self.batch.spec):
+            for i, record in enumerate(self._records()):
+                self._camera(i, record)
+
+    def _camera(self, i: int, record: Any) -> float:
+        """The farthest coordinate of the episode's first state, or if that was never seen of the present one."""
+        if record["elapsed"] == 0 or i not in self._cameras:
+            quantities = self.batch.spec.state
+            self._cameras[i] = max(abs(float(record[part.name])) for part in quantities if part.unit == "m")
+        return self._cameras[i]
+
+    def _draw(self, i: int, record: Any) -> np.ndarray:
+        artist, spec = self._artist, self.batch.spec
+        state = flat_state(spec, record)
+        if _is_mpe2(spec):
+            parameters = {part.attribute: float(record[f"param:{part.name}"]) for part in spec.parameters}
+            place_particles(artist, state, parameters)
+            artist.original_cam_range = self._camera(i, record)
+            picture: np.ndarray = artist.render()
+            return picture
+        for parameter in spec.parameters:
+            if parameter.attribute is not None:
+                setattr(artist, parameter.attribute, float(record[f"param:{parameter.name}"]))
+        artist.state = state
+        artist.last_u = None  # Pendulum's arrow; there is none after a reset
+        artist.lastaction = None  # where Taxi's taxi is headed
+        if self.last_actions is not None and spec.actions and record["elapsed"] > 0:
+            artist.lastaction = self.last_actions[i]
+        if self.last_actions is not None and hasattr(artist, "max_torque") and record["elapsed"] > 0:
+            artist.last_u = float(np.clip(self.last_actions[i], -artist.max_torque, artist.max_torque)[0])
+        frame: np.ndarray = artist.render()
+        return frame
+
+    def _show(self, picture: np.ndarray) -> None:
+        import pygame
+
+        size = (picture.shape[1], picture.shape[0])
+        if self._window is None:
+            pygame.init()
+            pygame.display.init()
+            pygame.display.set_caption(self.batch.spec.full_id)
+            self._window = pygame.display.set_mode(size)
+            self._clock = pygame.time.Clock()
+        pygame.surfarray.blit_array(self._window, picture.transpose(1, 0, 2))
+        pygame.event.pump()
+        self._clock.tick(self.batch.spec.render_fps)
+        pygame.display.flip()
+
+    def close(self) -> None:
+        if self._artist is not None:
+            self._artist.close()
+        if self._window is not None:
+            import pygame
+
+            pygame.display.quit()
+            pygame.quit()
+        self._artist = self._window = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_artist": None, "_window": None, "_clock": None}
+
+
+def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str | None, float]) -> None:
+    """Puts a state (agents' positions, their velocities, landmarks' positions) into an environment of mpe2's.
+
+    `parameters` are by attribute: "agent.size" is the size of every body whose name begins with "agent".
+    """
+    world, points = artist.world, state.reshape(-1, 2)
+    agents = len(world.agents)
+    for entity, position in zip(world.agents, points[:agents], strict=True):
+        entity.state.p_pos = position
+    for entity, position in zip(world.landmarks, points[2 * agents :], strict=True):
+        entity.state.p_pos = position
+    for attribute, value in parameters.items():
+        body, _, name = (attribute or "").partition(".")
+        for entity in world.entities:
+            if name and entity.name.startswith(body):
+                setattr(entity, name, value)
+
+
+def tile(frames: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Frames `[H, W, 3]` in a near-square grid, row by row; missing ones are black."""
+    columns = math.ceil(math.sqrt(len(frames)))
+    rows = math.ceil(len(frames) / columns)
+    height, width, channels = frames[0].shape
+    grid = np.zeros((rows * columns, height, width, channels), frames[0].dtype)
+    grid[: len(frames)] = frames
+    return (
+        grid.reshape(rows, columns, height, width, channels)
+        .swapaxes(1, 2)
+        .reshape(rows * height, columns * width, channels)
+    )

@@ -1,0 +1,244 @@
+"""OperantVectorEnv: a Batch as a `gymnasium.vector.VectorEnv`; and what `gymnasium.make_vec` calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from operant.batch.batch import Batch
+from operant.environments.spaces import ActionMasks, columns
+from operant.environments.vector_base import FROM_SPEC, AutoresetMode, VectorEnvBase
+from operant.messages import unknown
+from operant.spec import EnvSpec
+
+DEVICES = ("cpu", "cuda", "cuda:0", "emulated")
+
+
+def make_vector_env(env_id: str, num_envs: int = 1, *, device: Any = "cpu", **options: Any) -> VectorEnvBase:
+    """N environments in the memory of a device, as `gymnasium.make_vec` makes them.
+
+    Args:
+        env_id, num_envs, **options: as for `OperantVectorEnv`.
+        device: "cpu": an `OperantVectorEnv`. "cuda" or "cuda:1", a GPU, or "emulated", one that the CPU plays: a
+            `CudaVectorEnv`, whose arrays are PyTorch's tensors there. A `torch.device` is taken, too.
+
+    Raises:
+        ValueError: there is no such device.
+        ImportError: PyTorch is not installed, and the device needs it.
+        operant.cuda.engine.CudaError: there is no such GPU, or something that it needs is missing.
+    """
+    name = str(device)
+    if name == "cpu":
+        return OperantVectorEnv(env_id, num_envs, **options)
+    if name != "emulated" and name.partition(":")[0] != "cuda":
+        raise ValueError(unknown("device", name, DEVICES))
+    try:
+        from operant.environments.cuda_vector import CudaVectorEnv
+    except ModuleNotFoundError as missing:
+        if missing.name != "torch":
+            raise
+        raise ImportError(f"device={name!r} needs PyTorch: pip install 'operant[cuda]'", name="torch") from missing
+    return CudaVectorEnv(env_id, num_envs, device=name, **options)
+
+
+class OperantVectorEnv(VectorEnvBase):
+    """N environments as one native batch, with Gymnasium's semantics.
+
+    A PettingZoo environment has a row for each agent of each environment: then `num_envs` as an argument says how many
+    environments there are, and as an attribute how many rows, for that is what wrappers and training loops count by.
+    Agent k of environment i has row i * len(agents) + k. Seeds, parameters and snapshots are one for each environment,
+    and all agents of an environment begin and end together.
+
+    Args:
+        env_id: "CartPole-v1" or "operant/CartPole-v1"; of a header of your own its path, or its registered id.
+        num_envs: N.
+        precision: "float32": the fast build, rewards float32. "float64": Gymnasium's trajectories bit for bit from the
+            same seeds, rewards float64. Observations have their space's dtype in both.
+        workers: threads, the caller's included.
+        autoreset_mode: an `AutoresetMode` or its value: "NextStep", "SameStep" or "Disabled".
+        copy: True: arrays that `step` and `reset` return are the caller's to keep, views and tensors made of them
+            included; memory is reused once nobody holds it. False: every call writes into the same four arrays.
+        isa: forces an instruction set ("avx512", "avx2", "sse2", "neon", "scalar"); results do not depend on it.
+        params: physical parameters by name (`operant list --params`), each a number or one number per environment.
+        randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
+        max_episode_steps: truncates after so many steps; None never does. By default what the id is registered with.
+        render_mode: "rgb_array", "human" or None; see `render`.
+        render_envs: how many environments, from 0 on, `render` draws. Gymnasium's vector `RecordVideo` and
+            `HumanRendering` want a frame of each: `render_envs=num_envs`.
+        episode_statistics: adds `infos["episode"]` where episodes ended, as `RecordEpisodeStatistics` does.
+        **options: the environment's own constructor arguments: `sutton_barto_reward`, `g`, `goal_velocity`; `N`,
+            `local_ratio`.
+
+    Attributes:
+        agents: the names of an environment's agents; () if it has one, without a name.
+    """
+
+    _batch: Batch
+
+    def __init__(
+        self,
+        env_id: str,
+        num_envs: int = 1,
+        *,
+        precision: str = "float32",
+        workers: int = 1,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        copy: bool = True,
+        isa: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        randomize: Mapping[str, tuple[float, float]] | None = None,
+        max_episode_steps: int | None = FROM_SPEC,
+        render_mode: str | None = None,
+        render_envs: int = 16,
+        episode_statistics: bool = False,
+        **options: Any,
+    ):
+        if "device" in options:
+            raise TypeError("this class steps on the CPU: gymnasium.make_vec(..., device=...) makes what does not")
+
+        def make_batch(spec: EnvSpec, **how: Any) -> Batch:
+            return Batch(spec, num_envs, precision=precision, workers=workers, isa=isa, copy=copy, **how)
+
+        super().__init__(
+            env_id,
+            make_batch,
+            options,
+            autoreset_mode=autoreset_mode,
+            params=params,
+            randomize=randomize,
+            max_episode_steps=max_episode_steps,
+            render_mode=render_mode,
+            render_envs=render_envs,
+            episode_statistics=episode_statistics,
+        )
+        masks = self._batch.spec.action_masks
+        self._masks = ActionMasks(masks) if masks else None
+        self._episode_starts = np.zeros(self.num_envs)
+        self._restarting = np.empty(0, np.int64)
+        # Whether step has more to do than to return the core's arrays.
+        self._eventful = (
+            self._same_step or episode_statistics or self.render_mode is not None or self._masks is not None
+        )
+        self._plain = not (self._eventful or self._is_tuple)
+
+    @property
+    def batch(self) -> Batch:
+        """What the rows are stepped by, for training loops that write into memory of their own."""
+        return self._batch
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begins an episode in every environment, or in those of `options["reset_mask"]`.
+
+        Args:
+            seed: environment i gets `seed + i`; a sequence gives each its own, None leaves that one's generator.
+            options: `reset_mask` (`[N]` bool, at least one True; a row for each agent, those of an environment alike)
+                and the environment's reset bounds. Not modified.
+
+        Returns:
+            Observations and infos, as `step` returns them. Environments outside the mask keep their observation.
+        """
+        mask, overrides = self._begin(seed, options)
+        slot = self._batch.reset(mask, overrides)
+        self._renderer.look()
+        if self.episode_statistics:
+            rows = np.ones(self.num_envs, np.bool_) if mask is None else mask.repeat(self._batch.agents)
+            self._episode_starts[rows] = time.perf_counter()
+            self._restarting = self._restarting[~rows[self._restarting]]
+        if self.render_mode == "human":
+            self.render()
+        infos: dict[str, Any] = {}
+        if self._masks is not None:
+            self._add_masks(infos, slot.observations, np.ones(self.num_envs, np.bool_) if mask is None else mask.copy())
+        return self._present(slot.observations), infos
+
+    def _add_masks(self, infos: dict[str, Any], observations: np.ndarray, present: np.ndarray) -> None:
+        """Adds Gymnasium's info "action_mask", `[N, actions]` int8, of the rows `present` `[N]` bool."""
+        assert self._masks is not None
+        masks = self._masks.of(observations)
+        if not present.all():
+            masks[~present] = 0
+        infos.update(action_mask=masks, _action_mask=present)
+
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Steps every environment.
+
+        Args:
+            actions: `[N]` int32 or int64 if discrete (`[N, A]` if MultiDiscrete), else `[N, A]` float32 or float64
+                (rounded to float32), read in place if contiguous. Finite actions beyond the bounds are clipped as
+                Gymnasium clips them. With several agents N is the number of rows, for actions and for what is returned.
+
+        Returns:
+            Observations `[N, *D]` of the space's dtype (if Tuple, a tuple of `[N]`), rewards `[N]` (float32, or float64
+            in the exact build), terminated and truncated `[N]` bool, infos.
+
+        Raises:
+            ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
+            ResetNeeded: before the first reset, or in mode DISABLED with a finished environment.
+        """
+        results = self._batch.stepper.step(actions)
+        if self._plain:
+            return results
+        observations, rewards, terminated, truncated, infos = results
+        if self._eventful:
+            self._renderer.last_actions = actions
+            if self._masks is not None:
+                self._add_masks(infos, observations, np.ones(self.num_envs, np.bool_))
+            self._add_infos(infos, terminated, truncated)
+        return self._present(observations), rewards, terminated, truncated, infos
+
+    def _observe(self) -> np.ndarray:
+        return self._batch.observe().observations
+
+    def _present(self, observations: np.ndarray) -> Any:
+        return columns(observations) if self._is_tuple else observations
+
+    def _add_infos(self, infos: dict[str, Any], terminated: np.ndarray, truncated: np.ndarray) -> None:
+        if self._batch.last_finished.count:
+            index, returns, lengths = self._batch.finished()
+            ended = terminated | truncated
+            if self._same_step:
+                final = np.empty(self.num_envs, object)
+                rows = self._batch.final_observations()
+                final[index] = np.fromiter(map(tuple, rows.tolist()) if self._is_tuple else rows, object, len(index))
+                final_info: dict[str, Any] = {}
+                if self._masks is not None:
+                    masks = np.zeros((self.num_envs, self._masks.actions), np.int8)
+                    masks[index] = self._masks.of(rows)
+                    final_info.update(action_mask=masks, _action_mask=ended.copy())
+                infos.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
+        else:
+            index = self._restarting[:0]
+        if self.episode_statistics:
+            now = time.perf_counter()
+            self._episode_starts[self._restarting] = now
+            if len(index):
+                seconds = np.zeros(self.num_envs)
+                seconds[index] = np.round(now - self._episode_starts[index], 6)
+                r, length = np.zeros(self.num_envs), np.zeros(self.num_envs, np.int64)
+                r[index], length[index] = returns, lengths
+                infos.update(episode={"r": r, "l": length, "t": seconds}, _episode=ended)
+            if self._same_step:
+                self._episode_starts[index] = now
+            else:
+                self._restarting = index
+        if self.render_mode == "human":
+            self.render()
+
+    @property
+    def episode_returns(self) -> np.ndarray:
+        """Sum of rewards of each running episode: `[N]`, by row. After an episode's end, its return until the reset."""
+        return self._batch.episode_returns
+
+    @property
+    def episode_lengths(self) -> np.ndarray:
+        """Steps of each running episode: `[N]` int32, by row."""
+        return self._batch.episode_lengths
+
+    def finished_episodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The episodes that ended in the last step: rows, returns and lengths, each `[K]`."""
+        return self._batch.finished()

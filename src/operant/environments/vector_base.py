@@ -1,0 +1,257 @@
+"""VectorEnvBase: what a vector environment of operant's is, wherever its batch's memory lies."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from gymnasium import error, logger
+
+from operant.batch.base import BatchBase
+from operant.batch.core import AUTORESET
+from operant.batch.seeds import check_seed
+from operant.environments.lookup import find_spec
+from operant.environments.parameters import configure, constructor_parameters, extremes, reset_overrides
+from operant.environments.rendering import Renderer, check_render_mode, render_modes
+from operant.environments.spaces import action_space, observation_space
+from operant.messages import unknown
+
+try:
+    from gymnasium.vector import AutoresetMode as AutoresetMode
+    from gymnasium.vector import VectorEnv
+    from gymnasium.vector.utils import batch_space
+except ImportError as problem:
+    import gymnasium
+
+    raise ImportError(
+        f"operant's vector environments need gymnasium 1.1 or newer, not {gymnasium.__version__}: "
+        "upgrade gymnasium, or use gymnasium.make, which works from 0.29.1 on"
+    ) from problem
+
+FROM_SPEC: Any = "from spec"
+KEYWORDS = (
+    "autoreset_mode",
+    "copy",
+    "device",
+    "episode_statistics",
+    "isa",
+    "max_episode_steps",
+    "params",
+    "precision",
+    "randomize",
+    "render_envs",
+    "render_mode",
+    "workers",
+)
+
+
+class VectorEnvBase(VectorEnv[Any, Any, Any]):
+    """N environments as one batch, with Gymnasium's semantics. See `OperantVectorEnv`, whose arguments these are.
+
+    Args:
+        make_batch: makes the batch of a descriptor, given `autoreset` and `max_episode_steps`.
+        options: the environment's own constructor arguments; those that choose a variant are taken out.
+    """
+
+    _batch: BatchBase
+
+    def __init__(
+        self,
+        env_id: str,
+        make_batch: Callable[..., BatchBase],
+        options: dict[str, Any],
+        *,
+        autoreset_mode: AutoresetMode | str,
+        params: Mapping[str, Any] | None,
+        randomize: Mapping[str, tuple[float, float]] | None,
+        max_episode_steps: int | None,
+        render_mode: str | None,
+        render_envs: int,
+        episode_statistics: bool,
+    ):
+        spec = find_spec(env_id, options)
+        given = constructor_parameters(spec, params, options, KEYWORDS)
+        mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
+        if mode not in AUTORESET:
+            raise ValueError(unknown("autoreset_mode", mode, AUTORESET))
+        self.metadata = {
+            "render_modes": render_modes(spec),
+            "render_fps": spec.render_fps,
+            "autoreset_mode": AutoresetMode(mode),
+        }
+        self.render_mode = check_render_mode(spec, render_mode)
+        limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
+        self._batch = make_batch(spec, autoreset=mode, max_episode_steps=limit)
+        configure(self._batch, given, randomize)
+        self.num_envs = self._batch.num_rows
+        self.agents = spec.agents
+        lows, highs = extremes(self._batch, randomize, given)
+        self.single_observation_space = observation_space(spec, lows, highs)
+        self.single_action_space = action_space(spec, highs)
+        self._renderer = Renderer(self._batch, self.render_mode, -(-render_envs // self._batch.agents))
+        self._render_rows = min(render_envs, self.num_envs)
+        self._seeds: list[int] | int | None = None
+        self._same_step = mode == "SameStep"
+        self.episode_statistics = episode_statistics
+        self._is_tuple = spec.observation_kind == "Tuple"
+
+    # Batched spaces take more memory per environment than the core does: they are made when somebody asks.
+
+    @cached_property
+    def observation_space(self) -> Any:  # type: ignore[override]  # the base class annotates, and never sets it
+        return batch_space(self.single_observation_space, self.num_envs)
+
+    @cached_property
+    def action_space(self) -> Any:  # type: ignore[override]
+        return batch_space(self.single_action_space, self.num_envs)
+
+    @property
+    def autoreset_mode(self) -> AutoresetMode:
+        mode: AutoresetMode = self.metadata["autoreset_mode"]
+        return mode
+
+    @abstractmethod
+    def _observe(self) -> Any:
+        """The observations of the present states, `[N, *D]`."""
+
+    @abstractmethod
+    def _present(self, observations: Any) -> Any:
+        """Observations `[N, *D]` as `step` returns them."""
+
+    def _begin(self, seed: Any, options: dict[str, Any] | None) -> tuple[Any, dict[str, float]]:
+        """Checks what `reset` was given, and seeds; returns the mask of environments, None for all, and the parameters
+        that this reset replaces.
+        """
+        rest = dict(options or {})
+        mask = self._reset_mask(rest.pop("reset_mask")) if "reset_mask" in rest else None
+        overrides = reset_overrides(self._batch, rest)
+        seeds = self._check_seeds(seed)
+        if mask is not None and not self._batch.ready:
+            raise error.ResetNeeded("the first reset must be of all environments, without a reset_mask")
+        if seeds is None and self._seeds is None:
+            self._seeds = self._batch.seed_from_entropy()
+        elif isinstance(seeds, int) and mask is None:
+            self._batch.seed(seeds)
+            self._seeds = seeds
+            self._np_random = None
+        elif seeds is not None:
+            self._seed_some(seeds, mask)
+        return mask, overrides
+
+    def _seed_some(self, seeds: int | list[int | None], mask: Any) -> None:
+        """Seeds those of `mask` (None: all) whose seed is not None; the others' generators go on."""
+        if self._seeds is None:
+            self._seeds = self._batch.seed_from_entropy()
+        known = self.np_random_seed
+        each = seeds if isinstance(seeds, list) else [seeds + i for i in range(self._batch.num_envs)]
+        if mask is not None:
+            each = [value if chosen else None for value, chosen in zip(each, mask.tolist(), strict=True)]
+        self._batch.seed(each)
+        self._seeds = [old if new is None else new for old, new in zip(known, each, strict=True)]
+        self._np_random = None
+
+    def _check_seeds(self, seed: Any) -> int | list[int | None] | None:
+        if seed is None:
+            return None
+        if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
+            if len(seed) != self._batch.num_envs:
+                raise ValueError(
+                    f"{len(seed)} seeds for {self._batch.num_envs} environments: give one for each, or an int"
+                )
+            return [None if each is None else check_seed(each) for each in seed]
+        return check_seed(seed)
+
+    def _reset_mask(self, mask: Any) -> Any:
+        """`_check_mask`, where the batch's memory lies."""
+        return self._check_mask(mask)
+
+    def _check_mask(self, mask: Any) -> np.ndarray:
+        """Which environments a mask of rows names: `[N]` bool."""
+        if not isinstance(mask, np.ndarray):
+            raise TypeError(f"options['reset_mask'] must be a numpy array, got {type(mask)}")
+        if mask.shape != (self.num_envs,):
+            raise ValueError(f"options['reset_mask'] must have shape ({self.num_envs},), got {mask.shape}")
+        if mask.dtype != np.bool_:
+            raise TypeError(f"options['reset_mask'] must have dtype bool, got {mask.dtype}")
+        if not mask.any():
+            raise ValueError("options['reset_mask'] must have at least one True")
+        each = mask.reshape(self._batch.num_envs, self._batch.agents)
+        mixed = (each != each[:, :1]).any(axis=1)
+        if mixed.any():
+            raise ValueError(f"options['reset_mask']: the agents of environment {mixed.argmax()} are reset together")
+        environments: np.ndarray = each[:, 0]
+        return environments
+
+    @property
+    def np_random_seed(self) -> Any:
+        """The seed of each environment, as in `SyncVectorEnv`: a tuple; -1 after `set_state`, if not known.
+
+        Agents of one environment share its seed.
+        """
+        if self._seeds is None:
+            self._seeds = self._batch.seed_from_entropy()
+        if isinstance(self._seeds, int):
+            return tuple(range(self._seeds, self._seeds + self._batch.num_envs))
+        return tuple(self._seeds)
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """A generator for wrappers to draw from; the environments have their own, in C."""
+        if self._np_random is None:
+            first = self.np_random_seed[0]
+            self._np_random = np.random.Generator(np.random.PCG64(None if first == -1 else first))
+        return self._np_random
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator) -> None:
+        self._np_random = value
+
+    def parameter(self, name: str) -> np.ndarray:
+        """A physical parameter's present value in each environment: `[N]`, by environment."""
+        return self._batch.parameter(name)
+
+    def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
+        """A snapshot of the environments of `mask` (None: all): a structured array, one record each.
+
+        It holds all there is: physical state, parameters, generator position, clock and statistics. Index it, pickle
+        it, and give it or one record of it to `set_state`.
+        """
+        return self._batch.get_state(mask if mask is None else self._check_mask(mask))
+
+    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> Any:
+        """Restores a snapshot into the environments of `mask` (None: all); one record is branched into all of them.
+
+        Returns:
+            The observations of the present states, as `step` returns them.
+        """
+        self._batch.set_state(snapshot, mask if mask is None else self._check_mask(mask))
+        if mask is None or self._seeds is None:
+            self._seeds = [-1] * self._batch.num_envs  # as in Gymnasium: not known
+        return self._present(self._observe())
+
+    def render(self) -> Any:
+        """Frames of the first `render_envs` environments, drawn by Gymnasium's own renderer, or mpe2's.
+
+        Returns:
+            With "rgb_array" a tuple of `[H, W, 3]` uint8, one for each row: agents of one environment share a frame.
+            With "human" None, and one window that tiles the environments.
+        """
+        if self.render_mode is None:
+            logger.warn('render() without a render_mode: give one, as in make_vec(id, render_mode="rgb_array")')
+            return None
+        frames = self._renderer.frames()
+        return frames and tuple(frames[row // self._batch.agents] for row in range(self._render_rows))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Frees the core's memory and the window."""
+        for name in ("_renderer", "_batch"):
+            if hasattr(self, name):  # gymnasium before 1.3 closes what its constructor refused, too
+                getattr(self, name).close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.closed:
+            raise error.ClosedEnvironmentError("a closed environment cannot be copied or pickled")
+        return self.__dict__

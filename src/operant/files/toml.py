@@ -1,0 +1,43 @@
+"""Reads and writes TOML files: descriptors of users' environments, configurations of training runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from operant.files.atomic import write_atomically
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a TOML file holds.
+
+    Raises:
+        ValueError: it cannot be read or is no TOML; the text names the path, and the line.
+        ModuleNotFoundError: on Python 3.10, there is no tomli.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist") from None
+    except (OSError, ValueError) as problem:
+        raise ValueError(f"{path} cannot be read: {problem}") from None
+
+
+def write_toml(path: str | os.PathLike[str], config: dict[str, Any]) -> None:
+    """Writes `config` as TOML, which has no None: such keys are left out."""
+    import tomli_w
+
+    write_atomically(path, tomli_w.dumps(_without_none(config)).encode())
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,1 @@
+"""C headers of environments: their sources, descriptors, compiled libraries and exports."""

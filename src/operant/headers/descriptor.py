@@ -1,0 +1,354 @@
+"""A user's descriptor: lander.toml, or lander.py with SPEC, beside lander.h, as an EnvSpec.
+
+A TOML file says what an EnvSpec says, in the order of the header's structs:
+
+    id = "lander-v0"
+    max_episode_steps = 200
+    actions = 2                                       # or for each component [[action]] low = -1, high = "max_torque";
+                                                      # of several discrete components [5, 2, 3]
+    observation_kind = "Box"                          # or of integers "Discrete", "MultiDiscrete", "Tuple"
+    observation_dtype = "float32"                     # of a Box; or "uint8"
+    [state]
+    height = "m"                                      # the unit; or {unit = "1", integer = true, shape = [10, 10]}
+    [parameters]
+    gravity = {unit = "m/s2", low = 0, high = 100}    # the bounds of what may be set; the default stands in the header
+    [observation]
+    height = {low = 0, high = "ceiling"}              # a number, a parameter or "-2 * parameter"; without, infinite;
+                                                      # an array has a shape = [10, 10, 4] too
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from operant.files.toml import read_toml
+from operant.spec import OBSERVATION_KINDS, Bound, EnvSpec, Observation, Parameter, Quantity
+
+REQUIRED = ("id", "max_episode_steps", "state", "observation")
+KEYS = (
+    *REQUIRED,
+    "summary",
+    "reward_threshold",
+    "observation_kind",
+    "observation_dtype",
+    "actions",
+    "action",
+    "parameters",
+    "agents",
+    "reference",
+    "reference_arguments",
+    "render_fps",
+    "reset_options",
+)
+ID = re.compile(r"(?:[\w:-]+/)?[\w:.-]+-v\d+", re.ASCII)  # as Gymnasium registers them
+
+
+class DescriptorError(ValueError):
+    """A descriptor that is missing, cannot be read or contradicts its header; the text names the file."""
+
+
+def read_descriptor(header: Path) -> EnvSpec:
+    """The descriptor beside a header, checked against the names in it.
+
+    Raises:
+        DescriptorError: there is none, or it cannot be used.
+    """
+    toml, python = header.with_suffix(".toml"), header.with_suffix(".py")
+    if toml.is_file() and python.is_file():
+        raise DescriptorError(f"{toml} and {python} both describe {header.name}: remove one")
+    if toml.is_file():
+        spec = _from_toml(toml)
+    elif python.is_file():
+        spec = _from_python(python)
+    else:
+        raise DescriptorError(f"{header} has no descriptor: write {toml.name} or {python.name} beside it")
+    spec = dataclasses.replace(spec, header=header.stem, source=str(header))
+    path = toml if toml.is_file() else python
+    _check(path, spec)
+    _check_names(path, spec, header.read_text(encoding="utf-8", errors="replace"))
+    return spec
+
+
+def _from_python(path: Path) -> EnvSpec:
+    module_spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert module_spec is not None and module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
+    module_spec.loader.exec_module(module)
+    spec = getattr(module, "SPEC", None)
+    if not isinstance(spec, EnvSpec):
+        raise DescriptorError(f"{path} must define SPEC = operant.spec.EnvSpec(...)")
+    return spec
+
+
+def _from_toml(path: Path) -> EnvSpec:
+    table = _read(path)
+    for key in table:
+        if key not in KEYS:
+            raise DescriptorError(f"{path}: unknown key {key!r} (known: {', '.join(KEYS)})")
+    for key in REQUIRED:
+        if key not in table:
+            raise DescriptorError(f"{path} lacks {key!r}")
+    try:
+        return _spec(table)
+    except DescriptorError as problem:
+        raise DescriptorError(f"{path}: {problem}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_toml(path)
+    except ModuleNotFoundError:
+        raise DescriptorError(
+            f"reading {path} needs tomli on Python 3.10: pip install tomli, or write {path.stem}.py with SPEC"
+        ) from None
+    except ValueError as problem:
+        raise DescriptorError(str(problem)) from None
+
+
+def _spec(table: Mapping[str, Any]) -> EnvSpec:
+    actions, components = table.get("actions", 0), table.get("action", [])
+    if bool(actions) == bool(components):
+        raise DescriptorError(
+            "give actions = N (or [N, M] for several components), or [[action]] with low and high for each component, "
+            "and not both"
+        )
+    return EnvSpec(
+        id=_typed(table, "id", str),
+        header="",
+        summary=_typed(table, "summary", str, ""),
+        state=tuple(_quantity(name, given) for name, given in _table(table, "state").items()),
+        parameters=tuple(_parameter(name, given) for name, given in _table(table, "parameters").items()),
+        observation=tuple(_observation(name, given) for name, given in _table(table, "observation").items()),
+        max_episode_steps=_typed(table, "max_episode_steps", int),
+        reference=_typed(table, "reference", str, ""),
+        reference_arguments=_table(table, "reference_arguments"),
+        actions=_counts("actions", actions) if isinstance(actions, list) else _typed(table, "actions", int, 0),
+        observation_kind=_typed(table, "observation_kind", str, "Box"),
+        observation_dtype=_typed(table, "observation_dtype", str, "float32"),
+        action_bounds=tuple(_action(number, given) for number, given in enumerate(components)),
+        reward_threshold=_number("reward_threshold", table.get("reward_threshold"), None),
+        render_fps=_typed(table, "render_fps", int, 30),
+        reset_options=tuple((name, name) for name in _names(table, "reset_options")),
+        agents=_names(table, "agents"),
+    )
+
+
+def _typed(table: Mapping[str, Any], key: str, kind: type, default: Any = None) -> Any:
+    value = table.get(key, default)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise DescriptorError(f"{key} = {value!r} must be {'a string' if kind is str else 'an integer'}")
+    return value
+
+
+def _table(table: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise DescriptorError(f"{key} = {value!r} must be a table: [{key}]")
+    return value
+
+
+def _names(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise DescriptorError(f"{key} = {value!r} must be a list of names")
+    return tuple(value)
+
+
+def _counts(key: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value or not all(type(each) is int and each > 0 for each in value):
+        raise DescriptorError(f"{key} = {value!r} must be a list of positive integers")
+    return tuple(value)
+
+
+def _shape(where: str, table: Mapping[str, Any]) -> tuple[int, ...]:
+    return _counts(f"{where}.shape", table["shape"]) if "shape" in table else ()
+
+
+def _number(key: str, value: Any, default: float | None) -> float | None:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DescriptorError(f"{key} = {value!r} must be a number")
+    return float(value)
+
+
+def _only(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(given, dict):
+        raise DescriptorError(f"{what} = {given!r} must be a table such as {{low = -1, high = 1}}")
+    for key in given:
+        if key not in known:
+            raise DescriptorError(f"{what}: unknown key {key!r} (known: {', '.join(known)})")
+    return given
+
+
+def _quantity(name: str, given: Any) -> Quantity:
+    if isinstance(given, str):
+        return Quantity(name, given)
+    table = _only(f"state.{name}", given, ("unit", "integer", "shape"))
+    integer = table.get("integer", False)
+    if not isinstance(integer, bool):
+        raise DescriptorError(f"state.{name}.integer = {integer!r} must be true or false")
+    return Quantity(name, _typed(table, "unit", str, ""), integer, _shape(f"state.{name}", table))
+
+
+def _parameter(name: str, given: Any) -> Parameter:
+    table = _only(f"parameters.{name}", given, ("unit", "low", "high", "attribute", "option"))
+    low, high = (_number(f"parameters.{name}.{key}", table.get(key), None) for key in ("low", "high"))
+    attribute, option = (_typed(table, key, str, "") or None for key in ("attribute", "option"))
+    return Parameter(
+        name,
+        _typed(table, "unit", str, ""),
+        -math.inf if low is None else low,
+        math.inf if high is None else high,
+        attribute,
+        option,
+    )
+
+
+def _observation(name: str, given: Any) -> Observation:
+    table = _only(f"observation.{name}", given, ("low", "high", "shape"))
+    where = f"observation.{name}"
+    return Observation(
+        name,
+        _bound(f"{where}.low", table.get("low", -math.inf)),
+        _bound(f"{where}.high", table.get("high", math.inf)),
+        _shape(where, table),
+    )
+
+
+def _action(number: int, given: Any) -> tuple[Bound, Bound]:
+    table = _only(f"action {number}", given, ("low", "high"))
+    if set(table) != {"low", "high"}:
+        raise DescriptorError(f"action {number} needs low and high")
+    return _bound(f"action {number} low", table["low"]), _bound(f"action {number} high", table["high"])
+
+
+def _bound(where: str, given: Any) -> Bound:
+    """A number; or "x", "-x" and "2.5 * x" for a parameter x."""
+    if isinstance(given, str):
+        found = re.fullmatch(r"(-?)\s*(?:(\d+(?:\.\d*)?)\s*\*\s*)?([A-Za-z_]\w*)", given.strip())
+        if not found:
+            raise DescriptorError(f'{where} = {given!r} must be a number, a parameter or "-2 * parameter"')
+        return found[3], float(found[1] + (found[2] or "1"))
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise DescriptorError(f'{where} = {given!r} must be a number, a parameter or "-2 * parameter"')
+    return float(given)
+
+
+def _check(path: Path, spec: EnvSpec) -> None:
+    """What an EnvSpec of any origin must hold."""
+    if not ID.fullmatch(spec.id) or spec.id.startswith("operant/"):
+        raise DescriptorError(f"{path}: id = {spec.id!r} must be a name of your own with a version, such as lander-v0")
+    if spec.max_episode_steps is not None and spec.max_episode_steps < 1:
+        raise DescriptorError(f"{path}: max_episode_steps = {spec.max_episode_steps} must be at least 1")
+    if spec.actions and spec.action_bounds:
+        raise DescriptorError(f"{path}: actions are discrete or have bounds, not both")
+    if min(spec.action_counts, default=0) < 1 and not spec.action_bounds:
+        raise DescriptorError(f"{path}: actions = {spec.actions} must be at least 1, unless they have bounds")
+    _check_observation(path, spec)
+    if spec.reference and not re.fullmatch(r"[\w.]+:[\w.]+", spec.reference):
+        raise DescriptorError(f'{path}: reference = {spec.reference!r} must be like "module:Class"')
+    parameters = {part.name for part in spec.parameters}
+    if len(parameters) < len(spec.parameters):
+        raise DescriptorError(f"{path}: two parameters have one name")
+    bounds = [bound for part in spec.observation for bound in (part.low, part.high)]
+    bounds += [bound for pair in spec.action_bounds for bound in pair]
+    named = [bound[0] for bound in bounds if isinstance(bound, tuple)] + [name for _, name in spec.reset_options]
+    for name in named:
+        if name not in parameters:
+            raise DescriptorError(f"{path}: there is no parameter {name!r} (known: {', '.join(sorted(parameters))})")
+    ranges: list[tuple[str, Bound, Bound]] = [(part.name, part.low, part.high) for part in spec.parameters]
+    ranges += [(part.name, part.low, part.high) for part in spec.observation]
+    for name, low, high in ranges:
+        if not isinstance(low, tuple) and not isinstance(high, tuple) and not low <= high:
+            raise DescriptorError(f"{path}: {name} has low = {low} above high = {high}")
+
+
+def _check_observation(path: Path, spec: EnvSpec) -> None:
+    kind, dtype = spec.observation_kind, spec.observation_dtype
+    for key, value, known in (
+        ("observation_kind", kind, OBSERVATION_KINDS),
+        ("observation_dtype", dtype, ("float32", "uint8")),
+    ):
+        if value not in known:
+            raise DescriptorError(f"{path}: {key} = {value!r} must be one of {', '.join(known)}")
+    if kind == "Box" and dtype == "float32":
+        return
+    most = 255 if kind == "Box" else 1 << 31
+    for part in spec.observation:
+        whole = all(isinstance(bound, float | int) and bound == int(bound) for bound in (part.low, part.high))
+        if not (whole and 0 <= part.low <= part.high <= most and (kind == "Box" or part.low == 0)):  # type: ignore[operator]
+            low = "from 0" if kind == "Box" else "low = 0"
+            raise DescriptorError(
+                f"{path}: observation {part.name} is an integer ({kind} of {'uint8' if kind == 'Box' else 'int64'}): "
+                f"its bounds must be whole numbers, {low}, and at most {most}, not {part.low} and {part.high}"
+            )
+    if kind == "Discrete" and spec.observation_size != 1:
+        raise DescriptorError(f"{path}: a Discrete observation is one number, not {spec.observation_size}")
+
+
+def _check_names(path: Path, spec: EnvSpec, text: str) -> None:
+    """Names and types must stand in the order of the header's structs, where those are plain lists of vf and vi.
+
+    A state's array is one Quantity; each element of an array of parameters is a Parameter of its own.
+    """
+    structs: tuple[tuple[str, tuple[Quantity | Parameter, ...]], ...] = (
+        ("state", spec.state),
+        ("params", spec.parameters),
+    )
+    for struct, described in structs:
+        members = struct_members(text, f"{spec.header}_{struct}")
+        if members is None or (struct == "params" and any(member.shape != () for member in members)):
+            continue
+        names = [part.name for part in described]
+        if [member.name for member in members] != names:
+            raise DescriptorError(
+                f"{path} describes the {struct} {', '.join(names) or 'of nothing'}; {spec.header}_{struct} in "
+                f"{Path(spec.source).name} has {', '.join(member.name for member in members)}: use the same names and "
+                "order"
+            )
+        for member, part in zip(members, described, strict=True):
+            if isinstance(part, Quantity) and part.integer != (member.kind == "vi"):
+                integer = str(member.kind == "vi").lower()
+                raise DescriptorError(f"{path}: {part.name} is a {member.kind} in the header: say integer = {integer}")
+            shape = part.shape if isinstance(part, Quantity) else ()
+            if member.shape is not None and math.prod(member.shape) != math.prod(shape):
+                has = "".join(f"[{size}]" for size in member.shape) or "one number"
+                raise DescriptorError(f"{path}: {part.name} is {has} in the header: say shape = {list(member.shape)}")
+
+
+class Member(NamedTuple):
+    """A member of a struct: `shape` is () for a single number, None where it is not written in plain numbers."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] | None = ()
+
+
+def struct_members(text: str, name: str) -> list[Member] | None:
+    """The members of a struct that are plain `vf a, b[3];` and `vi c;`; None if it has others."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
+    found = re.search(r"typedef\s+struct\s*\w*\s*\{([^{}]*)\}\s*" + re.escape(name) + r"\s*;", text)
+    if not found:
+        return None
+    members = []
+    for declaration in found[1].split(";"):
+        if not declaration.strip():
+            continue
+        plain = re.fullmatch(r"\s*(v[fi])\s+(\w+[^,]*(?:,\s*\w+[^,]*)*)", declaration)
+        if not plain:
+            return None
+        for member in plain[2].split(","):
+            found = re.fullmatch(r"\s*(\w+)\s*((?:\[[^\[\]]+\]\s*)*)", member)
+            if not found:
+                return None
+            sizes = re.findall(r"\[([^\[\]]+)\]", found[2])
+            plainly = all(size.strip().isdecimal() for size in sizes)
+            members.append(Member(found[1], plain[1], tuple(int(size) for size in sizes) if plainly else None))
+    return members

@@ -1,0 +1,347 @@
+"""A user's header as a shared library: compiled by the machine's C compiler, once for each content.
+
+The library is kept in the user's cache folder under a hash of all that decides what it computes: the header and the
+headers that it includes, the core's sources, the compiler and its flags. It appears there whole or not at all, and of
+processes that want the same one at the same time, one compiles it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from operant.headers.sources import native_folder
+
+TARGETS = ("scalar", "exact", "sse2", "avx2", "avx512", "neon")  # those of other CPUs compile to nothing
+ONE_LANE = "-DOPERANT_ONE_LANE"  # as a flag of `build`: the first two alone
+COMPILERS = ("cc", "gcc", "clang")
+INSTALL = (
+    "install one (Debian and Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select "
+    "--install; conda: conda install -c conda-forge c-compiler), or name one in the variable CC"
+)
+# Besides the core's flags. A double in the arithmetic of floats would give the one-lane build other bits than vectors
+# have, and a function that is not declared would be missed when the library is loaded.
+FLAGS = ("-g0", "-fPIC", "-fvisibility=hidden", "-DOPERANT_LIBRARY", "-fdiagnostics-color=never")
+WARNINGS = ("-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror=implicit-function-declaration")
+FAST_WARNINGS = ("-Werror=double-promotion",)
+UNUSED_DAYS = 30  # after which a library of the same header is removed
+
+# What a compiler says where the rules of lanes were broken, and the rule.
+HINTS = {
+    r"used vector type where|scalar is required|scalar type|arithmetic or pointer type is required": (
+        "a header does not branch on a lane: select with vsel(mask, a, b), join masks with &, | and vnot"
+    ),
+    r"double-promotion|involves truncation|incompatible type for argument": (
+        "constants are R(0.5), and vreal(R(0.5)) where each lane needs one; functions are vsin, vsqrt, vabs ..."
+    ),
+    r"error: expected an expression|compound.literals": (
+        "for a GPU the header is C++, which has no (type){a, b}: a struct made of its members is VALUE(type, a, b)"
+    ),
+}
+
+
+class LibraryError(ValueError):
+    """There is no library of a header; the text says what to change."""
+
+
+class NoHeader(LibraryError, FileNotFoundError):
+    """There is no such file."""
+
+
+class CompileError(LibraryError):
+    """The header does not compile; the text is the compiler's, at the user's lines."""
+
+
+class NoCompiler(LibraryError):
+    """The machine has no C compiler."""
+
+
+class NoCache(LibraryError, OSError):
+    """The cache folder cannot be written."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled library: `seconds` is how long compiling took, 0 where it was in the cache."""
+
+    path: Path
+    seconds: float
+    warnings: str
+
+    @property
+    def cached(self) -> bool:
+        return self.seconds == 0
+
+
+def build(header: str | os.PathLike[str], *, again: bool = False, extra: tuple[str, ...] = ()) -> Built:
+    """The library of a header, compiled if it is not in the cache, or `again`; `extra` are further flags.
+
+    Raises:
+        LibraryError: there is no such file, its name is no C identifier, it includes a file through a macro or does not
+            compile; or there is no compiler, or no folder to keep the library in.
+    """
+    path = check_header(header)
+    compiler = [*find_compiler(), *extra]
+    sources = included(path)
+    name = f"{path.stem}-{_digest(path, sources, compiler)}"
+    folder = cache_folder()
+    library, said = folder / f"{name}.so", folder / f"{name}.txt"
+    with taking_turns(folder):
+        if again or not library.exists():
+            begun = time.perf_counter()
+            warnings = _compile(path, sources, compiler, library)
+            if warnings:
+                said.write_text(warnings, encoding="utf-8")
+            remove_unused(folder, path.stem)
+            return Built(library, time.perf_counter() - begun, warnings)
+        with contextlib.suppress(OSError):  # another user's
+            os.utime(library)  # in use
+    return Built(library, 0.0, said.read_text(encoding="utf-8") if said.exists() else "")
+
+
+def check_header(header: str | os.PathLike[str]) -> Path:
+    """The header's absolute path, or the error that says what it lacks."""
+    path = Path(header).expanduser().resolve()
+    if path.suffix != ".h" or not re.fullmatch(r"[A-Za-z_]\w*", path.stem, re.ASCII):
+        raise LibraryError(f"{header} must be named like lander.h: its functions begin with the name, lander_step")
+    if not path.is_file():
+        raise NoHeader(f"{header} does not exist: `operant new {path.stem}` writes one to begin from")
+    if re.search(r'["\\\n]', str(path)):
+        raise LibraryError(f"{path} has a quote or a backslash in its path, which C cannot include: move it")
+    return path
+
+
+def find_compiler() -> list[str]:
+    """The command of the C compiler: the variable CC, or else the first of COMPILERS that is installed."""
+    given = os.environ.get("CC")
+    if given:
+        words = shlex.split(given)
+        if not words or shutil.which(words[0]) is None:
+            raise NoCompiler(f"CC={given} is not installed: install it, or unset CC")
+        return words
+    for name in COMPILERS:
+        if shutil.which(name):
+            return [name]
+    raise NoCompiler(f"there is no C compiler ({', '.join(COMPILERS)}): {INSTALL}")
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept: OPERANT_CACHE, or `operant` in the user's cache folder. Made if it is not there."""
+    given = os.environ.get("OPERANT_CACHE")
+    if given:
+        folder = Path(given).expanduser().absolute()
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Caches" / "operant"
+    else:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "operant"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError
+    except OSError as problem:
+        raise NoCache(
+            f"cannot keep compiled libraries in {folder} ({problem.strerror or 'it cannot be written'}): "
+            "name another folder in the variable OPERANT_CACHE"
+        ) from None
+    return folder
+
+
+def included(header: Path) -> dict[Path, bytes]:
+    """The contents of a header and of the files it includes with quotes, theirs as well; not of the core's own."""
+    found: dict[Path, bytes] = {}
+    waiting = [header]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found[path] = path.read_bytes()
+        text = found[path].decode("utf-8", "replace")
+        for name in re.findall(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', text, re.MULTILINE):
+            for folder in (path.parent, native_folder()):
+                if (folder / name).is_file():
+                    waiting.append((folder / name).resolve())
+                    break  # what is nowhere is the compiler's to report
+    return found
+
+
+def _digest(header: Path, sources: Mapping[Path, bytes], compiler: list[str]) -> str:
+    """32 hexadecimal digits: other ones for anything that may change what the library computes."""
+    digest = hashlib.sha256()
+    for part in (_core_digest(), platform.machine(), header.stem, *compiler, *FLAGS, *WARNINGS, *FAST_WARNINGS):
+        digest.update(f"{part}\0".encode())
+    for program in compiler_files(compiler):
+        digest.update(f"{program}\0".encode())
+    for path in sorted(sources):
+        digest.update(f"{os.path.relpath(path, header.parent)} {len(sources[path])}\0".encode() + sources[path])
+    return digest.hexdigest()[:32]
+
+
+def compiler_files(compiler: list[str]) -> list[str]:
+    """Path, size and time of the files that a compiler's command may run: other ones if it is another compiler.
+
+    These are all of its names on the PATH, as ccache hides one behind another.
+    """
+    found = [
+        os.path.join(folder, word) for word in compiler if not word.startswith("-") for folder in os.get_exec_path()
+    ]
+    programs = [(path, os.stat(path)) for path in found if os.access(path, os.X_OK) and os.path.isfile(path)]
+    return [f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}" for path, status in programs]
+
+
+@functools.cache
+def _core_digest() -> str:
+    digest = hashlib.sha256()
+    for path in _core_sources():
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _core_sources() -> list[Path]:
+    """What a library is compiled from besides its header."""
+    folder = native_folder()
+    files = [folder / "operant.h", folder / "flags.txt", folder / "library" / "library.c"]
+    for pattern in ("core/*.h", "platform/*.h", "targets/*.c"):
+        files += sorted(folder.glob(pattern))
+    return files
+
+
+def core_flags() -> list[str]:
+    """The flags that the core itself is compiled with: they are part of correctness."""
+    return (native_folder() / "flags.txt").read_text(encoding="utf-8").split()
+
+
+def list_environment(header: Path, folder: Path) -> None:
+    """Writes build/environments.h, what core/target.h includes, into `folder`: this environment and no other."""
+    name = header.stem
+    (folder / "build").mkdir()
+    (folder / "build" / "environments.h").write_text(
+        f'#define OPERANT_ENV {name}\n#include "{header}"\n#include "core/batch.h"\n#undef OPERANT_ENV\n'
+        f"#define OPERANT_ENVIRONMENTS &{name}_kernel, NULL\n",
+        encoding="utf-8",
+    )
+
+
+def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], library: Path) -> str:
+    """Compiles every target at once, links them into `library`, and returns the compiler's warnings."""
+    native = native_folder()
+    with tempfile.TemporaryDirectory(prefix=f".{header.stem}-", dir=library.parent) as temporary:
+        work = Path(temporary)
+        list_environment(header, work)
+        shared = [*compiler, *core_flags(), *FLAGS, *WARNINGS, f"-I{work}", f"-I{native}", "-MMD", "-c"]
+        commands = {}
+        for name in TARGETS[:2] if ONE_LANE in compiler else TARGETS:
+            extra = () if name == "exact" else FAST_WARNINGS
+            commands[name] = [*shared, *extra, str(native / "targets" / f"{name}.c"), "-o", str(work / f"{name}.o")]
+        commands["library"] = [*shared, str(native / "library" / "library.c"), "-o", str(work / "library.o")]
+        outputs = run_all(commands)
+        failed = [text for code, text in outputs.values() if code]
+        if failed:
+            raise CompileError(describe_errors(header, sources, failed[0]))
+        _check_dependencies(work / "scalar.d", sources, work, native)
+        objects = [str(work / f"{name}.o") for name in commands]
+        complete = ["-Wl,-z,defs"] if sys.platform == "linux" else []
+        linked = work / library.name
+        link = [*compiler, "-shared", *complete, *objects, "-lm", "-o", str(linked)]
+        code, text = run_all({"link": link})["link"]
+        if code:
+            raise CompileError(f"{header.name} does not link:\n{text.strip()}")
+        os.replace(linked, library)
+    return "\n".join(dict.fromkeys(diagnostics(sources, "".join(text for _, text in outputs.values()))))
+
+
+def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
+    """Runs commands side by side: exit code and output of each. On an interrupt none is left running."""
+    environment = os.environ | {"LC_ALL": "C"}
+    running: dict[str, subprocess.Popen[str]] = {}
+    try:
+        for name, command in commands.items():
+            running[name] = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+            )
+        outputs = {name: process.communicate()[0] for name, process in running.items()}
+        return {name: (running[name].returncode, text) for name, text in outputs.items()}
+    finally:
+        for process in running.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _check_dependencies(listing: Path, sources: Mapping[Path, bytes], work: Path, native: Path) -> None:
+    """Refuses a header that includes what its digest does not know, because a macro names it."""
+    _, _, names = listing.read_text(encoding="utf-8").replace("\\\n", " ").partition(":")
+    for name in re.findall(r"(?:\\ |\S)+", names):
+        path = Path(name.replace("\\ ", " ")).resolve()
+        ours = path.is_relative_to(work.resolve()) or path.is_relative_to(native)
+        if not ours and path not in sources:
+            raise LibraryError(
+                f'{path} is included through a macro: write #include "{path.name}", so that changes count'
+            )
+
+
+def diagnostics(sources: Mapping[Path, bytes], text: str) -> list[str]:
+    """The compiler's messages about the user's own files, each with the lines of source under it."""
+    kept: list[str] = []
+    taking = False
+    for line in text.splitlines():
+        message = re.match(r"(.+?):(\d+):(?:\d+:)? (\w[\w ]*):", line)
+        if message:
+            taking = Path(message[1]).resolve() in sources and message[3] != "note"
+            if taking:
+                kept.append(line)
+        elif taking and line.startswith(" "):
+            kept[-1] += f"\n{line}"
+        else:
+            taking = False
+    return kept
+
+
+def describe_errors(header: Path, sources: Mapping[Path, bytes], text: str) -> str:
+    """Why a header does not compile: the errors at its own lines, or which name of the contract it lacks."""
+    found = [message for message in dict.fromkeys(diagnostics(sources, text)) if "error:" in message.splitlines()[0]]
+    name = re.escape(header.stem) + r"_\w+"
+    missing = re.findall(rf"(?:declaration of function|undeclared identifier|unknown type name) '({name})'", text)
+    missing += re.findall(rf"'({name})' undeclared", text)
+    if not found and missing:
+        names = ", ".join(dict.fromkeys(missing))
+        return f"{header.name} does not define {names}: see the table in docs/add-an-environment.md"
+    contract = re.search(rf'"((?:one default|too many)[^"\n]* {re.escape(header.stem)})"', text)
+    if not found and contract:
+        return f"{header.name} does not compile: {contract[1]}"
+    hints = [hint for pattern, hint in HINTS.items() if re.search(pattern, "\n".join(found))]
+    shown = [*found[:5], *(["..."] if len(found) > 5 else [])] or [text.strip()[:4000]]
+    return "\n".join([f"{header.name} does not compile:", *shown, *(f"hint: {hint}" for hint in hints)])
+
+
+@contextlib.contextmanager
+def taking_turns(folder: Path) -> Iterator[None]:
+    """One process or thread at a time; where the file system has no locks, they work side by side, which is safe."""
+    import fcntl
+
+    with (folder / "lock").open("w") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def remove_unused(folder: Path, stem: str) -> None:
+    """Removes libraries of headers of that name that nobody has used for UNUSED_DAYS."""
+    oldest = time.time() - UNUSED_DAYS * 86400
+    for library in (*folder.glob(f"{stem}-*.so"), *folder.glob(f"{stem}-*.cubin")):
+        with contextlib.suppress(OSError):
+            if library.stat().st_mtime < oldest:
+                library.unlink()
+                library.with_suffix(".txt").unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""On-policy algorithms, each of which reads from top to bottom."""

@@ -1,0 +1,64 @@
+"""Splits a rollout into random minibatches: of single steps, or of whole sequences where the policy has an LSTM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from operant.models.collection.collector import Rollout
+
+
+@dataclass
+class Minibatch:
+    """`inputs` are the policy's arguments. The rest is `[B, ...]`, or `[T, B, ...]` of sequences."""
+
+    inputs: tuple[Tensor, Tensor | None, Tensor | None]
+    actions: Tensor
+    log_probs: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+
+def permutation(count: int, generator: torch.Generator) -> Tensor:
+    """0 to `count` - 1 in random order, on the generator's device."""
+    if generator.device.type == "cpu":
+        return torch.randperm(count, generator=generator)
+    # By sorting random numbers: `randperm` may wait for the GPU, which a CUDA graph cannot. Where two are equal, about
+    # count^2 / 2^54 times, their order is that of their places.
+    keys = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
+    return keys.argsort()
+
+
+def minibatches(
+    rollout: Rollout, advantages: Tensor, returns: Tensor, count: int, generator: torch.Generator
+) -> Iterator[Minibatch]:
+    """`count` minibatches of about the same size, which together are the rollout, in an order that `generator` draws.
+
+    `advantages` and `returns` are `[T, N]`.
+    """
+    parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
+    steps, num_envs = rollout.rewards.shape
+    if rollout.state is not None:
+        order = permutation(num_envs, generator)
+        for rows in order.tensor_split(min(count, num_envs)):
+            inputs = (rollout.observations[:, rows], rollout.state[:, rows], rollout.starts[:, rows])
+            yield Minibatch(inputs, *(part[:, rows] for part in parts))
+        return
+    # Gathered once, and then cut: fewer and longer copies than a gather for each minibatch.
+    order = permutation(steps * num_envs, generator)
+    shuffled = [part.flatten(0, 1)[order] for part in (rollout.observations, *parts)]
+    pieces = [part.tensor_split(min(count, len(order))) for part in shuffled]
+    for observations, *rest in zip(*pieces, strict=True):
+        yield Minibatch((observations, None, None), *rest)
+
+
+def whole(rollout: Rollout, advantages: Tensor, returns: Tensor) -> Minibatch:
+    """The rollout in one piece, in its own order: `[T * N]`, or `[T, N]` where the policy has an LSTM."""
+    parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
+    if rollout.state is not None:
+        return Minibatch((rollout.observations, rollout.state, rollout.starts), *parts)
+    return Minibatch((rollout.observations.flatten(0, 1), None, None), *(part.flatten(0, 1) for part in parts))

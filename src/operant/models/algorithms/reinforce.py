@@ -1,0 +1,73 @@
+"""REINFORCE: the policy gradient of returns as they were sampled, with or without a learnt baseline.
+
+Williams (1992), "Simple statistical gradient-following algorithms for connectionist reinforcement learning".
+
+With the baseline V(s), what follows a truncated episode, and one that the rollout ends in, counts as V of its last
+observation. Without one there is no V: it counts as nothing, as if the task ended there, so that a rollout should be
+much longer than 1 / (1 - gamma) steps. A termination is followed by nothing in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from operant.models.algorithms import losses
+from operant.models.algorithms.minibatches import whole
+from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
+from operant.models.algorithms.options import option
+from operant.models.collection.collector import Rollout
+from operant.models.machine.data_parallel import standardize
+from operant.rollout.advantages import discounted_returns
+
+
+@dataclass(frozen=True)
+class REINFORCEConfig(OnPolicyConfig):
+    """Options of REINFORCE."""
+
+    rollout_steps: int = option(128, "steps of every environment between two updates", at_least=1)
+    baseline: bool = option(True, "subtract a learnt value from the returns")
+    value_coefficient: float = option(0.5, "weight of the baseline's loss", at_least=0)
+    normalize_advantages: bool = option(True, "returns, less the baseline, to mean 0 and deviation 1 in each rollout")
+
+
+class REINFORCE(OnPolicy):
+    """`REINFORCE("operant/CartPole-v1").learn(1_000_000)`"""
+
+    Config = REINFORCEConfig
+    config: REINFORCEConfig
+    name = "reinforce"
+
+    @property
+    def recordable(self) -> bool:
+        return True
+
+    def update(self, rollout: Rollout) -> dict[str, Tensor]:
+        c = self.config
+        returns = self._returns(rollout)
+        advantages = returns - rollout.values if c.baseline else returns
+        batch = whole(rollout, advantages, self._scaled_returns(returns))
+        distribution, values, _ = self.policy(*batch.inputs)
+        weights = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
+        policy_loss = losses.policy_gradient(distribution.log_prob(batch.actions), weights)
+        entropy = distribution.entropy().mean()
+        loss = policy_loss - c.entropy_coefficient * entropy
+        metrics = {"policy_loss": policy_loss, "entropy": entropy}
+        if c.baseline:
+            value_loss = losses.value_loss(values, batch.returns)
+            loss = loss + c.value_coefficient * value_loss
+            metrics["value_loss"] = value_loss
+            metrics["explained_variance"] = losses.explained_variance(rollout.values.flatten(), returns.flatten())
+        return {**metrics, "gradient_norm": self._descend(loss)}
+
+    def _returns(self, rollout: Rollout) -> Tensor:
+        """Discounted returns `[T, N]`, with what the baseline expects after the last step of each."""
+        parts = [rollout.rewards, rollout.terminated, rollout.truncated, rollout.last_values, rollout.final_values]
+        if not self.config.baseline:
+            parts[3:] = [torch.zeros_like(part) for part in parts[3:]]
+        if self.kernels is not None:
+            return self.kernels.discounted_returns(*parts, gamma=self.config.gamma)
+        returns = discounted_returns(*(part.cpu().contiguous() for part in parts), gamma=self.config.gamma)
+        return torch.from_numpy(returns).to(self.device)

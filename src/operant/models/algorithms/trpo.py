@@ -1,0 +1,174 @@
+"""TRPO: the policy gradient in units of KL divergence, as far as a bound on it allows.
+
+Schulman et al. (2015), https://arxiv.org/abs/1502.05477, with generalised advantage estimation. Layers that the policy
+shares with the value function are the policy's: only the trust region moves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from operant.models.algorithms import losses
+from operant.models.algorithms.minibatches import Minibatch, minibatches, whole
+from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
+from operant.models.algorithms.options import option
+from operant.models.collection.collector import Rollout
+from operant.models.machine.data_parallel import mean_in_place, standardize
+from operant.models.networks.distributions import Distribution
+
+
+@dataclass(frozen=True)
+class TRPOConfig(OnPolicyConfig):
+    """Options of TRPO; the learning rate, its annealing and the longest gradient are the value function's."""
+
+    max_kl: float = option(0.01, "furthest that an update moves the policy, as a mean KL divergence", above=0)
+    cg_iterations: int = option(10, "of the conjugate gradient", at_least=1)
+    damping: float = option(0.1, "added to the diagonal of the Fisher matrix", at_least=0)
+    fisher_parts: int = option(4, "the Fisher matrix is that of a random one of so many parts of a rollout", at_least=1)
+    line_search_steps: int = option(10, "steps tried, each shorter, before an update is given up", at_least=1)
+    backtrack: float = option(0.8, "length of each of them over the one before", above=0, at_most=1)
+    value_epochs: int = option(5, "passes of the value function over each rollout", at_least=1)
+    minibatches: int = option(4, "that a rollout is split into, in each of these passes", at_least=1)
+    gae_lambda: float = option(0.97, "of generalised advantage estimation", at_least=0, at_most=1)
+
+
+class TRPO(OnPolicy):
+    """`TRPO("operant/CartPole-v1").learn(500_000)`"""
+
+    Config = TRPOConfig
+    config: TRPOConfig
+    name = "trpo"
+
+    def update(self, rollout: Rollout) -> dict[str, Tensor]:
+        advantages, returns = self._advantages(rollout, self.config.gae_lambda)
+        variance = losses.explained_variance(rollout.values.flatten(), returns.flatten())
+        targets = self._scaled_returns(returns)
+        part = next(minibatches(rollout, advantages, targets, self.config.fisher_parts, self.generator))
+        # cuDNN's LSTM cannot be differentiated twice.
+        with torch.backends.cudnn.flags(enabled=not self.policy.recurrent):
+            metrics, parameters = self._improve(whole(rollout, advantages, targets), part)
+        value_loss = self._fit_values(rollout, advantages, targets, parameters)
+        return {**metrics, "value_loss": value_loss, "explained_variance": variance}
+
+    def _improve(self, batch: Minibatch, part: Minibatch) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Takes the policy's step, with the Fisher matrix of `part`; returns the metrics and what the policy is of."""
+        c = self.config
+        weights = standardize(batch.advantages)
+        old = self._distribution(batch)
+        loss = self._loss(old, batch, weights)
+        every = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
+        gradients = torch.autograd.grad(loss, every, allow_unused=True, retain_graph=True)
+        parameters: list[Tensor] = [one for one, gradient in zip(every, gradients, strict=True) if gradient is not None]
+        gradient = averaged(flat([gradient for gradient in gradients if gradient is not None]))
+        loss, old = averaged(loss.detach()), old.detach()
+
+        now = self._distribution(part)
+        fisher = fisher_vector_product(now.detach().kl(now).mean(), parameters, c.damping)
+        direction = conjugate_gradient(fisher, -gradient, c.cg_iterations)
+        # A step s moves the policy by a KL of about s^T F s / 2.
+        step = direction * (2 * c.max_kl / (direction @ fisher(direction)).clamp(min=1e-12)).sqrt()
+
+        begin, length = flat(parameters).detach(), 1.0
+        with torch.no_grad():
+            for _ in range(c.line_search_steps):
+                assign(parameters, begin + length * step)
+                now = self._distribution(batch)
+                new_loss, kl = averaged(self._loss(now, batch, weights)), averaged(old.kl(now).mean())
+                if new_loss < loss and kl <= c.max_kl:
+                    break
+                length *= c.backtrack
+            else:
+                assign(parameters, begin)
+                now, new_loss, kl, length = old, loss, torch.zeros_like(kl), 0.0
+        return {
+            "policy_loss": new_loss,
+            "entropy": now.entropy().mean(),
+            "approximate_kl": kl,
+            "step_length": torch.tensor(length),
+            "gradient_norm": torch.linalg.vector_norm(gradient),
+        }, parameters
+
+    def _fit_values(self, rollout: Rollout, advantages: Tensor, targets: Tensor, policy: Sequence[Tensor]) -> Tensor:
+        """The optimiser's epochs on the value loss, with the parameters of the policy held; returns the last loss."""
+        c = self.config
+        for parameter in policy:
+            parameter.requires_grad_(False)
+        for _ in range(c.value_epochs):
+            for batch in minibatches(rollout, advantages, targets, c.minibatches, self.generator):
+                recurrent = self.policy.recurrent
+                values = self.policy(*batch.inputs)[1] if recurrent else self.policy.values(batch.inputs[0])
+                loss = losses.value_loss(values, batch.returns)
+                self._descend(loss)
+        for parameter in policy:
+            parameter.requires_grad_(True)
+        return loss
+
+    def _distribution(self, batch: Minibatch) -> Distribution:
+        if self.policy.recurrent:
+            distribution: Distribution = self.policy(*batch.inputs)[0]
+            return distribution
+        return self.policy.distribution(batch.inputs[0])
+
+    def _loss(self, distribution: Distribution, batch: Minibatch, weights: Tensor) -> Tensor:
+        log_ratios = distribution.log_prob(batch.actions) - batch.log_probs
+        loss = losses.surrogate(log_ratios, weights)
+        if self.config.entropy_coefficient:
+            loss = loss - self.config.entropy_coefficient * distribution.entropy().mean()
+        return loss
+
+
+def fisher_vector_product(kl: Tensor, parameters: Sequence[Tensor], damping: float) -> Callable[[Tensor], Tensor]:
+    """v `[P]` -> (H + damping I) v, H the Hessian by the parameters of a scalar `kl`, never formed.
+
+    Where `kl` is KL(old || new) at new = old, H is the Fisher matrix: Schulman et al. (2015), appendix C.
+    """
+    gradient = flat(torch.autograd.grad(kl, parameters, create_graph=True))
+
+    def product(vector: Tensor) -> Tensor:
+        products = torch.autograd.grad(gradient @ vector, parameters, retain_graph=True)
+        return averaged(flat(products)) + damping * vector
+
+    return product
+
+
+def conjugate_gradient(
+    product: Callable[[Tensor], Tensor], target: Tensor, iterations: int, tolerance: float = 1e-10
+) -> Tensor:
+    """x with A x = `target`, about, where `product` is v -> A v of a positive definite A: Hestenes and Stiefel (1952).
+
+    Ends early once the squared length of the residual is below `tolerance`.
+    """
+    x, residual = torch.zeros_like(target), target.clone()
+    direction, square = residual.clone(), residual @ residual
+    for _ in range(iterations):
+        if square < tolerance:
+            break
+        image = product(direction)
+        rate = square / (direction @ image)
+        x += rate * direction
+        residual -= rate * image
+        last, square = square, residual @ residual
+        direction = residual + (square / last) * direction
+    return x
+
+
+def flat(tensors: Sequence[Tensor]) -> Tensor:
+    """All their numbers: `[P]`."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def assign(parameters: Sequence[Tensor], values: Tensor) -> None:
+    """Writes `values` `[P]` into the parameters, in place: they may be slices of one tensor."""
+    sizes = [parameter.numel() for parameter in parameters]
+    for parameter, part in zip(parameters, torch.split(values, sizes), strict=True):
+        parameter.copy_(part.view_as(parameter))
+
+
+def averaged(tensor: Tensor) -> Tensor:
+    """The tensor itself, made its mean over all processes."""
+    mean_in_place(tensor)
+    return tensor

@@ -1,0 +1,285 @@
+"""Options that solve our environments: what `operant train` begins from, below a TOML file and the command line.
+
+`timesteps` ends a run that was given none, and a task's goal ends it earlier: when the mean return of 100 greedy
+episodes, of Gymnasium's own environment where there is one, has reached it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from operant.environments.lookup import authored_spec
+
+GOALS = {
+    "CartPole-v1": 500.0,
+    "Pendulum-v1": -200.0,
+    "Acrobot-v1": -90.0,
+    "MountainCar-v0": -110.0,
+    "MountainCarContinuous-v0": 90.0,
+    "Memory-v0": 0.99,
+    "Quadrotor-v0": 420.0,
+    "Snake-v0": 15.0,
+    "Breakout-v0": 10.0,
+}
+
+_CARTPOLE = {"gamma": 0.98}
+# Rewards to -16 would make the values' gradient the whole of a gradient that is cut to a length.
+_PENDULUM = {"gamma": 0.9, "normalize_rewards": True}
+# A reward of -1 a step says nothing until the hill is reached, so the discount looks far.
+_MOUNTAIN_CAR = {
+    "num_envs": 256,
+    "rollout_steps": 64,
+    "gamma": 0.999,
+    "normalize_observations": True,
+    "normalize_rewards": True,
+}
+# Actions of 1 or -1, for the most part, climb the hill by chance; the small ones of a narrow policy never do.
+_MOUNTAIN_CAR_CONTINUOUS = {**_MOUNTAIN_CAR, "log_std": 1.0}
+# The first layer sees hundreds of cells: policy and value share it.
+_GRID = {"num_envs": 256, "rollout_steps": 64, "entropy_coefficient": 0.01, "activation": "relu", "share": True}
+
+TUNED: dict[str, dict[str, dict[str, Any]]] = {
+    "CartPole-v1": {
+        "ppo": {
+            **_CARTPOLE,
+            "timesteps": 400_000,
+            "num_envs": 256,
+            "rollout_steps": 32,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.9,
+            "epochs": 4,
+            "minibatches": 4,
+        },
+        "a2c": {
+            **_CARTPOLE,
+            "timesteps": 800_000,
+            "num_envs": 128,
+            "rollout_steps": 32,
+            "learning_rate": 1e-2,
+            "gae_lambda": 0.95,
+            "normalize_advantages": True,
+        },
+        "reinforce": {
+            **_CARTPOLE,
+            "timesteps": 800_000,
+            "num_envs": 128,
+            "rollout_steps": 128,
+            "learning_rate": 2e-2,
+        },
+        "trpo": {
+            **_CARTPOLE,
+            "timesteps": 400_000,
+            "num_envs": 128,
+            "rollout_steps": 32,
+            "learning_rate": 1e-2,
+            "gae_lambda": 0.95,
+            "max_kl": 0.015,
+            "fisher_parts": 8,
+            "cg_iterations": 5,
+            "value_epochs": 3,
+            "minibatches": 2,
+        },
+        "vmpo": {
+            **_CARTPOLE,
+            "timesteps": 300_000,
+            "num_envs": 128,
+            "rollout_steps": 32,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.95,
+            "epochs": 4,
+            "minibatches": 4,
+            "kl_epsilon": 0.03,
+            "temperature_epsilon": 0.1,
+        },
+    },
+    "Pendulum-v1": {
+        "ppo": {
+            **_PENDULUM,
+            "timesteps": 1_000_000,
+            "num_envs": 128,
+            "rollout_steps": 64,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.95,
+            "epochs": 8,
+            "minibatches": 8,
+        },
+        "a2c": {
+            **_PENDULUM,
+            "timesteps": 2_000_000,
+            "num_envs": 64,
+            "rollout_steps": 16,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.95,
+            "normalize_advantages": True,
+        },
+        "reinforce": {
+            **_PENDULUM,
+            "timesteps": 2_000_000,
+            "num_envs": 64,
+            "rollout_steps": 16,
+            "learning_rate": 3e-3,
+        },
+        "trpo": {
+            **_PENDULUM,
+            "timesteps": 1_000_000,
+            "num_envs": 128,
+            "rollout_steps": 64,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.95,
+            "max_kl": 0.015,
+        },
+        "vmpo": {
+            **_PENDULUM,
+            "timesteps": 1_000_000,
+            "num_envs": 128,
+            "rollout_steps": 64,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.95,
+            "epochs": 8,
+            "minibatches": 8,
+            "kl_epsilon": 0.05,
+            "temperature_epsilon": 0.2,
+            "std_epsilon": 0.01,
+        },
+    },
+    "Acrobot-v1": {
+        "ppo": {"timesteps": 1_000_000, "num_envs": 256, "rollout_steps": 32, "learning_rate": 1e-3},
+        "a2c": {
+            "timesteps": 2_000_000,
+            "num_envs": 128,
+            "rollout_steps": 64,
+            "learning_rate": 1e-2,
+            "gae_lambda": 0.95,
+            "normalize_advantages": True,
+        },
+        "reinforce": {"timesteps": 2_000_000, "num_envs": 128, "rollout_steps": 128, "learning_rate": 1e-2},
+        "trpo": {
+            "timesteps": 1_000_000,
+            "num_envs": 128,
+            "rollout_steps": 32,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.95,
+            "max_kl": 0.015,
+        },
+        "vmpo": {
+            "timesteps": 1_000_000,
+            "num_envs": 128,
+            "rollout_steps": 32,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.95,
+        },
+    },
+    "MountainCar-v0": {
+        "ppo": {
+            **_MOUNTAIN_CAR,
+            "timesteps": 3_000_000,
+            "learning_rate": 5e-3,
+            "gae_lambda": 0.98,
+            "entropy_coefficient": 0.01,
+        },
+        "a2c": {
+            **_MOUNTAIN_CAR,
+            "timesteps": 3_000_000,
+            "learning_rate": 2e-2,
+            "gae_lambda": 0.98,
+            "normalize_advantages": True,
+            "entropy_coefficient": 0.01,
+        },
+        "reinforce": {
+            **_MOUNTAIN_CAR,
+            "timesteps": 3_000_000,
+            "learning_rate": 2e-2,
+            "entropy_coefficient": 0.02,
+        },
+        "trpo": {
+            **_MOUNTAIN_CAR,
+            "timesteps": 2_000_000,
+            "learning_rate": 3e-3,
+            "gae_lambda": 0.98,
+            "max_kl": 0.015,
+        },
+        "vmpo": {
+            **_MOUNTAIN_CAR,
+            "timesteps": 3_000_000,
+            "learning_rate": 5e-3,
+            "gae_lambda": 0.98,
+            "kl_epsilon": 0.03,
+            "temperature_epsilon": 0.1,
+        },
+    },
+    "MountainCarContinuous-v0": {
+        "ppo": {**_MOUNTAIN_CAR_CONTINUOUS, "timesteps": 3_000_000, "learning_rate": 1e-3},
+        "a2c": {
+            **_MOUNTAIN_CAR_CONTINUOUS,
+            "timesteps": 3_000_000,
+            "learning_rate": 1e-2,
+            "gae_lambda": 0.98,
+            "normalize_advantages": True,
+        },
+        "reinforce": {**_MOUNTAIN_CAR_CONTINUOUS, "timesteps": 3_000_000, "learning_rate": 1e-2},
+        "trpo": {
+            **_MOUNTAIN_CAR_CONTINUOUS,
+            "timesteps": 2_000_000,
+            "learning_rate": 3e-3,
+            "max_kl": 0.015,
+        },
+        "vmpo": {**_MOUNTAIN_CAR_CONTINUOUS, "timesteps": 3_000_000, "learning_rate": 3e-3},
+    },
+    "Memory-v0": {
+        "ppo": {
+            "timesteps": 400_000,
+            "num_envs": 128,
+            "rollout_steps": 32,
+            "learning_rate": 3e-3,
+            "epochs": 4,
+            "minibatches": 4,
+            "hidden": (32,),
+            "lstm": 32,
+        },
+    },
+    "Quadrotor-v0": {
+        "ppo": {
+            "timesteps": 3_000_000,
+            "num_envs": 256,
+            "rollout_steps": 64,
+            "learning_rate": 1e-3,
+            "epochs": 5,
+            "minibatches": 8,
+            "normalize_observations": True,
+            "log_std": -0.5,
+        },
+    },
+    "Snake-v0": {
+        "ppo": {**_GRID, "timesteps": 3_000_000, "learning_rate": 2e-3, "epochs": 3, "hidden": (128, 128)},
+    },
+    "Breakout-v0": {
+        "ppo": {
+            **_GRID,
+            "timesteps": 3_000_000,
+            "learning_rate": 1e-3,
+            "gamma": 0.95,
+            "minibatches": 8,
+            "hidden": (128, 64),
+        },
+    },
+}
+"""By environment (the id without its namespace) and algorithm."""
+
+TIMESTEPS = 1_000_000  # where nothing else is said
+
+
+def tuned(env_id: str, algorithm: str) -> dict[str, Any]:
+    """The options for an environment of ours; {} for any other."""
+    return dict(TUNED.get(_ours(env_id), {}).get(algorithm, {}))
+
+
+def goal(env_id: str) -> float | None:
+    """The mean return that solves an environment of ours, or what its author says; None for any other."""
+    authored = authored_spec(env_id)
+    return GOALS.get(_ours(env_id)) if authored is None else authored.reward_threshold
+
+
+def _ours(env_id: str) -> str:
+    """The id without its namespace; "" for an environment that is not ours."""
+    name = env_id.rpartition(":")[2]
+    return name.removeprefix("operant/") if name.startswith("operant/") else ""

@@ -1,0 +1,130 @@
+"""V-MPO: maximum a posteriori policy optimisation with a value function.
+
+Song et al. (2019), https://arxiv.org/abs/1909.12238. The policy follows the better half of its actions, weighted by a
+temperature, and stays near the policy that made the rollout; temperature and penalties are Lagrange multipliers.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from operant.models.algorithms import losses
+from operant.models.algorithms.minibatches import minibatches
+from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
+from operant.models.algorithms.options import option
+from operant.models.collection.collector import Rollout
+from operant.models.machine.adam import Adam
+from operant.models.machine.data_parallel import all_gather, mean_in_place, rank, standardize, world_size
+from operant.models.networks.distributions import Distribution, Normal, TanhNormal
+
+LEAST = 1e-8  # of a multiplier, as in the paper
+
+
+@dataclass(frozen=True)
+class VMPOConfig(OnPolicyConfig):
+    """Options of V-MPO; `kl_epsilon` bounds a discrete policy, and the mean of a continuous one."""
+
+    epochs: int = option(2, "passes over each rollout", at_least=1)
+    minibatches: int = option(4, "that a rollout is split into, in each pass", at_least=1)
+    temperature: float = option(1.0, "initial temperature of the weights", above=0)
+    temperature_epsilon: float = option(0.02, "bound of the weights' KL divergence from uniform", above=0)
+    alpha: float = option(1.0, "initial penalty of the policy's KL divergence", above=0)
+    kl_epsilon: float = option(0.01, "bound of the policy's KL divergence", above=0)
+    std_epsilon: float = option(1e-4, "the same of a continuous policy's standard deviation", above=0)
+    dual_learning_rate: float = option(1e-2, "of temperature and penalties", above=0)
+    value_coefficient: float = option(1.0, "weight of the value loss", at_least=0)
+    gae_lambda: float = option(0.95, "of generalised advantage estimation", at_least=0, at_most=1)
+    normalize_advantages: bool = option(True, "to mean 0 and deviation 1, in each minibatch")
+
+
+class VMPO(OnPolicy):
+    """`VMPO("operant/CartPole-v1").learn(500_000)`"""
+
+    Config = VMPOConfig
+    config: VMPOConfig
+    name = "vmpo"
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        c = self.config
+        self.target = copy.deepcopy(self.policy).requires_grad_(False)  # what made the rollout
+        self.duals = torch.tensor([c.temperature, c.alpha, c.alpha], device=self.device, requires_grad=True)
+        self.dual_optimizer = Adam(self.duals, c.dual_learning_rate)
+
+    def update(self, rollout: Rollout) -> dict[str, Tensor]:
+        c = self.config
+        advantages, returns = self._advantages(rollout, c.gae_lambda)
+        variance = losses.explained_variance(rollout.values.flatten(), returns.flatten())
+        targets = self._scaled_returns(returns)
+        self.target.load_state_dict(self.policy.state_dict())
+        for _ in range(c.epochs):
+            for batch in minibatches(rollout, advantages, targets, c.minibatches, self.generator):
+                old = self.target(*batch.inputs)[0]
+                distribution, values, _ = self.policy(*batch.inputs)
+                temperature, alpha, std_alpha = self.duals
+                gains = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
+                every = all_gather(gains)
+                weights = losses.top_half_weights(every, temperature.detach())[rank()]
+                # The gradients of all processes will be averaged; their policy losses add up to one.
+                policy_loss = -(weights * distribution.log_prob(batch.actions)).sum() * world_size()
+                temperature_loss = losses.temperature_loss(every, temperature, c.temperature_epsilon)
+                kl, std_kl = divergences(old, distribution)
+                penalty = losses.kl_penalty(kl, alpha, c.kl_epsilon)
+                if std_kl is not None:
+                    penalty = penalty + losses.kl_penalty(std_kl, std_alpha, c.std_epsilon)
+                value_loss = losses.value_loss(values, batch.returns)
+                loss = policy_loss + temperature_loss + penalty + c.value_coefficient * value_loss
+                if c.entropy_coefficient:
+                    loss = loss - c.entropy_coefficient * distribution.entropy().mean()
+                gradient = self._descend(loss)
+                self._descend_duals()
+        return {
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "entropy": distribution.entropy().mean(),
+            "approximate_kl": kl.mean() if std_kl is None else (kl + std_kl).mean(),
+            "temperature": temperature,
+            "alpha": alpha,
+            "gradient_norm": gradient,
+            "explained_variance": variance,
+        }
+
+    def _descend_duals(self) -> None:
+        """One step of the multipliers, which stay positive."""
+        gradient = self.duals.grad
+        assert gradient is not None  # of the loss that the policy just went down
+        mean_in_place(gradient)
+        self.dual_optimizer.step()
+        with torch.no_grad():
+            self.duals.clamp_(min=LEAST)
+        gradient.zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        duals = {"duals": self.duals.detach().clone(), "dual_optimizer": self.dual_optimizer.state_dict()}
+        return {**super().state_dict(), **duals}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        with torch.no_grad():
+            self.duals.copy_(state["duals"])
+        self.dual_optimizer.load_state_dict(state["dual_optimizer"])
+
+
+def divergences(old: Distribution, new: Any) -> tuple[Tensor, Tensor | None]:
+    """KL(old || new) `[B]`; of normal distributions in two parts, from the mean alone and from the deviation alone.
+
+    Abdolmaleki et al. (2018), https://arxiv.org/abs/1806.06920. The second is None for discrete distributions.
+    """
+    if isinstance(old, TanhNormal):
+        return divergences(old.normal, new.normal)
+    if not isinstance(old, Normal):
+        return old.kl(new), None
+    moved = Normal(new.mean, old.log_std, old.event)
+    widened = Normal(old.mean, new.log_std, old.event)
+    return old.kl(moved), old.kl(widened)

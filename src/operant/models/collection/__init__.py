@@ -1,0 +1,1 @@
+"""Rollouts collected from any source of environments."""

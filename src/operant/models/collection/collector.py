@@ -1,0 +1,269 @@
+"""Steps environments with a policy and keeps what happened: the rollout that an update learns from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from operant.models.collection.sources import Environments, Episodes
+from operant.models.machine import data_parallel
+from operant.models.networks.actor_critic import ActorCritic
+from operant.models.networks.popart import PopArtValueHead
+from operant.rollout.normalizer import RewardNormalizer, RunningNormalizer
+
+EPISODES = 100  # that the reported return is a mean of
+CLIP = 10.0  # of normalised observations and rewards, as in the wrappers of Gymnasium and Stable-Baselines3
+CHUNK = 16_384  # rows that the critic takes at a time
+
+
+@dataclass
+class Rollout:
+    """T steps of N environments. All are tensors `[T, N, ...]` unless it says otherwise; rewards as the algorithm sees
+    them (normalised, or with an intrinsic part), observations as the policy sees them.
+
+    `starts` says where a step is the first of its episode, `final_values` is V of what a truncated episode ended on (0
+    elsewhere), `last_values` `[N]` V of `last_observations`, and `state` `[2, N, H]` the LSTM's before the first step.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    rewards: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    starts: Tensor
+    log_probs: Tensor
+    values: Tensor
+    final_values: Tensor
+    last_values: Tensor
+    last_observations: Tensor
+    state: Tensor | None
+
+    def to(self, device: torch.device) -> Rollout:
+        """Moves all of it to a device."""
+        for name, value in vars(self).items():
+            setattr(self, name, None if value is None else value.to(device))
+        return self
+
+
+def check_normalized(shape: tuple[int, ...], is_float: bool, space: Any) -> None:
+    """Raises a ValueError for observations that `normalize_observations` is not for."""
+    if len(shape) != 1 or not is_float:
+        raise ValueError(f"normalize_observations=True is for vectors of float32, not {space}: set it to false")
+
+
+class CollectorBase(ABC):
+    """What collectors have in common.
+
+    `generator` draws every action. `returns` and `lengths` are of the last 100 episodes, of `episodes` that have ended.
+    """
+
+    normalizer: Any
+    reward_normalizer: Any
+    starts: Tensor
+    state: Tensor | None
+
+    def __init__(self, environments: Any, policy: ActorCritic, steps: int, seed: int, device: torch.device):
+        self.environments, self.policy, self.steps, self.device = environments, policy, steps, device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.returns: deque[float] = deque(maxlen=EPISODES)
+        self.lengths: deque[float] = deque(maxlen=EPISODES)
+        self.episodes = 0
+
+    @abstractmethod
+    def collect(self) -> Rollout:
+        """The next T steps. What it returns is overwritten by the next call."""
+
+    @abstractmethod
+    def _last_observations(self) -> np.ndarray:
+        """What the next rollout begins on, `[N, ...]`, a copy."""
+
+    @abstractmethod
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Takes observations, starts and the LSTM's state from what `state_dict` returned."""
+
+    def _statistics(self) -> list[Any]:
+        rewards = self.reward_normalizer
+        return [each for each in (self.normalizer, rewards.statistics if rewards else None) if each]
+
+    def _true(self, values: Tensor) -> Tensor:
+        head = self.policy.value_head
+        return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next rollout depends on, besides the policy, in the CPU's memory."""
+        state: dict[str, Any] = {
+            "environments": self.environments.state_dict(),
+            "observations": self._last_observations(),
+            "starts": self.starts.cpu().clone(),
+            "state": None if self.state is None else self.state.cpu().clone(),
+            "generator": self.generator.get_state(),
+            "returns": list(self.returns),
+            "lengths": list(self.lengths),
+            "episodes": self.episodes,
+        }
+        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
+            state[name] = normalizer.state_dict() if normalizer else None
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from there."""
+        self.environments.load_state_dict(state["environments"])
+        self._restore(state)
+        self.generator.set_state(state["generator"])
+        self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
+        self.episodes = state["episodes"]
+        for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
+            if normalizer:
+                normalizer.load_state_dict(state[name])
+
+
+class Collector(CollectorBase):
+    """Fills rollouts of T = `steps`, episode after episode, from environments on the CPU."""
+
+    def __init__(
+        self,
+        environments: Environments,
+        policy: ActorCritic,
+        steps: int,
+        *,
+        gamma: float,
+        normalize_observations: bool,
+        normalize_rewards: bool,
+        seed: int,
+        device: torch.device,
+    ):
+        super().__init__(environments, policy, steps, seed, device)
+        self.buffer = environments.allocate(steps)
+        n = environments.num_envs
+        shape = self.buffer.observations.shape[2:]
+        if normalize_observations:
+            check_normalized(shape, self.buffer.observations.dtype == np.float32, environments.observation_space)
+        self.normalizer = RunningNormalizer(shape, clip=CLIP) if normalize_observations else None
+        self.reward_normalizer = RewardNormalizer(n, gamma=gamma, clip=CLIP) if normalize_rewards else None
+        self.starts = torch.ones(n, dtype=torch.bool)  # whether the next step is the first of its episode
+        self.state = policy.initial_state(n)
+        environments.reset(seed, self.buffer)
+
+    @torch.no_grad()
+    def collect(self) -> Rollout:
+        """The next T steps. What it returns is overwritten by the next call."""
+        policy, device = self.policy, self.device
+        statistics = self._statistics()
+        before = [each.state_dict() for each in statistics]
+        self.buffer.roll()
+        tensors = self.buffer.tensors
+        inputs = torch.empty_like(tensors.observations) if self.normalizer else tensors.observations
+        starts, log_probs = torch.empty_like(tensors.terminated), torch.empty_like(tensors.rewards)
+        values = torch.empty_like(log_probs)
+        noise = policy.noise((self.steps, self.environments.num_envs), self.generator)
+        first_state, cut = self.state, []
+        for t in range(self.steps):
+            starts[t] = self.starts
+            observations = self._policy_inputs(inputs, t)
+            if policy.recurrent:
+                now = slice(t, t + 1)
+                distribution, value, self.state = policy(observations[None], self.state, starts[now].to(device))
+                sample = distribution.sample(noise=noise[now])
+                values[t] = self._true(value[0])
+                log_probs[t], tensors.actions[t] = distribution.log_prob(sample)[0], sample[0]
+            else:
+                distribution = policy.distribution(observations)
+                sample = distribution.sample(noise=noise[t])
+                log_probs[t], tensors.actions[t] = distribution.log_prob(sample), sample
+            episodes = self.environments.step(self.buffer, t)
+            if episodes is not None:
+                self.returns.extend(episodes.returns.tolist())
+                self.lengths.extend(episodes.lengths.tolist())
+                self.episodes += len(episodes.returns)
+                if len(episodes.truncated):
+                    state = None if self.state is None else self.state[:, episodes.truncated]
+                    cut.append((t, episodes, state))
+            self.starts = tensors.terminated[t] | tensors.truncated[t]
+        self._policy_inputs(inputs, self.steps)
+        last_values = self._critic(inputs, values)
+        final_values = self._final_values(cut)
+        rewards = self._rewards(tensors)
+        if self.normalizer:
+            self.normalizer.update(self.buffer.observations[:-1].reshape(-1, inputs.shape[-1]))
+        for each, earlier in zip(statistics, before, strict=True):
+            data_parallel.merge(each, earlier)
+        rollout = Rollout(
+            observations=inputs[:-1],
+            actions=tensors.actions,
+            rewards=rewards,
+            terminated=tensors.terminated,
+            truncated=tensors.truncated,
+            starts=starts,
+            log_probs=log_probs,
+            values=values,
+            final_values=final_values,
+            last_values=last_values,
+            last_observations=inputs[-1],
+            state=first_state,
+        )
+        return rollout.to(device)
+
+    def settle(self) -> None:
+        """Nothing is left to wait for: see `DeviceCollector`."""
+
+    def normalized(self, observations: np.ndarray) -> np.ndarray:
+        """Observations `[..., D]` as the policy sees them."""
+        return self.normalizer.normalize(np.ascontiguousarray(observations)) if self.normalizer else observations
+
+    def _policy_inputs(self, inputs: Tensor, t: int) -> Tensor:
+        if self.normalizer:
+            self.normalizer.normalize(self.buffer.observations[t], out=inputs[t].numpy())
+        return inputs[t].to(self.device)
+
+    def _critic(self, inputs: Tensor, values: Tensor) -> Tensor:
+        """Writes `values`, for all steps at once where no LSTM has, and returns those of the last observations."""
+        if self.policy.recurrent:
+            starts = self.starts[None].to(self.device)
+            return self._true(self.policy(inputs[-1:].to(self.device), self.state, starts)[1][0]).cpu()
+        rows = inputs.flatten(0, 1)
+        each = [self._true(self.policy.values(part.to(self.device))).cpu() for part in torch.split(rows, CHUNK)]
+        both = torch.cat(each).view(len(inputs), -1)
+        values[:] = both[:-1]
+        return both[-1]
+
+    def _final_values(self, cut: list[tuple[int, Episodes, Tensor | None]]) -> Tensor:
+        """V of what truncated episodes ended on, where they did: `[T, N]`. With each step comes the LSTM's state."""
+        final = torch.zeros(self.steps, self.environments.num_envs)
+        if not cut:
+            return final
+        steps = np.concatenate([np.full(len(episodes.truncated), t) for t, episodes, _ in cut])
+        rows = np.concatenate([episodes.truncated for _, episodes, _ in cut])
+        observations = np.concatenate([episodes.final_observations for _, episodes, _ in cut])
+        inputs = torch.from_numpy(self.normalized(observations)).to(self.device)
+        states = [state for _, _, state in cut if state is not None]
+        recurrent = self.policy.recurrent
+        values = self.policy(inputs[None], torch.cat(states, 1))[1][0] if recurrent else self.policy.values(inputs)
+        final[steps, rows] = self._true(values).cpu()
+        return final
+
+    def _rewards(self, tensors: Any) -> Tensor:
+        if self.reward_normalizer is None:
+            rewards: Tensor = tensors.rewards
+            return rewards
+        scaled = torch.empty_like(tensors.rewards)
+        for t in range(self.steps):
+            ended = self.buffer.terminated[t] | self.buffer.truncated[t]
+            scaled[t] = torch.from_numpy(self.reward_normalizer(self.buffer.rewards[t], ended))
+        return scaled
+
+    def _last_observations(self) -> np.ndarray:
+        observations: np.ndarray = self.buffer.observations[-1].copy()
+        return observations
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        if self.environments.resumable:
+            self.buffer.observations[-1] = state["observations"]
+            self.starts = state["starts"].clone()
+            self.state = None if state["state"] is None else state["state"].to(self.device)

@@ -1,0 +1,195 @@
+"""Steps environments that are on the GPU, and keeps what happened there: nothing leaves the device.
+
+A whole rollout, every step of the policy and of the environments, is one CUDA graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from operant.cuda.graphs import Graph
+from operant.models.collection.collector import CLIP, EPISODES, CollectorBase, Rollout, check_normalized
+from operant.models.collection.sources import DeviceEnvironments
+from operant.models.machine import data_parallel
+from operant.models.networks.actor_critic import ActorCritic
+from operant.rollout.device_buffer import DeviceBuffer, byte_rows
+from operant.rollout.device_normalizer import DeviceNormalizer, DeviceRewardNormalizer
+from operant.rollout.normalizer import RunningNormalizer
+
+CHUNK = 1 << 18  # rows that the critic takes at a time, for the memory of its layers
+
+
+class DeviceCollector(CollectorBase):
+    """What `Collector` is to environments on the CPU, with the same arguments and the same rollouts."""
+
+    def __init__(
+        self,
+        environments: DeviceEnvironments,
+        policy: ActorCritic,
+        steps: int,
+        *,
+        gamma: float,
+        normalize_observations: bool,
+        normalize_rewards: bool,
+        seed: int,
+        device: torch.device,
+    ):
+        super().__init__(environments, policy, steps, seed, device)
+        self.buffer: DeviceBuffer = environments.allocate(steps)
+        n, of = environments.num_envs, self.buffer.tensors
+        self.observations = byte_rows(of.observations)
+        self.final_observations = byte_rows(self.buffer.final_observations)
+        shape = tuple(self.observations.shape[2:])
+        if normalize_observations:
+            check_normalized(shape, self.observations.dtype == torch.float32, environments.observation_space)
+        self.normalizer = DeviceNormalizer(shape, clip=CLIP, device=device) if normalize_observations else None
+        self.reward_normalizer = (
+            DeviceRewardNormalizer(n, gamma=gamma, clip=CLIP, device=device) if normalize_rewards else None
+        )
+        self.starts = torch.ones(n, dtype=torch.bool, device=device)
+        self.state = policy.initial_state(n)
+        windows = len(self.final_observations)
+        self._final_states = None if self.state is None else torch.zeros(windows, *self.state.shape, device=device)
+        self._inputs = torch.zeros_like(self.observations) if self.normalizer else self.observations
+        self._ended = torch.zeros(3, dtype=torch.float64, device=device)  # episodes, their returns and lengths summed
+        self.rollout = Rollout(
+            observations=self._inputs[:-1],
+            actions=of.actions,
+            rewards=torch.zeros_like(of.rewards) if self.reward_normalizer else of.rewards,
+            terminated=of.terminated,
+            truncated=of.truncated,
+            starts=torch.zeros_like(of.terminated),
+            log_probs=of.log_probs,
+            values=of.values,
+            final_values=of.final_values,
+            last_values=of.last_values,
+            last_observations=self._inputs[-1],
+            state=None if self.state is None else torch.zeros_like(self.state),
+        )
+        self._graph = Graph(
+            self._fill, device, [self.generator], lambda: environments.batch.version, environments.batch.check
+        )
+        environments.reset(seed, self.buffer)
+
+    @torch.no_grad()
+    def collect(self) -> Rollout:
+        """The next T steps, in the same tensors at each call; does not wait for them."""
+        before = [each.state_dict() for each in self._statistics()] if data_parallel.world_size() > 1 else []
+        self._graph()
+        for each, earlier in zip(self._statistics(), before, strict=False):
+            host = RunningNormalizer(each.shape)
+            host.load_state_dict(each.state_dict())
+            data_parallel.merge(host, earlier)
+            each.load_state_dict(host.state_dict())
+        return self.rollout
+
+    def settle(self) -> None:
+        """Waits for the rollout and takes its episodes into `returns`, `lengths` and `episodes`.
+
+        Each of the last 100 numbers is the mean of those that ended in its rollout. Raises what the device found wrong.
+        """
+        count, returns, lengths = self._ended.tolist()
+        self.environments.batch.check()
+        if count:
+            self.episodes += int(count)
+            self.returns.extend([returns / count] * min(int(count), EPISODES))
+            self.lengths.extend([lengths / count] * min(int(count), EPISODES))
+
+    def _fill(self) -> None:
+        buffer, policy, rollout = self.buffer, self.policy, self.rollout
+        buffer.roll()
+        noise = policy.noise((self.steps, self.environments.num_envs), self.generator)
+        if self.state is not None:
+            rollout.state.copy_(self.state)  # type: ignore[union-attr]
+        for t in range(self.steps):
+            rollout.starts[t].copy_(self.starts)
+            observations = self._policy_inputs(t)
+            if policy.recurrent:
+                now = slice(t, t + 1)
+                distribution, value, state = policy(observations[None], self.state, rollout.starts[now])
+                self.state.copy_(state)  # type: ignore[union-attr]
+                sample = distribution.sample(noise=noise[now])
+                rollout.values[t].copy_(self._true(value[0]))
+                rollout.log_probs[t].copy_(distribution.log_prob(sample)[0])
+                rollout.actions[t].copy_(sample[0])
+            else:
+                distribution = policy.distribution(observations)
+                sample = distribution.sample(noise=noise[t])
+                rollout.log_probs[t].copy_(distribution.log_prob(sample))
+                rollout.actions[t].copy_(sample)
+            buffer.step(t)
+            if self._final_states is not None:
+                cut = rollout.truncated[t] & ~rollout.terminated[t]
+                kept = self._final_states[t // buffer.window]
+                kept.copy_(torch.where(cut[:, None], self.state, kept))  # type: ignore[arg-type]
+            torch.logical_or(rollout.terminated[t], rollout.truncated[t], out=self.starts)
+        self._policy_inputs(self.steps)
+        self._critic()
+        self._normalize_rewards()
+        if self.normalizer:
+            self.normalizer.update(self.observations[:-1].flatten(0, 1))
+        self._sum_episodes()
+
+    def _policy_inputs(self, t: int) -> Tensor:
+        if self.normalizer:
+            self._inputs[t].copy_(self.normalizer.normalize(self.observations[t]))
+        return self._inputs[t]
+
+    def _critic(self) -> None:
+        """V of all observations, and of what truncated episodes ended on."""
+        policy, rollout = self.policy, self.rollout
+        final = self.final_observations
+        if self.normalizer:
+            final = self.normalizer.normalize(final)
+        if policy.recurrent:
+            last = policy(self._inputs[-1:], self.state, self.starts[None])[1][0]
+            rollout.last_values.copy_(self._true(last))
+            states = self._final_states
+            each = [self._true(policy(final[k : k + 1], states[k])[1][0]) for k in range(len(final))]  # type: ignore[index]
+        else:
+            parts = torch.split(self._inputs.flatten(0, 1), CHUNK)
+            values = torch.cat([self._true(policy.values(part)) for part in parts]).view(self.steps + 1, -1)
+            rollout.values.copy_(values[:-1])
+            rollout.last_values.copy_(values[-1])
+            each = list(self._true(policy.values(final.flatten(0, 1))).view(len(final), -1))
+        self.buffer.spread_final_values(each)
+
+    def _normalize_rewards(self) -> None:
+        if self.reward_normalizer is None:
+            return
+        raw, rollout = self.buffer.tensors.rewards, self.rollout
+        for t in range(self.steps):
+            ended = rollout.terminated[t] | rollout.truncated[t]
+            rollout.rewards[t].copy_(self.reward_normalizer(raw[t], ended))
+
+    def _sum_episodes(self) -> None:
+        """Moves the batch's sums of ended episodes, one for each environment, into three numbers."""
+        agents = self.environments.batch.agents
+        count, returns, lengths = self.environments.batch.sums
+        each = (count.sum() * agents, returns.double().sum(), lengths.sum() * agents)
+        self._ended.copy_(torch.stack([number.double() for number in each]))
+        for tensor in (count, returns, lengths):
+            tensor.zero_()
+
+    def normalized(self, observations: np.ndarray) -> np.ndarray:
+        """Observations `[..., D]` in the CPU's memory as the policy sees them."""
+        if self.normalizer is None:
+            return observations
+        host = RunningNormalizer(self.normalizer.shape, clip=CLIP)
+        host.load_state_dict(self.normalizer.state_dict())
+        return host.normalize(np.ascontiguousarray(observations))
+
+    def _last_observations(self) -> np.ndarray:
+        observations: np.ndarray = self.observations[-1].cpu().numpy().copy()
+        return observations
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.observations[-1].copy_(torch.from_numpy(np.asarray(state["observations"])))
+        self.starts.copy_(state["starts"])
+        if self.state is not None:
+            self.state.copy_(state["state"])

@@ -1,0 +1,257 @@
+"""What the training loop steps: a native batch, whose core fills the rollout itself, or any Gymnasium vector env.
+
+Episodes begin again in the same step (SAME_STEP), so that every row of a rollout is a transition of the task.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from operant.batch.batch import Batch
+from operant.catalog import CATALOG, MULTIAGENT
+from operant.environments.layout import Layout
+from operant.environments.lookup import AUTHORED, is_native
+from operant.environments.vector import OperantVectorEnv
+from operant.messages import unknown
+from operant.rollout.buffer import RolloutBuffer
+
+if TYPE_CHECKING:
+    from operant.cuda.batch import CudaBatch
+    from operant.rollout.device_buffer import DeviceBuffer
+
+
+class Episodes(NamedTuple):
+    """The episodes that ended in a step, K of them: returns and lengths `[K]`.
+
+    `truncated` `[J]` are the rows of those that were truncated and not terminated, `final_observations` `[J, ...]` what
+    they ended on.
+    """
+
+    returns: np.ndarray
+    lengths: np.ndarray
+    truncated: np.ndarray
+    final_observations: np.ndarray
+
+
+class Environments(ABC):
+    """N environments (or rows of agents).
+
+    `env_id` is None for a foreign environment that was passed in without one. Observations in buffers are rows of
+    `Layout(observation_space)`. `action_masks` `[values, actions]` bool says what each value of a Discrete observation
+    allows; None: everything.
+    """
+
+    env_id: str | None
+    num_envs: int
+    observation_space: spaces.Space[Any]
+    action_space: spaces.Space[Any]
+    resumable: bool
+    action_masks: np.ndarray | None = None
+
+    @abstractmethod
+    def allocate(self, steps: int) -> RolloutBuffer:
+        """A buffer of T = `steps` rows that `step` fills."""
+
+    @abstractmethod
+    def reset(self, seed: int, buffer: RolloutBuffer) -> None:
+        """Begins an episode in every environment; its observations go into the buffer's last row, for `roll`."""
+
+    @abstractmethod
+    def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
+        """Steps with row t of the buffer's actions and fills that row; None where no episode ended."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` continues from."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class BatchEnvironments(Environments):
+    """Environments of operant's: a batch of them, in a vector env under "SameStep"."""
+
+    resumable = True
+    batch: Any
+
+    def __init__(self, envs: Any):
+        self.envs, self.batch = envs, envs.batch
+        self.env_id = self.batch.spec.source or self.batch.spec.full_id
+        self.num_envs = envs.num_envs
+        self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
+        masks = self.batch.spec.action_masks
+        self.action_masks = np.array(masks) if masks else None
+
+    def state_dict(self) -> dict[str, Any]:
+        records = self.batch.get_state()
+        without_metadata = np.dtype(records.dtype.descr)  # which files cannot hold
+        return {"environments": records.view(without_metadata)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.batch.set_state(state["environments"])
+
+    def close(self) -> None:
+        self.envs.close()
+
+
+class NativeEnvironments(BatchEnvironments):
+    """On the CPU: observations, rewards and flags are written once, by the core."""
+
+    batch: Batch
+
+    def allocate(self, steps: int) -> RolloutBuffer:
+        buffer = RolloutBuffer.for_batch(self.batch, steps)
+        buffer.observations = self._rows(buffer.observations)
+        return buffer
+
+    def _rows(self, observations: np.ndarray) -> np.ndarray:
+        """Observations as policies read them, in the same memory: integers as the bytes of `emulation.Layout`."""
+        if isinstance(self.observation_space, spaces.Box):
+            return observations
+        leading = observations.ndim - len(self.batch.observation_shape)
+        return observations.reshape(*observations.shape[:leading], self.batch.observation_size).view(np.uint8)
+
+    def reset(self, seed: int, buffer: RolloutBuffer) -> None:
+        self.batch.seed(seed)
+        buffer.observations[-1] = self._rows(self.batch.reset().observations)
+
+    def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
+        buffer.step(t)
+        if not self.batch.last_finished.count:
+            return None
+        rows, returns, lengths = self.batch.finished()
+        cut = ~buffer.terminated[t, rows]
+        return Episodes(returns, lengths, rows[cut], self._rows(self.batch.final_observations()[cut]))
+
+
+class DeviceEnvironments(BatchEnvironments):
+    """On a GPU, as a `CudaVectorEnv` holds them; see `DeviceCollector`."""
+
+    batch: CudaBatch
+
+    def allocate(self, steps: int) -> DeviceBuffer:  # type: ignore[override]
+        from operant.rollout.device_buffer import DeviceBuffer
+
+        return DeviceBuffer(self.batch, steps)
+
+    def reset(self, seed: int, buffer: Any) -> None:
+        self.batch.seed(seed)
+        buffer.tensors.observations[-1].copy_(self.batch.reset().observations)
+
+    def step(self, buffer: Any, t: int) -> None:
+        buffer.step(t)
+
+
+class GymnasiumEnvironments(Environments):
+    """Any other vector env in SAME_STEP mode; nested observations are flattened into rows.
+
+    Its state cannot be saved: after `load_state_dict` every environment begins a new episode.
+    """
+
+    resumable = False
+
+    def __init__(self, envs: gym.vector.VectorEnv[Any, Any, Any], env_id: str | None):
+        mode = envs.metadata.get("autoreset_mode")
+        if mode != gym.vector.AutoresetMode.SAME_STEP:
+            raise ValueError(
+                f"training needs a vector env in SAME_STEP mode, not {mode}: give its id instead, or make it with "
+                "autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP"
+            )
+        self.envs, self.env_id, self.num_envs = envs, env_id, envs.num_envs
+        self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
+        self.layout = Layout(self.observation_space)
+        self.returns, self.lengths = np.zeros(self.num_envs), np.zeros(self.num_envs, np.int64)
+        self.seed = 0
+
+    def allocate(self, steps: int) -> RolloutBuffer:
+        action = self.action_space
+        dtype = np.float32 if isinstance(action, spaces.Box) else np.int64
+        return RolloutBuffer(steps, self.num_envs, self.layout.shape, self.layout.dtype, action.shape or (), dtype)
+
+    def reset(self, seed: int, buffer: RolloutBuffer) -> None:
+        self.seed = seed
+        observations, _ = self.envs.reset(seed=seed)
+        self.layout.flatten(observations, buffer.observations[-1])
+        self.returns[:], self.lengths[:] = 0, 0
+
+    def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
+        space, actions = self.action_space, buffer.actions[t]
+        if isinstance(space, spaces.Box):
+            actions = np.clip(actions, space.low, space.high).astype(space.dtype, copy=False)
+        observations, rewards, terminated, truncated, infos = self.envs.step(actions)
+        buffer.record(t, self.layout.flatten(observations), rewards, terminated, truncated)
+        self.returns += rewards
+        self.lengths += 1
+        ended = terminated | truncated
+        if not ended.any():
+            return None
+        cut = np.flatnonzero(truncated & ~terminated)
+        final = [self.layout.flatten(infos["final_obs"][row]) for row in cut]
+        stacked = np.stack(final) if final else buffer.observations[0, :0]
+        episodes = Episodes(self.returns[ended], self.lengths[ended], cut, stacked)
+        self.returns[ended], self.lengths[ended] = 0, 0
+        return episodes
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.seed = state["seed"]
+
+    def close(self) -> None:
+        self.envs.close()
+
+
+def make_environments(
+    env: str | gym.vector.VectorEnv[Any, Any, Any], num_envs: int, options: Mapping[str, Any], device: str = "cpu"
+) -> Environments:
+    """The environments of an id, ours or anybody's, or of a vector env; `options` are the constructor's.
+
+    Those of ours are on `device`, others on the CPU. Of an environment of several agents every agent is a row, and
+    `num_envs` counts environments.
+    """
+    if not isinstance(env, str):
+        if options:
+            raise ValueError(f"options {sorted(options)} are for an id: give them where the vector env is made")
+        if is_on_device(env):
+            return DeviceEnvironments(env)
+        if isinstance(env, OperantVectorEnv) and env.autoreset_mode == gym.vector.AutoresetMode.SAME_STEP:
+            return NativeEnvironments(env)
+        return GymnasiumEnvironments(env, env.spec.id if env.spec else None)
+    _, _, name = env.rpartition(":")
+    ours = name if name.startswith("operant/") else env
+    if is_native(ours) and device != "cpu":
+        from operant.environments.cuda_vector import CudaVectorEnv
+
+        return DeviceEnvironments(
+            CudaVectorEnv(ours, num_envs, device=device, autoreset_mode="SameStep", copy=False, **options)
+        )
+    if is_native(ours):
+        return NativeEnvironments(OperantVectorEnv(ours, num_envs, autoreset_mode="SameStep", copy=False, **options))
+    mode = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
+    try:
+        envs = gym.make_vec(env, num_envs, vectorization_mode="sync", vector_kwargs=mode, **options)
+    except (gym.error.UnregisteredEnv, ModuleNotFoundError) as problem:
+        raise ValueError(unknown("environment", env, (*gym.registry, *known_ids()))) from problem
+    return GymnasiumEnvironments(envs, env)
+
+
+def is_on_device(env: Any) -> bool:
+    """Whether a vector env is one of ours on a GPU."""
+    module = sys.modules.get("operant.environments.cuda_vector")  # nobody has one who has not imported it
+    return module is not None and isinstance(env, module.CudaVectorEnv)
+
+
+def known_ids() -> tuple[str, ...]:
+    """The full ids of our environments."""
+    return (*(f"operant/{name}" for name in (*CATALOG, *MULTIAGENT)), *AUTHORED)

@@ -1,0 +1,131 @@
+"""Several processes that train one policy, as `torchrun` starts them; one process where it did not.
+
+Every process has its own environments, and gradients are averaged: the update is that of all environments together.
+All but `joined`, `world_size` and `rank` wait for the other processes, and do nothing where there are none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, distributed
+
+from operant.rollout.normalizer import RunningNormalizer
+
+
+def join() -> None:
+    """Joins the processes that torchrun started, if it did: gloo, and NCCL for what is on GPUs, one a process."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+
+
+def leave() -> None:
+    """Undoes `join`."""
+    if joined():
+        distributed.destroy_process_group()
+
+
+def joined() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def world_size() -> int:
+    return distributed.get_world_size() if joined() else 1
+
+
+def rank() -> int:
+    return distributed.get_rank() if joined() else 0
+
+
+def mean_in_place(tensor: Tensor) -> None:
+    """Makes a tensor its mean over all processes."""
+    if world_size() > 1:
+        distributed.all_reduce(tensor)
+        tensor.div_(world_size())
+
+
+def all_gather(tensor: Tensor) -> Tensor:
+    """What every process gives, `[W, *tensor.shape]` in the order of ranks; all give the same shape."""
+    if world_size() == 1:
+        return tensor[None]
+    parts = [torch.empty_like(tensor) for _ in range(world_size())]
+    distributed.all_gather(parts, tensor.contiguous())
+    return torch.stack(parts)
+
+
+def standardize(advantages: Tensor) -> Tensor:
+    """(A - mean) / std over the advantages of all processes, with Bessel's correction; each gives as many.
+
+    Advantages that are all equal become zeros.
+    """
+    if world_size() == 1:
+        if advantages.numel() < 2:
+            return advantages - advantages.mean()
+        return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+    mean = advantages.mean()
+    mean_in_place(mean)
+    squares = (advantages - mean).square().mean()
+    mean_in_place(squares)
+    count = advantages.numel() * world_size()
+    return (advantages - mean) / ((squares * count / (count - 1)).sqrt() + 1e-8)
+
+
+def agreed(answer: bool) -> bool:
+    """What the first process answers, in all of them."""
+    if world_size() == 1:
+        return answer
+    verdict = torch.tensor(float(answer))
+    distributed.broadcast(verdict, 0)
+    return bool(verdict)
+
+
+def anywhere(answer: bool) -> bool:
+    """Whether any process says so."""
+    return any(all_gather_object(answer))
+
+
+def all_gather_object(value: Any) -> list[Any]:
+    """What every process gives, in the order of ranks; it must be possible to pickle it."""
+    if world_size() == 1:
+        return [value]
+    values: list[Any] = [None] * world_size()
+    distributed.all_gather_object(values, value)
+    return values
+
+
+def broadcast(tensor: Tensor) -> None:
+    """Makes a tensor the first process's."""
+    if world_size() > 1:
+        distributed.broadcast(tensor, 0)
+
+
+def merge(normalizer: RunningNormalizer, before: Mapping[str, Any]) -> None:
+    """Makes a normaliser's statistics those of all processes, bit for bit the same in each.
+
+    `before` is its state_dict when all were last the same; what each has seen since is taken into that, rank by rank.
+    """
+    if world_size() == 1:
+        return
+    news = all_gather_object(_since(before, normalizer.state_dict()))
+    normalizer.load_state_dict(before)
+    for state in news:
+        one = RunningNormalizer(normalizer.shape)
+        one.load_state_dict(state)
+        normalizer.merge(one)
+
+
+def _since(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The moments of what came between two states: the merge of Chan et al. (1983), solved for its second part."""
+    count = after["count"] - before["count"]
+    means, squares = ([np.asarray(state[name]) for state in (before, after)] for name in ("mean", "squares"))
+    if not count:
+        return {"count": 0.0, "mean": np.zeros_like(means[0]).tolist(), "squares": np.zeros_like(means[0]).tolist()}
+    mean = means[0] + (means[1] - means[0]) * (after["count"] / count)
+    between = (mean - means[0]) ** 2 * (before["count"] * count / after["count"])
+    return {"count": count, "mean": mean.tolist(), "squares": np.maximum(squares[1] - squares[0] - between, 0).tolist()}

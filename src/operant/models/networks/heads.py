@@ -1,0 +1,122 @@
+"""The last layer of a policy: features to a distribution over the action space."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from operant.models.networks.distributions import Categorical, Distribution, MultiCategorical, Normal, TanhNormal
+
+SUPPORTED = "Discrete, MultiDiscrete and MultiBinary of one dimension, and Box of floating-point numbers"
+
+
+def orthogonal(layer: nn.Linear | nn.Conv2d, gain: float) -> Any:
+    """The layer with orthogonal weights of that gain (Saxe et al. 2014) and zero biases."""
+    nn.init.orthogonal_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def full_precision(numbers: Tensor) -> Tensor:
+    """As float32, where autocast has made them of 16 bits: too few for the ratio of two probabilities."""
+    return numbers.float() if numbers.dtype in (torch.bfloat16, torch.float16) else numbers
+
+
+class ActionHead(nn.Module):
+    """Maps features `[..., F]` to a distribution; `mask_size` is the length of an action mask, 0 where none applies."""
+
+    mask_size: int
+    noise_shape: tuple[int, ...]
+
+    @abstractmethod
+    def forward(self, features: Tensor, mask: Tensor | None = None) -> Distribution:
+        """The distribution for features `[..., F]` and a bool mask `[..., mask_size]`."""
+
+    def noise(self, leading: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+        """Noise for `sample(noise=...)` of distributions `[*leading]`, such as a whole rollout's `[T, N]`."""
+        kind = Categorical if self.mask_size else Normal
+        return kind.noise((*leading, *self.noise_shape), generator, next(self.parameters()).device)
+
+
+class CategoricalHead(ActionHead):
+    """For Discrete(actions, start)."""
+
+    def __init__(self, features: int, actions: int, start: int) -> None:
+        super().__init__()
+        self.mask_size, self.noise_shape, self.start = actions, (actions,), start
+        self.linear = orthogonal(nn.Linear(features, actions), 0.01)
+
+    def forward(self, features: Tensor, mask: Tensor | None = None) -> Categorical:
+        return Categorical(full_precision(self.linear(features)), mask, self.start)
+
+
+class MultiCategoricalHead(ActionHead):
+    """For MultiDiscrete(sizes, start)."""
+
+    start: Tensor
+
+    def __init__(self, features: int, sizes: Sequence[int], start: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes = tuple(int(size) for size in sizes)
+        self.mask_size, self.noise_shape = sum(self.sizes), (len(self.sizes), max(self.sizes))
+        self.linear = orthogonal(nn.Linear(features, self.mask_size), 0.01)
+        self.register_buffer("start", torch.tensor([int(k) for k in start]), persistent=False)
+        self.shifted = any(start)
+
+    def forward(self, features: Tensor, mask: Tensor | None = None) -> MultiCategorical:
+        return MultiCategorical(
+            full_precision(self.linear(features)), self.sizes, mask, self.start if self.shifted else 0
+        )
+
+
+class NormalHead(ActionHead):
+    """For Box: a mean from the features and a `log_std` of its own, 0 at first; TanhNormal where `squash`."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, features: int, low: np.ndarray, high: np.ndarray, squash: bool) -> None:
+        super().__init__()
+        self.mask_size, self.noise_shape, self.squash = 0, low.shape, squash
+        self.linear = orthogonal(nn.Linear(features, math.prod(low.shape)), 0.01)
+        self.log_std = nn.Parameter(torch.zeros(low.shape))
+        self.register_buffer("low", torch.tensor(low, dtype=torch.float32), persistent=False)
+        self.register_buffer("high", torch.tensor(high, dtype=torch.float32), persistent=False)
+
+    def forward(self, features: Tensor, mask: Tensor | None = None) -> Normal | TanhNormal:
+        mean, event = full_precision(self.linear(features)), len(self.noise_shape)
+        if event > 1:
+            mean = mean.view(*mean.shape[:-1], *self.noise_shape)
+        if self.squash:
+            return TanhNormal(mean, self.log_std, self.low, self.high, event)
+        return Normal(mean, self.log_std, event)
+
+
+def action_head(space: spaces.Space[Any], features: int, *, squash: bool = False) -> ActionHead:
+    """The head for an action space, on `features` inputs.
+
+    `squash` keeps a Box's actions within its bounds, which must be finite. Raises TypeError for a space that no policy
+    supports, ValueError for a squash that cannot be.
+    """
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and space.shape:
+        if squash and not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+            raise ValueError(f"squash=True needs finite bounds, but the action space is {space}: set squash=False")
+        return NormalHead(features, space.low, space.high, squash)
+    if squash:
+        raise ValueError(f"squash=True is for a Box of floating-point actions, not {space}: set squash=False")
+    if isinstance(space, spaces.Discrete):
+        return CategoricalHead(features, int(space.n), int(space.start))
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
+        start = getattr(space, "start", np.zeros_like(space.nvec))  # gymnasium 0.29 has none
+        return MultiCategoricalHead(features, space.nvec.tolist(), start.tolist())
+    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
+        return MultiCategoricalHead(features, [2] * space.shape[0], [0] * space.shape[0])
+    raise TypeError(f"no policy supports the action space {space}; supported are {SUPPORTED}")

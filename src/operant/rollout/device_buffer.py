@@ -1,0 +1,108 @@
+"""DeviceBuffer: a rollout of environments that are on the GPU themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from operant.cuda.batch import CudaBatch, Outputs
+from operant.cuda.training import TrainingKernels
+from operant.rollout.tensors import Tensors
+
+
+class DeviceBuffer:
+    """What `GpuBuffer.for_batch` makes of a `CudaBatch`: kernels write into its rows, and nothing is copied.
+
+    Args:
+        batch: under "SameStep".
+        steps: T.
+
+    Attributes:
+        tensors: the rollout on the device, as in `RolloutBuffer`.
+        window: how many steps follow each other in which an environment is truncated at most once.
+        final_observations: `[K, N, *D]`, what an episode ended on that was truncated in steps k * window to
+            (k + 1) * window, in rows where one was.
+    """
+
+    def __init__(self, batch: CudaBatch, steps: int):
+        if batch.autoreset != "SameStep":
+            raise ValueError(
+                f"a rollout needs autoreset 'SameStep', not {batch.autoreset!r}: others have steps of reset"
+            )
+        if steps < 1:
+            raise ValueError(f"steps={steps} must be at least 1")
+        self.batch, self.device, self.steps, self.num_envs = batch, batch.device, steps, batch.num_rows
+        device, scalar = self.device, (steps, self.num_envs)
+        rows = (self.num_envs, *batch.observation_shape)
+        action_type = torch.int64 if batch.actions.discrete else torch.float32
+        tensors = {
+            "observations": torch.zeros((steps + 1, *rows), dtype=batch.observation_type, device=device),
+            "actions": torch.zeros((steps, *batch.actions.shape), dtype=action_type, device=device),
+            "last_values": torch.zeros(self.num_envs, device=device),
+        }
+        for name in ("rewards", "values", "log_probs", "advantages", "returns", "final_values"):
+            tensors[name] = torch.zeros(scalar, device=device)
+        for name in ("terminated", "truncated"):
+            tensors[name] = torch.zeros(scalar, dtype=torch.bool, device=device)
+        self.tensors = Tensors(tensors)
+        self.window = min(batch.max_episode_steps or steps, steps)
+        windows = -(-steps // self.window)
+        self.final_observations = torch.zeros((windows, *rows), dtype=batch.observation_type, device=device)
+        self._outputs = [self._output(t) for t in range(steps)]
+        self._kernels = TrainingKernels(batch.engine)
+
+    def _output(self, t: int) -> Outputs:
+        of = self.tensors
+        final = self.final_observations[t // self.window]
+        return Outputs(of.observations[t + 1], of.rewards[t], of.terminated[t], of.truncated[t], final)
+
+    def begin(self, observations: Tensor | None = None) -> None:
+        """See `RolloutBuffer.begin`."""
+        if observations is None:
+            self.batch.observe(self.tensors.observations[0])
+        else:
+            self.tensors.observations[0].copy_(observations)
+
+    def step(self, t: int) -> None:
+        """Steps with `tensors.actions[t]`; does not wait for the device."""
+        self.batch.step(self.tensors.actions[t], self._outputs[t], final_truncated=True)
+
+    def spread_final_values(self, values: Any) -> None:
+        """Fills `final_values` from V of `final_observations`, `[K, N]`."""
+        for k, row in enumerate(values):
+            self.tensors.final_values[k * self.window : (k + 1) * self.window] = row
+
+    def compute_advantages(self, *, gamma: float, lam: float, workers: int = 1) -> None:
+        """Fills `advantages` and `returns` by GAE, on the device; `workers` is for the CPU's."""
+        of = self.tensors
+        parts = (of.rewards, of.values, of.terminated, of.truncated, of.last_values, of.final_values)
+        self._kernels.gae(*parts, gamma=gamma, lam=lam, out=(of.advantages, of.returns))
+
+    def fill(self, policy: Callable[[Tensor], Any]) -> None:
+        """T steps with a policy, from the environments' present states on.
+
+        `policy` maps observations `[N, *D]` to actions, or to actions and their log-probabilities, or to these and
+        values, `[N]` each; the buffer keeps what it returns.
+        """
+        self.begin()
+        of = self.tensors
+        for t in range(self.steps):
+            answer = policy(of.observations[t])
+            parts = answer if isinstance(answer, tuple) else (answer,)
+            for rows, part in zip((of.actions, of.log_probs, of.values), parts, strict=False):
+                rows[t].copy_(part.detach())
+            self.step(t)
+
+    def roll(self) -> None:
+        """See `RolloutBuffer.roll`."""
+        self.tensors.observations[0].copy_(self.tensors.observations[self.steps])
+
+
+def byte_rows(observations: Tensor) -> Tensor:
+    """Observations `[T, N, *D]` int64 as the bytes of `emulation.Layout`, in the same memory; others as they are."""
+    if observations.dtype != torch.int64:
+        return observations
+    return observations.reshape(*observations.shape[:2], -1).view(torch.uint8)

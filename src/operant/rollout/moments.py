@@ -1,0 +1,86 @@
+"""Moments: mean and variance of each feature of float32 batches `[N, D]`, computed in C.
+
+Batches are NumPy's arrays or torch's on the CPU, C-contiguous. Results are the same bits on every instruction set
+(`isa`) and for any number of threads (`workers`). Bad arguments raise a ValueError that names them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from operant._native import ffi, lib
+from operant.rollout.arguments import FLOAT32, as_numpy, check_status, isa_name, outputs, pointer_to, worker_count
+
+
+class Moments:
+    """What has been seen so far of `features` = D numbers a row.
+
+    Attributes:
+        mean: `[D]` float64.
+        squares: `[D]` float64, the sum of squared deviations from the mean.
+    """
+
+    def __init__(self, features: int):
+        if features < 1:
+            raise ValueError(f"features={features} must be at least 1")
+        self.mean, self.squares = np.zeros(features), np.zeros(features)
+        self._core = ffi.new("operant_moments *")
+        self._core.features = features
+        self._core.mean = ffi.from_buffer("double[]", self.mean)
+        self._core.squares = ffi.from_buffer("double[]", self.squares)
+
+    @property
+    def count(self) -> float:
+        """Rows seen."""
+        return float(self._core.count)
+
+    @count.setter
+    def count(self, count: float) -> None:
+        self._core.count = count
+
+    @property
+    def variance(self) -> np.ndarray:
+        """The population's, `[D]` float64; 1 before the first row."""
+        return self.squares / self.count if self.count else np.ones_like(self.squares)
+
+    def update(self, batch: Any, *, workers: int = 1, isa: str | None = None) -> None:
+        """Takes the rows of `batch` `[N, D]` in, merged as Chan, Golub & LeVeque (1983) do."""
+        held: list[Any] = []
+        rows, pointer = self._rows(batch, held)
+        check_status(lib.operant_update_moments(self._core, pointer, rows, isa_name(isa), worker_count(workers)), isa)
+
+    def merge(self, other: Moments) -> None:
+        """Takes in what another has seen, as if its batches had been given to this one."""
+        if other.count:
+            total, difference = self.count + other.count, other.mean - self.mean
+            self.squares += other.squares + difference**2 * (self.count * other.count / total)
+            self.mean += difference * (other.count / total)
+            self.count = total
+
+    def standardize(
+        self,
+        batch: Any,
+        *,
+        epsilon: float,
+        clip: float,
+        centred: bool = True,
+        out: Any = None,
+        isa: str | None = None,
+    ) -> np.ndarray:
+        """(batch - mean) / sqrt(variance + epsilon) within [-clip, clip], `[N, D]` float32; `out` may be `batch`.
+
+        Computed in float64 with one rounding at the end. Without `centred` the mean is not subtracted.
+        """
+        held: list[Any] = []
+        rows, pointer = self._rows(batch, held)
+        results, pointers = outputs(("out",), None if out is None else (out,), (rows, len(self.mean)), held)
+        status = lib.operant_standardize(self._core, pointer, rows, epsilon, clip, centred, isa_name(isa), *pointers)
+        check_status(status, isa)
+        return results[0]
+
+    def _rows(self, batch: Any, held: list[Any]) -> tuple[int, Any]:
+        array = as_numpy("batch", batch)
+        rows = len(array) if array.ndim else 0
+        return rows, pointer_to("float[]", "batch", array, (rows, len(self.mean)), FLOAT32, held)

@@ -1,0 +1,141 @@
+"""Running mean and variance of observations and of discounted returns, and what is normalised by them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from operant.rollout.arguments import as_numpy
+from operant.rollout.moments import Moments
+
+
+class RunningNormalizer:
+    """Mean and variance of each feature over all batches so far, in float64.
+
+    Args:
+        shape: (D,) for batches `[N, D]`, any other shape for batches `[N, *shape]`, () for batches `[N]`.
+        clip: normalised numbers lie within [-clip, clip].
+        epsilon: added to the variance before its root is taken.
+        workers: threads of `update`, the caller's included; results do not depend on it.
+
+    Attributes:
+        count: rows so far.
+        mean, variance: float64 of `shape`; the variance is the population's, 1 before the first row.
+    """
+
+    def __init__(self, shape: tuple[int, ...] = (), *, clip: float = 10.0, epsilon: float = 1e-8, workers: int = 1):
+        if not clip > 0:
+            raise ValueError(f"clip={clip} must be above 0")
+        if not epsilon >= 0:
+            raise ValueError(f"epsilon={epsilon} must be at least 0")
+        self.shape, self.clip, self.epsilon, self.workers = shape, clip, epsilon, workers
+        self._batch_shape = (-1, math.prod(shape))
+        self._moments = Moments(math.prod(shape))
+
+    @property
+    def count(self) -> float:
+        return self._moments.count
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self._moments.mean.reshape(self.shape).copy()
+
+    @property
+    def variance(self) -> np.ndarray:
+        return self._moments.variance.reshape(self.shape)
+
+    def update(self, batch: Any) -> None:
+        """Takes a batch `[N, *shape]` float32 into the statistics."""
+        self._moments.update(self._rows("batch", batch), workers=self.workers)
+
+    def merge(self, other: RunningNormalizer) -> None:
+        """Takes in what another has seen, as if its batches had been given to this one (Chan et al. 1983)."""
+        if other.shape != self.shape:
+            raise ValueError(f"other is of shape {other.shape}, not {self.shape}")
+        self._moments.merge(other._moments)
+
+    def normalize(self, batch: Any, out: Any = None) -> np.ndarray:
+        """(batch - mean) / sqrt(variance + epsilon) within [-clip, clip]: `[N, *shape]` float32, in `out` if given.
+
+        `out` may be `batch`.
+        """
+        return self._standardize(batch, True, out)
+
+    def scale(self, batch: Any, out: Any = None) -> np.ndarray:
+        """The same without subtracting the mean: batch / sqrt(variance + epsilon)."""
+        return self._standardize(batch, False, out)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` of another of the same shape continues from."""
+        moments = self._moments
+        return {"count": moments.count, "mean": moments.mean.tolist(), "squares": moments.squares.tolist()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restores what `state_dict` returned."""
+        features = len(self._moments.mean)
+        for name in ("mean", "squares"):
+            if len(state[name]) != features:
+                raise ValueError(f"the state's {name} is of {len(state[name])} features, not of {features}")
+        self._moments.mean[:], self._moments.squares[:] = state["mean"], state["squares"]
+        self._moments.count = state["count"]
+
+    def _standardize(self, batch: Any, centred: bool, out: Any) -> np.ndarray:
+        rows, target = self._rows("batch", batch), None if out is None else self._rows("out", out)
+        result = self._moments.standardize(rows, epsilon=self.epsilon, clip=self.clip, centred=centred, out=target)
+        return result.reshape(batch.shape)
+
+    def _rows(self, name: str, batch: Any) -> Any:
+        """A batch as `[N, D]`, over the same memory."""
+        array = as_numpy(name, batch)
+        if array.shape[1:] != self.shape or not array.ndim:
+            sizes = ", ".join(map(str, ("N", *self.shape)))
+            raise ValueError(f"{name} must be of shape [{sizes}], not {array.shape}")
+        if not array.flags.c_contiguous:
+            raise ValueError(f"{name} must be C-contiguous: give numpy.ascontiguousarray({name})")
+        return array.reshape(self._batch_shape)
+
+
+class RewardNormalizer:
+    """Rewards divided by the standard deviation of their running discounted sum, each environment's its own.
+
+    As Gymnasium's NormalizeReward and Stable-Baselines3's VecNormalize do, but that the former leaves out of the sum
+    what came before the step that terminates.
+
+    Args:
+        num_envs: N.
+        gamma: the discount.
+        clip, epsilon: those of `RunningNormalizer`.
+    """
+
+    def __init__(self, num_envs: int, gamma: float = 0.99, *, clip: float = 10.0, epsilon: float = 1e-8):
+        self.gamma = gamma
+        self.returns = np.zeros(num_envs, np.float32)
+        self.statistics = RunningNormalizer(clip=clip, epsilon=epsilon)
+        # As there: a first variance of 1 that weighs a ten-thousandth of a reward.
+        self.statistics.load_state_dict({"count": 1e-4, "mean": [0.0], "squares": [1e-4]})
+
+    def __call__(self, rewards: Any, ended: Any) -> np.ndarray:
+        """One step's rewards `[N]` float32, scaled: `[N]` float32. `ended` `[N]` bool says whose episode is over.
+
+        R = gamma R + r; the scale is the standard deviation of all R so far; then R = 0 where the episode is over.
+        """
+        reward = as_numpy("rewards", rewards)
+        self.returns *= np.float32(self.gamma)
+        self.returns += reward
+        self.statistics.update(self.returns)
+        self.returns[as_numpy("ended", ended)] = 0
+        return self.statistics.scale(reward)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` of another of as many environments continues from."""
+        return {"returns": self.returns.tolist(), "statistics": self.statistics.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restores what `state_dict` returned."""
+        if len(state["returns"]) != len(self.returns):
+            raise ValueError(f"the state is of {len(state['returns'])} environments, not of {len(self.returns)}")
+        self.returns[:] = state["returns"]
+        self.statistics.load_state_dict(state["statistics"])

@@ -1,0 +1,210 @@
+"""Logger: rows of numbers in a CSV file that a crash leaves readable."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import operator
+import os
+import stat
+import threading
+from types import TracebackType
+from typing import Any
+
+from operant.files.atomic import disk_error, disk_errors, write_atomically
+
+Number = Any  # int, float, a NumPy scalar or a tensor of one element: whatever float() takes
+
+
+class Logger:
+    """Appends rows of numbers to a CSV file.
+
+        with Logger(csv_path="training.csv") as logger:
+            logger.log(steps=8192, reward=21.5, length=21.5)
+
+    Each row goes to the operating system at once and as a whole, so that a process that is killed loses none that it
+    has logged. A file that exists is continued: a last line that a crash has torn is removed first. A keyword that no
+    row had before becomes a column at the right end, empty in the rows above (the file is then rewritten under a
+    temporary name and renamed); a column that a row does not name stays empty. Several threads may log.
+
+    Raises:
+        ValueError: an existing file is no table of numbers, or shares no column with the first row; a closed logger.
+        OSError: the file cannot be written; the text names it and the remedy, and what was there before is intact.
+    """
+
+    def __init__(self, csv_path: str | os.PathLike[str]):
+        self.path = os.fspath(csv_path)
+        self.columns: list[str] = []
+        self._lock = threading.Lock()
+        self._continued = False
+        with disk_errors("open", self.path):
+            self._file: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            # A device or a pipe is written to and never read.
+            self._is_regular = stat.S_ISREG(os.fstat(self._file).st_mode)
+            if self._is_regular:
+                self._continue()
+        except BaseException:
+            self.close()
+            raise
+
+    def log(self, **values: Number) -> None:
+        """Appends a row; a keyword is a column's name, a value any real number.
+
+        Raises:
+            TypeError: a value that is no number.
+        """
+        self.log_row(values)
+
+    def log_row(self, values: dict[str, Number]) -> None:
+        """As `log`, of a dict."""
+        if not values:
+            raise ValueError("a row needs at least one value, such as log(steps=8192)")
+        cells = [repr(value) if type(value) is float else _cell(name, value) for name, value in values.items()]
+        with self._lock:
+            if self._file is None:
+                raise ValueError(f"the logger of {self.path} is closed: open a new one, which continues the file")
+            names = list(values)
+            if names != self.columns:
+                new = [name for name in names if name not in self.columns]
+                if new:
+                    self._add(new, len(names))
+                by_name = dict(zip(names, cells, strict=True))
+                cells = [by_name.get(name, "") for name in self.columns]
+            self._append(",".join(cells))
+
+    def drop_after(self, column: str, value: float) -> int:
+        """Removes the rows from the first whose `column` exceeds `value` on; returns how many.
+
+        A run that resumes from a checkpoint logs the steps after it again.
+        """
+        with self._lock:
+            if self._file is None or column not in self.columns:
+                return 0
+            lines = _contents(self._file).splitlines(keepends=True)
+            place = self.columns.index(column)
+            kept = next(
+                (k for k, line in enumerate(lines) if k and _number(line.decode().split(",")[place]) > value),
+                len(lines),
+            )
+            os.ftruncate(self._file, sum(map(len, lines[:kept])))
+            return len(lines) - kept
+
+    def close(self) -> None:
+        """Closes the file; a second time does nothing."""
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def __enter__(self) -> Logger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _continue(self) -> None:
+        """Reads the columns of a file that is there, and cuts off what a crash left unfinished."""
+        assert self._file is not None
+        contents = _contents(self._file)
+        lines = contents.splitlines(keepends=True)
+        if not lines:
+            return
+        whole = len(contents)
+        if not lines[-1].endswith(b"\n"):
+            whole -= len(lines.pop())
+        if lines:
+            self.columns = _header(self.path, lines[0])
+            self._continued = True
+        elif not contents.isascii():
+            raise ValueError(_foreign(self.path))
+        os.ftruncate(self._file, whole)
+
+    def _add(self, new: list[str], width: int) -> None:
+        """Makes columns of the names `new`, which are some of the `width` names of a row."""
+        for name in new:
+            if not name or any(character in name for character in ',"\r\n') or name != name.strip():
+                raise ValueError(f"{name!r} cannot name a column: leave out commas, quotes, line ends and outer spaces")
+        if self._continued and len(new) == width:
+            raise ValueError(
+                f"{self.path} holds {', '.join(self.columns)} and none of {', '.join(new)}: "
+                "choose another file, or remove this one"
+            )
+        columns = self.columns + new
+        if not self.columns:
+            self._append(",".join(columns))
+        else:
+            self._widen(columns, len(new))
+        self.columns = columns
+        self._continued = False
+
+    def _widen(self, columns: list[str], added: int) -> None:
+        assert self._file is not None
+        if not self._is_regular:
+            raise ValueError(f"{self.path} is no regular file: log the same columns in each row")
+        _, *rows = _contents(self._file).splitlines()
+        lines = [",".join(columns).encode(), *(row + b"," * added for row in rows)]
+        write_atomically(self.path, b"\n".join([*lines, b""]))
+        os.close(self._file)
+        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+
+    def _append(self, line: str) -> None:
+        assert self._file is not None
+        data = line.encode() + b"\n"
+        try:
+            written = os.write(self._file, data)
+        except OSError as problem:
+            raise disk_error("write", self.path, problem) from None
+        if written != len(data):  # the disk is full in the middle of the row
+            if self._is_regular:
+                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            raise disk_error("write", self.path, OSError(errno.ENOSPC, "short write"))
+
+
+def read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[list[float]]]:
+    """The columns and the complete rows of a Logger's file; an empty cell is NaN."""
+    with disk_errors("read", path), open(path, "rb") as file:
+        lines = file.read().splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    if not lines:
+        return [], []
+    columns = _header(os.fspath(path), lines[0])
+    return columns, [[_number(cell) for cell in line.decode().rstrip("\n").split(",")] for line in lines[1:]]
+
+
+def _contents(file: int) -> bytes:
+    return os.pread(file, os.fstat(file).st_size, 0)
+
+
+def _header(path: str, line: bytes) -> list[str]:
+    try:
+        [columns] = csv.reader([line.decode().rstrip("\r\n")], strict=True)
+    except (UnicodeDecodeError, ValueError, csv.Error):
+        raise ValueError(_foreign(path)) from None
+    if not all(columns) or len(set(columns)) < len(columns) or not all(map(str.isprintable, columns)):
+        raise ValueError(_foreign(path))
+    return columns
+
+
+def _foreign(path: str) -> str:
+    return f"{path} is no log of operant (its first line does not name columns): choose another file or remove it"
+
+
+def _cell(name: str, value: Number) -> str:
+    if isinstance(value, str):
+        raise TypeError(f"{name}={value!r} is no number")
+    try:
+        return str(operator.index(value))
+    except TypeError:
+        pass
+    try:
+        return repr(float(value))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}={value!r} is no number") from None
+
+
+def _number(cell: str) -> float:
+    return float(cell) if cell.strip() else float("nan")

@@ -1,0 +1,233 @@
+"""RunDirectory: everything that is kept of one training run, and how it is found again."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import os
+import re
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from operant.files.atomic import disk_errors, write_atomically
+from operant.files.toml import read_toml, write_toml
+from operant.runs.process import is_alive, started
+
+FORMAT = 1
+STATUSES = ("running", "finished", "interrupted", "failed")
+
+
+class RunError(ValueError):
+    """A run that cannot be found or read; the text is one line that says what to change."""
+
+
+class RunDirectory:
+    """The folder `path` of one run: config.toml, run.json, metrics.csv, metrics.bin, checkpoints/, TensorBoard's file.
+
+    `create`, `find`, `latest` and `all` make them.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+        try:
+            self._record: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+            newest = int(self._record["format"])
+            self.id = str(self._record["id"])
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise RunError(f"{self.path} is no run directory: its run.json cannot be read ({problem})") from None
+        if newest > FORMAT:
+            raise RunError(f"{self.path} was written by a newer operant (format {newest}): update operant")
+
+    @classmethod
+    def create(
+        cls,
+        root: str | os.PathLike[str] | None,
+        name: str,
+        config: dict[str, Any],
+        *,
+        environment: str = "",
+        algorithm: str = "",
+        seed: int | None = None,
+        total_steps: int | None = None,
+    ) -> RunDirectory:
+        """Makes the directory of a run that starts now, in this process.
+
+        Its id is `name` with the date and the time, and a number where another run has taken that: two processes never
+        share one. `config` is what config.toml holds (nested dicts of TOML's types; None is left out).
+        """
+        stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('-.') or 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
+        folder = runs_root(root)
+        with disk_errors("create a run in", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / stem
+            count = 1
+            while True:
+                try:
+                    path.mkdir()
+                    break
+                except FileExistsError:
+                    count += 1
+                    path = folder / f"{stem}-{count}"
+            (path / "checkpoints").mkdir()
+        write_toml(path / "config.toml", config)
+        record = {
+            "format": FORMAT,
+            "id": path.name,
+            "environment": environment,
+            "algorithm": algorithm,
+            "seed": seed,
+            "total_steps": total_steps,
+            "command": sys.argv,
+            "created": time.time(),
+            "versions": _versions(),
+        }
+        _write_json(path / "run.json", record | _this_process())
+        return cls(path)
+
+    @classmethod
+    def find(cls, root: str | os.PathLike[str] | None, run_id: str) -> RunDirectory:
+        """The run of that id, or the only one whose id begins so; a path to a run directory will do as well.
+
+        Raises:
+            RunError: there is none (the nearest is named), or there are several (they are named).
+        """
+        folder = runs_root(root)
+        if os.sep in run_id and (Path(run_id) / "run.json").is_file():
+            return cls(run_id)
+        names = _names(folder)
+        if not names:
+            raise RunError(f"no runs in {folder}: start one with `operant train`, or name its folder with --runs DIR")
+        matches = [run_id] if run_id in names else [name for name in names if run_id and name.startswith(run_id)]
+        if len(matches) == 1:
+            return cls(folder / matches[0])
+        if matches:
+            shown = ", ".join(matches[:5]) + (", ..." if len(matches) > 5 else "")
+            raise RunError(f"run id {run_id!r} is ambiguous: choose one of {shown}")
+        near = difflib.get_close_matches(run_id, names, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"the newest is {names[-1]!r}"
+        raise RunError(f"no run {run_id!r} in {folder}: {hint} (`operant runs` lists them)")
+
+    @classmethod
+    def latest(cls, root: str | os.PathLike[str] | None) -> RunDirectory:
+        """The run that was created last; RunError where there is none."""
+        runs = cls.all(root)
+        if not runs:
+            raise RunError(
+                f"no runs in {runs_root(root)}: start one with `operant train`, or name its folder with --runs DIR"
+            )
+        return runs[-1]
+
+    @classmethod
+    def all(cls, root: str | os.PathLike[str] | None) -> list[RunDirectory]:
+        """All runs, the oldest first; a directory that is no run, or is damaged, is left out."""
+        folder = runs_root(root)
+        runs = []
+        for name in _names(folder):
+            with contextlib.suppress(RunError):
+                runs.append(cls(folder / name))
+        return sorted(runs, key=lambda run: (run.created, run.id))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What config.toml holds."""
+        return read_toml(self.path / "config.toml")
+
+    @property
+    def csv_path(self) -> Path:
+        """The metrics of every update."""
+        return self.path / "metrics.csv"
+
+    @property
+    def metrics_path(self) -> Path:
+        """The memory-mapped file that monitors read."""
+        return self.path / "metrics.bin"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def created(self) -> float:
+        """When it was created, in seconds since 1970."""
+        return float(self._record["created"])
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What run.json holds, as it was read."""
+        return dict(self._record)
+
+    @property
+    def status(self) -> str:
+        """running, finished, interrupted or failed as run.json says; crashed: it says running, but its process is gone.
+
+        A run of another machine cannot be looked after: it is what run.json says.
+        """
+        status = str(self._record["status"])
+        if status == "running" and self._record["host"] == socket.gethostname():
+            return "running" if is_alive(self._record["pid"], self._record["pid_started"]) else "crashed"
+        return status
+
+    def refresh(self) -> None:
+        """Reads run.json again."""
+        self._record = type(self)(self.path).record
+
+    def update(self, **fields: Any) -> None:
+        """Changes fields of run.json, such as `status` or what a run found out."""
+        if fields.get("status", "running") not in STATUSES:
+            raise ValueError(f"status {fields['status']!r} does not exist: choose from {', '.join(STATUSES)}")
+        self.refresh()
+        self._record |= fields
+        _write_json(self.path / "run.json", self._record)
+
+    def restart(self) -> None:
+        """Says that this process goes on with the run."""
+        self.update(**_this_process())
+
+
+def runs_root(option: str | os.PathLike[str] | None = None) -> Path:
+    """Where runs are kept: `option`, else $OPERANT_RUNS, else ./runs."""
+    return Path(option or os.environ.get("OPERANT_RUNS") or "runs")
+
+
+def _names(folder: Path) -> list[str]:
+    """The directories in `folder` that have a run.json, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in os.scandir(folder) if os.path.isfile(os.path.join(entry.path, "run.json")))
+
+
+def _this_process() -> dict[str, Any]:
+    pid = os.getpid()
+    return {
+        "status": "running",
+        "host": socket.gethostname(),
+        "pid": pid,
+        "pid_started": started(pid),
+        "started": time.time(),
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"python": sys.version.split()[0]}
+    for name in ("operant", "torch", "numpy", "gymnasium"):
+        versions[name] = _version(name)
+    return versions
+
+
+def _version(name: str) -> str | None:
+    """A package's version; None if it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _write_json(path: Path, record: dict[str, Any]) -> None:
+    write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
