@@ -183,7 +183,8 @@ test-twin: venv
 	PYTHONPATH=build/twin $(BIN)/python -c "import operant.batch.outputs as o; assert o.__file__.endswith('outputs.py'), o.__file__"
 	PYTHONPATH=build/twin $(PYTEST) -m "not test_all and not test_long" $(TWIN_TESTS)
 
-TWIN_TESTS = $(foreach name,bad_input lifetime outputs pool single snapshots trajectories vector,tests/test_$(name).py)
+TWIN_TESTS = $(foreach name,lifetime outputs snapshots,tests/batch/test_$(name).py) \
+	$(foreach name,bad_input pool single trajectories vector,tests/environments/test_$(name).py)
 
 # The sdist, and the wheel without mypyc that is built from it: the tests of packaging, of the oldest releases and of other
 # frameworks' environments install this one. A test that makes it is run by what is installed: it says INSTALLED=.

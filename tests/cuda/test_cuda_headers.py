@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from authored import write_lander
 from building import ROOT
-from support import MODES
-from test_larger_state import (
+from larger_headers import (
     BRANCHES,
     BRANCHES_TOML,
     CHOIR,
@@ -20,11 +19,11 @@ from test_larger_state import (
     TURNS,
     write,
 )
+from support import MODES
 from twins import play, same_results, twins
 
 import operant
-from operant.cuda import emulated as emulation
-from operant.cuda import nvidia
+from operant.cuda import emulated, nvidia
 from operant.cuda.engine import environment_program
 from operant.environments.cuda_vector import CudaVectorEnv
 from operant.environments.lookup import find_spec
@@ -62,16 +61,16 @@ def test_a_registered_header_is_made_on_a_device_by_its_id(tmp_path):
 def test_a_changed_header_is_compiled_again(tmp_path):
     path = write_lander(tmp_path)
     program = environment_program(find_spec(str(path)))
-    first = emulation.compiled(program)
-    assert emulation.compiled(environment_program(find_spec(str(path)))) == first
+    first = emulated.compiled(program)
+    assert emulated.compiled(environment_program(find_spec(str(path)))) == first
     path.write_text(path.read_text().replace("vreal(-1), vreal(1)", "vreal(2), vreal(3)"))
-    assert emulation.compiled(environment_program(find_spec(str(path)))) != first
+    assert emulated.compiled(environment_program(find_spec(str(path)))) != first
 
 
 def test_an_error_of_the_emulations_compiler_is_at_the_users_line(tmp_path):
     path = write_lander(tmp_path, ("s->speed = uniform", "int *none = 1.5;\n    s->speed = uniform"))
     with pytest.raises(CompileError, match=rf"^lander.h does not compile:\n{re.escape(str(path))}:\d+:\d+: error:"):
-        emulation.compiled(environment_program(find_spec(str(path))))
+        emulated.compiled(environment_program(find_spec(str(path))))
 
 
 def test_compilers_point_from_a_compound_literal_to_value(tmp_path):
@@ -84,7 +83,7 @@ def test_compilers_point_from_a_compound_literal_to_value(tmp_path):
     with pytest.raises(CompileError, match=rf"(?s){place} error: expected an expression.*{hint}"):
         nvidia.compile_program(environment_program(find_spec(str(path))), nvrtc, "compute_90")
     with pytest.raises(CompileError, match=rf"(?s){place}\d+: error: .*compound.literals.*{hint}"):
-        emulation.compiled(environment_program(find_spec(str(path))))
+        emulated.compiled(environment_program(find_spec(str(path))))
     path.write_text(path.read_text().replace(f"(lander_state){{{members}}}", f"VALUE(lander_state, {members})"))
     assert nvidia.compile_program(environment_program(find_spec(str(path))), nvrtc, "compute_90")
 

@@ -102,7 +102,7 @@ class DeviceBuffer:
 
 
 def byte_rows(observations: Tensor) -> Tensor:
-    """Observations `[T, N, *D]` int64 as the bytes of `emulation.Layout`, in the same memory; others as they are."""
+    """Observations `[T, N, *D]` int64 as the bytes of `Layout`, in the same memory; others as they are."""
     if observations.dtype != torch.int64:
         return observations
     return observations.reshape(*observations.shape[:2], -1).view(torch.uint8)

@@ -115,7 +115,7 @@ class NativeEnvironments(BatchEnvironments):
         return buffer
 
     def _rows(self, observations: np.ndarray) -> np.ndarray:
-        """Observations as policies read them, in the same memory: integers as the bytes of `emulation.Layout`."""
+        """Observations as policies read them, in the same memory: integers as the bytes of `Layout`."""
         if isinstance(self.observation_space, spaces.Box):
             return observations
         leading = observations.ndim - len(self.batch.observation_shape)

@@ -9,7 +9,7 @@ import torch
 
 torch.set_num_threads(1)
 
-PAGE = Path(__file__).parents[2] / "docs" / "add-an-algorithm.md"
+PAGE = Path(__file__).parents[3] / "docs" / "add-an-algorithm.md"
 
 
 def test_the_page_s_algorithm_learns(monkeypatch):

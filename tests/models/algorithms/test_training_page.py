@@ -9,7 +9,7 @@ from operant.cli.run_config import merge
 from operant.cli.sweep_config import read_sweep
 from operant.files.toml import read_toml
 
-PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
 
 
 def blocks(language):

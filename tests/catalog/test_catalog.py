@@ -15,7 +15,7 @@ from operant.environments.lookup import find_single_agent_spec, find_spec
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
 
-HEADERS = Path(__file__).parents[1] / "native" / "envs"
+HEADERS = Path(__file__).parents[2] / "native" / "envs"
 
 
 def members(header, struct):

@@ -1,20 +1,15 @@
 """Training on a device is training on the CPU: the same rollouts and weights, and nothing that a graph cannot hold."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from tape import use_tapes
 
 from operant.models import A2C, PPO, REINFORCE, RND
 from operant.models.algorithms.a2c import A2CConfig
 from operant.models.algorithms.ppo import PPOConfig
 from operant.models.algorithms.reinforce import REINFORCEConfig
 from operant.models.networks.popart import PopArtValueHead
-
-sys.path.append(str(Path(__file__).parent.parent / "cuda"))
-from tape import use_tapes
 
 N, T, UPDATES = 16, 8, 5  # of which two warm up, and three are one recorded graph
 # Sums are added in another order where the critic runs over all steps at once, and the fused Adam rounds each product.

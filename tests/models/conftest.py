@@ -1,0 +1,1 @@
+"""Lets the tests in these folders import what lies beside this file."""
