@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from operant.cuda import emulated
+from operant.cuda.emulated import EmulatedEngine
 from operant.cuda.engine import Kernels, Program
 
 
@@ -48,7 +48,7 @@ class Launch(NamedTuple):
 
 @functools.cache
 def emulated(text: str, definitions: tuple[tuple[str, int], ...]) -> Kernels:
-    return emulated.EmulatedEngine().load(Program("fake", text, dict(definitions)))
+    return EmulatedEngine().load(Program("fake", text, dict(definitions)))
 
 
 class FakeDriver:
