@@ -17,8 +17,9 @@ import gymnasium
 import numpy as np
 
 import operant  # noqa: F401 - registers operant/*
-from operant.batch.batch import Batch, ffi, lib  # type: ignore[attr-defined]
-from operant.batch.core import defaults  # type: ignore[attr-defined]
+from operant._native import ffi, lib
+from operant.batch.batch import Batch
+from operant.batch.core import defaults
 from operant.bench.machine import version
 from operant.bench.timing import Contender, timed_over
 from operant.catalog import CATALOG

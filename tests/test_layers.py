@@ -1,8 +1,10 @@
 """Imports point down only, and importing operant loads no framework."""
 
 import ast
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import operant
@@ -10,105 +12,149 @@ import operant
 PACKAGE = Path(operant.__file__).parent
 ROOT = Path(__file__).parent.parent
 
-# Each module may import what stands above its own line, and its own package.
-LAYERS = [
-    {"_native", "spec", "headers", "import_hook", "emulation", "scaffold", "toml", "quiet", "reference"},
-    {"catalog", "library", "descriptor"},
-    {"outputs", "kernel_arguments"},
-    {"recorder", "rollout", "moments", "authored", "batch_base", "rollout_tensors"},
-    {"batch"},
-    {"spaces", "configuration", "rendering"},
-    {"vector_base"},
-    {"cuda"},
-    {"vector", "single", "parallel", "pool"},
-    {"registration", "envs", "multiagent", "certification", "export", "conformance", "doctor"},
-    {"authoring"},
-    {"utils"},
-    {"buffers"},
-    {"models"},
-    {"monitor"},
-    {"cli", "bench", "compat"},
-]
-# registration is what gymnasium 0.29 loads while half imported, so it stays above nothing but the catalog and its type.
-ONLY = {"_native": set(), "spec": set(), "headers": set(), "catalog": {"spec"}, "registration": {"catalog", "spec"}}
+# The rooms of the package, bottom first: a file imports from its own room and from rooms before it. A room is a folder
+# or a module of src/operant, `bench` and `compat` at the top of the repository; files belong to the longest that fits.
+# docs/architecture.md says what is in each.
+ROOMS = (
+    "_native",
+    "spec",
+    "messages",
+    "files",
+    "reference",
+    "import_hook",
+    "catalog",
+    "registration",
+    "headers",
+    "batch",
+    "cuda",
+    "rollout",
+    "environments",
+    "envs",
+    "multiagent",
+    "buffers",
+    "runs",
+    "utils",
+    "conformance",
+    "doctor",
+    "monitor",
+    "models/machine",
+    "models/networks",
+    "models/collection",
+    "models/algorithms",
+    "models/export",
+    "models",
+    "__init__",
+    "compat",
+    "cli",
+    "bench",
+)
+# Gymnasium 0.29 loads these while it is itself half imported.
+LOADED_EARLY = {"spec": set(), "catalog": {"spec"}, "registration": {"catalog", "spec"}}
+FRAMEWORKS = {"torch", "stable_baselines3", "pettingzoo", "jax", "envpool"}
+# Rooms of which every file may import a framework, and the files of other rooms that do, most when they are called.
+THEIRS = {"cuda", "models", "cli", "bench", "compat"}
+THEIR_FILES = {
+    "conformance/on_device",
+    "environments/cuda_vector",
+    "environments/parallel",
+    "registration",
+    "rollout/buffer",
+    "rollout/device_buffer",
+    "rollout/device_normalizer",
+    "rollout/gpu_buffer",
+    "rollout/tensors",
+    "runs/checkpoint",
+}
+
+
+def files():
+    """Every file's path by its name, such as "batch/core"; a package's is the folder's."""
+    found = {}
+    for folder, prefix in ((PACKAGE, ""), (ROOT / "bench", "bench/"), (ROOT / "compat", "compat/")):
+        for path in sorted(folder.rglob("*.py")):
+            name = prefix + path.relative_to(folder).with_suffix("").as_posix()
+            found[name.removesuffix("/__init__")] = path
+    return found
+
+
+FILES = files()
+
+
+def room(name):
+    return next(found for found in sorted(ROOMS, key=len, reverse=True) if f"{name}/".startswith(f"{found}/"))
 
 
 def imports(path):
-    """The modules of operant that a file imports, and all other top-level packages."""
+    """The files of operant that a file imports, and all other top-level packages."""
     ours, others = set(), set()
     for node in ast.walk(ast.parse(path.read_text())):
-        names = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            modules = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = (
-                [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "operant" else [node.module]
-            )
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "operant":
-                ours.add(parts[1] if len(parts) > 1 else "")
-            else:
-                others.add(parts[0])
+            modules = [(node.module, alias.name) for alias in node.names]
+        else:
+            continue
+        for module, member in modules:
+            package, *parts = module.split(".")
+            if package != "operant":
+                others.add(package)
+                continue
+            name = "/".join(parts)
+            ours.add(inner if (inner := f"{name}/{member}".strip("/")) in {*FILES, "_native"} else name or "__init__")
     return ours, others
 
 
-def modules():
-    """Every module's path with the name that stands in LAYERS: its own, or its package's."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        relative = path.relative_to(PACKAGE)
-        name = relative.parts[0].removesuffix(".py")
-        if name != "__init__":
-            yield name, path
-    for name in ("bench", "compat"):  # mapped into the package from the top of the repository
-        yield from ((name, path) for path in sorted((ROOT / name).glob("*.py")))
+def test_every_file_stands_in_a_room_and_every_room_has_files():
+    assert {room(name) for name in FILES} == {*ROOMS} - {"_native"}
 
 
-def rank(name):
-    return next(k for k, layer in enumerate(LAYERS) if name in layer)
-
-
-def test_every_module_stands_in_a_layer():
-    known = set().union(*LAYERS)
-    assert {name for name, _ in modules()} <= known
+def test_at_most_nine_modules_stand_at_the_root():
+    assert len(list(PACKAGE.glob("*.py"))) <= 9
 
 
 def test_imports_point_down_only():
-    for name, path in modules():
-        ours, _ = imports(path)
-        for target in ours - {name, "__version__", ""}:
-            siblings = rank(target) == rank(name) and name in {"spaces", "configuration", "rendering", "cli", "bench"}
-            assert rank(target) < rank(name) or siblings, f"{path.name} imports {target}"
-            assert target != "compat" or name == "bench", f"{path.name} imports an adapter"
-            if name in ONLY:
-                assert target in ONLY[name], f"{path.name} imports {target}"
+    for name, path in FILES.items():
+        for target in imports(path)[0] - {name}:
+            assert ROOMS.index(room(target)) <= ROOMS.index(room(name)), f"{name} imports {target}"
+            assert room(target) != "compat" or room(name) in ("compat", "bench"), f"{name} imports an adapter"
+            if room(name) in LOADED_EARLY:
+                assert room(target) in LOADED_EARLY[room(name)] | {room(name)}, f"{name} imports {target}"
 
 
-def test_only_the_batch_and_the_kernels_import_the_compiled_core():
-    assert {name for name, path in modules() if "_native" in imports(path)[0]} <= {
-        "batch",
-        "kernel_arguments",
-        "rollout",
-        "moments",
-        "bench",
+def test_no_files_import_each_other_in_a_circle():
+    TopologicalSorter({name: imports(path)[0] - {name} for name, path in FILES.items()}).prepare()
+
+
+def test_the_page_on_the_architecture_lists_the_rooms_in_this_order():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page[page.index("| room |") :].split("\n\n")[0]
+    assert re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE) == list(ROOMS)
+
+
+def test_only_batches_and_training_kernels_import_the_compiled_core():
+    assert {name for name, path in FILES.items() if "_native" in imports(path)[0]} == {
+        "batch/actions",
+        "batch/batch",
+        "batch/core",
+        "rollout/advantages",
+        "rollout/arguments",
+        "rollout/moments",
+        "bench/peers",
     }
 
 
-def test_no_module_of_the_package_imports_a_framework():
-    for name, path in modules():
-        # parallel and registration: PettingZoo, when it is there. utils: checkpoints, when one is saved or loaded.
-        # rollout_tensors: for annotations.
-        theirs = {"cli", "bench", "cuda", "buffers", "compat", "models", "parallel", "registration", "utils"}
-        if name not in theirs | {"rollout_tensors"}:
-            assert not imports(path)[1] & {"torch", "stable_baselines3", "pettingzoo", "jax", "envpool"}, path.name
+def test_no_other_file_of_the_package_imports_a_framework():
+    for name, path in FILES.items():
+        if name.split("/")[0] not in THEIRS and name not in THEIR_FILES:
+            assert not imports(path)[1] & FRAMEWORKS, name
 
 
 def test_importing_operant_loads_no_framework_and_nothing_that_is_made_lazily():
     script = (
         "import sys, operant; "
         "print(*[m for m in ('torch', 'pettingzoo', 'stable_baselines3', 'pygame', 'operant.environments.vector', "
-        "'operant.environments.single', 'operant.environments.pool', 'operant.batch.batch', "
-        " 'operant._native', 'operant.cli') if m in sys.modules])"
+        "'operant.environments.single', 'operant.environments.pool', 'operant.batch.batch', 'operant._native', "
+        "'operant.cli') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
