@@ -8,15 +8,26 @@ from typing import Any
 
 import numpy as np
 
+FEW, MOST = 8, 20  # names that a message lists beside the nearest one, and without
+
 
 def unknown(kind: str, value: object, known: Iterable[str]) -> str:
-    """The message for a name that does not exist, with the nearest that does."""
-    names = sorted(known)
-    near = difflib.get_close_matches(str(value), names, n=1)
-    return f"unknown {kind} {value!r}{f': did you mean {near[0]!r}?' if near else ''} (known: {', '.join(names)})"
+    """The message for a name that does not exist."""
+    return f"unknown {kind} {value!r}: {suggestion(value, known)}"
+
+
+def suggestion(value: object, known: Iterable[str]) -> str:
+    """The remedy for a wrong name: the nearest of the known ones, or a list of them."""
+    names = list(dict.fromkeys(known))
+    listed = f"choose from {', '.join(names[:MOST])}{', ...' if len(names) > MOST else ''}"
+    near = [name for name in difflib.get_close_matches(str(value), names) if name != value]
+    if not near:
+        return listed
+    return f"did you mean {near[0]!r}?{f' ({listed})' if len(names) <= FEW else ''}"
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
+    """`value` as an int from `low` to `high`, or an error that names it."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}={value!r} must be an int, not {type(value).__name__}")
     if not low <= value <= high:

@@ -273,7 +273,7 @@ def test_a_gpu_beyond_the_last_is_an_error_that_says_how_many_there_are(gpus):
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1", "cuda:", "mps", "tpu:0", "cud"])
 def test_a_device_of_another_name_is_an_error_that_lists_those_there_are(name):
-    with pytest.raises(ValueError, match=r"unknown device .* \(known: cpu, cuda, cuda:0, emulated\)"):
+    with pytest.raises(ValueError, match=r"unknown device .*choose from cpu, cuda, cuda:0, emulated"):
         open_engine(name)
 
 

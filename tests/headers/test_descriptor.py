@@ -127,7 +127,11 @@ WRONG = {
         "reward_threshold = 'x' must be a number",
     ),
     "no time limit": ("max_episode_steps = 200", "max_episode_steps = 0", "max_episode_steps = 0 must be at least 1"),
-    "a bound of no parameter": ('"-max_speed"', '"-max_sped"', "there is no parameter 'max_sped' .known: ceiling, dt"),
+    "a bound of no parameter": (
+        '"-max_speed"',
+        '"-max_sped"',
+        "unknown parameter 'max_sped': did you mean 'max_speed'",
+    ),
     "a bound of nonsense": (
         '"-max_speed"',
         '"max_speed + 1"',

@@ -9,7 +9,8 @@ import sysconfig
 from pathlib import Path
 
 from operant import import_hook
-from operant.cli.parser import Parser, fail, unknown
+from operant.cli.parser import Parser, fail
+from operant.messages import unknown
 
 PTH_NAME = "operant-autoload.pth"
 HOOK_NAME = "_operant_autoload.py"

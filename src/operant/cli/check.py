@@ -7,7 +7,7 @@ import functools
 import textwrap
 from pathlib import Path
 
-from operant.cli.parser import Parser, fail, unknown
+from operant.cli.parser import Parser, fail
 from operant.conformance import CHECKS, Failed
 from operant.conformance.checks import Check
 from operant.conformance.parity import parity
@@ -15,6 +15,7 @@ from operant.conformance.sanitize import sanitize
 from operant.environments.lookup import find_spec
 from operant.environments.register import check_defaults
 from operant.headers.library import build
+from operant.messages import unknown
 from operant.spec import EnvSpec
 
 DESCRIPTION = """\

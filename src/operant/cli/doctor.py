@@ -10,9 +10,10 @@ import textwrap
 from collections import Counter
 from typing import Any
 
-from operant.cli.parser import Parser, unknown
+from operant.cli.parser import Parser
 from operant.doctor import Finding, Severity, Subject, examine, from_id
 from operant.doctor.subject import MODES, VECTORS
+from operant.messages import unknown
 
 DESCRIPTION = """\
 Examines a vector environment: autoreset, final_obs, time limits, reused arrays, spaces, seeds, hidden resets, and more.

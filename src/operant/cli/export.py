@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from operant.cli.parser import Parser, fail, unknown
+from operant.cli.parser import Parser, fail
 from operant.cli.runs import add_runs_option
 from operant.headers.single_header import exportable, find_exportable, ocean_header
+from operant.messages import unknown
 
 DESCRIPTION = """\
 With --format: writes the policy of a run as one file for other programs. onnx is a graph with a batch of any size, c a

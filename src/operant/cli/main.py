@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from operant.cli.parser import Parser, fail, unknown
+from operant.cli.parser import Parser, fail
+from operant.messages import unknown
 
 COMMANDS = {
     "list": ("operant.cli.catalog_list", "environments with their spaces, limits and physical parameters"),

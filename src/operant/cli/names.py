@@ -11,7 +11,7 @@ import gymnasium as gym
 
 from operant.catalog import CATALOG, MULTIAGENT, bare_id
 from operant.environments.lookup import AUTHORED, authored_spec
-from operant.models.algorithms.options import did_you_mean
+from operant.messages import unknown
 
 if TYPE_CHECKING:
     from operant.models.algorithms.on_policy import OnPolicy
@@ -23,7 +23,7 @@ ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "reinforce": "REINFORCE", "trpo": "TRP
 def find_algorithm(name: str) -> type[OnPolicy]:
     """The class; ValueError with the nearest name for one that does not exist."""
     if name not in ALGORITHMS:
-        raise ValueError(did_you_mean("algorithm", name, ALGORITHMS))
+        raise ValueError(unknown("algorithm", name, ALGORITHMS))
     algorithm: type[OnPolicy] = getattr(import_module(f"operant.models.algorithms.{name}"), ALGORITHMS[name])
     return algorithm
 
@@ -45,7 +45,7 @@ def full_id(name: str) -> str:
         return authored.source
     if ":" in name or name in gym.registry:
         return name
-    raise ValueError(did_you_mean("environment", name, (*short, *CATALOG, *MULTIAGENT, *AUTHORED, *gym.registry)))
+    raise ValueError(unknown("environment", name, (*short, *CATALOG, *MULTIAGENT, *AUTHORED, *gym.registry)))
 
 
 def short_name(env_id: str) -> str:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
+
+from operant.messages import unknown
 
 
 def fail(program: str, message: str, code: int = 2) -> NoReturn:
     """Ends the command with one line on stderr."""
     print(f"{program}: {message}", file=sys.stderr)
     raise SystemExit(code)
-
-
-def unknown(kind: str, given: str, known: Iterable[str]) -> str:
-    """The message for a name that does not exist: the nearest that does, or all of them."""
-    names = list(known)
-    near = difflib.get_close_matches(given, names, n=1)
-    return f"unknown {kind} {given!r}: " + (f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(names)}")
 
 
 class Parser(argparse.ArgumentParser):

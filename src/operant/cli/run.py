@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, cast
 
-from operant.cli.parser import fail, unknown
+from operant.cli.parser import fail
+from operant.messages import unknown
 
 HELP = """\
 usage: operant run SCRIPT [ARGUMENT ...]

@@ -12,8 +12,9 @@ from typing import Any, get_type_hints
 from operant.cli.names import ALGORITHMS, find_algorithm, full_id
 from operant.cli.parser import Parser
 from operant.files.toml import read_toml
+from operant.messages import unknown
 from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
-from operant.models.algorithms.options import describe, did_you_mean, make_config
+from operant.models.algorithms.options import describe, make_config
 from operant.models.algorithms.tuned import TIMESTEPS, goal, tuned
 
 FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options", "environment_options")
@@ -56,7 +57,7 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
     """
     for key in file:
         if key not in FIELDS:
-            raise ValueError(did_you_mean("key", key, FIELDS))
+            raise ValueError(unknown("key", key, FIELDS))
     for key in ("options", "environment_options"):
         if not isinstance(file.get(key, {}), Mapping):
             raise ValueError(f"{key}={file[key]!r} must be a table: [{key}]")

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from operant.cli.run_config import RunConfig, merge
 from operant.files.toml import read_toml
-from operant.models.algorithms.options import did_you_mean
+from operant.messages import unknown
 
 TABLES = ("study", "run", "parameters")
 STUDY = ("name", "trials", "direction", "seed", "prune_every")
@@ -56,7 +56,7 @@ def read_sweep(path: Path) -> SweepConfig:
         raise ValueError(f"{path} searches nothing: give a table such as [parameters.learning_rate]")
     direction = study.get("direction", "maximize")
     if direction not in ("maximize", "minimize"):
-        raise ValueError(did_you_mean("direction", str(direction), ("maximize", "minimize")))
+        raise ValueError(unknown("direction", str(direction), ("maximize", "minimize")))
     name = str(study.get("name", path.stem))
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
         raise ValueError(f"name={name!r} must be of letters, digits, '.', '_' and '-': it names a folder")
@@ -114,7 +114,7 @@ def _known(kind: str, given: Any, names: Any) -> None:
         raise ValueError(f"{given!r} must be a table")
     for key in given:
         if key not in names:
-            raise ValueError(did_you_mean(kind, key, names))
+            raise ValueError(unknown(kind, key, names))
 
 
 def _integer(name: str, value: Any, least: int) -> int:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from operant.files.toml import read_toml
+from operant.messages import unknown
 from operant.spec import OBSERVATION_KINDS, Bound, EnvSpec, Observation, Parameter, Quantity
 
 REQUIRED = ("id", "max_episode_steps", "state", "observation")
@@ -90,7 +91,7 @@ def _from_toml(path: Path) -> EnvSpec:
     table = _read(path)
     for key in table:
         if key not in KEYS:
-            raise DescriptorError(f"{path}: unknown key {key!r} (known: {', '.join(KEYS)})")
+            raise DescriptorError(f"{path}: {unknown('key', key, KEYS)}")
     for key in REQUIRED:
         if key not in table:
             raise DescriptorError(f"{path} lacks {key!r}")
@@ -183,7 +184,7 @@ def _only(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
         raise DescriptorError(f"{what} = {given!r} must be a table such as {{low = -1, high = 1}}")
     for key in given:
         if key not in known:
-            raise DescriptorError(f"{what}: unknown key {key!r} (known: {', '.join(known)})")
+            raise DescriptorError(f"{what}: {unknown('key', key, known)}")
     return given
 
 
@@ -262,7 +263,7 @@ def _check(path: Path, spec: EnvSpec) -> None:
     named = [bound[0] for bound in bounds if isinstance(bound, tuple)] + [name for _, name in spec.reset_options]
     for name in named:
         if name not in parameters:
-            raise DescriptorError(f"{path}: there is no parameter {name!r} (known: {', '.join(sorted(parameters))})")
+            raise DescriptorError(f"{path}: {unknown('parameter', name, sorted(parameters))}")
     ranges: list[tuple[str, Bound, Bound]] = [(part.name, part.low, part.high) for part in spec.parameters]
     ranges += [(part.name, part.low, part.high) for part in spec.observation]
     for name, low, high in ranges:

@@ -55,7 +55,7 @@ def test_a_wrong_option_is_named_with_what_it_may_be(options, message):
 def test_every_option_of_every_algorithm_says_what_it_means(name):
     import importlib
 
-    config = getattr(importlib.import_module(f"operant.models.{name}"), f"{name.upper()}Config")
+    config = getattr(importlib.import_module(f"operant.models.algorithms.{name}"), f"{name.upper()}Config")
     assert issubclass(config, OnPolicyConfig)
     config()  # the defaults are valid
     for field in dataclasses.fields(config):

@@ -6,10 +6,11 @@ The command line and the TOML files are made from them.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
+
+from operant.messages import suggestion, unknown
 
 T = TypeVar("T")
 
@@ -61,9 +62,7 @@ def describe(kind: Any) -> str:
 def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
     limits = field.metadata
     if limits["choices"] is not None and value not in limits["choices"]:
-        near = difflib.get_close_matches(str(value), limits["choices"], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(limits['choices'])}"
-        raise ValueError(f"{field.name}={value!r}: {hint}")
+        raise ValueError(f"{field.name}={value!r}: {suggestion(value, limits['choices'])}")
     wrong = []
     if limits["at_least"] is not None and value < limits["at_least"]:
         wrong.append(f"at least {limits['at_least']:g}")
@@ -73,14 +72,6 @@ def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
         wrong.append(f"at most {limits['at_most']:g}")
     if wrong:
         raise ValueError(f"{field.name}={value!r} must be {' and '.join(wrong)}")
-
-
-def did_you_mean(kind: str, given: str, known: Iterable[str]) -> str:
-    """The message for a name that does not exist: the nearest that does, or the first of them."""
-    names = list(known)
-    near = difflib.get_close_matches(given, names, n=1)
-    choices = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    return f"unknown {kind} {given!r}: " + (f"did you mean {near[0]!r}?" if near else f"choose from {choices}")
 
 
 def make_config(kind: type[T], *layers: Mapping[str, Any]) -> T:
@@ -93,6 +84,6 @@ def make_config(kind: type[T], *layers: Mapping[str, Any]) -> T:
     for layer in layers:
         for key, value in layer.items():
             if key not in names:
-                raise ValueError(did_you_mean("option", key, names))
+                raise ValueError(unknown("option", key, names))
             merged[key] = value
     return kind(**merged)
