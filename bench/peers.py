@@ -74,7 +74,7 @@ def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name
     envs: Any = gymnasium.make_vec(f"operant/{env_id}", num_envs=num_envs)
     stack.callback(envs.close)
     envs.reset(seed=0)
-    batch = envs.unwrapped._batch
+    batch = envs.unwrapped.batch
     actions = prepare_actions(envs.single_action_space, num_envs)
     dtype = lib.OPERANT_INT64 if actions[0].dtype == np.int64 else lib.OPERANT_FLOAT32
     ring = batch.make_stepper().ring

@@ -65,7 +65,7 @@ def measure_memory(env_id: str, num_envs: int) -> dict[str, float]:
     before = _resident()
     _restart_peak()
     envs, _held = play(num_envs)
-    slots = envs.unwrapped._batch.stepper.ring.slots
+    slots = envs.unwrapped.batch.stepper.ring.slots
     arrays = [array for slot in slots for array in (slot.observations, slot.rewards, slot.terminated, slot.truncated)]
     made_spaces = [vars(envs.unwrapped).get(name) for name in ("observation_space", "action_space")]
     spaces = [
@@ -78,7 +78,7 @@ def measure_memory(env_id: str, num_envs: int) -> dict[str, float]:
     figures = {
         "peak": _peak() - before,
         "resident": _resident() - before,
-        "core": envs.unwrapped._batch.bytes,
+        "core": envs.unwrapped.batch.bytes,
         "returned": sum(array.nbytes for array in arrays),
         "spaces": sum(array.nbytes for array in spaces),
     }

@@ -370,7 +370,7 @@ def mypyc(plan: Plan) -> Iterator[Row]:
         for name, module in (("compiled", compiled), ("Python", twin)):
             envs: Any = operant.OperantVectorEnv(plan.spec.id, 1)
             stack.callback(envs.close)
-            envs._batch.stepper = envs._batch.make_stepper(module)
+            envs.batch.stepper = envs.batch.make_stepper(module)
             envs.reset(seed=0)
             actions = peers.prepare_actions(envs.single_action_space, 1)
             contenders.append(Contender(f"step of one environment, {name}", timed_over(envs.step, actions)))

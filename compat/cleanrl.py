@@ -20,12 +20,12 @@ from operant.batch.seeds import check_seed
 from operant.compat.cleanrl_film import Film
 from operant.compat.cleanrl_infos import describe_ended
 from operant.compat.cleanrl_sync import SyncMethods
-from operant.environments.lookup import find_spec
-from operant.environments.parameters import configure, constructor_parameters, extremes, reset_overrides
-from operant.environments.spaces import action_space, array_space, observation_space
+from operant.environments.opening import FROM_SPEC, open_batch
+from operant.environments.parameters import reset_overrides
+from operant.environments.spaces import array_space
 from operant.messages import unknown
+from operant.spec import EnvSpec
 
-_KEYWORDS = ("capture_video", "max_episode_steps", "params", "precision", "randomize", "run_name", "workers")
 _REFUSED = {
     "wrappers": "there are no single environments to wrap: put wrappers for vector environments around the result",
     "seed": "reset(seed=...) seeds the episodes, envs.single_action_space.seed(...) what the space samples",
@@ -56,42 +56,43 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         workers: int = 1,
         params: dict[str, Any] | None = None,
         randomize: dict[str, tuple[float, float]] | None = None,
-        max_episode_steps: Any = "from spec",
+        max_episode_steps: int | None = FROM_SPEC,
         **options: Any,
     ):
         self.closed = True  # Gymnasium closes what is not, and so what is refused below
         for name in _REFUSED.keys() & options.keys():
             raise TypeError(f"make_vec_env cannot take {name}={options[name]!r}: {_REFUSED[name]}")
-        spec = find_spec(env_id, options)
-        limit = spec.max_episode_steps if max_episode_steps == "from spec" else max_episode_steps
-        given = constructor_parameters(spec, params, options, _KEYWORDS)
-        how: dict[str, Any] = {"precision": precision, "workers": workers, "autoreset": "SameStep"}
-        self._batch = Batch(spec, num_envs, max_episode_steps=limit, **how)
-        configure(self._batch, given, randomize)
-        lows, highs = extremes(self._batch, randomize, given)
-        spaces = array_space(observation_space(spec, lows, highs)), action_space(spec, highs)
-        self.num_envs = self._batch.num_rows
+
+        def make(spec: EnvSpec, **how: Any) -> Batch:
+            return Batch(spec, num_envs, precision=precision, workers=workers, autoreset="SameStep", **how)
+
+        opened = open_batch(
+            env_id, type(self), make, options, params=params, randomize=randomize, max_episode_steps=max_episode_steps
+        )
+        spec, self.batch = opened.spec, opened.batch
+        spaces = array_space(opened.observation_space), opened.action_space
+        self.num_envs = self.batch.num_rows
         self.single_observation_space, self.single_action_space = spaces
         self.observation_space, self.action_space = (batch_space(space, self.num_envs) for space in spaces)
         mode = getattr(gymnasium.vector, "AutoresetMode", None)  # new in gymnasium 1.1
         self.metadata = {"render_fps": spec.render_fps} | ({"autoreset_mode": mode.SAME_STEP} if mode else {})
-        self._film = Film(self._batch, f"videos/{run_name}") if capture_video else None
+        self._film = Film(self.batch, f"videos/{run_name}") if capture_video else None
         self._episode_starts = np.zeros(self.num_envs)
         self.viewer, self.is_vector_env = None, True  # gymnasium 0.29 asks for these
         self.closed = False
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Begins an episode everywhere, environment i with `seed + i`: observations `[N, D]` float32, an empty info."""
-        known = dict(self._batch.spec.reset_options)
+        known = dict(self.batch.spec.reset_options)
         for name in (options or {}).keys() - known.keys():
             remedy = ": make_vec_env resets all, gymnasium.make_vec some" if name == "reset_mask" else ""
-            raise ValueError(f"{unknown(f'reset option of {self._batch.spec.id}', name, known)}{remedy}")
-        overrides = reset_overrides(self._batch, options or {})
+            raise ValueError(f"{unknown(f'reset option of {self.batch.spec.id}', name, known)}{remedy}")
+        overrides = reset_overrides(self.batch, options or {})
         if seed is not None:
-            self._batch.seed(check_seed(seed))
-        elif not self._batch.ready:
-            self._batch.seed_from_entropy()
-        slot = self._batch.reset(None, overrides)
+            self.batch.seed(check_seed(seed))
+        elif not self.batch.ready:
+            self.batch.seed_from_entropy()
+        slot = self.batch.reset(None, overrides)
         self._episode_starts.fill(time.perf_counter())
         if self._film:
             self._film.look(begins=True)
@@ -103,14 +104,14 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         Where episodes ended, these hold `final_info` and `final_observation` `[N]`, with gymnasium 1.x as `final_obs`
         too, and `final_info` is a `FinalInfo`.
         """
-        results = self._batch.step(actions)
+        results = self.batch.step(actions)
         _, _, terminated, truncated, infos = results
-        if self._batch.last_finished.count:
-            index, returns, lengths = self._batch.finished()
+        if self.batch.last_finished.count:
+            index, returns, lengths = self.batch.finished()
             seconds = np.round(time.perf_counter() - self._episode_starts[index], 6)
             self._episode_starts[index] += seconds
             episode = {"r": returns.astype(float), "l": lengths, "t": seconds}
-            infos.update(describe_ended(terminated | truncated, index, episode, self._batch.final_observations()))
+            infos.update(describe_ended(terminated | truncated, index, episode, self.batch.final_observations()))
         if self._film:
             self._film.look(bool(terminated[0] or truncated[0]), actions)
         return results
@@ -119,7 +120,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         """Frees the core's memory; a video that is being recorded is written."""
         if self._film:
             self._film.close()
-        self._batch.close()
+        self.batch.close()
 
 
 make_vec_env = CleanRLVectorEnv

@@ -30,7 +30,7 @@ class Film:
     def __init__(self, batch: Batch, folder: str):
         _gymnasiums()
         self._options: dict[str, Any] = {"video_folder": folder, "fps": batch.spec.render_fps}
-        self._renderer = Renderer(batch, "rgb_array", 1)
+        self.renderer = Renderer(batch, "rgb_array", 1)
         self._episode, self._frames = -1, list[np.ndarray]()
 
     def look(self, begins: bool, actions: Any = None) -> None:
@@ -39,8 +39,8 @@ class Film:
             self._write()
             self._episode += 1
         if _gymnasiums().capped_cubic_video_schedule(self._episode):
-            self._renderer.last_actions = actions
-            self._frames.extend(self._renderer.frames() or ())
+            self.renderer.last_actions = actions
+            self._frames.extend(self.renderer.frames() or ())
 
     def _write(self) -> None:
         if self._frames:
@@ -50,4 +50,4 @@ class Film:
     def close(self) -> None:
         """Writes the video that is being recorded."""
         self._write()
-        self._renderer.close()
+        self.renderer.close()

@@ -1,4 +1,4 @@
-"""What gymnasium's SyncVectorEnv has besides `step` and `reset`, for a class that has a `Batch` in `_batch`.
+"""What gymnasium's SyncVectorEnv has besides `step` and `reset`, for a class that has a `Batch` in `batch`.
 
 class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv): ...
 """
@@ -19,7 +19,7 @@ class SyncMethods:
     The attributes are the physical parameters, by our names or by Gymnasium's.
     """
 
-    _batch: Batch
+    batch: Batch
     _actions: Any = None
     _reset_arguments: dict[str, Any] | None = None
 
@@ -40,7 +40,7 @@ class SyncMethods:
         return self.step(actions)  # type: ignore[attr-defined]
 
     def _parameter(self, name: str) -> str:
-        parts = self._batch.spec.parameters
+        parts = self.batch.spec.parameters
         names: dict[Any, str] = {alias: p.name for p in parts for alias in (p.option, p.attribute, p.name) if alias}
         if name not in names:
             reason = "there are no single environments, whose attributes are all physical parameters"
@@ -49,14 +49,14 @@ class SyncMethods:
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """A physical parameter of each row."""
-        return tuple(self._batch.parameter(self._parameter(name)).repeat(self._batch.agents).tolist())
+        return tuple(self.batch.parameter(self._parameter(name)).repeat(self.batch.agents).tolist())
 
     def set_attr(self, name: str, values: Any) -> None:
         """Sets a physical parameter: a number, or one for each environment, whose agents share it."""
         parameter = self._parameter(name)
-        if parameter in self._batch._ranges:
+        if parameter in self.batch.ranges:
             raise ValueError(f"{name} is drawn anew for every episode: take it out of randomize to set it")
-        self._batch.set_parameter(parameter, values)
+        self.batch.set_parameter(parameter, values)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """As `get_attr`."""

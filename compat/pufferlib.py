@@ -16,9 +16,9 @@ import numpy as np
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.environments.lookup import find_spec
-from operant.environments.parameters import configure, constructor_parameters, extremes
-from operant.environments.spaces import action_space, boxed, observation_space
+from operant.environments.opening import FROM_SPEC, open_batch
+from operant.environments.spaces import boxed
+from operant.spec import EnvSpec
 
 MISSING = (
     "operant.compat.pufferlib needs PufferLib 3.0, which is not installed. PyPI's pufferlib 3.0.0 does not build on a "
@@ -28,8 +28,6 @@ UNSUPPORTED = (
     "operant.compat.pufferlib is for PufferLib 3.x, not {version}: install pufferlib 3.0.0. PufferLib 4 has no Python "
     "environments: `operant export ENV --pufferlib` writes a C header for it to build on"
 )
-FROM_SPEC: Any = "from spec"
-_KEYWORDS = ("isa", "max_episode_steps", "params", "precision", "randomize", "report_interval", "workers")
 
 
 def _base_class() -> Any:
@@ -79,25 +77,24 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
             raise ValueError(f"precision={precision!r}: PufferLib's rewards are float32, so it must be 'float32'")
         if isinstance(report_interval, bool) or not isinstance(report_interval, int) or report_interval < 1:
             raise ValueError(f"report_interval={report_interval!r} must be an int of at least 1")
-        spec = find_spec(env_id, options)
-        given = constructor_parameters(spec, params, options, _KEYWORDS)
-        limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
-        self._batch = Batch(
-            spec, num_envs, workers=workers, autoreset="SameStep", isa=isa, max_episode_steps=limit, copy=False
+
+        def make(spec: EnvSpec, **how: Any) -> Batch:
+            return Batch(spec, num_envs, workers=workers, autoreset="SameStep", isa=isa, copy=False, **how)
+
+        opened = open_batch(
+            env_id, type(self), make, options, params=params, randomize=randomize, max_episode_steps=max_episode_steps
         )
-        configure(self._batch, given, randomize)
-        lows, highs = extremes(self._batch, randomize, given)
-        self.single_observation_space = boxed(observation_space(spec, lows, highs))
-        self.single_action_space = action_space(spec, highs)
-        self.num_agents, self.report_interval = self._batch.num_rows, report_interval
+        self.batch = opened.batch
+        self.single_observation_space, self.single_action_space = boxed(opened.observation_space), opened.action_space
+        self.num_agents, self.report_interval = self.batch.num_rows, report_interval
         self._seed = None if seed is None else check_seed(seed)
         super().__init__(buf)
         self._fill_buffers()
 
     def _fill_buffers(self) -> None:
         """Has the core write into PufferLib's buffers, in which a Discrete observation is a row of one."""
-        rows = self.observations.reshape(self.num_agents, *self._batch.observation_shape)
-        self._batch.write_into(rows, self.rewards, self.terminals, self.truncations)
+        rows = self.observations.reshape(self.num_agents, *self.batch.observation_shape)
+        self.batch.write_into(rows, self.rewards, self.terminals, self.truncations)
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, float]]]:
         """Begins an episode everywhere; returns the observations `[R, D]` float32 and no infos.
@@ -105,13 +102,13 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         Environment i gets the seed `seed * N + i`, as in PufferLib's own, so that the sub-environments of Serial and
         Multiprocessing, which are seeded with seed, seed + 1, ..., share none. None goes on with the generators.
         """
-        if seed is None and not self._batch.ready:
+        if seed is None and not self.batch.ready:
             seed = self._seed
             if seed is None:
-                self._batch.seed_from_entropy()
+                self.batch.seed_from_entropy()
         if seed is not None:
-            self._batch.seed(check_seed(seed) * self._batch.num_envs)
-        self._batch.reset()
+            self.batch.seed(check_seed(seed) * self.batch.num_envs)
+        self.batch.reset()
         self._begin_report()
         return self.observations, []
 
@@ -129,9 +126,9 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         Raises:
             ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
         """
-        _, rewards, terminals, truncations, _ = self._batch.stepper.step(actions)
-        if self._batch.last_finished.count:
-            self._ended.append(self._batch.finished_returns())
+        _, rewards, terminals, truncations, _ = self.batch.stepper.step(actions)
+        if self.batch.last_finished.count:
+            self._ended.append(self.batch.finished_returns())
         self._steps += 1
         infos = self._report() if self._steps == self.report_interval else []
         return self.observations, rewards, terminals, truncations, infos
@@ -139,7 +136,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
     def _begin_report(self) -> None:
         self._steps = 0
         self._ended: list[np.ndarray] = []  # returns
-        self._running = int(self._batch.episode_lengths.sum())  # steps of the running episodes
+        self._running = int(self.batch.episode_lengths.sum())  # steps of the running episodes
 
     def _report(self) -> list[dict[str, float]]:
         returns = np.concatenate([*self._ended, np.empty(0, np.float32)])
@@ -150,7 +147,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
 
     def close(self) -> None:
         """Frees the core's memory; the buffers stay as they are."""
-        self._batch.close()
+        self.batch.close()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -61,7 +61,7 @@ class OperantVecEnv(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
-        batch = self.vector_env._batch
+        batch = self.vector_env.batch
         observations, rewards, terminated, truncated, _ = batch.stepper.step(self._actions)
         infos: list[dict[str, Any]] = [RUNNING] * self.num_envs
         if batch.last_finished.count:
@@ -72,7 +72,7 @@ class OperantVecEnv(VecEnv):
                 self._writer.logger.writerows(info["episode"] for info in ended.values())
                 self._writer.file_handler.flush()
         if self.render_mode is not None:
-            self.vector_env._renderer.last_actions = self._actions
+            self.vector_env.renderer.last_actions = self._actions
             if self.render_mode == "human":
                 self.vector_env.render()
         return observations, np.asarray(rewards, np.float32), terminated | truncated, infos

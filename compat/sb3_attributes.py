@@ -28,8 +28,8 @@ def check_rows(caller: str, indices: Iterable[int], num_rows: int) -> np.ndarray
 
 def get_parameter(envs: OperantVectorEnv, attribute: str, rows: np.ndarray) -> list[float]:
     """A parameter's value for each of the rows."""
-    values = envs.parameter(_parameter(envs._batch, attribute))
-    numbers: list[float] = values[rows // envs._batch.agents].tolist()
+    values = envs.parameter(_parameter(envs.batch, attribute))
+    numbers: list[float] = values[rows // envs.batch.agents].tolist()
     return numbers
 
 
@@ -44,9 +44,9 @@ def set_parameter(envs: OperantVectorEnv, attribute: str, value: Any, rows: np.n
         AttributeError: there is no such parameter. ValueError: it is drawn for every episode; or the number of values,
             or one of them, is not possible. Nothing is set then.
     """
-    batch, caller = envs._batch, f"set_attr({attribute!r})"
+    batch, caller = envs.batch, f"set_attr({attribute!r})"
     name = _parameter(batch, attribute)
-    if name in batch._ranges:
+    if name in batch.ranges:
         raise ValueError(f"{caller}: it is drawn anew for every episode, so take it out of randomize to set it")
     given = _numbers(caller, value)
     everywhere = np.array_equal(rows, np.arange(envs.num_envs))

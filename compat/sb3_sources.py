@@ -68,6 +68,6 @@ def _check(env: VectorEnv[Any, Any, Any]) -> OperantVectorEnv:
     mode = env.metadata["autoreset_mode"].value
     if mode != "SameStep":
         raise ValueError(f"autoreset_mode={mode!r}: Stable-Baselines3 needs autoreset_mode='SameStep'")
-    if not env._batch.copy:
+    if not env.batch.copy:
         raise ValueError("copy=False: Stable-Baselines3 keeps observations while it steps, so it needs copy=True")
     return env

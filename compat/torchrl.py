@@ -82,11 +82,11 @@ class BareVectorEnv(OperantVectorEnv):
                 f"{num_envs}, autoreset_mode='Disabled') in its GymWrapper"
             )
         self.all_ended = False
-        if self._batch.exact:  # TorchRL takes rewards to be float32 unless told otherwise
+        if self.batch.exact:  # TorchRL takes rewards to be float32 unless told otherwise
             self.reward_space = Box(-np.inf, np.inf, (self.num_envs, 1), np.float64)
 
     def _add_infos(self, infos: dict[str, Any], terminated: np.ndarray, truncated: np.ndarray) -> None:
-        self.all_ended = self._same_step and self._batch.last_finished.count == self.num_envs
+        self.all_ended = self._same_step and self.batch.last_finished.count == self.num_envs
         if self.render_mode == "human":
             self.render()
 
@@ -97,7 +97,7 @@ class BareVectorEnv(OperantVectorEnv):
     def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         already_reset, self.all_ended = self.all_ended, False
         if already_reset and seed is None and not options:
-            return self._present(self._batch.observe().observations), {}  # TorchRL asks for what the last step has done
+            return self._present(self.batch.observe().observations), {}  # TorchRL asks for what the last step has done
         return super().reset(seed=seed, options=options)
 
 
@@ -105,7 +105,7 @@ class OperantGymWrapper(GymWrapper):  # type: ignore[misc]  # TorchRL is not typ
     """`GymWrapper` that reads the batch's own arrays of what ended."""
 
     def __init__(self, env: BareVectorEnv, episode_statistics: bool, **options: Any):
-        self._batch = env._batch
+        self.batch = env.batch
         self._statistics = episode_statistics
         super().__init__(env, **options)
 
@@ -121,9 +121,9 @@ class OperantGymWrapper(GymWrapper):  # type: ignore[misc]  # TorchRL is not typ
 
     def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
         following = self._add_statistics(super()._step(tensordict))
-        if self._batch.autoreset == "SameStep" and self._batch.last_finished.count:
-            index, *statistics = self._batch.finished()
-            ended: list[tuple[str, np.ndarray]] = [("observation", self._batch.final_observations())]
+        if self.batch.autoreset == "SameStep" and self.batch.last_finished.count:
+            index, *statistics = self.batch.finished()
+            ended: list[tuple[str, np.ndarray]] = [("observation", self.batch.final_observations())]
             if self._statistics:
                 ended += [(key, values[:, None]) for key, values in zip(STATISTICS, statistics, strict=True)]
             final = following.select(*(key for key, _ in ended)).clone()
@@ -138,7 +138,7 @@ class OperantGymWrapper(GymWrapper):  # type: ignore[misc]  # TorchRL is not typ
 
     def _add_statistics(self, tensordict: TensorDictBase) -> TensorDictBase:
         if self._statistics:
-            running = (self._batch.episode_returns, self._batch.episode_lengths.astype(np.int64))
+            running = (self.batch.episode_returns, self.batch.episode_lengths.astype(np.int64))
             for key, values in zip(STATISTICS, running, strict=True):
                 tensordict[key] = torch.from_numpy(values)[:, None].to(tensordict.device)
         return tensordict

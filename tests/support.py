@@ -78,7 +78,7 @@ def put(env: OperantEnv | OperantVectorEnv, states: np.ndarray, elapsed: int = 1
 
 def physical(env: Any) -> np.ndarray:
     """The physical states `[N, S]` float64."""
-    records, spec = env.get_state(), env._batch.spec
+    records, spec = env.get_state(), env.batch.spec
     return np.stack([records[part.name].astype(float) for part in spec.state], axis=1)
 
 

@@ -66,7 +66,7 @@ def test_a_dropped_environment_frees_its_memory_at_once():
     env = OperantVectorEnv("CartPole-v1", 4)
     env.reset(seed=0)
     env.step(np.zeros(4, int))
-    batch = weakref.ref(env._batch)
+    batch = weakref.ref(env.batch)
     del env
     assert batch() is None  # without a collection of cycles
 

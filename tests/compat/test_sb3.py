@@ -502,7 +502,7 @@ def test_human_mode_shows_every_step(monkeypatch):
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     envs = OperantVecEnv("operant/CartPole-v1", 2, render_mode="human")
     shown = []
-    monkeypatch.setattr(envs.vector_env._renderer, "_show", shown.append)
+    monkeypatch.setattr(envs.vector_env.renderer, "_show", shown.append)
     envs.reset()
     envs.step(np.zeros(2, int))
     assert envs.render() is None
@@ -537,7 +537,7 @@ def test_closures_are_taken_as_dummyvecenv_takes_them():
 
 def test_options_of_the_batch_come_through_vec_env_kwargs():
     envs = ours("CartPole-v1", 64, vec_env_kwargs={"workers": 2, "randomize": {"force": (9.0, 11.0)}})
-    assert envs.vector_env._batch.workers == 2
+    assert envs.vector_env.batch.workers == 2
     with pytest.raises(TypeError, match=r"\['precision'\] are given both"):
         ours("CartPole-v1", vec_env_kwargs={"precision": "float32"})
 

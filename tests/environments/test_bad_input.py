@@ -19,7 +19,7 @@ class Untouched:
     def __init__(self, env, error, match):
         self.env, self.raises = env, pytest.raises(error, match=match)
         self.before = env.get_state().tobytes()
-        self.twin = vector(env._batch.spec.id, env.num_envs, precision=env._batch.precision)
+        self.twin = vector(env.batch.spec.id, env.num_envs, precision=env.batch.precision)
         self.twin.set_state(env.get_state())
 
     def __enter__(self):

@@ -1,5 +1,6 @@
 """A registered header is an environment like any other: in make, make_vec, worker processes, adapters and training."""
 
+import collections
 import pickle
 import subprocess
 import sys
@@ -12,9 +13,12 @@ from authored import REFERENCE, with_reference, write_lander
 from support import same_arrays
 
 import operant
+from operant.batch import core
+from operant.environments import lookup
 from operant.environments.lookup import AUTHORED, SeveralAgents, find_spec, is_native
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
+from operant.headers import library
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +59,30 @@ def test_register_env_makes_make_and_make_vec_work(tmp_path):
         assert one[1] == many[1][2] == reward
     assert env.spec.max_episode_steps == 200 and env.spec.reward_threshold == 0.4
     assert envs.single_action_space == gym.spaces.Discrete(2)
+
+
+def test_make_vec_reads_builds_loads_and_checks_a_registered_header_once(tmp_path, monkeypatch):
+    env_id = operant.register_env(write_lander(tmp_path))
+    calls = collections.Counter()
+    for module, names in ((library, ("build_checked", "included")), (core, ("load_library", "check_sizes"))):
+        for name in names:
+            counted(monkeypatch, module, name, calls)
+    counted(monkeypatch, lookup, "check_header", calls)
+    counted(monkeypatch, lookup, "read_descriptor", calls)
+    gym.make_vec(env_id, num_envs=2, params={"gravity": 1.0}, randomize={"thrust": (3.0, 5.0)}).close()
+    once = ("build_checked", "check_header", "check_sizes", "included", "load_library", "read_descriptor")
+    assert calls == dict.fromkeys(once, 1)
+
+
+def counted(monkeypatch, module, name, calls):
+    """Counts the calls of a module's function."""
+    function = getattr(module, name)
+
+    def counting(*arguments, **named):
+        calls[name] += 1
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(module, name, counting)
 
 
 def test_what_the_core_offers_built_in_environments_it_offers_these(tmp_path):

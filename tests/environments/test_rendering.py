@@ -27,7 +27,7 @@ def test_a_frame_is_gymnasiums_pixel_for_pixel(env_id):
 
 def test_a_changed_length_is_drawn():
     ours = OperantEnv("CartPole-v1", render_mode="rgb_array", params={"half_length": 1.0})
-    theirs = reference_env(ours._batch.spec, render_mode="rgb_array")
+    theirs = reference_env(ours.batch.spec, render_mode="rgb_array")
     theirs.length = 1.0
     ours.reset(seed=0)
     theirs.reset(seed=0)

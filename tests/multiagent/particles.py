@@ -49,7 +49,7 @@ def put_mpe2(env: Any, state: np.ndarray) -> None:
 
 def put_ours(env: OperantParallelEnv | OperantVectorEnv, states: np.ndarray) -> None:
     """Puts states `[N, 2A + L, 2]` into the environments of a reset batch."""
-    batch = env._batch
+    batch = env.batch
     records = batch.get_state()
     for part, column in zip(batch.spec.state, states.reshape(len(states), -1).T, strict=True):
         records[part.name] = column
@@ -58,8 +58,8 @@ def put_ours(env: OperantParallelEnv | OperantVectorEnv, states: np.ndarray) -> 
 
 def bodies(env: OperantParallelEnv | OperantVectorEnv) -> tuple[int, int]:
     """How many agents and landmarks there are."""
-    agents = env._batch.agents
-    return agents, len(env._batch.spec.state) // 2 - 2 * agents
+    agents = env.batch.agents
+    return agents, len(env.batch.spec.state) // 2 - 2 * agents
 
 
 def random_actions(space: Any, count: int, random: np.random.Generator) -> np.ndarray:

@@ -57,9 +57,7 @@ def test_a_step_is_within_the_stated_ulps(name, options):
         put_ours(env, states)
         rewards.append(env.step(actions)[1].astype(float).reshape(n, agents))
         records = env.get_state()
-        after.append(
-            np.stack([records[part.name] for part in env._batch.spec.state], 1).astype(float).reshape(n, -1, 2)
-        )
+        after.append(np.stack([records[part.name] for part in env.batch.spec.state], 1).astype(float).reshape(n, -1, 2))
     far = np.abs(states).max(axis=(1, 2)) + 0.2
     force, slope = contact(states, agents, landmarks, *RADII[name.removesuffix("_v3")])
     error = np.abs(after[0] - after[1]).max(axis=2)

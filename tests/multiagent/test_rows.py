@@ -127,7 +127,7 @@ def test_what_ends_at_different_times_is_listed_alike_with_any_number_of_workers
         random, trajectory = np.random.default_rng(1), []
         for _ in range(20):
             *step, infos = envs.step(random_actions(envs.single_action_space, 800, random))
-            finals = envs._batch.final_observations() if mode == "SameStep" else np.empty(0)
+            finals = envs.batch.final_observations() if mode == "SameStep" else np.empty(0)
             assert envs.finished_episodes()[0].tolist() == np.flatnonzero(step[3]).tolist()
             trajectory += [*step, *envs.finished_episodes(), finals, infos.get("_final_obs", np.empty(0))]
         results.append(trajectory)

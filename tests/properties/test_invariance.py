@@ -30,9 +30,9 @@ def test_parameters_of_each_environment_are_the_same_on_every_target(isa):
 
 
 def test_a_forced_isa_is_the_one_that_runs(isa, monkeypatch):
-    assert vector("CartPole-v1", 64, isa=isa)._batch.isa == isa
+    assert vector("CartPole-v1", 64, isa=isa).batch.isa == isa
     monkeypatch.setenv("OPERANT_ISA", isa)
-    assert vector("CartPole-v1", 64)._batch.isa == isa
+    assert vector("CartPole-v1", 64).batch.isa == isa
 
 
 def test_more_than_one_target_runs_here_on_x86():

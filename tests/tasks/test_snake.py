@@ -128,7 +128,7 @@ def test_rewards_can_be_set(precision):
 
 
 def test_a_player_that_fills_the_grid_wins_with_the_same_bits_as_in_the_reference():
-    ours, theirs = OperantEnv("Snake-v0", precision="float64"), reference_env(OperantEnv("Snake-v0")._batch.spec)
+    ours, theirs = OperantEnv("Snake-v0", precision="float64"), reference_env(OperantEnv("Snake-v0").batch.spec)
     observation, _ = ours.reset(seed=3)
     assert (theirs.reset(seed=3)[0] == observation).all()
     fruits = 0.0

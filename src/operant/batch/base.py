@@ -29,7 +29,7 @@ class BatchBase(ABC):
     exact: bool
     real: np.dtype
     max_episode_steps: int | None
-    _ranges: dict[str, tuple[float, float]]
+    ranges: dict[str, tuple[float, float]]
 
     # What a batch does where its memory lies.
 
@@ -44,6 +44,11 @@ class BatchBase(ABC):
     @abstractmethod
     def _arguments(self) -> dict[str, Any]:
         """What the constructor was given."""
+
+    @property
+    @abstractmethod
+    def defaults(self) -> dict[str, float]:
+        """Each parameter's default by name, as the environment's header gives it."""
 
     @property
     @abstractmethod
@@ -111,12 +116,12 @@ class BatchBase(ABC):
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ValueError(f"randomize[{name!r}] = ({low}, {high}) must be finite")
         self._randomize(index, low, high)
-        self._ranges[name] = (low, high)
+        self.ranges[name] = (low, high)
 
     def extremes(self, name: str) -> tuple[float, float]:
         """The smallest and largest value that a parameter has or may be drawn to in this batch."""
-        if name in self._ranges:
-            return self._ranges[name]
+        if name in self.ranges:
+            return self.ranges[name]
         values = self.parameter(name)
         return float(values.min()), float(values.max())
 
@@ -230,7 +235,7 @@ class BatchBase(ABC):
         return {
             "arguments": self._arguments(),
             "parameters": {part.name: self.parameter(part.name) for part in self.spec.parameters},
-            "randomized": self._ranges,
+            "randomized": self.ranges,
             "snapshot": self.get_state() if self.ready else None,
         }
 

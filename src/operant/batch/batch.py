@@ -20,7 +20,7 @@ from operant._native import ffi, lib
 from operant.batch import outputs
 from operant.batch.actions import ActionReader
 from operant.batch.base import PRECISIONS, BatchBase
-from operant.batch.core import AUTORESET, OBSERVATION_TYPES, find_environment, isas
+from operant.batch.core import AUTORESET, OBSERVATION_TYPES, find_environment, info_defaults, isas
 from operant.batch.seeds import seed_words, words_of
 from operant.batch.stepping import RolloutStepper
 from operant.messages import unknown, whole
@@ -90,7 +90,7 @@ class Batch(BatchBase):
         self.exact = precision == "float64"
         self.autoreset = autoreset
         self.copy = copy
-        self._ranges: dict[str, tuple[float, float]] = {}
+        self.ranges: dict[str, tuple[float, float]] = {}
         self._requested_isa = isa
         if isa is None and not self.exact:
             isa = os.environ.get("OPERANT_ISA") or None
@@ -320,6 +320,11 @@ class Batch(BatchBase):
         return slot
 
     # Parameters.
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Each parameter's default by name, as the environment's header gives it."""
+        return info_defaults(self.spec, self._info)
 
     def _set_parameter(self, index: int, values: np.ndarray) -> None:
         data = ffi.from_buffer("double[]", values)

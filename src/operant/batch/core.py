@@ -30,7 +30,11 @@ def isas() -> dict[str, bool]:
 
 def defaults(spec: EnvSpec) -> dict[str, float]:
     """Each parameter's default, as the environment's header gives it."""
-    _, info = find_environment(spec)
+    return info_defaults(spec, find_environment(spec)[1])
+
+
+def info_defaults(spec: EnvSpec, info: Any) -> dict[str, float]:
+    """The defaults in an operant_env_info, by the parameters' names."""
     return {parameter.name: info.defaults[k] for k, parameter in enumerate(spec.parameters)}
 
 
@@ -43,7 +47,7 @@ def find_environment(spec: EnvSpec) -> tuple[Any, Any]:
         ValueError: it does not compile, or its sizes are not those that the descriptor names.
     """
     if spec.source:
-        loaded = load_library(library.build(spec.source).path)
+        loaded = load_library(library.build_checked(Path(spec.source)).path)
         info = lib.operant_library_env(loaded)
         check_sizes(spec, info)
         return loaded, info

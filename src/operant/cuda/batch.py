@@ -88,11 +88,12 @@ class CudaBatch(BatchBase):
         row = self.agents * self.observation_size * self.observation_type.itemsize
         self._alignment = math.gcd(row, 16)
         self._action_types = (torch.int32, torch.int64) if self.actions.discrete else (torch.float32, torch.float64)
-        self._ranges: dict[str, tuple[float, float]] = {}
+        self.ranges: dict[str, tuple[float, float]] = {}
         self._ready = False
         self.version = 0
         self._replaced: Tensor | None = None
         self._given: Tensor | None = None
+        self._defaults = defaults(self.spec)
         try:
             self._allocate()
         except torch.OutOfMemoryError as problem:
@@ -112,7 +113,7 @@ class CudaBatch(BatchBase):
         choices = self.spec.action_counts * self.agents or (0,)
         self._tensors = {
             "state": reals(self.spec.state_size, n),
-            "params": torch.tensor(list(defaults(self.spec).values()), dtype=torch.float32, device=device),
+            "params": torch.tensor(list(self.defaults.values()), dtype=torch.float32, device=device),
             "episode_return": reals(self.agents, n),
             "elapsed": integers(n),
             "episode": integers(n),
@@ -441,6 +442,11 @@ class CudaBatch(BatchBase):
     def bytes(self) -> int:
         """Memory that this batch holds, the returned tensors not included."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self._open().values())
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Each parameter's default by name, as the environment's header gives it."""
+        return self._defaults
 
     @property
     def ready(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from operant.cuda.batch import CudaBatch, Outputs
 from operant.cuda.graphs import Graph
-from operant.environments.vector_base import FROM_SPEC, AutoresetMode, VectorEnvBase
+from operant.environments.vector_base import VectorEnvBase
 from operant.rollout.device_buffer import DeviceBuffer
 from operant.spec import EnvSpec
 
@@ -56,15 +56,8 @@ class CudaVectorEnv(VectorEnvBase):
         device: str = "cuda",
         precision: str = "float32",
         workers: int = 1,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         copy: bool = True,
         isa: str | None = None,
-        params: Mapping[str, Any] | None = None,
-        randomize: Mapping[str, tuple[float, float]] | None = None,
-        max_episode_steps: int | None = FROM_SPEC,
-        render_mode: str | None = None,
-        render_envs: int = 16,
-        episode_statistics: bool = False,
         **options: Any,
     ):
         for name, given, only, why in (
@@ -78,18 +71,7 @@ class CudaVectorEnv(VectorEnvBase):
         def make_batch(spec: EnvSpec, **how: Any) -> CudaBatch:
             return CudaBatch(spec, num_envs, device=device, copy=copy, **how)
 
-        super().__init__(
-            env_id,
-            make_batch,
-            options,
-            autoreset_mode=autoreset_mode,
-            params=params,
-            randomize=randomize,
-            max_episode_steps=max_episode_steps,
-            render_mode=render_mode,
-            render_envs=render_envs,
-            episode_statistics=episode_statistics,
-        )
+        super().__init__(env_id, make_batch, **options)
         self.metadata["torch"] = True
         self.device = self._batch.device
         masks = self._batch.spec.action_masks
@@ -120,7 +102,7 @@ class CudaVectorEnv(VectorEnvBase):
         mask, overrides = self._begin(seed, options)
         outputs = self._batch.reset(mask, overrides)
         self._last = None
-        self._renderer.look()
+        self.renderer.look()
         if self.render_mode == "human":
             self.render()
         infos = {} if self._masks is None else self._action_masks(outputs.observations, mask)
@@ -167,7 +149,7 @@ class CudaVectorEnv(VectorEnvBase):
         if self._same_step or self.episode_statistics:
             self._add_ends(infos, outputs)
         if self.render_mode is not None:
-            self._renderer.last_actions = actions.cpu().numpy()
+            self.renderer.last_actions = actions.cpu().numpy()
             if self.render_mode == "human":
                 self.render()
         return self._present(observations), rewards, terminated, truncated, infos

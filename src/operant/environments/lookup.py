@@ -90,6 +90,12 @@ class SeveralAgents(ValueError):
 def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
     """`find_spec` for what takes environments of one agent only; SeveralAgents for others."""
     spec = find_spec(env_id)
+    check_one_agent(spec, what)
+    return spec
+
+
+def check_one_agent(spec: EnvSpec, what: str) -> None:
+    """Raises SeveralAgents for an environment of several agents; `what` says what cannot take it."""
     if spec.agents:
         module = "operant.multiagent." + re.sub(r"-v(\d+)$", r"_v\1", spec.id)
         raise SeveralAgents(
@@ -97,4 +103,3 @@ def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
             f"{'operant.OperantParallelEnv' if spec.source else module}, or gymnasium.make_vec for thousands",
             spec.full_id,
         )
-    return spec

@@ -13,10 +13,10 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.environments.lookup import find_spec
-from operant.environments.parameters import configure, constructor_parameters, extremes
+from operant.environments.opening import open_batch
 from operant.environments.rendering import Renderer, check_render_mode, render_modes
 from operant.environments.spaces import action_space, observation_bounds
+from operant.spec import EnvSpec
 
 try:
     from pettingzoo import AECEnv, ParallelEnv
@@ -27,8 +27,6 @@ except ModuleNotFoundError as missing:
     raise ImportError(
         "operant's environments of several agents need pettingzoo: pip install 'operant[pettingzoo]'", name="pettingzoo"
     ) from missing
-
-_KEYWORDS = ("isa", "max_cycles", "params", "precision", "randomize", "render_mode")
 
 
 class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[misc]  # pettingzoo has no types
@@ -55,13 +53,23 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         randomize: Mapping[str, tuple[float, float]] | None = None,
         **options: Any,
     ):
-        spec = find_spec(env_id, options)
-        if not spec.agents:
-            raise ValueError(f"{spec.id} has one agent: gymnasium.make({spec.full_id!r}) makes it")
-        given = constructor_parameters(spec, params, options, _KEYWORDS)
-        self.render_mode = check_render_mode(spec, render_mode)
-        self._batch = Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa)
-        configure(self._batch, given, randomize)
+
+        def make(spec: EnvSpec, **how: Any) -> Batch:
+            if not spec.agents:
+                raise ValueError(f"{spec.id} has one agent: gymnasium.make({spec.full_id!r}) makes it")
+            self.render_mode = check_render_mode(spec, render_mode)
+            return Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa, **how)
+
+        opened = open_batch(
+            env_id,
+            type(self),
+            make,
+            options,
+            params=params,
+            randomize=randomize,
+            max_episode_steps=None,  # `max_cycles` is counted here
+        )
+        spec, self._batch = opened.spec, opened.batch
         self.max_cycles = spec.max_episode_steps if max_cycles is None else _positive(max_cycles)
         self.metadata = {
             "render_modes": render_modes(spec),
@@ -71,7 +79,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         }
         self.possible_agents = list(spec.agents)
         self.agents: list[str] = []
-        low, high = observation_bounds(spec, *extremes(self._batch, randomize, given))
+        low, high = observation_bounds(spec, opened.lows, opened.highs)
         self._sizes = spec.observation_sizes or (spec.observation_size,) * len(spec.agents)
         self.observation_spaces: dict[str, spaces.Space[Any]] = {
             agent: spaces.Box(low[:size].astype(np.float32), high[:size].astype(np.float32), dtype=np.float32)
@@ -79,9 +87,14 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         }
         self.action_spaces = {agent: action_space(spec, {}) for agent in spec.agents}
         self.state_space = spaces.Box(-np.inf, np.inf, (sum(self._sizes),), np.float32)
-        self._renderer = Renderer(self._batch, self.render_mode, 1)
+        self.renderer = Renderer(self._batch, self.render_mode, 1)
         self._cycles = 0
         self._seeded = False
+
+    @property
+    def batch(self) -> Batch:
+        """The batch of one that steps this environment."""
+        return self._batch
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """Box `[D]` float32; agents may observe different numbers of components."""
@@ -108,7 +121,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         rows = self._batch.reset().observations
         self._cycles = 0
         self.agents = self.possible_agents[:]
-        self._renderer.look()
+        self.renderer.look()
         if self.render_mode == "human":
             self.render()
         return self._by_agent(rows), {agent: {} for agent in self.agents}
@@ -175,12 +188,12 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in parallel_env(render_mode="rgb_array")')
             return None
-        frames = self._renderer.frames()
+        frames = self.renderer.frames()
         return None if frames is None else frames[0]
 
     def close(self) -> None:
         """Frees the core's memory and the window."""
-        self._renderer.close()
+        self.renderer.close()
         self._batch.close()
         self.agents = []
 

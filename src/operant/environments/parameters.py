@@ -1,25 +1,25 @@
-"""What the single and the vector environment do alike with their keyword arguments and reset options."""
+"""Parameters from keyword arguments and reset options: checked, joined and set in a batch."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from operant.batch.base import BatchBase
-from operant.batch.core import defaults
 from operant.messages import unknown
 from operant.spec import EnvSpec
 
 
 def constructor_parameters(
-    spec: EnvSpec, params: Mapping[str, Any] | None, options: Mapping[str, Any], keywords: tuple[str, ...]
+    spec: EnvSpec, params: Mapping[str, Any] | None, options: Mapping[str, Any], presenter: type
 ) -> dict[str, Any]:
     """`params` joined with Gymnasium's own constructor arguments (`g`, `goal_velocity`), which name parameters too.
 
     Arguments that have but one value here are taken with that value.
-    `keywords` are the environment's other keyword arguments, for the error that an unknown one raises.
+    The error of an unknown argument knows those of `presenter`'s constructor, too.
     """
     by_option = {part.option: part.name for part in spec.parameters if part.option}
     joint = {name: names for names in spec.joint_options for name in names}
@@ -40,12 +40,20 @@ def constructor_parameters(
                 raise ValueError(f"{name}={value!r}: {spec.full_id} has only {name}={spec.only_options[name]!r}")
             continue
         if name not in by_option:
-            known = (*by_option, *joint, *spec.variant_options, *spec.only_options, *keywords)
+            known = (*by_option, *joint, *spec.variant_options, *spec.only_options, *keywords(presenter))
             raise TypeError(unknown(f"keyword argument of {spec.full_id}", name, known))
         if by_option[name] in merged:
             raise TypeError(f"{name!r} and params[{by_option[name]!r}] set the same parameter: give one of them")
         merged[by_option[name]] = value
     return merged
+
+
+def keywords(presenter: type) -> list[str]:
+    """The names of the keyword arguments that a class's constructor takes, its base classes' included."""
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    signatures = [inspect.signature(vars(kind)["__init__"]) for kind in presenter.__mro__ if "__init__" in vars(kind)]
+    found = [part for signature in signatures for part in signature.parameters.values() if part.kind in by_name]
+    return sorted({part.name for part in found} - {"self"})
 
 
 def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
@@ -75,7 +83,7 @@ def extremes(
 
     `exact` holds what the user gave: the batch may have rounded it to float32.
     """
-    lows = defaults(batch.spec)
+    lows = dict(batch.defaults)
     for name, value in exact.items():
         lows[name] = float(np.min(value))
     highs = lows | {name: float(np.max(value)) for name, value in exact.items()}

@@ -13,11 +13,11 @@ from gymnasium.error import ClosedEnvironmentError
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.environments.lookup import find_single_agent_spec
-from operant.environments.parameters import configure, constructor_parameters, extremes, reset_overrides
-from operant.environments.spaces import action_space, array_space, observation_space
+from operant.environments.opening import FROM_SPEC, open_batch
+from operant.environments.parameters import configure, reset_overrides
+from operant.environments.spaces import array_space
+from operant.spec import EnvSpec
 
-_KEYWORDS = ("precision", "isa", "params", "randomize", "max_episode_steps")
 _STOP: Any = None
 
 
@@ -52,31 +52,36 @@ class AsyncEnvPool:
         batch_size: int | None = None,
         workers: int = 1,
         *,
-        max_episode_steps: int | str | None = "from spec",
+        max_episode_steps: int | None = FROM_SPEC,
         params: dict[str, Any] | None = None,
         randomize: dict[str, tuple[float, float]] | None = None,
         precision: str = "float32",
         isa: str | None = None,
         **options: Any,
     ):
-        self.spec = find_single_agent_spec(env_id, "AsyncEnvPool")
-        given = constructor_parameters(self.spec, params, options, _KEYWORDS)
-        limit: Any = self.spec.max_episode_steps if max_episode_steps == "from spec" else max_episode_steps
 
-        def make(size: int) -> Batch:
-            return Batch(self.spec, size, precision=precision, isa=isa, max_episode_steps=limit)
+        def make(spec: EnvSpec, size: int = num_envs, **how: Any) -> Batch:
+            return Batch(spec, size, precision=precision, isa=isa, **how)
 
-        self._store = make(num_envs)
-        configure(self._store, given, randomize)
+        opened = open_batch(
+            env_id,
+            type(self),
+            make,
+            options,
+            params=params,
+            randomize=randomize,
+            max_episode_steps=max_episode_steps,
+            one_agent="AsyncEnvPool",
+        )
+        self.spec, self._store, given = opened.spec, opened.batch, opened.given
         self.num_envs = self._store.num_envs
         self.batch_size = self.num_envs if batch_size is None else batch_size
         if not 1 <= self.batch_size <= self.num_envs:
             raise ValueError(f"batch_size={batch_size} must be from 1 to num_envs={self.num_envs}")
         if workers < 1:
             raise ValueError(f"workers={workers} must be at least 1")
-        lows, highs = extremes(self._store, randomize, given)
-        self.single_observation_space = array_space(observation_space(self.spec, lows, highs))
-        self.single_action_space = action_space(self.spec, highs)
+        self.single_observation_space = array_space(opened.observation_space)
+        self.single_action_space = opened.action_space
         self._in_flight = np.zeros(self.num_envs, np.bool_)
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -84,7 +89,8 @@ class AsyncEnvPool:
         self._seeded = False
         self._process = os.getpid()
         self._shop = _Shop(self._store, self._work, self._done)
-        benches = [make(self.batch_size) for _ in range(workers)]
+        limit = self._store.max_episode_steps
+        benches = [make(self.spec, self.batch_size, max_episode_steps=limit) for _ in range(workers)]
         for bench in benches:
             # Parameters that differ between environments come along with each environment's state.
             configure(bench, {name: value for name, value in given.items() if np.size(value) == 1}, randomize)

@@ -11,13 +11,11 @@ from gymnasium import logger
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.environments.lookup import find_single_agent_spec
-from operant.environments.parameters import configure, constructor_parameters, extremes, reset_overrides
+from operant.environments.opening import open_batch
+from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import Renderer, check_render_mode, flat_state, render_modes
-from operant.environments.spaces import ActionMasks, action_space, observation_space, scalars
-from operant.spec import spans
-
-_KEYWORDS = ("precision", "isa", "params", "randomize", "render_mode")
+from operant.environments.spaces import ActionMasks, scalars
+from operant.spec import EnvSpec, spans
 
 
 class OperantEnv(gymnasium.Env[Any, Any]):
@@ -49,22 +47,36 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         render_mode: str | None = None,
         **options: Any,
     ):
-        spec = find_single_agent_spec(env_id, "gymnasium.make")
-        given = constructor_parameters(spec, params, options, _KEYWORDS)
+
+        def make(spec: EnvSpec, **how: Any) -> Batch:
+            self.render_mode = check_render_mode(spec, render_mode)
+            return Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa, **how)
+
+        opened = open_batch(
+            env_id,
+            type(self),
+            make,
+            options,
+            params=params,
+            randomize=randomize,
+            max_episode_steps=None,  # TimeLimit's
+            one_agent="gymnasium.make",
+        )
+        spec, self._batch = opened.spec, opened.batch
         self.metadata = {"render_modes": render_modes(spec), "render_fps": spec.render_fps}
-        self.render_mode = check_render_mode(spec, render_mode)
-        self._batch = Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa)
-        configure(self._batch, given, randomize)
-        lows, highs = extremes(self._batch, randomize, given)
-        self.observation_space = observation_space(spec, lows, highs)
-        self.action_space = action_space(spec, highs)
-        self._renderer = Renderer(self._batch, self.render_mode, 1)
+        self.observation_space, self.action_space = opened.observation_space, opened.action_space
+        self.renderer = Renderer(self._batch, self.render_mode, 1)
         self._step, self._exact = self._batch.step_one, self._batch.exact
         self._ahead = False  # whether the core has drawn numbers since `np_random` was told where it stands
         self._shared = False  # whether somebody else may draw from `np_random`
         self._masks = ActionMasks(spec.action_masks) if spec.action_masks else None
         self._seeded = False
         self._is_array = spec.observation_kind in ("Box", "MultiDiscrete")
+
+    @property
+    def batch(self) -> Batch:
+        """The batch of one that steps this environment."""
+        return self._batch
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begins an episode; returns the observation and the info, as `step` does.
@@ -89,7 +101,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._batch.reset(None, overrides)
         self._ahead = self._exact
         self._catch_up()
-        self._renderer.last_actions = None
+        self.renderer.last_actions = None
         if self.render_mode == "human":
             self.render()
         observation = self._observation()
@@ -107,7 +119,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         """
         observation, reward, terminated = self._step_exactly(action) if self._exact else self._step(action)
         if self.render_mode is not None:
-            self._renderer.last_actions = [action]
+            self.renderer.last_actions = [action]
             if self.render_mode == "human":
                 self.render()
         if self._is_array:
@@ -186,10 +198,10 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in make(id, render_mode="rgb_array")')
             return None
-        frames = self._renderer.frames()
+        frames = self.renderer.frames()
         return None if frames is None else frames[0]
 
     def close(self) -> None:
         """Frees the core's memory and the window."""
-        self._renderer.close()
+        self.renderer.close()
         self._batch.close()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from operant.batch.batch import Batch
 from operant.environments.spaces import ActionMasks, columns
-from operant.environments.vector_base import FROM_SPEC, AutoresetMode, VectorEnvBase
+from operant.environments.vector_base import AutoresetMode as AutoresetMode
+from operant.environments.vector_base import VectorEnvBase
 from operant.messages import unknown
 from operant.spec import EnvSpec
 
@@ -85,42 +86,25 @@ class OperantVectorEnv(VectorEnvBase):
         *,
         precision: str = "float32",
         workers: int = 1,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         copy: bool = True,
         isa: str | None = None,
-        params: Mapping[str, Any] | None = None,
-        randomize: Mapping[str, tuple[float, float]] | None = None,
-        max_episode_steps: int | None = FROM_SPEC,
-        render_mode: str | None = None,
-        render_envs: int = 16,
-        episode_statistics: bool = False,
+        device: str = "cpu",
         **options: Any,
     ):
-        if "device" in options:
-            raise TypeError("this class steps on the CPU: gymnasium.make_vec(..., device=...) makes what does not")
+        if device != "cpu":
+            raise TypeError(f"this class steps on the CPU: gymnasium.make_vec(..., device={device!r}) makes another")
 
         def make_batch(spec: EnvSpec, **how: Any) -> Batch:
             return Batch(spec, num_envs, precision=precision, workers=workers, isa=isa, copy=copy, **how)
 
-        super().__init__(
-            env_id,
-            make_batch,
-            options,
-            autoreset_mode=autoreset_mode,
-            params=params,
-            randomize=randomize,
-            max_episode_steps=max_episode_steps,
-            render_mode=render_mode,
-            render_envs=render_envs,
-            episode_statistics=episode_statistics,
-        )
+        super().__init__(env_id, make_batch, **options)
         masks = self._batch.spec.action_masks
         self._masks = ActionMasks(masks) if masks else None
         self._episode_starts = np.zeros(self.num_envs)
         self._restarting = np.empty(0, np.int64)
         # Whether step has more to do than to return the core's arrays.
         self._eventful = (
-            self._same_step or episode_statistics or self.render_mode is not None or self._masks is not None
+            self._same_step or self.episode_statistics or self.render_mode is not None or self._masks is not None
         )
         self._plain = not (self._eventful or self._is_tuple)
 
@@ -144,7 +128,7 @@ class OperantVectorEnv(VectorEnvBase):
         """
         mask, overrides = self._begin(seed, options)
         slot = self._batch.reset(mask, overrides)
-        self._renderer.look()
+        self.renderer.look()
         if self.episode_statistics:
             rows = np.ones(self.num_envs, np.bool_) if mask is None else mask.repeat(self._batch.agents)
             self._episode_starts[rows] = time.perf_counter()
@@ -185,7 +169,7 @@ class OperantVectorEnv(VectorEnvBase):
             return results
         observations, rewards, terminated, truncated, infos = results
         if self._eventful:
-            self._renderer.last_actions = actions
+            self.renderer.last_actions = actions
             if self._masks is not None:
                 self._add_masks(infos, observations, np.ones(self.num_envs, np.bool_))
             self._add_infos(infos, terminated, truncated)

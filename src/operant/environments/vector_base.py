@@ -13,11 +13,11 @@ from gymnasium import error, logger
 from operant.batch.base import BatchBase
 from operant.batch.core import AUTORESET
 from operant.batch.seeds import check_seed
-from operant.environments.lookup import find_spec
-from operant.environments.parameters import configure, constructor_parameters, extremes, reset_overrides
+from operant.environments.opening import FROM_SPEC, open_batch
+from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import Renderer, check_render_mode, render_modes
-from operant.environments.spaces import action_space, observation_space
 from operant.messages import unknown
+from operant.spec import EnvSpec
 
 try:
     from gymnasium.vector import AutoresetMode as AutoresetMode
@@ -31,29 +31,12 @@ except ImportError as problem:
         "upgrade gymnasium, or use gymnasium.make, which works from 0.29.1 on"
     ) from problem
 
-FROM_SPEC: Any = "from spec"
-KEYWORDS = (
-    "autoreset_mode",
-    "copy",
-    "device",
-    "episode_statistics",
-    "isa",
-    "max_episode_steps",
-    "params",
-    "precision",
-    "randomize",
-    "render_envs",
-    "render_mode",
-    "workers",
-)
-
 
 class VectorEnvBase(VectorEnv[Any, Any, Any]):
     """N environments as one batch, with Gymnasium's semantics. See `OperantVectorEnv`, whose arguments these are.
 
     Args:
         make_batch: makes the batch of a descriptor, given `autoreset` and `max_episode_steps`.
-        options: the environment's own constructor arguments; those that choose a variant are taken out.
     """
 
     _batch: BatchBase
@@ -62,36 +45,38 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         self,
         env_id: str,
         make_batch: Callable[..., BatchBase],
-        options: dict[str, Any],
+        /,
         *,
-        autoreset_mode: AutoresetMode | str,
-        params: Mapping[str, Any] | None,
-        randomize: Mapping[str, tuple[float, float]] | None,
-        max_episode_steps: int | None,
-        render_mode: str | None,
-        render_envs: int,
-        episode_statistics: bool,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        params: Mapping[str, Any] | None = None,
+        randomize: Mapping[str, tuple[float, float]] | None = None,
+        max_episode_steps: int | None = FROM_SPEC,
+        render_mode: str | None = None,
+        render_envs: int = 16,
+        episode_statistics: bool = False,
+        **options: Any,
     ):
-        spec = find_spec(env_id, options)
-        given = constructor_parameters(spec, params, options, KEYWORDS)
         mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
         if mode not in AUTORESET:
             raise ValueError(unknown("autoreset_mode", mode, AUTORESET))
+
+        def make(spec: EnvSpec, **how: Any) -> BatchBase:
+            self.render_mode = check_render_mode(spec, render_mode)
+            return make_batch(spec, autoreset=mode, **how)
+
+        opened = open_batch(
+            env_id, type(self), make, options, params=params, randomize=randomize, max_episode_steps=max_episode_steps
+        )
+        spec, self._batch = opened.spec, opened.batch
         self.metadata = {
             "render_modes": render_modes(spec),
             "render_fps": spec.render_fps,
             "autoreset_mode": AutoresetMode(mode),
         }
-        self.render_mode = check_render_mode(spec, render_mode)
-        limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
-        self._batch = make_batch(spec, autoreset=mode, max_episode_steps=limit)
-        configure(self._batch, given, randomize)
         self.num_envs = self._batch.num_rows
         self.agents = spec.agents
-        lows, highs = extremes(self._batch, randomize, given)
-        self.single_observation_space = observation_space(spec, lows, highs)
-        self.single_action_space = action_space(spec, highs)
-        self._renderer = Renderer(self._batch, self.render_mode, -(-render_envs // self._batch.agents))
+        self.single_observation_space, self.single_action_space = opened.observation_space, opened.action_space
+        self.renderer = Renderer(self._batch, self.render_mode, -(-render_envs // self._batch.agents))
         self._render_rows = min(render_envs, self.num_envs)
         self._seeds: list[int] | int | None = None
         self._same_step = mode == "SameStep"
@@ -242,12 +227,12 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in make_vec(id, render_mode="rgb_array")')
             return None
-        frames = self._renderer.frames()
+        frames = self.renderer.frames()
         return frames and tuple(frames[row // self._batch.agents] for row in range(self._render_rows))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the core's memory and the window."""
-        for name in ("_renderer", "_batch"):
+        for name in ("renderer", "_batch"):
             if hasattr(self, name):  # gymnasium before 1.3 closes what its constructor refused, too
                 getattr(self, name).close()
 

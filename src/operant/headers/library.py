@@ -93,7 +93,11 @@ def build(header: str | os.PathLike[str], *, again: bool = False, extra: tuple[s
         LibraryError: there is no such file, its name is no C identifier, it includes a file through a macro or does not
             compile; or there is no compiler, or no folder to keep the library in.
     """
-    path = check_header(header)
+    return build_checked(check_header(header), again=again, extra=extra)
+
+
+def build_checked(path: Path, *, again: bool = False, extra: tuple[str, ...] = ()) -> Built:
+    """`build` for a path that `check_header` returned."""
     compiler = [*find_compiler(), *extra]
     sources = included(path)
     name = f"{path.stem}-{_digest(path, sources, compiler)}"
@@ -118,10 +122,14 @@ def check_header(header: str | os.PathLike[str]) -> Path:
     if path.suffix != ".h" or not re.fullmatch(r"[A-Za-z_]\w*", path.stem, re.ASCII):
         raise LibraryError(f"{header} must be named like lander.h: its functions begin with the name, lander_step")
     if not path.is_file():
-        raise NoHeader(f"{header} does not exist: `operant new {path.stem}` writes one to begin from")
+        raise _missing(path, header)
     if re.search(r'["\\\n]', str(path)):
         raise LibraryError(f"{path} has a quote or a backslash in its path, which C cannot include: move it")
     return path
+
+
+def _missing(path: Path, given: str | os.PathLike[str]) -> NoHeader:
+    return NoHeader(f"{given} does not exist: `operant new {path.stem}` writes one to begin from")
 
 
 def find_compiler() -> list[str]:
@@ -167,7 +175,10 @@ def included(header: Path) -> dict[Path, bytes]:
         path = waiting.pop()
         if path in found:
             continue
-        found[path] = path.read_bytes()
+        try:
+            found[path] = path.read_bytes()
+        except FileNotFoundError:
+            raise _missing(path, path) from None
         text = found[path].decode("utf-8", "replace")
         for name in re.findall(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', text, re.MULTILINE):
             for folder in (path.parent, native_folder()):

@@ -74,7 +74,7 @@ def test_the_example_trains_with_puffe_rl(tmp_path):
 
 @pytest.mark.parametrize("env_id", PHYSICS)
 def test_an_exported_environment_builds_against_pufferlibs_binding_and_returns_our_bits(tmp_path, env_id):
-    header = OperantPufferEnv(env_id)._batch.spec.header
+    header = OperantPufferEnv(env_id).batch.spec.header
     export = [sys.executable, "-m", "operant.cli.main", "export", env_id, "--pufferlib", "--out", f"{header}.h"]
     (tmp_path / "ocean").mkdir()
     subprocess.run(export, cwd=tmp_path / "ocean", check=True)

@@ -1,0 +1,76 @@
+"""Opens a configured batch: the first thing that every way of presenting environments does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import gymnasium
+
+from operant.batch.base import BatchBase
+from operant.environments.lookup import check_one_agent, find_spec
+from operant.environments.parameters import configure, constructor_parameters, extremes
+from operant.environments.spaces import action_space, observation_space
+from operant.spec import EnvSpec
+
+FROM_SPEC: Any = "from spec"
+"""The default of `max_episode_steps`: what the id is registered with."""
+
+B = TypeVar("B", bound=BatchBase)
+
+
+@dataclass(frozen=True)
+class Opened(Generic[B]):
+    """A configured batch and what is known of it.
+
+    Attributes:
+        batch: the batch, not yet reset.
+        spec: its descriptor, of the variant that the constructor arguments chose.
+        given: the parameters that were given, constructor arguments included, by name.
+        lows, highs: each parameter's smallest and largest value in the batch, randomisation included.
+        observation_space, action_space: of one agent.
+    """
+
+    batch: B
+    spec: EnvSpec
+    given: Mapping[str, Any]
+    lows: Mapping[str, float]
+    highs: Mapping[str, float]
+    observation_space: gymnasium.spaces.Space[Any]
+    action_space: gymnasium.spaces.Space[Any]
+
+
+def open_batch(
+    env_id: str,
+    presenter: type,
+    make: Callable[..., B],
+    options: Mapping[str, Any],
+    *,
+    params: Mapping[str, Any] | None = None,
+    randomize: Mapping[str, tuple[float, float]] | None = None,
+    max_episode_steps: int | None = FROM_SPEC,
+    one_agent: str = "",
+) -> Opened[B]:
+    """Opens the batch of an id and gives it its parameters.
+
+    Args:
+        env_id: an id in any of the forms that `find_spec` knows.
+        presenter: the class that presents the batch. An unknown option is answered with its keyword arguments, too.
+        make: makes the batch of a descriptor, given `max_episode_steps`.
+        options: the environment's own constructor arguments.
+        params: parameters by name, each a number or one number per environment.
+        randomize: ranges of parameters that are drawn for every episode.
+        one_agent: what takes environments of one agent only, for the error of others; "" takes all.
+    """
+    rest = dict(options)
+    spec = find_spec(env_id, rest)
+    if one_agent:
+        check_one_agent(spec, one_agent)
+    given = constructor_parameters(spec, params, rest, presenter)
+    limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
+    batch = make(spec, max_episode_steps=limit)
+    configure(batch, given, randomize)
+    lows, highs = extremes(batch, randomize, given)
+    spaces = observation_space(spec, lows, highs), action_space(spec, highs)
+    return Opened(batch, spec, given, lows, highs, *spaces)
