@@ -15,7 +15,7 @@ sys.path.insert(0, {target!r})
 import gymnasium as gym, numpy as np, operant, operant.bench, operant.batch.outputs
 assert operant.__file__.startswith({target!r}), operant.__file__
 assert operant.batch.outputs.__file__.endswith(".py"), operant.batch.outputs.__file__
-from operant.export import exportable, ocean_header
+from operant.headers.single_header import exportable, ocean_header
 assert "cartpole_step" in ocean_header(exportable()["cartpole"], "cartpole.h")
 from pathlib import Path
 from operant.scaffold import write_scaffold

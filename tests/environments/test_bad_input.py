@@ -354,7 +354,7 @@ def test_a_copy_of_a_closed_environment_is_refused():
 FORK = """
 import os, sys
 import numpy as np
-from operant.vector import OperantVectorEnv
+from operant.environments.vector import OperantVectorEnv
 
 env = OperantVectorEnv("CartPole-v1", 200, workers={workers})
 twin = OperantVectorEnv("CartPole-v1", 200, workers=1)
