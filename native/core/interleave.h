@@ -125,7 +125,9 @@ LANE_FN void store_bit_rows(uint8_t *rows, const vi *words, int size, int planes
     for (int plane = 0; plane < planes; plane++, words += length)
         for (int k = 0; 2 * k < length; k++) {
             const vf high = 2 * k + 1 < length ? from_bits((vu)words[2 * k + 1]) : vreal(0);
-            interleave2(from_bits((vu)words[2 * k]), high, (vf *)masks[plane][k], (vf *)masks[plane][k] + 1);
+            vf pair[2];
+            interleave2(from_bits((vu)words[2 * k]), high, &pair[0], &pair[1]);
+            memcpy(masks[plane][k], pair, sizeof pair);
         }
     for (int lane = 0; lane < LANES; lane++, rows += size)
         for (int k = 0; 64 * k < size; k++) {
