@@ -1,7 +1,8 @@
 /* dispatch.h: the targets by name. */
 #include "core/layout.h"
 
-extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_neon, operant_scalar, operant_exact;
+extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_neon, operant_wasm, operant_scalar,
+    operant_exact;
 
 /** All of them, best first, then NULL. What is only compiled to be checked has fewer. */
 #if defined(OPERANT_ONE_LANE)
@@ -12,6 +13,8 @@ extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_
 #define OPERANT_TARGETS &operant_avx512, &operant_avx2, &operant_sse2, &operant_scalar, &operant_exact, NULL
 #elif defined(__aarch64__)
 #define OPERANT_TARGETS &operant_neon, &operant_scalar, &operant_exact, NULL
+#elif defined(__wasm_simd128__)
+#define OPERANT_TARGETS &operant_wasm, &operant_scalar, &operant_exact, NULL
 #else
 #define OPERANT_TARGETS &operant_scalar, &operant_exact, NULL
 #endif

@@ -16,6 +16,8 @@
 #include <emmintrin.h>
 #elif defined(__aarch64__) && LANES > 1
 #include <arm_neon.h>
+#elif defined(__wasm_simd128__) && LANES > 1
+#include <wasm_simd128.h>
 #endif
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wbitwise-instead-of-logical" /* of one lane: a select does not branch */
@@ -130,6 +132,8 @@ LANE_FN unsigned mask_bits(vm m) {
     return (unsigned)_mm256_movemask_ps((__m256)m);
 #elif defined(__x86_64__)
     return (unsigned)_mm_movemask_ps((__m128)m);
+#elif defined(__wasm_simd128__)
+    return wasm_i32x4_bitmask((v128_t)m);
 #else
     return vaddvq_u32((uint32x4_t)m & (uint32x4_t){1, 2, 4, 8});
 #endif
@@ -294,6 +298,8 @@ LANE_FN vf vsqrt(vf x) {
     return (vf)_mm256_sqrt_ps((__m256)x);
 #elif defined(__x86_64__)
     return (vf)_mm_sqrt_ps((__m128)x);
+#elif defined(__wasm_simd128__)
+    return (vf)wasm_f32x4_sqrt((v128_t)x);
 #else
     return (vf)vsqrtq_f32((float32x4_t)x);
 #endif

@@ -23,6 +23,9 @@ LANE_FN vm load_flags(const uint8_t *from) {
 #elif defined(__x86_64__)
     const __m128i zero = _mm_setzero_si128(), pairs = _mm_unpacklo_epi8(_mm_loadu_si32(from), zero);
     return (vm)_mm_unpacklo_epi16(pairs, zero) != 0;
+#elif defined(__wasm_simd128__)
+    const v128_t pairs = wasm_u16x8_extend_low_u8x16(wasm_v128_load32_zero(from));
+    return (vm)wasm_u32x4_extend_low_u16x8(pairs) != 0;
 #else
     const uint8x8_t bytes = vreinterpret_u8_u32(vld1_dup_u32((const uint32_t *)from));
     return (vm)vmovl_u16(vget_low_u16(vmovl_u8(bytes))) != 0;

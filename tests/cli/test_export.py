@@ -244,7 +244,7 @@ def test_two_environments_in_one_file_are_refused_by_name(tmp_path, compiler):
 def test_nothing_is_left_of_other_targets(capsys, header):
     assert main(["export", header, "--pufferlib"]) == 0
     text = capsys.readouterr().out
-    assert not re.search(r"immintrin|_mm\d*_|arm_neon|vector_size|pcg64|defined\(__(x86_64|aarch64)__\)", text)
+    assert not re.search(r"immintrin|_mm\d*_|arm_neon|vector_size|pcg64|wasm|defined\(__(x86_64|aarch64)__\)", text)
     assert text.count("#if") == text.count("#endif")
     assert set(re.findall(r'#include [<"](.+?)[>"]', text)) - {f"{header}.h", "../env_binding.h"} == {
         "math.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"

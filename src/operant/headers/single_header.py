@@ -15,7 +15,9 @@ from operant.headers.sources import native_folder
 from operant.spec import EnvSpec
 
 # One float per lane, and no instruction set.
-KNOWN = {"defined(LANES)": "1", "LANES": "1", "EXACT": "0", "defined(__x86_64__)": "0", "defined(__aarch64__)": "0"}
+KNOWN = {"defined(LANES)": "1", "LANES": "1", "EXACT": "0"} | {
+    f"defined({cpu})": "0" for cpu in ("__x86_64__", "__aarch64__", "__wasm_simd128__")
+}
 
 # Headers that core/target.h joins for batches: rows of several lanes, and the passes over many environments.
 LEFT_OUT = ("interleave", "actions", "episodes")
