@@ -26,6 +26,7 @@ def step(tmp_path_factory):
 
 
 @pytest.mark.test_all("emulates other CPUs, with a tool that a newcomer has not")
+@pytest.mark.test_all("emulates other CPUs, with a tool that a newcomer has not")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the instruction sets of x86-64")
 @pytest.mark.parametrize(
     ("cpu", "isa"),

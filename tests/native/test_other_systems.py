@@ -1,0 +1,87 @@
+"""The core compiles for other systems and CPUs without a warning; emulated, it computes this machine's bits."""
+
+import re
+
+import pytest
+from building import ROOT, make, needs, run
+from compare_certificates import compare
+
+compiled = pytest.mark.test_all("compiles the core for another system and runs it, with tools that a newcomer has not")
+
+TOOLS = {
+    "neon": {
+        "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+        "qemu-aarch64": "qemu-user",
+    },
+    "windows": {"wine": "wine"},
+    "wasm": {"node": "nodejs"},
+}
+TARGETS = {"neon": {"neon", "scalar"}, "windows": {"sse2", "scalar"}, "wasm": {"wasm", "scalar"}}
+
+
+@compiled
+@pytest.mark.parametrize("system", TOOLS)
+def test_another_system_computes_the_bits_of_this_machine(system):
+    """`make` fails if a float32 hash differs, or a float64 hash of an environment that needs no libm."""
+    for program, package in TOOLS[system].items():
+        needs(program, package)
+    make("certificates")  # alone: two systems at once would both compile it
+    make("build/native/rounded")
+    lines = make(system).splitlines()
+    print("\n".join(lines))
+    assert [line.split()[0] for line in lines] == sorted(path.stem for path in (ROOT / "native" / "envs").glob("*.h"))
+    for line in lines:
+        assert set(line.split()[1].split("/")) >= TARGETS[system], line
+
+
+@compiled
+def test_the_core_compiles_and_links_for_macos_on_both_cpus():
+    make("macos")
+    magic = {"arm64": 0x0100000C, "x86-64": 0x01000007}  # Mach-O's numbers of the CPUs
+    for cpu, number in magic.items():
+        for file in ("liboperant.so", "certificates"):
+            header = (ROOT / "build" / f"macos-{cpu}" / file).read_bytes()[:8]
+            assert header == (0xFEEDFACF).to_bytes(4, "little") + number.to_bytes(4, "little")
+
+
+@compiled
+def test_every_libm_function_that_the_core_calls_is_exact_or_counted_as_rounded():
+    make("certificates")
+    symbols = run("nm", "-u", ROOT / "build" / "native" / "liboperant.a")
+    called = {line.split()[1] for line in symbols.splitlines() if line.split()[:1] == ["U"]}
+    library = run("cc", "-print-file-name=libm.so.6").strip()
+    defined = {line.split()[-1].partition("@")[0] for line in run("nm", "-D", "--defined-only", library).splitlines()}
+    rounded = re.search(r"^ROUNDED = (.*)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
+    assert called & defined - set(rounded) <= {"fmod", "fmaf", "sqrt", "floor"}
+
+
+HERE = {"cartpole": {"scalar": "01", "exact": "02"}, "taxi": {"scalar": "03", "exact": "04"}}
+ROUNDED = {"cartpole": ["sincos"], "taxi": []}
+
+
+def test_equal_certificates_have_no_faults():
+    there = {name: {"neon": hashes["scalar"], **hashes} for name, hashes in HERE.items()}
+    lines, faults = compare(HERE, there, ROUNDED)
+    assert lines == ["cartpole neon/scalar 01 exact 02 as here", "taxi neon/scalar 03 exact 04 as here"]
+    assert faults == []
+
+
+def test_another_libm_may_change_the_float64_hash_of_an_environment_that_calls_it():
+    lines, faults = compare(HERE, HERE | {"cartpole": {"scalar": "01", "exact": "05"}}, ROUNDED)
+    assert lines[0] == "cartpole scalar 01 exact 05 another libm's sincos"
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("there", "fault"),
+    [
+        (
+            HERE | {"taxi": {"scalar": "03", "exact": "05"}},
+            "taxi: float64 is 05, here 04, but it needs no libm",
+        ),
+        (HERE | {"taxi": {"scalar": "03", "wasm": "06", "exact": "04"}}, "taxi: float32 on wasm is 06, here 03"),
+        ({"taxi": HERE["taxi"]}, "environments: ['cartpole', 'taxi'] here, ['taxi'] there"),
+    ],
+)
+def test_other_bits_are_a_fault(there, fault):
+    assert compare(HERE, there, ROUNDED)[1] == [fault]
