@@ -9,6 +9,8 @@ from email.parser import Parser
 import pytest
 from building import ROOT, distributions, run
 
+pytestmark = pytest.mark.test_all("builds the wheel, and so compiles the core once more")
+
 STEPS = """
 import sys
 sys.path.insert(0, {target!r})
@@ -19,8 +21,6 @@ from operant.headers.single_header import exportable, ocean_header
 assert "cartpole_step" in ocean_header(exportable()["cartpole"], "cartpole.h")
 from pathlib import Path
 from operant.scaffold import write_scaffold
-
-pytestmark = pytest.mark.test_all("builds the wheel, and so compiles the core once more")
 header, _ = write_scaffold("lander", Path("authored"))
 own = gym.make_vec(operant.register_env(header), num_envs=64)
 assert own.reset(seed=0)[0].shape == (64, 2) and own.unwrapped.batch.spec.source == str(header.resolve())
