@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from building import ROOT, make, needs, run
 
-from operant.batch import isas
+from operant.batch.core import isas
 
 NATIVE = ROOT / "native"
 SYSTEMS = r"_WIN\w+|__wasm__|__wasi__|__EMSCRIPTEN__|__linux\w*|__APPLE__|__MACH__|__unix\w*|__MINGW\w+|_MSC_VER"
