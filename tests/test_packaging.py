@@ -20,7 +20,7 @@ assert operant.batch.outputs.__file__.endswith(".py"), operant.batch.outputs.__f
 from operant.headers.single_header import exportable, ocean_header
 assert "cartpole_step" in ocean_header(exportable()["cartpole"], "cartpole.h")
 from pathlib import Path
-from operant.scaffold import write_scaffold
+from operant.headers.scaffold import write_scaffold
 header, _ = write_scaffold("lander", Path("authored"))
 own = gym.make_vec(operant.register_env(header), num_envs=64)
 assert own.reset(seed=0)[0].shape == (64, 2) and own.unwrapped.batch.spec.source == str(header.resolve())
@@ -53,7 +53,7 @@ def test_the_wheel_is_small_and_holds_the_package_alone(built):
     wanted = {str(path.relative_to(ROOT)) for path in files if path.parent != ROOT / "native" / "build"}
     native = {name.removeprefix("operant/") for name in names if name.startswith("operant/native/")}
     assert native == wanted and {"native/envs/cartpole.h", "native/targets/avx2.c"} < native
-    assert {"operant/scaffold/lander.h", "operant/scaffold/lander.toml"} < set(names)
+    assert {"operant/headers/scaffold/lander.h", "operant/headers/scaffold/lander.toml"} < set(names)
 
 
 def test_the_wheel_needs_gymnasium_numpy_and_cffi_alone(built):
