@@ -7,6 +7,8 @@ import venv
 import pytest
 from building import distributions, run
 
+pytestmark = pytest.mark.test_all("installs the oldest releases into environments of their own")
+
 OLDEST = """
 import gymnasium as gym
 assert "operant/CartPole-v1" in gym.registry, "the entry point was not read"
@@ -35,8 +37,6 @@ print("ok")
 
 VECTOR = """
 import gymnasium as gym, numpy as np, operant
-
-pytestmark = pytest.mark.test_all("installs the oldest releases into environments of their own")
 envs = gym.make_vec("operant/CartPole-v1", num_envs=32)
 reference = gym.make_vec("operant/CartPole-v1", num_envs=32, precision="float64")
 sync = gym.make_vec("CartPole-v1", num_envs=32, vectorization_mode="sync")

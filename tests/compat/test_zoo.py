@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from snippets import PAGE
 
+pytestmark = pytest.mark.test_all("starts RL-Zoo3's programs, which takes longer than what they do")
+
 FLAGS = {
     "train": "-n 512 --eval-freq 256 --eval-episodes 2 --seed 1 --device cpu --num-threads 1",
     "enjoy": "-n 600 --no-render",
@@ -99,8 +101,6 @@ else:
     raise AssertionError("another id's hyperparameters were taken")
 
 from rl_zoo3 import train
-
-pytestmark = pytest.mark.test_all("starts RL-Zoo3's programs, which takes longer than what they do")
 def run(env_id, *parameters):
     import sys
     common = "--algo ppo -f logs --device cpu --num-threads 1 --verbose 0 -n 128 --eval-freq 64 --eval-episodes 1"
