@@ -12,10 +12,10 @@ import operant
 PACKAGE = Path(operant.__file__).parent
 ROOT = Path(__file__).parent.parent
 
-# The rooms of the package, bottom first: a file imports from its own room and from rooms before it. A room is a folder
-# or a module of src/operant, `bench` and `compat` at the top of the repository; files belong to the longest that fits.
-# docs/architecture.md says what is in each.
-ROOMS = (
+# The layers of the package, bottom first. A file imports from its own layer and from those before it. A layer is a folder
+# or a module of src/operant, or `bench` or `compat` at the top of the repository; a file belongs to the longest name that
+# fits. docs/architecture.md says what is in each.
+LAYERS = (
     "_native",
     "spec",
     "messages",
@@ -51,7 +51,7 @@ ROOMS = (
 # Gymnasium 0.29 loads these while it is itself half imported.
 LOADED_EARLY = {"spec": set(), "catalog": {"spec"}, "registration": {"catalog", "spec"}}
 FRAMEWORKS = {"torch", "stable_baselines3", "pettingzoo", "jax", "envpool"}
-# Rooms of which every file may import a framework, and the files of other rooms that do, most when they are called.
+# Layers of which every file may import a framework, and the files of other layers that do, most of them when called.
 THEIRS = {"cuda", "models", "cli", "bench", "compat"}
 THEIR_FILES = {
     "conformance/on_device",
@@ -80,8 +80,8 @@ def files():
 FILES = files()
 
 
-def room(name):
-    return next(found for found in sorted(ROOMS, key=len, reverse=True) if f"{name}/".startswith(f"{found}/"))
+def layer(name):
+    return next(found for found in sorted(LAYERS, key=len, reverse=True) if f"{name}/".startswith(f"{found}/"))
 
 
 def imports(path):
@@ -104,8 +104,8 @@ def imports(path):
     return ours, others
 
 
-def test_every_file_stands_in_a_room_and_every_room_has_files():
-    assert {room(name) for name in FILES} == {*ROOMS} - {"_native"}
+def test_every_file_is_in_a_layer_and_every_layer_has_files():
+    assert {layer(name) for name in FILES} == {*LAYERS} - {"_native"}
 
 
 def test_at_most_nine_modules_stand_at_the_root():
@@ -115,20 +115,20 @@ def test_at_most_nine_modules_stand_at_the_root():
 def test_imports_point_down_only():
     for name, path in FILES.items():
         for target in imports(path)[0] - {name}:
-            assert ROOMS.index(room(target)) <= ROOMS.index(room(name)), f"{name} imports {target}"
-            assert room(target) != "compat" or room(name) in ("compat", "bench"), f"{name} imports an adapter"
-            if room(name) in LOADED_EARLY:
-                assert room(target) in LOADED_EARLY[room(name)] | {room(name)}, f"{name} imports {target}"
+            assert LAYERS.index(layer(target)) <= LAYERS.index(layer(name)), f"{name} imports {target}"
+            assert layer(target) != "compat" or layer(name) in ("compat", "bench"), f"{name} imports an adapter"
+            if layer(name) in LOADED_EARLY:
+                assert layer(target) in LOADED_EARLY[layer(name)] | {layer(name)}, f"{name} imports {target}"
 
 
 def test_no_files_import_each_other_in_a_circle():
     TopologicalSorter({name: imports(path)[0] - {name} for name, path in FILES.items()}).prepare()
 
 
-def test_the_page_on_the_architecture_lists_the_rooms_in_this_order():
+def test_the_page_on_the_architecture_lists_the_layers_in_this_order():
     page = (ROOT / "docs" / "architecture.md").read_text()
-    table = page[page.index("| room |") :].split("\n\n")[0]
-    assert re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE) == list(ROOMS)
+    table = page[page.index("| layer |") :].split("\n\n")[0]
+    assert re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE) == list(LAYERS)
 
 
 def test_only_batches_and_training_kernels_import_the_compiled_core():
