@@ -12,9 +12,9 @@ import operant
 PACKAGE = Path(operant.__file__).parent
 ROOT = Path(__file__).parent.parent
 
-# The layers of the package, bottom first. A file imports from its own layer and from those before it. A layer is a folder
-# or a module of src/operant, or `bench` or `compat` at the top of the repository; a file belongs to the longest name that
-# fits. docs/architecture.md says what is in each.
+# The layers of the package, bottom first. A file imports from its own layer and from those before it. A layer is a
+# folder or a module of src/operant, or `bench` or `compat` at the top of the repository; a file belongs to the longest
+# name that fits. docs/architecture.md says what is in each.
 LAYERS = (
     "_native",
     "spec",
