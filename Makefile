@@ -37,10 +37,17 @@ SOURCES = $(wildcard native/core/*.c native/rollout/*.c native/targets/*.c)
 HEADERS = $(wildcard native/operant.h native/core/*.h native/platform/*.h native/rollout/*.h native/envs/*.h native/envs/*/*.h)
 ENVIRONMENTS = $(basename $(notdir $(wildcard native/envs/*.h)))
 LIST = native/build/environments.h
-OBJECTS = $(SOURCES:native/%.c=$(BUILD)/%.o)
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -I$(dir $(LIST)).. -Inative $(CFLAGS)
 PIC ?= -fPIC
 LIBRARIES ?= -lm -lpthread -ldl
+
+# A target is five objects: avx2.0.o to avx2.3.o have a quarter of the environments each, avx2.4.o all the rest. So compilers
+# run side by side, and after a change to an environment a quarter of each target is compiled. See core/target.h.
+GROUPS = 4
+PARTS = 0 1 2 3 4
+TARGETS = $(filter native/targets/%,$(SOURCES))
+OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))) \
+	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
 .PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread cross neon windows wasm macos cuda lint \
@@ -50,20 +57,24 @@ LIBRARIES ?= -lm -lpthread -ldl
 
 native: $(BUILD)/liboperant.a $(BUILD)/liboperant.so
 
-# Every header of envs/ followed by the batch loops; the same text as list_environments() in native/build.py writes.
-# It is always made and only replaced if it differs, so that a header that was removed is noticed too.
+# Lists the environments. It is always made and only replaced if it differs, so that a header that was removed is noticed.
 $(LIST): FORCE
 	@mkdir -p $(@D)
-	@for name in $(sort $(ENVIRONMENTS)); do \
-		printf '#define OPERANT_ENV %s\n#include "envs/%s.h"\n' "$$name" "$$name"; \
-		printf '#include "core/batch.h"\n#undef OPERANT_ENV\n'; \
-	done > $@.$$$$ && \
-	printf '#define OPERANT_ENVIRONMENTS %sNULL\n' '$(foreach name,$(sort $(ENVIRONMENTS)),&$(name)_kernel,) ' >> $@.$$$$ && \
+	@sh native/environments.sh $(sort $(ENVIRONMENTS)) > $@.$$$$ && \
 	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
-$(BUILD)/%.o: native/%.c $(HEADERS) $(LIST) native/flags.txt
+# The compiler notes beside each object which headers it read (-MMD), for the next time.
+$(BUILD)/%.o: native/%.c $(LIST) native/flags.txt
 	@mkdir -p $(@D)
-	$(COMPILE) $(PIC) -c $< -o $@
+	$(COMPILE) $(PIC) -MMD -MP -c $< -o $@
+
+$(BUILD)/targets/%.o: $(LIST) native/flags.txt
+	@mkdir -p $(@D)
+	$(COMPILE) $(PIC) -MMD -MP -DOPERANT_GROUPS=$(GROUPS) -DOPERANT_GROUP=$(subst .,,$(suffix $*)) \
+		-c native/targets/$(basename $*).c -o $@
+
+-include $(OBJECTS:.o=.d)
+%.d: ;
 
 $(BUILD)/liboperant.a: $(OBJECTS)
 	rm -f $@
@@ -167,7 +178,7 @@ define install
 	touch $@
 endef
 
-COMPILED = pyproject.toml setup.py constraints.txt native/build.py native/flags.txt src/operant/batch/outputs.py $(SOURCES) $(HEADERS)
+COMPILED = pyproject.toml setup.py constraints.txt native/build.py native/environments.sh native/flags.txt src/operant/batch/outputs.py $(SOURCES) $(HEADERS)
 
 .venv/installed: $(COMPILED)
 	$(call install,dev)

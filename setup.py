@@ -1,13 +1,17 @@
 """What pyproject.toml cannot say: compile the C core through cffi, and the typed leaf modules through mypyc."""
 
+import hashlib
 import os
+import shlex
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from setuptools import find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 COMPILED = ["src/operant/batch/outputs.py"]
+GROUPS = 4  # each file of native/targets/ is compiled in so many pieces and one more: see core/target.h
 
 
 def mypyc_modules() -> list:
@@ -27,18 +31,44 @@ class BuildPython(build_py):
 
 
 class BuildExtensions(build_ext):
-    """Compiles an extension's files side by side: the core's take a quarter of a minute each."""
+    """Compiles the pieces of an extension side by side, and only those that have changed since the last time."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.build_temp = "build/objects"  # kept: an editable install has a folder of its own, which it removes
 
     def build_extensions(self) -> None:
-        compile_sources = self.compiler.compile
+        compile_files = self.compiler.compile
 
-        def compile_side_by_side(sources: list, **options: object) -> list:
+        def compile_piece(source: str, folder: str, macros: list, options: dict) -> list:
+            command = [*getattr(self.compiler, "compiler_so", ()), *options["extra_postargs"], *macros]
+            folder = f"{folder}/{hashlib.sha256(repr(command).encode()).hexdigest()[:12]}"
+            objects = self.compiler.object_filenames([source], output_dir=folder)
+            if is_current(Path(objects[0])):
+                return objects
+            options = options | {"extra_postargs": [*options["extra_postargs"], "-MMD"]}
+            return compile_files([source], output_dir=folder, macros=macros, **options)
+
+        def compile_pieces(sources: list, output_dir: str, macros: list, **options: object) -> list:
+            groups = [[("OPERANT_GROUPS", GROUPS), ("OPERANT_GROUP", group)] for group in range(GROUPS + 1)]
+            targets = [source for source in sources if "native/targets/" in source]
+            pieces = [(source, [*macros, *group]) for group in groups for source in targets]
+            pieces += [(source, macros) for source in sources if source not in targets]
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                each = pool.map(lambda source: compile_sources([source], **options), sources)
+                each = pool.map(lambda piece: compile_piece(piece[0], output_dir, piece[1], options), pieces)
                 return [file for files in each for file in files]
 
-        self.compiler.compile = compile_side_by_side
+        self.compiler.compile = compile_pieces
         super().build_extensions()
+
+
+def is_current(compiled: Path) -> bool:
+    """Whether an object file is newer than all that it was compiled from, which the compiler noted beside it (-MMD)."""
+    try:
+        _, _, names = compiled.with_suffix(".d").read_text().replace("\\\n", " ").partition(": ")
+        return all(os.stat(name).st_mtime < compiled.stat().st_mtime for name in shlex.split(names))
+    except FileNotFoundError:
+        return False
 
 
 modules = mypyc_modules()

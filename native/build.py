@@ -1,9 +1,10 @@
 """Describes the C core to cffi.
 
 `ffi` is what setuptools compiles into `operant._native` (see setup.py); `list_environments` writes the one generated
-file of the core, which `make native` writes with a shell loop.
+file of the core, as `make native` does.
 """
 
+import subprocess
 from pathlib import Path
 
 from cffi import FFI
@@ -20,13 +21,9 @@ HEADERS = ("operant.h", "rollout/rollout.h")
 def list_environments() -> None:
     """Writes build/environments.h, which includes every header of envs/ and the batch loops after it."""
     names = sorted(header.stem for header in (NATIVE / "envs").glob("*.h"))
-    lines = []
-    for name in names:
-        lines += [f"#define OPERANT_ENV {name}", f'#include "envs/{name}.h"']
-        lines += ['#include "core/batch.h"', "#undef OPERANT_ENV"]
-    lines.append(f"#define OPERANT_ENVIRONMENTS {''.join(f'&{name}_kernel, ' for name in names)}NULL")
-    (NATIVE / "build").mkdir(exist_ok=True)
-    listing, text = NATIVE / "build" / "environments.h", "\n".join(lines) + "\n"
+    text = subprocess.run(["sh", NATIVE / "environments.sh", *names], check=True, capture_output=True, text=True).stdout
+    listing = NATIVE / "build" / "environments.h"
+    listing.parent.mkdir(exist_ok=True)
     if not listing.exists() or listing.read_text() != text:  # a newer file would have everything compiled again
         listing.write_text(text)
 

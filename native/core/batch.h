@@ -2,7 +2,7 @@
  * header stands just before. Nothing here knows physics; nothing in the header knows of memory. */
 
 #if X(one_lane) && LANES > 1
-static const operant_kernel X(kernel) = {.info = {.name = TEXT(OPERANT_ENV)}};
+const operant_kernel KERNEL(OPERANT_ENV) = {.info = {.name = TEXT(OPERANT_ENV)}};
 #else
 
 enum {
@@ -164,7 +164,7 @@ static void X(observe_block)(const void *state, const void *random, const void *
 _Static_assert(sizeof X(defaults) == X(param_count) * sizeof(double), "one default for each parameter of " TEXT(OPERANT_ENV));
 _Static_assert((int)X(param_count) <= (int)MAX_PARAMS, "too many parameters in " TEXT(OPERANT_ENV));
 
-static const operant_kernel X(kernel) = {
+const operant_kernel KERNEL(OPERANT_ENV) = {
     {TEXT(OPERANT_ENV), X(state_size), X(param_count), X(observation_size), X(action_size), X(actions), X(agents),
      X(number_dtype), X(defaults), X(action_counts)},
     X(step_blocks), X(step_block), X(begin), X(observe_block),

@@ -1,5 +1,16 @@
 /* target.h: every environment compiled for one instruction set. A file in targets/ defines TARGET (the name to export),
- * ISA, LANES, EXACT and RUNS_HERE, switches the instructions on, and includes this. */
+ * ISA, LANES, EXACT and RUNS_HERE (a condition), switches the instructions on, and includes this.
+ *
+ * The file is compiled once, or in pieces, which takes less time where several compilers run or little has changed: with
+ * OPERANT_GROUPS=4, OPERANT_GROUP=0 to 3 has a quarter of the environments each, and OPERANT_GROUP=4 all the rest. */
+#if !defined(OPERANT_GROUPS)
+#define OPERANT_HAS(environment) 1
+#define OPERANT_HAS_THE_REST 1
+#else
+#define OPERANT_HAS(environment) ((environment) % OPERANT_GROUPS == OPERANT_GROUP)
+#define OPERANT_HAS_THE_REST (OPERANT_GROUP == OPERANT_GROUPS)
+#endif
+
 #include "core/lanes.h"
 #include "core/trig.h"
 #include "core/exponential.h"
@@ -48,9 +59,14 @@ LANE_FN vm vlimited(const operant_batch *b) { return b->limit ? vint(0) == 0 : v
 #define X(name) PASTE(OPERANT_ENV, name)
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
+#define KERNEL(name) PASTE(TARGET, name) /* operant_avx2_cartpole */
 #include "build/environments.h"
 
-static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS};
+#if OPERANT_HAS_THE_REST
+#define DECLARE(name) extern const operant_kernel KERNEL(name);
+OPERANT_ENVIRONMENTS(DECLARE)
+#define ADDRESS(name) &KERNEL(name),
+static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS(ADDRESS) NULL};
 
 /* A library uses the core's passes, and need not compile them again. */
 #if defined(OPERANT_LIBRARY)
@@ -69,4 +85,7 @@ static const operant_passes passes = {take_actions, step_chunk, reset_listed, ob
 #define ROLLOUT_KERNELS &rollout_kernels
 #endif
 
-const operant_target TARGET = {ISA, LANES, EXACT, sizeof(real), RUNS_HERE, PASSES, kernels, ROLLOUT_KERNELS};
+static bool runs_here(void) { return RUNS_HERE; }
+
+const operant_target TARGET = {ISA, LANES, EXACT, sizeof(real), runs_here, PASSES, kernels, ROLLOUT_KERNELS};
+#endif

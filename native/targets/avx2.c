@@ -11,7 +11,7 @@
 #define ISA "avx2"
 #define LANES 8
 #define EXACT 0
-#define RUNS_HERE cpu_has_avx2
+#define RUNS_HERE cpu_has_avx2()
 #include "core/target.h"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -11,7 +11,7 @@
 #define ISA "avx512"
 #define LANES 16
 #define EXACT 0
-#define RUNS_HERE cpu_has_avx512
+#define RUNS_HERE cpu_has_avx512()
 #include "core/target.h"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -1,11 +1,10 @@
 /* neon.c: the fast build for 64-bit Arm, 4 lanes. */
 #include "core/layout.h"
 #if defined(__aarch64__)
-static bool runs_here(void) { return true; }
 #define TARGET operant_neon
 #define ISA "neon"
 #define LANES 4
 #define EXACT 0
-#define RUNS_HERE runs_here
+#define RUNS_HERE true
 #include "core/target.h"
 #endif

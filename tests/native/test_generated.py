@@ -33,7 +33,7 @@ def test_make_notices_a_new_header(native):
     added = native / "native" / "envs" / "zzz.h"
     added.touch()
     make("native/build/environments.h", directory=native)
-    assert "&zzz_kernel, NULL" in (native / "native" / "build" / "environments.h").read_text()
+    assert "E(zzz)\n" in (native / "native" / "build" / "environments.h").read_text()
     added.unlink()
     make("native/build/environments.h", directory=native)
     assert "zzz" not in (native / "native" / "build" / "environments.h").read_text()
@@ -45,3 +45,21 @@ def test_the_flags_without_which_bits_differ_are_those_of_make_python_and_users_
     commands = make("-n", "build/flags/core/numpy.o", "BUILD=build/flags", directory=native)
     assert needed <= set(commands.split())
     assert needed <= set(core_flags())
+
+
+def test_a_change_to_an_environment_compiles_a_quarter_of_a_target(native):
+    arguments = ("ENVIRONMENTS=cartpole pendulum simple squared taxi", "BUILD=build/pieces")
+    pieces = [native / "build" / "pieces" / "targets" / f"scalar.{part}.o" for part in range(5)]
+
+    def compiled():
+        """The pieces that make compiles."""
+        before = [piece.stat().st_mtime_ns if piece.exists() else None for piece in pieces]
+        make(*(str(piece.relative_to(native)) for piece in pieces), *arguments, directory=native)
+        return [part for part in range(5) if pieces[part].stat().st_mtime_ns != before[part]]
+
+    assert compiled() == [0, 1, 2, 3, 4]
+    assert compiled() == []
+    (native / "native" / "envs" / "taxi.h").touch()
+    assert compiled() == [0], "taxi is the fifth of five"
+    (native / "native" / "envs" / "mpe" / "simple.h").touch()
+    assert compiled() == [2]

@@ -240,7 +240,7 @@ def list_environment(header: Path, folder: Path) -> None:
     (folder / "build").mkdir()
     (folder / "build" / "environments.h").write_text(
         f'#define OPERANT_ENV {name}\n#include "{header}"\n#include "core/batch.h"\n#undef OPERANT_ENV\n'
-        f"#define OPERANT_ENVIRONMENTS &{name}_kernel, NULL\n",
+        f"#define OPERANT_ENVIRONMENTS(E) E({name})\n",
         encoding="utf-8",
     )
 
