@@ -79,7 +79,7 @@ def test_what_cannot_be_recorded_is_called_each_time_with_a_warning(monkeypatch)
     total = torch.zeros(())
     graph = Graph(lambda: total.add_(1).item(), CPU)
     results = [graph() for _ in range(WARM_UPS)]
-    with pytest.warns(UserWarning, match="not recorded as a CUDA graph, and so slower: .* waits for the device"):
+    with pytest.warns(UserWarning, match="not recorded as a CUDA graph, therefore slower: .* waits for the device"):
         graph()
     before = total.item()
     results = [graph() for _ in range(3)]

@@ -14,18 +14,18 @@ from operant.cuda.training import PROGRAM, pointer_to
 
 
 class FusedAdam:
-    """`operant.models.machine.adam.Adam` in two launches, with the gradient's clipping and nothing on the host.
+    """`operant.models.machine.adam.Adam` in two launches, with gradient clipping, all on the device.
 
-    The operations are Adam's in its order, each rounded by itself, with the same bits on a GPU as emulated. PyTorch
-    does not round every product that it adds. So a step may differ from Adam's by an ulp of the old mean or of the
-    gradient, an ulp of the square, and 4 ulp of the parameter or of the learning rate, whichever is larger.
+    The operations and their order are Adam's. Each is rounded by itself, with the same bits on a GPU as emulated.
+    PyTorch does not round every product before adding it. So a step may differ from Adam's by an ulp of the old mean
+    or of the gradient, an ulp of the square, and 4 ulp of the parameter or of the learning rate, whichever is larger.
 
     Args:
         parameters: a leaf tensor on the engine's device, float32 and contiguous; `step` reads its `grad`.
-        learning_rate: may be set between steps, without waiting for the device; a CUDA graph takes the one that is set
-            when it is replayed.
-        engine: of the device.
-        betas, epsilon: as Adam's.
+        learning_rate: may be set between steps, without waiting for the device. A CUDA graph uses the value at the
+            time of its replay.
+        engine: the device's.
+        betas, epsilon: Adam's.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class FusedAdam:
 
     @property
     def learning_rate(self) -> float:
-        """a, as it was last set."""
+        """The learning rate of the next step."""
         return self._learning_rate
 
     @learning_rate.setter
@@ -71,16 +71,16 @@ class FusedAdam:
 
     @property
     def steps(self) -> int:
-        """How many steps were made; waits for the device."""
+        """The number of steps made; waits for the device."""
         return int(self._steps.item())
 
     def step(self, norm: Tensor | None = None, max_norm: float = 1.0) -> None:
         """Moves the parameters down their gradient.
 
         Args:
-            norm: the gradient's length, one float32 on the device; the gradient is taken times
-                min(1, max_norm / (norm + 1e-6)), and stays as it is in `grad`. None takes it whole.
-            max_norm: longest gradient.
+            norm: the gradient's length, one float32 on the device. The gradient is multiplied by
+                min(1, max_norm / (norm + 1e-6)); `grad` itself is not changed. None does not clip.
+            max_norm: the length to which the gradient is clipped.
         """
         gradient, device = self.parameters.grad, self.parameters.device
         assert gradient is not None
@@ -92,11 +92,11 @@ class FusedAdam:
         self._kernels.launch("operant_device_adam", gradient.numel(), arguments)
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` takes, Adam's included; waits for the device."""
+        """The state for `load_state_dict`, this class's or Adam's; waits for the device."""
         return {"steps": self.steps, "mean": self.mean.clone(), "square": self.square.clone()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there."""
+        """Continues from a state that `state_dict` returned."""
         self._steps.fill_(state["steps"])
         self.mean.copy_(state["mean"])
         self.square.copy_(state["square"])

@@ -1,4 +1,4 @@
-"""What kernels take: native/cuda/layout.h and training.h as ctypes, field by field."""
+"""The kernels' arguments: native/cuda/layout.h and training.h as ctypes, field by field."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ OVER = 1 << 31  # of `elapsed`: the episode is over
 
 
 class Outputs(NamedTuple):
-    """What a step returns; R rows, and D numbers an observation."""
+    """The results of a step, for R rows with observations of shape `D`."""
 
     observations: Tensor
     rewards: Tensor
@@ -37,24 +37,24 @@ class Outputs(NamedTuple):
 
 
 class CudaBatch(BatchBase):
-    """N environments of one kind on one device, as `Batch` has them on the CPU.
+    """N environments of one kind on one device; `Batch` is the same on the CPU.
 
-    All tensors are on the device. Nothing waits for it but what returns NumPy arrays. What a kernel finds wrong, an
-    action out of range, is raised by the next call, or by `check`; that environment has stayed as it was.
+    All tensors are on the device. Only calls that return NumPy arrays wait for it. An error that a kernel finds, such
+    as an action out of range, is raised by the next call or by `check`. That environment was not stepped.
 
     Args:
-        spec: which environment.
+        spec: the environment.
         num_envs: N.
         device: "cuda", "cuda:1", "emulated", or an `Engine`.
         autoreset: "NextStep", "SameStep" or "Disabled".
-        max_episode_steps: truncates after so many steps; None never does.
-        copy: whether the tensors that `step` returns are the caller's to keep. With False every call writes into the
-            same ones, which is what a CUDA graph needs.
+        max_episode_steps: steps after which an episode is truncated; None never truncates.
+        copy: True: the caller may keep the tensors that `step` returns. False: every call writes into the same ones,
+            as a CUDA graph needs.
 
     Attributes:
         device: the `torch.device` of all tensors.
-        version: another number whenever kernels are launched with other memory than before, as after the first
-            `randomize`: then a CUDA graph of earlier steps has to be recorded anew.
+        version: a number that changes when kernels use different memory than before, as after the first `randomize`.
+            A CUDA graph of earlier steps must then be recorded anew.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class CudaBatch(BatchBase):
         self._fixed = None if self.copy else self.new_outputs()
 
     def _point(self) -> None:
-        """Writes where the tensors lie into the kernels' arguments, which recorded graphs do not see."""
+        """Writes the tensors' addresses into the kernels' arguments; graphs recorded earlier keep the old ones."""
         self.version += 1
         for name, tensor in self._tensors.items():
             setattr(self._batch, name, tensor.data_ptr())
@@ -165,7 +165,7 @@ class CudaBatch(BatchBase):
                 float64; a tensor on the device, or an array of another library that is there, by DLPack.
             outputs: tensors to write to, such as rows of a rollout; contiguous, on the device, and of the types of
                 `new_outputs`. `final_observations` may be None.
-            final_truncated: writes `final_observations` of episodes that were truncated and not terminated, no others.
+            final_truncated: writes `final_observations` only for episodes that were truncated and not terminated.
         """
         self._check_state()
         given = self.check_actions(actions)
@@ -181,16 +181,16 @@ class CudaBatch(BatchBase):
         arguments.final_observations = None if final is None else final.data_ptr()
         arguments.final_truncated = final_truncated
         self.kernels.launch("operant_step", self.num_envs, arguments)
-        self._given = given  # another library's memory, which may not know that the kernel has yet to read it
+        self._given = given  # keeps another library's memory alive until the kernel has read it
         return outputs
 
     def check_actions(self, actions: Any) -> Tensor:
-        """Actions as the kernels read them, or an error that says which device, dtype or shape they need."""
+        """Actions as the kernels read them; raises an error that names the needed device, dtype or shape."""
         if not isinstance(actions, Tensor):
             actions = self._imported(actions)
         if actions.device != self.device:
             raise ValueError(
-                f"actions are on {actions.device}, and {self.spec.id} is on {self.device}: give "
+                f"actions are on {actions.device}, but {self.spec.id} is on {self.device}: give "
                 f"actions.to({str(self.device)!r})"
             )
         if actions.dtype not in self._action_types:
@@ -232,7 +232,7 @@ class CudaBatch(BatchBase):
             raise ValueError(f"{name} must begin at a multiple of {self._alignment} bytes, not {address}")
 
     def _check_tensor(self, name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype) -> int:
-        """Where a tensor lies; a ValueError unless it is contiguous, on the device, and of that shape and dtype."""
+        """A tensor's address; a ValueError unless it is contiguous, on the device, and of this shape and dtype."""
         fits = isinstance(tensor, Tensor) and tensor.shape == shape and tensor.dtype == dtype
         if fits and tensor.device == self.device and tensor.is_contiguous():
             return int(tensor.data_ptr())
@@ -250,18 +250,18 @@ class CudaBatch(BatchBase):
         self.check_alarm()
 
     def check_alarm(self) -> None:
-        """Raises what `check` raises if the device has said so already, and waits for nothing."""
+        """Raises the errors of `check` if the device has already reported one; does not wait."""
         self._check_open()
-        # While a graph is recorded nothing may wait, and what it launches has not run: who recorded it checks.
+        # While a graph is recorded nothing may wait, and its launches have not run: the caller checks after a replay.
         if self._alarm[0] and not inside_graph() and not self.engine.recording():
             self.check()
 
     def check(self) -> None:
-        """Waits for the device, and raises what it found wrong since the last check.
+        """Waits for the device, and raises the error that it found since the last check.
 
         Raises:
-            ValueError: an action that was none.
-            ResetNeeded: a step of an environment whose episode was over, where nothing resets it.
+            ValueError: an invalid action.
+            ResetNeeded: a step of an environment whose episode was over, in mode "Disabled".
         """
         self._check_open()
         self.engine.synchronize()
@@ -285,7 +285,7 @@ class CudaBatch(BatchBase):
     def seed(self, seeds: int | Sequence[int | None]) -> None:
         """Seeds environment i with `seeds + i`, or with `seeds[i]` unless that is None."""
         self._check_open()
-        if isinstance(seeds, int) and seeds + self.num_envs <= 1 << 63:  # made on the device: nothing is waited for
+        if isinstance(seeds, int) and seeds + self.num_envs <= 1 << 63:  # made on the device, without waiting
             each = torch.arange(self.num_envs, device=self.device) + seeds
             self._tensors["seed"].copy_(each.view(torch.int32).reshape(self.num_envs, 2).t())
             self._tensors["episode"].zero_()
@@ -303,7 +303,7 @@ class CudaBatch(BatchBase):
     def reset(self, mask: Tensor | None = None, overrides: Mapping[str, float] | None = None) -> Outputs:
         """Begins an episode in the environments of `mask` (`[N]` bool on the device; None: all).
 
-        Returns all observations. `overrides` replaces parameters for this reset only. Flags and rewards are zero.
+        Returns all observations; flags and rewards are zero. `overrides` replaces parameters for this reset only.
         """
         self.check_alarm()
         if mask is not None:
@@ -321,7 +321,7 @@ class CudaBatch(BatchBase):
         return outputs
 
     def observe(self, observations: Tensor | None = None) -> Tensor:
-        """The observation of every present state, `[R, *D]`, written to a tensor if one is given."""
+        """The observations of the present states, `[R, *D]`, written to `observations` if given."""
         self._check_open()
         if observations is None:
             observations = (self._fixed or self.new_outputs()).observations
@@ -359,7 +359,7 @@ class CudaBatch(BatchBase):
         self._point()
 
     def _vary_params(self) -> None:
-        """Gives every environment its own copy of every parameter. Graphs captured before go on with the old ones."""
+        """Gives every environment its own copy of every parameter; graphs recorded earlier keep the shared ones."""
         if not self._params_vary():
             self._replaced = self._tensors["params"]
             self._tensors["params"] = self._open()["params"][:, None].repeat(1, self.num_envs)
@@ -390,8 +390,9 @@ class CudaBatch(BatchBase):
 
     @property
     def sums(self) -> tuple[Tensor, Tensor, Tensor]:
-        """How many episodes have ended in each environment `[N]` int32, the sums of their returns `[R]` and of their
-        lengths `[N]` int32, since these tensors were last cleared: the batch's own memory, the caller's to zero.
+        """Counts `[N]` int32, summed returns `[R]` and summed lengths `[N]` int32 of the episodes that ended.
+
+        They accumulate until the caller zeroes them; the tensors are the batch's own memory.
         """
         tensors = self._open()
         return tensors["count"], tensors["return_sum"], tensors["length_sum"]
@@ -440,7 +441,7 @@ class CudaBatch(BatchBase):
 
     @property
     def bytes(self) -> int:
-        """Memory that this batch holds, the returned tensors not included."""
+        """The memory of this batch in bytes, without the returned tensors."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self._open().values())
 
     @property
@@ -477,9 +478,9 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def seed_keys(words: np.ndarray) -> np.ndarray:
-    """The generators' 64-bit keys, low and high word `[2, N]` uint32, of seeds `[N, W]` as 32-bit words.
+    """The generators' 64-bit keys, `[2, N]` uint32 (low and high word), of seeds `[N, W]` as 32-bit words.
 
-    Seeds of more than 64 bits are mixed by NumPy's SeedSequence, as the core does it.
+    Seeds of more than 64 bits are mixed by NumPy's SeedSequence, as in the core.
     """
     keys = np.zeros((2, len(words)), np.uint32)
     keys[: min(2, words.shape[1])] = words.T[:2]

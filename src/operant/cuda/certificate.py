@@ -1,4 +1,4 @@
-"""Certificates of a GPU: the hash of native/core/certificate.c over what a `CudaBatch` computes."""
+"""Certificates of a GPU: the hash of native/core/certificate.c over a `CudaBatch`'s trajectory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROGRAM = Program(
 
 
 def cuda_trajectory_hash(spec: EnvSpec, device: Any = "cuda") -> int:
-    """FNV-1a over the same trajectory as `trajectory_hash`, computed on a device: the same number for the same bits."""
+    """FNV-1a over the same trajectory as `trajectory_hash`, on a device; equal bits give an equal hash."""
     with closing(CudaBatch(spec, ENVS, device=device, max_episode_steps=EPISODE)) as batch:
         kernels = batch.engine.load(PROGRAM)
         value = torch.tensor([BASIS - (1 << 64)], device=batch.device)  # the same 64 bits as an int64
@@ -40,7 +40,7 @@ def cuda_trajectory_hash(spec: EnvSpec, device: Any = "cuda") -> int:
 
 
 def drawn_actions(spec: EnvSpec, rows: int) -> np.ndarray:
-    """The trajectory's actions, `[T, R]` or `[T, R, A]` int64 or float32, which splitmix64 draws."""
+    """The trajectory's actions, drawn by splitmix64: `[T, R]` or `[T, R, A]`, int64 or float32."""
     shape = (STEPS, rows, *spec.action_shape)
     size = len(spec.action_counts or spec.action_bounds)
     drawn = splitmix64(STEPS * rows * size).reshape(STEPS, rows, size) >> np.uint64(32)

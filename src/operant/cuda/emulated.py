@@ -1,4 +1,4 @@
-"""The GPU's kernels compiled for the CPU, where each is a loop over its threads: slow, and with the same bits."""
+"""The GPU's kernels compiled for the CPU. Each is a loop over its threads: slow, with the same bits."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from operant.headers import library
 from operant.headers.sources import native_folder
 
 COMPILERS = ("c++", "g++", "clang++")
-# Pedantic, for NVIDIA's compiler has none of GNU's extensions that a header may have as C, such as compound literals.
+# Pedantic, because NVIDIA's compiler lacks GNU extensions that a header may use in C, such as compound literals.
 FLAGS = ("-x", "c++", "-std=gnu++17", "-O1", "-fPIC", "-Werror=pedantic")
 QUIET = ("-fdiagnostics-color=never", "-Wno-ignored-attributes")
 
 
 class EmulatedEngine(Engine):
-    """The CPU in a GPU's place."""
+    """The CPU in place of a GPU."""
 
     def __init__(self) -> None:
         self.device = torch.device("cpu")
@@ -55,7 +55,7 @@ def _load(path: str) -> EmulatedKernels:
 
 
 def find_compiler() -> list[str]:
-    """The command of the C++ compiler: the variable CXX, or else the first of COMPILERS that is installed."""
+    """The C++ compiler's command: the variable CXX, else the first of COMPILERS that is installed."""
     given = os.environ.get("CXX")
     words = shlex.split(given) if given else [name for name in COMPILERS if shutil.which(name)][:1]
     if not words or shutil.which(words[0]) is None:
@@ -65,7 +65,7 @@ def find_compiler() -> list[str]:
 
 
 def compiled(program: Program) -> Path:
-    """The program as a shared library in the cache, compiled if it is not there."""
+    """The program as a shared library in the cache folder, compiled if missing."""
     compiler = find_compiler()
     core_flags = [flag for flag in library.core_flags() if not flag.startswith(("-std", "-O"))]
     command = [*compiler, *FLAGS, *QUIET, *core_flags]

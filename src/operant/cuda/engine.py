@@ -1,4 +1,4 @@
-"""Where kernels are compiled and run: on a GPU, or on the CPU in its place."""
+"""Engines, which compile and run kernels: on a GPU, or on the CPU in its place."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ BLOCK_THREADS = 256  # of native/cuda/prelude.h
 
 
 class CudaError(RuntimeError):
-    """There is no GPU to compute on, or it refused; the text says what to change."""
+    """There is no GPU to compute on, or it refused; the message says what to change."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """C++ source, from the header `path` if it is a user's, that #includes what it needs of native/."""
+    """C++ source that #includes files of native/ and, if the environment is a user's, the header `path`."""
 
     name: str
     text: str
@@ -42,11 +42,11 @@ class Program:
 
     @functools.cached_property
     def sources(self) -> dict[Path, bytes]:
-        """The user's files that it includes."""
+        """The user's files that it includes, with their contents."""
         return library.included(self.path) if self.path else {}
 
     def parts(self) -> list[bytes]:
-        """All that decides what is compiled, besides the compiler and its options."""
+        """Everything that determines the compiled code, except the compiler and its options."""
         core = sorted((*native_folder().glob("c*/*.h"), *native_folder().glob("rollout/*.h")))
         built_in = [] if self.path else sorted(native_folder().glob("envs/**/*.h"))
         files = [path.read_bytes() for path in (*core, *built_in)]
@@ -74,10 +74,10 @@ def environment_program(spec: EnvSpec) -> Program:
 
 
 def kept(program: Program, suffix: str, made_by: Sequence[str], make: Callable[[Path], None]) -> Path:
-    """The compiled program in the cache folder, made by `make(path)` if it is not there.
+    """The compiled program in the cache folder, made by `make(path)` if missing.
 
-    It is kept under a hash of what it is made of and of `made_by`: compiler, options, and what else decides what comes
-    out. It appears there whole or not at all, and of processes that want the same one at the same time, one makes it.
+    Its name has a hash of its parts and of `made_by`: compiler, options, and all else that determines the result. It
+    appears whole or not at all. If several processes want it at the same time, one makes it and the others wait.
     """
     digest = hashlib.sha256("\0".join(made_by).encode())
     for part in program.parts():
@@ -98,7 +98,7 @@ def kept(program: Program, suffix: str, made_by: Sequence[str], make: Callable[[
 
 
 def describe_errors(program: Program, text: str) -> str:
-    """Why a program does not compile, as `library.describe_errors` says it of a user's header."""
+    """The reason why a program does not compile, in the form of `library.describe_errors`."""
     return library.describe_errors(program.path or Path(f"{program.name}.h"), program.sources, text)
 
 
@@ -107,29 +107,29 @@ class Kernels(ABC):
 
     @abstractmethod
     def launch(self, name: str, threads: int, arguments: ctypes.Structure) -> None:
-        """Runs a kernel with at least so many threads, after what the current stream has been given before.
+        """Runs a kernel with at least `threads` threads, after all earlier work on the current stream.
 
         `arguments` is read before this returns.
         """
 
 
 class Engine(ABC):
-    """A device that kernels run on; `device` is where their tensors lie."""
+    """A device that runs kernels; `device` is the `torch.device` of their tensors."""
 
     device: torch.device
 
     @abstractmethod
     def load(self, program: Program) -> Kernels:
-        """Compiles a program, unless that has been done, and loads it."""
+        """Loads a program, compiled first if it is not yet in the cache."""
 
     @abstractmethod
     def host_memory(self, count: int) -> torch.Tensor:
-        """Zeros `[count]` int32 in the host's memory, which kernels write to."""
+        """Zeros `[count]` int32 in the host's memory that kernels can write to."""
 
     def recording(self) -> bool:
-        """Whether what is launched goes into a CUDA graph, instead of being run."""
+        """Returns True while launches are recorded into a CUDA graph instead of being run."""
         return False
 
     @abstractmethod
     def synchronize(self) -> None:
-        """Waits until all that was launched has run."""
+        """Waits until all launched kernels have run."""

@@ -1,4 +1,4 @@
-"""Graph: a function of a GPU's work that is recorded once, and from then on launched as a whole."""
+"""Graph: a function whose work on a GPU is recorded once, then launched as a whole."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 
 import torch
 
-WARM_UPS = 2  # calls before the recording: what libraries allocate or choose at the first ones must not be in it
+WARM_UPS = 2  # calls before the recording, which must not contain what libraries allocate or choose at first
 
 _depth = 0
 
 
 def inside_graph() -> bool:
-    """Whether a `Graph` is calling its function: there, nothing may wait for the GPU, as `item` and `nonzero` do."""
+    """Returns True while a `Graph` calls its function, which must not wait for the GPU, as `item` and `nonzero` do."""
     return _depth > 0
 
 
 class Graph:
-    """Calls a function that works on the device; after WARM_UPS calls, by replaying what it launched.
+    """Calls a function that works on the device; after WARM_UPS calls, by replaying its launches.
 
-    The function must do the same at each call, on the same tensors: what changes from one call to the next lies in
-    them. It may draw from `generators`, whose numbers go on from call to call. What it returns is overwritten by the
-    next call. On the CPU it is called each time, and so it is, with a warning, if a GPU cannot record it.
+    The function must do the same at each call, on the same tensors. Only their contents may change from one call to the
+    next. It may draw from `generators`, whose numbers continue from call to call. The next call overwrites its result.
+    On the CPU it is called each time. If a GPU cannot record it, it is also called each time, with a warning.
 
     Args:
-        function: takes nothing.
-        device: where it works.
+        function: takes no arguments.
+        device: the device it works on.
         generators: the generators that it draws from, besides PyTorch's own for the device.
-        version: says something else when the function's tensors have been replaced; then it is recorded anew.
-        check: called before a recording, which cannot wait for the device as this may.
+        version: returns a different value once the function's tensors have been replaced; it is then recorded anew.
+        check: called before a recording. It may wait for the device, which the recording cannot.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Graph:
         self._calls = 0
         self._refused = False
         self._stream: Any = None
-        self._of: Any = None
+        self._recorded_version: Any = None
         self._recorded: Any = None
         self._result: Any = None
 
     def __call__(self) -> Any:
         """The function's result."""
-        if self._version() != self._of:
-            self._of, self._calls = self._version(), 0
+        if self._version() != self._recorded_version:
+            self._recorded_version, self._calls = self._version(), 0
             self._recorded = self._result = None
         if self._recorded is None:
             self._calls += 1
@@ -64,7 +64,7 @@ class Graph:
                 self._recorded, self._result = self._record()
             except RuntimeError as problem:
                 self._refused = True
-                warnings.warn(f"not recorded as a CUDA graph, and so slower: {problem}", stacklevel=2)
+                warnings.warn(f"not recorded as a CUDA graph, therefore slower: {problem}", stacklevel=2)
                 return self._warm_up()
         self._recorded.replay()
         return self._result
@@ -76,7 +76,7 @@ class Graph:
         if not self._records():
             return self._call()
         with torch.cuda.device(self._device):
-            # On the stream that the recording will be on: what autograd keeps belongs to the stream it first ran on.
+            # On the recording's stream: autograd's buffers belong to the stream that they were first used on.
             if self._stream is None:
                 self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
             current = torch.cuda.current_stream(self._device)
@@ -87,10 +87,10 @@ class Graph:
         return result
 
     def _record(self) -> tuple[Any, Any]:
-        """What replays the function, and its result, after recording it: that runs nothing."""
+        """Records the function, which runs nothing; returns the graph to replay, and the function's result."""
         self._check()
-        # A recording that fails would leave its stream current. By default PyTorch records every graph of a process on
-        # one stream, of the GPU that was recorded first.
+        # The stream is set here because a failed recording would leave its own current, and because PyTorch by default
+        # records every graph of a process on one stream, which belongs to the GPU that was recorded first.
         with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             graph = torch.cuda.CUDAGraph()
             for generator in self._generators:

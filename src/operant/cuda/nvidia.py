@@ -16,21 +16,21 @@ from operant.cuda.engine import BLOCK_THREADS, CudaError, Engine, Kernels, Progr
 from operant.headers import library
 from operant.headers.sources import native_folder
 
-# --fmad=false: a product that is added is rounded first, as on every CPU target. Division and square root are rounded
-# correctly and small numbers kept unless --use_fast_math says otherwise. -default-device: what a header defines without
-# saying where it runs, such as a table, is the GPU's.
+# --fmad=false rounds a product before it is added, as every CPU target does. Division and square root are rounded
+# correctly, and subnormal numbers kept. -default-device puts definitions that are not marked, such as a header's
+# tables, on the GPU.
 OPTIONS = ("--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true", "-default-device")
-QUIET = "-diag-suppress=128,177,186,550"  # unreachable, unused and constant comparisons: of one lane, or of core/
-# What a user's header may include; all that it needs of them is there.
+QUIET = "-diag-suppress=128,177,186,550"  # unreachable code, unused names, constant comparisons: of one lane, or core/
+# The standard headers that a user's header may include. They are empty: core/ defines all that is needed of them.
 EMPTY_HEADERS = ("float.h", "math.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h")
-DEFAULT_STREAMS = 2  # up to it, handles name a default stream of whichever context is current
-PAGE = 1024  # int32 of the host's memory that are pinned at once
+DEFAULT_STREAMS = 2  # handles up to this one name a default stream of the current context
+PAGE = 1024  # int32 values of the host's memory that are pinned at once
 
 _Pointers = ctypes.c_void_p * 1
 
 
 class NvidiaEngine(Engine):
-    """One GPU. Kernels are launched on the stream that is PyTorch's current one for it."""
+    """One GPU. Kernels are launched on PyTorch's current stream for it."""
 
     def __init__(self, index: int, driver: Any, nvrtc: Any):
         self.device = torch.device("cuda", index)
@@ -54,8 +54,8 @@ class NvidiaEngine(Engine):
         return self._loaded[path.name]
 
     def host_memory(self, count: int) -> torch.Tensor:
-        # At the same address for host and device. What was given out is given to nobody else: a kernel of a batch that
-        # is gone may still write there, and PyTorch does not know of it.
+        # The address is the same for host and device. Memory is never handed out twice: a kernel of a deleted batch
+        # may still write there, and PyTorch does not know of it.
         with self._lock:
             if count > self._left:
                 self._left = max(count, PAGE)
@@ -77,17 +77,17 @@ class NvidiaEngine(Engine):
         if handle > DEFAULT_STREAMS and handle != self._known_stream:
             if int(self.value(self.driver.cuStreamGetCtx(handle))) != self._context_handle:
                 raise CudaError(
-                    f"the current stream belongs to another context than {self.device}'s: make it with "
+                    f"the current stream belongs to a context other than {self.device}'s: make it with "
                     f"torch.cuda.Stream(device={str(self.device)!r})"
                 )
             self._known_stream = handle
         return handle
 
     def enter(self) -> bool:
-        """Makes this GPU's context current, which the driver looks functions and streams up in; False if it is already.
+        """Makes this GPU's context current and returns True; returns False if it is current already.
 
-        `torch.cuda.device` does not: it leaves a thread without a context that wants the device which PyTorch takes
-        for current, as it is in a thread that has used no GPU yet.
+        The driver looks functions and streams up in the current context. `torch.cuda.device` does not set it in a
+        thread that has used no GPU yet, if PyTorch believes that the device is already the current one.
         """
         if int(self.value(self.driver.cuCtxGetCurrent())) == self._context_handle:
             return False
@@ -95,11 +95,11 @@ class NvidiaEngine(Engine):
         return True
 
     def leave(self) -> None:
-        """Makes the context current again that was so before `enter` returned True."""
+        """Restores the context that was current before `enter` returned True."""
         self.value(self.driver.cuCtxPopCurrent())
 
     def value(self, result: tuple[Any, ...]) -> Any:
-        """What a call of the driver returned besides its status, or the error that the status stands for."""
+        """Returns the value of a driver call, None if it has none; raises a CudaError if its status is an error."""
         status, *values = result
         if int(status):
             _, name = self.driver.cuGetErrorName(status)
@@ -112,8 +112,8 @@ class NvidiaEngine(Engine):
 class NvidiaKernels(Kernels):
     """Kernels of a cubin, or of PTX.
 
-    All are loaded at once: by default the driver loads one when it is first launched, which may be inside a graph's
-    capture, where it would have to allocate and wait.
+    All are loaded at once. By default the driver loads a kernel at its first launch. That may be inside a graph's
+    capture, where nothing may allocate or wait.
     """
 
     def __init__(self, engine: NvidiaEngine, code: bytes):
@@ -123,7 +123,7 @@ class NvidiaKernels(Kernels):
         entered = engine.enter()
         try:
             kernels = {name: value(driver.cuLibraryGetKernel(library, name.encode())) for name in kernel_names(code)}
-            # A function belongs to one context, so that it never runs on another GPU.
+            # A function belongs to one context, so it never runs on another GPU.
             self._functions = {name: value(driver.cuKernelGetFunction(kernel)) for name, kernel in kernels.items()}
         finally:
             if entered:
@@ -146,7 +146,7 @@ class NvidiaKernels(Kernels):
 
 
 def kernel_names(code: bytes) -> set[str]:
-    """The kernels of a cubin, each in a section of its own, or of PTX."""
+    """The names of the kernels in a cubin, where each has its own section, or in PTX."""
     found = re.findall(rb"\.text\.(\w+)|\.entry (\w+)\(", code)
     return {(section or entry).decode() for section, entry in found}
 
@@ -154,20 +154,20 @@ def kernel_names(code: bytes) -> set[str]:
 def current_stream() -> Callable[[int], int]:
     """The function that returns the handle of PyTorch's current stream on GPU i, 0 for the default stream.
 
-    It is what the code calls that PyTorch's compiler writes, and makes no object for the stream.
+    Code generated by torch.compile calls the same function. It creates no stream object.
     """
     handle: Callable[[int], int] | None = getattr(torch._C, "_cuda_getCurrentRawStream", None)
     return handle or (lambda index: torch.cuda.current_stream(index).cuda_stream)
 
 
 def nvidia_engine(index: int | None) -> NvidiaEngine:
-    """The engine of GPU `index`, None for PyTorch's current one; the same one at every call."""
+    """The engine of GPU `index` (None: PyTorch's current GPU); every call returns the same object."""
     if not torch.cuda.is_available():
         raise CudaError(why_no_gpu())
     count = torch.cuda.device_count()
     chosen = torch.cuda.current_device() if index is None else index
     if chosen >= count:
-        raise CudaError(f"device 'cuda:{chosen}' is not there: PyTorch sees {count} GPU(s), from cuda:0 on")
+        raise CudaError(f"device 'cuda:{chosen}' does not exist: PyTorch sees {count} GPU(s), numbered from cuda:0")
     return _engine(chosen)
 
 
@@ -183,7 +183,7 @@ def bindings() -> tuple[Any, Any]:
         from cuda.bindings import driver, nvrtc
 
         nvrtc.nvrtcVersion()
-    except (ImportError, RuntimeError) as problem:  # RuntimeError: the bindings are there, and the compiler is not
+    except (ImportError, RuntimeError) as problem:  # RuntimeError: the bindings are installed, the compiler is not
         extra = "cuda12" if str(torch.version.cuda).startswith("12.") else "cuda"
         missing = (str(problem).splitlines() or ["no reason given"])[0]
         raise CudaError(
@@ -193,7 +193,7 @@ def bindings() -> tuple[Any, Any]:
 
 
 def why_no_gpu() -> str:
-    """Why PyTorch has no GPU, and what to do about it."""
+    """The reason why PyTorch has no GPU, with the remedy."""
     if torch.version.cuda is None:
         return (
             f"this PyTorch ({torch.__version__}) is not built for CUDA: install one that is, see "
@@ -202,26 +202,26 @@ def why_no_gpu() -> str:
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
-        return "there is no NVIDIA driver (libcuda.so.1 is not installed), and so no GPU to compute on"
+        return "there is no NVIDIA driver (libcuda.so.1 is not installed), so there is no GPU to compute on"
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as problem:
         return f"PyTorch finds no GPU to compute on: {str(problem).splitlines()[0]}"
-    return "PyTorch finds no GPU to compute on: see nvidia-smi, and the variable CUDA_VISIBLE_DEVICES"
+    return "PyTorch finds no GPU to compute on: check nvidia-smi and the variable CUDA_VISIBLE_DEVICES"
 
 
 def compile_target(nvrtc: Any, arch: int, driver_version: int) -> str:
-    """What NVRTC compiles for: "sm_90", or "compute_90" for a GPU that is newer than it knows.
+    """The architecture to compile for: "sm_90", or "compute_90" for a GPU that is newer than NVRTC knows.
 
     Raises:
         CudaError: the GPU is older than NVRTC supports, or the driver older than NVRTC.
     """
     _, major, minor = nvrtc.nvrtcVersion()
     if major > driver_version // 1000:
-        older = ", or install an older compiler (pip install 'operant[cuda12]')" if driver_version >= 12000 else ""
+        older = " or install an older compiler (pip install 'operant[cuda12]')" if driver_version >= 12000 else ""
         raise CudaError(
-            f"the NVIDIA driver is too old: it runs CUDA {driver_version // 1000}.{driver_version % 1000 // 10}, and "
-            f"the compiler that is installed is of CUDA {major}.{minor}: update the driver{older}"
+            f"the NVIDIA driver is too old: it runs CUDA {driver_version // 1000}.{driver_version % 1000 // 10}, but "
+            f"the installed compiler is from CUDA {major}.{minor}: update the driver{older}"
         )
     _, count = nvrtc.nvrtcGetNumSupportedArchs()
     _, known = nvrtc.nvrtcGetSupportedArchs()
@@ -229,24 +229,24 @@ def compile_target(nvrtc: Any, arch: int, driver_version: int) -> str:
     if arch in archs:
         return f"sm_{arch}"
     if arch < archs[0]:
-        older = ": an older one may, pip install 'operant[cuda12]'" if major > 12 else ""
+        older = ": an older one may support it, pip install 'operant[cuda12]'" if major > 12 else ""
         raise CudaError(
-            f"the GPU has compute capability {arch / 10}, and the compiler that is installed (CUDA {major}.{minor}) "
-            f"knows none below {archs[0] / 10}{older}"
+            f"the GPU has compute capability {arch / 10}, but the installed compiler (CUDA {major}.{minor}) "
+            f"supports none below {archs[0] / 10}{older}"
         )
     return f"compute_{max(each for each in archs if each < arch)}"
 
 
 def options(target: str) -> list[str]:
-    """NVRTC's options."""
+    """NVRTC's options for an architecture."""
     return [*OPTIONS, QUIET, f"--gpu-architecture={target}", f"-I{native_folder()}"]
 
 
 def compile_program(program: Program, nvrtc: Any, target: str) -> bytes:
-    """The program as a cubin, or for a "compute" target as PTX.
+    """The program as a cubin, or as PTX for a "compute" target.
 
     Raises:
-        CompileError: a user's header does not compile; the text is NVRTC's, at the user's lines.
+        CompileError: a user's header does not compile; the text is NVRTC's, with the user's line numbers.
     """
     stubs = [name.encode() for name in EMPTY_HEADERS]
     handle = _nvrtc_value(
@@ -264,7 +264,7 @@ def compile_program(program: Program, nvrtc: Any, target: str) -> bytes:
 
 
 def _read(nvrtc: Any, what: str, handle: Any) -> bytes:
-    """What NVRTC has to give of a program: "ProgramLog", "PTX", "CUBIN"."""
+    """One of NVRTC's outputs for a program: "ProgramLog", "PTX" or "CUBIN"."""
     text = bytearray(_nvrtc_value(getattr(nvrtc, f"nvrtcGet{what}Size")(handle)))
     _nvrtc_value(getattr(nvrtc, f"nvrtcGet{what}")(handle, text))
     return bytes(text)
@@ -278,12 +278,12 @@ def _nvrtc_value(result: tuple[Any, ...]) -> Any:
 
 
 def _gcc_form(text: str) -> str:
-    """NVRTC's messages, "x.h(3): error: ...", as gcc writes them: "x.h:3: error: ..."."""
+    """NVRTC's messages, "x.h(3): error: ...", in gcc's form: "x.h:3: error: ..."."""
     return re.sub(r"^(.+?)\((\d+)\): (?=\w)", r"\1:\2: ", text, flags=re.MULTILINE)
 
 
 def compiled(program: Program, nvrtc: Any, target: str, driver_version: int) -> Path:
-    """The compiled program in the cache folder, made if it is not there: one for each driver, which compiles PTX."""
+    """The compiled program in the cache folder, compiled if missing; one for each driver, which compiles PTX."""
     _, major, minor = nvrtc.nvrtcVersion()
     made_by = [f"NVRTC {major}.{minor}", f"driver {driver_version}", *OPTIONS, target]
 

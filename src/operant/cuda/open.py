@@ -13,8 +13,8 @@ def open_engine(device: Any) -> Engine:
     """The engine of "cuda", "cuda:1", "emulated", or a `torch.device`.
 
     Raises:
-        ValueError: it is none of these.
-        CudaError: there is no such GPU, or something that it needs is missing.
+        ValueError: the device is unknown.
+        CudaError: the GPU, or a package that it needs, is missing.
     """
     name = os.fspath(device) if isinstance(device, str) else str(device)
     if name == "emulated":

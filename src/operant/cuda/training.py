@@ -1,7 +1,7 @@
 """The training kernels on a GPU: advantages and returns over rollouts `[T, N]`, and Adam.
 
-Arguments are tensors on the engine's device, contiguous, float32 and bool; bad ones raise a ValueError that names them.
-Nothing is read on the host, so all of it may be captured in a CUDA graph.
+Arguments are contiguous tensors on the engine's device, float32 or bool. A ValueError names an invalid one. The host
+reads nothing back, so every call may be captured in a CUDA graph.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ Pair = tuple[Tensor, Tensor]
 
 
 class TrainingKernels:
-    """`operant.rollout.advantages`'s functions on a device, with the same bits; see there for formulas and arguments.
+    """The functions of `operant.rollout.advantages` on a device, with the same bits; see there for the formulas.
 
-    `final_values` must be given; what it holds where no episode was truncated is never read into a result.
+    The arguments are the same, but `final_values` is required. Its values affect the result only where an episode was
+    truncated.
     """
 
     def __init__(self, engine: Engine):
@@ -112,7 +113,7 @@ class TrainingKernels:
         gamma: float,
         lam: float,
     ) -> AdvantageArguments:
-        """The kernels' arguments but for the outputs; the caller's tensors are theirs, and must outlive the launch."""
+        """The kernels' arguments without the outputs; they point into the tensors, which must outlive the launch."""
         shape = tuple(getattr(rewards, "shape", ()))
         given = self._check("rewards", rewards, shape)
         if len(shape) != 2 or 0 in shape:
@@ -130,7 +131,7 @@ class TrainingKernels:
         return AdvantageArguments(rollout=rollout)
 
     def _outputs(self, names: tuple[str, ...], given: tuple[Tensor, ...] | None, like: Tensor) -> tuple[Tensor, ...]:
-        """The tensors to write, those given or new ones."""
+        """The tensors to write to: those given, else new ones."""
         if given is None:
             return tuple(torch.empty_like(like) for _ in names)
         if len(given) != len(names):
@@ -140,17 +141,17 @@ class TrainingKernels:
         return given
 
     def _check(self, name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> int:
-        """Where a tensor's numbers lie."""
+        """The address of a tensor's numbers; see `pointer_to`."""
         return pointer_to(name, tensor, shape, dtype, self.device)
 
 
 def pointer_to(name: str, tensor: Any, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> int:
-    """Where a tensor's numbers lie, or a ValueError that names the argument and what it must be."""
+    """The address of a tensor's numbers; a ValueError names an invalid argument and the remedy."""
     if not isinstance(tensor, Tensor):
         raise ValueError(f"{name} must be a torch tensor on {device}, not {type(tensor).__name__}")
     if tensor.device != device:
         raise ValueError(
-            f"{name} is on {tensor.device}, and the kernels are on {device}: give {name}.to({str(device)!r})"
+            f"{name} is on {tensor.device}, but the kernels are on {device}: give {name}.to({str(device)!r})"
         )
     if tensor.dtype != dtype or tuple(tensor.shape) != shape:
         needed, found = (str(each).removeprefix("torch.") for each in (dtype, tensor.dtype))
