@@ -1,14 +1,14 @@
-/* batch.h: the kernels over a batch of OPERANT_ENV, whose header stands just before: core/batch.h for the threads of a GPU.
+/* batch.h: the kernels over a batch of OPERANT_ENV, whose header is included just before; core/batch.h for a GPU.
  *
- * A thread has an environment. Where its episode ends it begins the next one itself, so nothing is listed, and no thread
- * waits for another: what core/batch.h does in a second pass costs a warp here a branch that few of its threads take. */
+ * A thread has one environment. When its episode ends, the thread begins the next one itself. So nothing is listed, and
+ * no thread waits for another. The second pass of core/batch.h becomes a branch that few threads of a warp take. */
 #include "cuda/layout.h"
 
 enum { INT32 = 0, INT64 = 1, FLOAT32 = 2 }; /* operant_dtype */
 enum { NEXT_STEP = 0, SAME_STEP = 1 };      /* operant_autoreset */
 static const uint32_t EPISODE_OVER = 0x80000000u;
 
-/* The type of what X(observe) writes: vf, or vi where integers are observed. */
+/* The type that X(observe) writes: vf, or vi for integers. */
 template <class State, class Params, class Lane>
 Lane observed_by(void (*)(const State *, rng *, const Params *, Lane *));
 typedef decltype(observed_by(&X(observe))) observed;
@@ -34,16 +34,16 @@ typedef uint8_t number;
 typedef number_of<observed>::type number;
 #endif
 
-/* What the host counts on. */
+/* The host relies on these sizes. */
 static_assert(STATE_SIZE == OPERANT_STATE_SIZE && PARAM_COUNT == OPERANT_PARAM_COUNT, "the descriptor and the header differ");
 static_assert(ROW_SIZE * sizeof(number) == OPERANT_ROW_BYTES, "the descriptor and the header differ");
 static_assert(sizeof(operant_step_arguments) == OPERANT_STEP_BYTES, "arguments.py and layout.h differ");
 static_assert(sizeof(operant_reset_arguments) == OPERANT_RESET_BYTES, "arguments.py and layout.h differ");
 
-/* As many bytes as are stored at once. */
+/* The bytes of one store. */
 template <int BYTES> struct alignas(BYTES) word { uint8_t bytes[BYTES]; };
 
-/** Stores an environment's numbers as one row, in the widest words that all rows are aligned to. */
+/** Stores an environment's numbers as one row, in the widest words to which all rows are aligned. */
 template <class Number> LANE_FN void store_row(Number *row, const Number *numbers) {
     const int bytes = ROW_SIZE * sizeof(Number);
     const int width = bytes % 16 == 0 ? 16 : bytes % 8 == 0 ? 8 : bytes % 4 == 0 ? 4 : 1;
@@ -104,12 +104,12 @@ LANE_FN rng make_rng(uint32_t key0, uint32_t key1, uint32_t episode, uint32_t bl
     return r;
 }
 
-/** The generator that a step draws from which `elapsed` others of the episode came before. */
+/** The generator for the step of environment i that follows `elapsed` earlier ones of its episode. */
 LANE_FN rng step_rng(const operant_device_batch &b, int64_t i, uint32_t elapsed) {
     return make_rng(b.seed[i], b.seed[b.stride + i] ^ FOR_STEP, b.episode[i], elapsed * BLOCKS_PER_STEP, elapsed);
 }
 
-/** Begins the next episode of environment i, and writes its observation. */
+/** Begins the next episode of environment i and writes its observation. */
 LANE_FN void begin_episode(const operant_device_batch &b, int64_t i, const float *overrides, void *observations) {
     const uint32_t key0 = b.seed[i], key1 = b.seed[b.stride + i], episode = b.episode[i] + 1;
     b.episode[i] = episode;
@@ -147,14 +147,14 @@ LANE_FN void observe_present(const operant_device_batch &b, int64_t i, void *obs
     store_observation(observations, i, observation);
 }
 
-/** Notes what a thread found wrong, the lowest of all threads', and that there is something. */
+/** Records a thread's error: *least keeps the lowest of all threads', and the alarm is set. */
 LANE_FN void raise_alarm(const operant_device_batch &b, uint64_t *least, uint64_t what) {
     lower(least, what);
     *(volatile int32_t *)b.alarm = 1;
 }
 
-/** Reads component k of the actions of environment i; false if it is none. What is finite but beyond float32 becomes its
- *  largest number, for the environment to clip. */
+/** Reads component k of the actions of environment i; returns false if it is invalid. A finite number beyond float32's
+ *  range becomes its largest number, for the environment to clip. */
 LANE_FN bool take_action(const operant_step_arguments &a, int64_t i, int k, vi *action) {
     const int64_t at = i * ACTION_COUNT + k;
     const int64_t given = a.dtype == INT64 ? ((const int64_t *)a.actions)[at] : ((const int32_t *)a.actions)[at];
@@ -179,14 +179,14 @@ LANE_FN void store_flags(uint8_t *flags, int64_t i, bool flag) {
     UNROLLED for (int k = 0; k < AGENTS; k++) flags[i * AGENTS + k] = flag;
 }
 
-/** What environment i returns where it is not stepped: its observation, no end, and `reward`. */
+/** Writes `reward`, and flags that are 0, for environment i, which is not stepped. */
 LANE_FN void store_nothing(const operant_step_arguments &a, int64_t i, float reward) {
     UNROLLED for (int k = 0; k < AGENTS; k++) a.rewards[i * AGENTS + k] = reward;
     store_flags(a.terminated, i, false);
     store_flags(a.truncated, i, false);
 }
 
-/** One step of environment i, `elapsed` others into its episode; returns whether its next episode begins at once. */
+/** Steps environment i after `elapsed` earlier steps of its episode; true if its next episode begins at once. */
 LANE_FN bool step_one(const operant_step_arguments &a, int64_t i, const X(action) *action, uint32_t elapsed) {
     const operant_device_batch &b = a.batch;
     const X(params) p = load_params(b, i);
@@ -223,8 +223,8 @@ LANE_FN bool step_one(const operant_step_arguments &a, int64_t i, const X(action
     return false;
 }
 
-/** One step of every environment, with the resets that the autoreset mode asks for. One whose action is unusable stays as
- *  it is and gets NaN for a reward, as does one whose episode is over where nothing resets it. */
+/** Steps every environment, with the resets of the autoreset mode. An environment with an invalid action is not stepped
+ *  and its reward is NaN. So is one whose episode is over in mode OPERANT_DISABLED. */
 KERNEL(operant_step, operant_step_arguments) {
     const operant_device_batch &b = a.batch;
     const int64_t i = THREAD;
@@ -233,7 +233,7 @@ KERNEL(operant_step, operant_step_arguments) {
     bool usable = true;
     UNROLLED for (int k = 0; k < ACTION_COUNT; k++) usable &= take_action(a, i, k, &action[k]);
     const uint32_t stored = b.elapsed[i], elapsed = stored & ~EPISODE_OVER;
-    const bool over = stored != elapsed && b.autoreset != SAME_STEP; /* there a snapshot may say so, and steps on */
+    const bool over = stored != elapsed && b.autoreset != SAME_STEP; /* a snapshot may have set the bit */
     const bool due = over && b.autoreset == NEXT_STEP;
     if (!usable || (over && !due)) {
         if (over && !due) raise_alarm(b, b.over, (uint64_t)i);
@@ -245,7 +245,7 @@ KERNEL(operant_step, operant_step_arguments) {
     if (due || step_one(a, i, action, elapsed)) begin_episode(b, i, NULL, a.observations);
 }
 
-/** Begins an episode where the mask says so. */
+/** Begins an episode where the mask is not 0, and writes every observation. */
 KERNEL(operant_reset, operant_reset_arguments) {
     const operant_device_batch &b = a.batch;
     const int64_t i = THREAD;
@@ -257,7 +257,7 @@ KERNEL(operant_reset, operant_reset_arguments) {
     begin_episode(b, i, a.overrides, a.observations);
 }
 
-/** The observation of every present state. */
+/** Writes the observations of the present states. */
 KERNEL(operant_observe, operant_reset_arguments) {
     if (THREAD < a.batch.num_envs) observe_present(a.batch, THREAD, a.observations);
 }

@@ -1,8 +1,8 @@
-/* prelude.h: core/ and envs/ for the threads of a GPU. Every thread has one lane, so all is the scalar build's, and with
- * --fmad=false its bits.
+/* prelude.h: core/ and envs/ for the threads of a GPU.
  *
- * Three compilers read native/cuda: NVRTC, when a batch is opened on a GPU; nvcc, which finds the same errors without one;
- * and any other C++ compiler, for which a kernel is a loop over its threads: what the tests and device="emulated" run. */
+ * Every thread has one lane, so the code is the scalar build's, and with --fmad=false the bits are the same. Three
+ * compilers read native/cuda: NVRTC, when a batch is opened on a GPU; nvcc, which finds the same errors without one;
+ * and any other C++ compiler, for which a kernel is a loop over its threads, for tests and device="emulated". */
 #define OPERANT_CUDA 1
 #define LANES 1
 #define EXACT 0
@@ -41,15 +41,15 @@ typedef unsigned long long uint64_t;
 #define PASTE(a, b) PASTE_(a, b)
 #define X(name) PASTE(OPERANT_ENV, name)
 
-/* KERNEL(name, type) { ... } takes one struct `a` by value, and computes what THREAD, counted over the whole grid, stands
- * for: a kernel is launched with at least as many threads as there is to compute, and returns where THREAD is beyond. */
+/* KERNEL(name, type) { ... } defines a kernel that takes one struct `a` by value. THREAD is the thread's number in the
+ * whole grid. A kernel is launched with at least as many threads as it needs, and returns at once in those beyond. */
 enum { BLOCK_THREADS = 256 };
 
 #if defined(__CUDACC__)
 #define KERNEL(name, type) extern "C" __global__ void __launch_bounds__(BLOCK_THREADS) name(const type a)
 #define THREAD ((int64_t)blockIdx.x * BLOCK_THREADS + threadIdx.x)
 
-/** Makes *least the smaller of itself and `value`, whatever other threads do to it. */
+/** Sets *least to the smaller of itself and `value`, atomically. */
 LANE_FN void lower(uint64_t *least, uint64_t value) { atomicMin((unsigned long long *)least, (unsigned long long)value); }
 #else
 #define KERNEL(name, type)                                                                                           \

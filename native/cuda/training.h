@@ -1,29 +1,29 @@
-/* training.h: the training kernels for the threads of a GPU: rollout/'s advantages and returns, a thread a column; Adam. */
+/* training.h: the training kernels of a GPU: rollout/'s advantages and returns, a thread for each column; Adam. */
 #include "rollout/rollout.h"
 #include "rollout/advantages.h"
 
 typedef struct {
     operant_rollout rollout;
-    const float *log_ratios; /* [T, N] of V-trace */
-    float *first, *second;   /* [T, N] advantages and returns, or targets and advantages, or returns alone */
-    float rho_bar, c_bar;    /* of V-trace */
+    const float *log_ratios; /* [T, N] for V-trace */
+    float *first, *second;   /* [T, N] outputs: advantages and returns, or targets and advantages, or only returns */
+    float rho_bar, c_bar;    /* for V-trace */
 } operant_advantage_arguments;
 
-/* What changes from one step to the next lies in the GPU's memory, so that a CUDA graph can replay it. */
+/* Everything that changes from one step to the next is in the GPU's memory, so that a CUDA graph can replay it. */
 typedef struct {
     float *parameters;           /* [P] */
     const float *gradient;       /* [P] */
     float *mean, *square;        /* [P] running means of the gradient and of its square */
     const double *learning_rate; /* [1] */
-    int64_t *steps;              /* [1] that were made */
-    const float *norm;           /* [1] length of the gradient; NULL: it is not clipped */
-    float *factors;              /* [3] for operant_device_adam: of the gradient, of the deviation, and of the move */
+    int64_t *steps;              /* [1] number of steps made */
+    const float *norm;           /* [1] length of the gradient; NULL: no clipping */
+    float *factors;              /* [3] for operant_device_adam: of the gradient, of the deviation, and of the update */
     int64_t size;                /* P */
     double first, second;        /* decay of `mean` and of `square` */
     float epsilon, max_norm;
 } operant_adam_arguments;
 
-/* What the host counts on. */
+/* The host relies on these sizes. */
 static_assert(sizeof(operant_advantage_arguments) == OPERANT_ADVANTAGE_BYTES, "arguments.py and training.h differ");
 static_assert(sizeof(operant_adam_arguments) == OPERANT_ADAM_BYTES, "arguments.py and training.h differ");
 
@@ -40,7 +40,7 @@ KERNEL(operant_device_discounted_returns, operant_advantage_arguments) {
     if (THREAD < a.rollout.num_envs) discounted_returns(&a.rollout, THREAD, THREAD + 1, a.first);
 }
 
-/** base^exponent by squaring: the same bits on a GPU as on a CPU, whose pow() are not the same. */
+/** Returns base^exponent by squaring, with the same bits on a GPU as on a CPU; their pow() differ. */
 LANE_FN double power(double base, int64_t exponent) {
     double result = 1;
     for (; exponent; exponent >>= 1, base *= base)
@@ -48,7 +48,7 @@ LANE_FN double power(double base, int64_t exponent) {
     return result;
 }
 
-/** Counts a step of Adam, and computes what is the same for all parameters; one thread, before operant_device_adam. */
+/** Counts a step of Adam and computes the factors that all parameters share; one thread, before operant_device_adam. */
 KERNEL(operant_device_adam_begin, operant_adam_arguments) {
     if (THREAD != 0) return;
     const int64_t steps = *a.steps + 1;
@@ -60,7 +60,7 @@ KERNEL(operant_device_adam_begin, operant_adam_arguments) {
 }
 
 /** m += (1 - b1) (g - m);  v = b2 v + (1 - b2) g^2;  p -= a m / (1 - b1^t) / (sqrt(v) / sqrt(1 - b2^t) + e), in the
- *  order of src/operant/models/adam.py. */
+ *  order of src/operant/models/machine/adam.py. */
 KERNEL(operant_device_adam, operant_adam_arguments) {
     const int64_t i = THREAD;
     if (i >= a.size) return;

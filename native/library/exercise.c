@@ -1,8 +1,8 @@
-/* exercise.c: walks the whole C interface for the sanitizers, on every environment and every target that runs here.
- * `make sanitize` compiles it with all environments, `operant check --sanitize` with that of one header.
+/* exercise.c: a program for the sanitizers that calls the whole C interface, on every environment and runnable target.
  *
- * Usage: exercise [workers]. With workers above 1 it only takes sizes that really are split. It ends with "exercised K
- * batches", or says what went wrong. */
+ * `make sanitize` compiles it with all environments, `operant check --sanitize` with one header's. Usage: exercise
+ * [workers]. With more than one worker it uses only sizes that are really split. It ends with "exercised K batches", or
+ * prints the error. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static void *allocate(size_t bytes) {
     return memory;
 }
 
-/** Actions of type `dtype` in exactly as many bytes as the core may read; every value is allowed. */
+/** Valid actions of type `dtype`, in exactly as many bytes as the core may read. */
 static void *make_actions(const operant_env_info *info, int64_t n, int32_t dtype, unsigned turn) {
     size_t count = (size_t)(n * info->agents * info->action_size), size = dtype == OPERANT_INT32 || dtype == OPERANT_FLOAT32 ? 4 : 8;
     char *actions = allocate(count * size);
@@ -45,7 +45,7 @@ static void *make_actions(const operant_env_info *info, int64_t n, int32_t dtype
     return actions;
 }
 
-/** Makes action `index` unusable. */
+/** Makes action `index` invalid. */
 static void spoil(void *actions, int64_t index, int32_t dtype) {
     switch (dtype) {
     case OPERANT_INT32: ((int32_t *)actions)[index] = -1; break;
@@ -63,7 +63,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
         exit(1);
     }
     batches++;
-    /* Every array has exactly the size that operant.h names, so that a write beyond it is found. */
+    /* Every array has exactly the size given in operant.h, so that a write beyond it is found. */
     size_t n = (size_t)o->num_envs, real = o->exact ? 8 : 4, agents = (size_t)info->agents, rows = n * agents;
     size_t number = info->observation_dtype == OPERANT_INT64 ? 8 : info->observation_dtype == OPERANT_UINT8 ? 1 : 4;
     void *observations = allocate(rows * (size_t)info->observation_size * number);
@@ -127,7 +127,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     }
     expect(operant_observe(b, observations), OPERANT_OK, "observe", o);
 
-    /* What must be refused. In DISABLED mode finished environments are refused first: begin anew. */
+    /* Calls that must be refused. In DISABLED mode finished environments are refused first, so all are reset before. */
     expect(operant_reset(b, NULL, NULL, observations), OPERANT_OK, "reset", o);
     uint32_t clock = operant_clock(b);
     for (int32_t dtype = first_dtype; dtype <= first_dtype + 1; dtype++) {
@@ -143,7 +143,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     expect(operant_randomize(b, 0, 1, 0), OPERANT_BAD_ARGUMENT, "empty range", o);
     expect(operant_seed(b, NULL, 0, NULL), OPERANT_BAD_ARGUMENT, "no words", o);
 
-    /* Rows to and from another batch, of which one has parameters that differ. */
+    /* Rows copied to and from another batch; parameters differ between environments in one of the two. */
     operant_options smaller = *o;
     smaller.num_envs = (o->num_envs + 1) / 2;
     smaller.workers = 1;
@@ -163,7 +163,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     free(output.rewards), free(output.terminated), free(output.truncated);
 }
 
-/** The training kernels on one target, over arrays of exactly as many bytes as they may touch. */
+/** Calls the training kernels on one target, over arrays of exactly as many bytes as they may touch. */
 static void exercise_rollout(const char *isa, int64_t steps, int64_t n, int32_t workers) {
     const operant_options o = {"a rollout", isa, n, 0, 0, workers, 0, NULL};
     const size_t size = (size_t)(steps * n);

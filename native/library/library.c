@@ -1,7 +1,8 @@
-/* library.c: with every file of targets/, one environment as a shared library that operant_load() loads.
+/* library.c: the table of a shared library of one environment, which is compiled with every file of targets/.
  *
- * build/environments.h then lists that environment alone, and OPERANT_LIBRARY leaves the training kernels out. What the
- * environment calls of the core it reaches through the table: the core's own symbols are hidden from it. */
+ * operant_load() loads the library. Its build/environments.h lists only that environment, and OPERANT_LIBRARY omits the
+ * training kernels. The environment calls functions of the core through the table, because the core's own symbols are
+ * hidden from it. */
 #include "core/dispatch.h"
 
 static operant_core_functions core;

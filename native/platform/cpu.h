@@ -16,7 +16,7 @@ static inline void cpu_relax(void) {
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-/** Bits 0 to 31 of XCR0: which registers the system saves when it switches threads; 0 if it does not say. */
+/** Bits 0 to 31 of XCR0: the registers that the system saves when it switches threads; 0 if they are unknown. */
 static inline uint32_t cpu_saved_registers(void) {
     uint32_t a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) return 0;

@@ -1,8 +1,9 @@
-/* platform.h: the services of an operating system that the core uses. Each system's header defines all of them; only the
- * files of this folder know which system they are compiled for.
+/* platform.h: the operating system's services that the core uses.
+ *
+ * Each system's header defines all of them. Only the files of this folder know which system they are compiled for.
  *
  * Memory
- *   void *platform_map(size_t bytes)                   pages of zeros, NULL if there are none left
+ *   void *platform_map(size_t bytes)                   zeroed pages, NULL if no memory is left
  *   void platform_unmap(void *pages, size_t bytes)
  *
  * Shared libraries
@@ -12,7 +13,7 @@
  * Threads
  *   PLATFORM_HAS_THREADS                               0 where platform_start always fails
  *   platform_process                                   a type that holds the number of a process
- *   platform_process platform_this_process(void)       never 0; another one in a forked child
+ *   platform_process platform_this_process(void)       never 0; different in a forked child
  *   platform_result                                    the type that a thread's function returns: always 0
  *   bool platform_start(platform_thread *, platform_result (*run)(void *), void *argument)
  *   void platform_join(platform_thread)

@@ -1,7 +1,7 @@
-/* advantages.h: GAE, V-trace and discounted returns, LANES environments at a time, compiled for every target and for GPUs.
+/* advantages.h: GAE, V-trace and discounted returns of LANES environments at a time, for every target and for GPUs.
  *
- * Time runs backwards, one row after another over a block of columns: rows are read and written in order, and what is
- * carried from row to row stays in the first-level cache. */
+ * Time runs backwards, one row after another over a block of columns. So rows are read and written in order, and the
+ * values carried from row to row stay in the first-level cache. */
 
 #if defined(OPERANT_CUDA)
 #define ROLLOUT_FN LANE_FN void
@@ -11,7 +11,7 @@ enum { BLOCK = 1 }; /* columns: each thread has one */
 enum { BLOCK = 1024 }; /* columns: 4 KiB of a row, a page */
 #endif
 
-/** Where LANES bytes are not 0. (GCC would widen them one by one.) */
+/** Loads LANES bytes as a mask: true where a byte is not 0. (GCC would widen them one by one.) */
 LANE_FN vm load_flags(const uint8_t *from) {
 #if LANES == 1
     return *from != 0;
@@ -32,7 +32,7 @@ LANE_FN vm load_flags(const uint8_t *from) {
 #endif
 }
 
-/** from[lane] where the mask says so, elsewhere `otherwise`; other lanes of `from` are not touched. */
+/** Loads from[lane] where the mask is true, else takes `otherwise`; reads nothing if the mask is false everywhere. */
 LANE_FN vf load_where(vm mask, const float *from, vf otherwise) {
 #if defined(__x86_64__) && LANES == 16
     return (vf)_mm512_mask_loadu_ps((__m512)otherwise, _mm512_movepi32_mask((__m512i)mask), from);
@@ -43,13 +43,13 @@ LANE_FN vf load_where(vm mask, const float *from, vf otherwise) {
 #endif
 }
 
-/** What follows step `at` of the rollout: 0 after a termination, the final value after a truncation, else `next`. */
+/** The value after step `at` of the rollout: 0 after a termination, the final value after a truncation, else `next`. */
 LANE_FN vf bootstrap(const operant_rollout *r, int64_t at, vm terminated, vm truncated, vf next) {
     return vsel(terminated, vreal(0), load_where(truncated, r->final_values + at, next));
 }
 
-/** Runs a body for blocks [begin, end) of columns of [first, last), whose number is a multiple of LANES, and in each for
- *  row t from the last to the first; `carried`, [end - begin], begins as zeros. */
+/** Runs a body for each block [begin, end) of the columns [first, last), and in each block for row t from the last to
+ *  the first. The number of columns is a multiple of LANES. `carried` [end - begin] starts at zero in each block. */
 #define BACKWARDS(steps, first, last, ...)                                       \
     for (int64_t begin = (first); begin < (last); begin += BLOCK) {              \
         const int64_t end = begin + BLOCK < (last) ? begin + BLOCK : (last);     \
@@ -64,7 +64,7 @@ LANE_FN const float *row_after(const operant_rollout *r, int64_t t, const float 
 
 /** delta = r + gamma V' - V;  A = delta + gamma lambda A', cut where the episode ends;  return = A + V. */
 ROLLOUT_FN gae(const operant_rollout *rollout, int64_t first, int64_t last, float *advantages, float *returns) {
-    const operant_rollout r = *rollout; /* a copy that no store can change */
+    const operant_rollout r = *rollout; /* a copy, which no store can change */
     const vf gamma = vreal(r.gamma), decay = vreal(r.gamma * r.lam);
     BACKWARDS(r.steps, first, last, {
         const float *next_values = row_after(&r, t, r.values, r.last_values);

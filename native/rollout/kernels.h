@@ -1,7 +1,7 @@
 /* kernels.h: the training kernels of one target; core/target.h includes it in the fast builds. */
 #include "rollout/table.h"
 
-/* Iterations of the loop that follows depend on none before them, although an array may be read and written. */
+/* Marks the next loop's iterations as independent, although it may read and write the same array. */
 #if defined(__clang__)
 #define UNALIASED _Pragma("clang loop vectorize(assume_safety)")
 #else

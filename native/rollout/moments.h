@@ -1,15 +1,16 @@
 /* moments.h: mean and variance of each feature, and standardising by them, compiled for every target.
  *
- * Rows are read as one flat run of numbers: number j of a stretch of several rows belongs to feature j % D and is added
- * to sum j. So the loops are as long as vectors need for any D, and the order of additions depends on D alone. */
+ * Rows are read as one flat run of numbers, in stretches of several rows. Number j of a stretch belongs to feature
+ * j % D and is added to sum j. So the loops fill whole vectors for any D, and the order of additions depends only on
+ * D. */
 
-/** Adds to sums[0..length) the numbers of one stretch after another. */
+/** Adds the numbers of each stretch to sums[0..length). */
 static void add_numbers(const float *restrict batch, int64_t count, int64_t length, double *restrict sums) {
     for (int64_t s = 0; s < count; s++, batch += length)
         for (int64_t j = 0; j < length; j++) sums[j] += (double)batch[j];
 }
 
-/** The same for their squared distances from centre[0..length). */
+/** Adds their squared distances from centre[0..length). */
 static void add_squares(const float *restrict batch, int64_t count, int64_t length, const double *restrict centre,
                         double *restrict sums) {
     for (int64_t s = 0; s < count; s++, batch += length)
@@ -19,14 +20,14 @@ static void add_squares(const float *restrict batch, int64_t count, int64_t leng
         }
 }
 
-/** Sums over the rows of a stretch: total[d] = sum of sums[s * features + d] over s. */
+/** Adds up the rows of a stretch: total[d] = sum of sums[s * features + d] over s. */
 static void fold(const double *sums, int64_t strands, int64_t features, double *total) {
     memcpy(total, sums, (size_t)features * sizeof *total);
     for (int64_t s = 1; s < strands; s++)
         for (int64_t d = 0; d < features; d++) total[d] += sums[s * features + d];
 }
 
-/** Mean and sum of squared deviations of `rows` rows. `scratch` is [2, strands * features]. */
+/** Computes mean and sum of squared deviations of `rows` rows. `scratch` is [2, strands * features]. */
 static void moments(const float *batch, int64_t rows, int64_t features, int64_t strands, double *scratch, double *mean,
                     double *squares) {
     const int64_t length = strands * features, whole = rows / strands, rest = rows % strands * features;
@@ -43,7 +44,7 @@ static void moments(const float *batch, int64_t rows, int64_t features, int64_t 
     fold(sums, strands, features, squares);
 }
 
-/** out = (x - centre) * scale within [-clip, clip], of `count` numbers in stretches of `length`. */
+/** Writes out = (x - centre) * scale, clipped to [-clip, clip], for `count` numbers in stretches of `length`. */
 static void standardize(const float *batch, int64_t count, int64_t length, const double *centre, const double *scale,
                         double clip, float *out) {
     for (int64_t start = 0; start < count; start += length) {

@@ -1,15 +1,15 @@
-/* rollout.c: the calls of rollout.h: finds the target, splits the work over threads, and runs the target's kernels. */
+/* rollout.c: the calls of rollout.h: each finds the target, splits the work over threads, and runs the kernels. */
 #include "core/dispatch.h"
 #include "rollout/table.h"
 
 enum {
     COLUMNS = 64,         /* a worker's columns begin on multiples of this */
-    STRETCH = 128,        /* numbers of several rows that are added side by side */
-    CHUNK_STRETCHES = 64, /* stretches whose moments are taken at once, then merged */
+    STRETCH = 128,        /* numbers, of several rows, that are added side by side */
+    CHUNK_STRETCHES = 64, /* stretches whose moments are computed together, then merged */
     MAX_WORKERS = 1024
 };
 
-/** Runs a job on so many workers; false if the system starts no more threads. */
+/** Runs a job on `workers` workers; returns false if the system starts no more threads. */
 static bool run(int32_t workers, void (*job)(void *, int32_t), void *argument) {
     if (workers == 1) {
         job(argument, 0);
@@ -32,7 +32,7 @@ typedef struct rollout_job {
     void (*compute)(const struct rollout_job *, const operant_rollout_kernels *, int64_t first, int64_t last);
 } rollout_job;
 
-/** One worker's columns: whole vectors by the target, what is left by the scalar one, which computes the same bits. */
+/** Computes one worker's columns: whole vectors on the target, the rest on the scalar one, which has the same bits. */
 static void compute_columns(void *argument, int32_t worker) {
     const rollout_job *job = argument;
     const int64_t n = job->rollout->num_envs, blocks = (n + COLUMNS - 1) / COLUMNS;
@@ -90,7 +90,7 @@ operant_status operant_discounted_returns(const operant_rollout *rollout, const 
     return compute(&job, isa, workers);
 }
 
-/** Rows that lie side by side in a stretch, for D features. */
+/** The number of rows in a stretch, for D features. */
 static int64_t strands_of(int64_t features) { return features < STRETCH ? STRETCH / features : 1; }
 
 typedef struct {
@@ -116,7 +116,7 @@ static void compute_moments(void *argument, int32_t worker) {
                                       job->means + c * d, job->squares + c * d);
 }
 
-/** Chan, Golub & LeVeque (1983): the moments of two sets of rows from those of each. */
+/** Merges the moments of further rows into `m`: Chan, Golub & LeVeque (1983). */
 static void merge(operant_moments *m, double count, const double *mean, const double *squares) {
     const double total = m->count + count;
     for (int64_t d = 0; d < m->features; d++) {
