@@ -1,32 +1,32 @@
 # make demo      installs the core, Stable-Baselines3 and torch into .venv, measures, and trains PPO on operant/CartPole-v1
 # make check     judges a change in two minutes: ruff, mypy, and every test that takes less than half a second
-# make test      installs all of development into .venv and runs what a machine with a C compiler can judge
+# make test      installs all development packages into .venv and runs the tests that need no more than a C compiler
 # make test-all  runs the rest: sanitizers, other compilers, architectures, releases and frameworks; `make test-long` the slowest
 # make native    builds the C library without Python: build/native/liboperant.a and .so
 # make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
 # make neon      cross-compiles the core for 64-bit Arm and compares its bits with this machine's
-# make windows   does that for Windows, under Wine
-# make wasm      does that for WebAssembly, in Node.js
-# make macos     cross-compiles the core for macOS, where nothing runs it
+# make windows   does the same for Windows, under Wine
+# make wasm      does the same for WebAssembly, in Node.js
+# make macos     cross-compiles the core for macOS, without running it
 # make cross     does all four
-# make cuda      compiles what runs on a GPU with nvcc, which needs NVIDIA's CUDA toolkit and no GPU
+# make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
 # make study     trains every algorithm on every classic-control task, 5 seeds each: the table of docs/training.md
 # make lint      runs ruff and mypy
-# make clean     removes what the others made, .venv included
+# make clean     removes everything that the others made, including .venv
 
 PYTHON ?= python3
 BIN = .venv/bin
 BUILD ?= build/native
 
-# The core is compiled again and again: for the environment, the wheel, the C library. ccache does it once where it is
-# installed: its folder of compilers comes first. It is not to mind which folder compiles.
+# The core is compiled several times: for the environment, the wheel, the C library. Where ccache is installed, its folder
+# of compilers comes first in PATH, so that each file is compiled once. NOHASHDIR: the result does not depend on the folder.
 CCACHE = $(firstword $(wildcard /usr/lib/ccache /usr/lib64/ccache /opt/homebrew/opt/ccache/libexec))
 ifneq ($(CCACHE),)
 export PATH := $(CCACHE):$(PATH)
 export CCACHE_NOHASHDIR = 1
 endif
 
-# Bytecode is cached, whatever the machine says: without it `import torch` takes twice as long.
+# Bytecode is cached even if the machine's settings disable it: without it `import torch` takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Part of correctness; native/build.py reads the same file.
@@ -41,8 +41,8 @@ COMPILE = $(CC) $(FLAGS) $(WARNINGS) -I$(dir $(LIST)).. -Inative $(CFLAGS)
 PIC ?= -fPIC
 LIBRARIES ?= -lm -lpthread -ldl
 
-# A target is five objects: avx2.0.o to avx2.3.o have a quarter of the environments each, avx2.4.o all the rest. So compilers
-# run side by side, and after a change to an environment a quarter of each target is compiled. See core/target.h.
+# A target is five objects: avx2.0.o to avx2.3.o each have a quarter of the environments, avx2.4.o has the rest of the code.
+# So compilers run in parallel, and a change to an environment recompiles a quarter of each target. See core/target.h.
 GROUPS = 4
 PARTS = 0 1 2 3 4
 TARGETS = $(filter native/targets/%,$(SOURCES))
@@ -57,13 +57,13 @@ OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))
 
 native: $(BUILD)/liboperant.a $(BUILD)/liboperant.so
 
-# Lists the environments. It is always made and only replaced if it differs, so that a header that was removed is noticed.
+# The list of the environments is always made, and replaced only if it differs, so that a removed header is noticed.
 $(LIST): FORCE
 	@mkdir -p $(@D)
 	@sh native/environments.sh $(sort $(ENVIRONMENTS)) > $@.$$$$ && \
 	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
-# The compiler notes beside each object which headers it read (-MMD), for the next time.
+# The compiler lists the headers that it read beside each object (-MMD), for the next build.
 $(BUILD)/%.o: native/%.c $(LIST) native/flags.txt
 	@mkdir -p $(@D)
 	$(COMPILE) $(PIC) -MMD -MP -c $< -o $@
@@ -95,7 +95,7 @@ $(BUILD)/exercise: native/library/exercise.c $(BUILD)/liboperant.a
 $(BUILD)/certificates: tests/native/certificates.c $(BUILD)/liboperant.a
 	$(LINK)
 
-# The functions that a libm may round in its own way: fmod, fma, sqrt and floor are exact in all of them.
+# The functions that each libm may round differently. fmod, fma, sqrt and floor are exact in all of them.
 ROUNDED = sin cos sincos sinf cosf exp log log1p pow powf
 
 $(BUILD)/rounded: LDFLAGS += $(ROUNDED:%=-Wl,--wrap=%)
@@ -104,10 +104,10 @@ $(BUILD)/rounded: tests/native/rounded.c $(BUILD)/liboperant.a
 
 sanitize: sanitize-address sanitize-thread
 
-# Without the environments that are another's source once more, with other numbers of agents. All others run on one lane in
-# both precisions, and on the narrowest vectors, which like all have lanes without an environment in their last block. On
-# wider vectors and in threads runs one of each kind: it is core/ that differs there. Addresses are checked by calls, which
-# take gcc half the time to compile.
+# Environments that only repeat another's source with a different number of agents are omitted. All others run on one lane
+# in both precisions, and on the narrowest vectors, whose last block also has unused lanes. On wider vectors and in threads
+# only one environment of each kind runs, because only core/ differs there. Addresses are checked by function calls, which
+# halves gcc's time.
 ADDRESS = -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	--param asan-instrumentation-with-call-threshold=0 -Wno-unused-command-line-argument
 KINDS = cartpole pendulum simple simple_spread_continuous snake taxi
@@ -126,7 +126,7 @@ sanitize-address-wide:
 	build/address-wide/exercise
 	build/address-wide/exercise 3
 
-# Threads do not care which environment they step.
+# A few environments are enough, because threads step all of them in the same way.
 sanitize-thread:
 	$(MAKE) exercise BUILD=build/thread LIST=build/thread/include/build/environments.h \
 		ENVIRONMENTS="cartpole pendulum simple_spread_2" CFLAGS="-O1 -g1 -fsanitize=thread"
@@ -135,7 +135,8 @@ sanitize-thread:
 # The core for other systems. Each certificate is compared with this machine's: float32 hashes are equal, and so are those of
 # float64 unless the environment calls a function that another libm rounds differently.
 
-# Clang with the headers and libraries of all these systems. Never link for this one with it: its runtime has a libm of its own.
+# zig cc is clang with the headers and libraries of all these systems. Never link for this machine with it: its runtime has
+# its own libm.
 ZIG ?= $(BIN)/python -m ziglang
 export ZIG_GLOBAL_CACHE_DIR ?= $(CURDIR)/build/zig
 FOR = CC='$(ZIG) cc -target $(1)' AR='$(ZIG) ar'
@@ -156,7 +157,7 @@ neon windows wasm: $(BUILD)/certificates $(BUILD)/rounded
 	$(EMULATOR) build/$@/certificates 2 > build/$@/hashes
 	$(PYTHON) tests/native/compare_certificates.py build/$@
 
-# Nothing runs these, so they are compiled for size: that is soonest done.
+# These are never run, so they are compiled for size, which is fastest.
 macos:
 	$(MAKE) native certificates BUILD=build/macos-arm64 $(call FOR,aarch64-macos) CFLAGS=-Os
 	$(MAKE) native certificates BUILD=build/macos-x86-64 $(call FOR,x86_64-macos) CFLAGS=-Os
@@ -186,14 +187,14 @@ COMPILED = pyproject.toml setup.py constraints.txt native/build.py native/enviro
 .venv/demo-installed: $(COMPILED)
 	$(call install,demo)
 
-# What development has installed is enough.
+# If the development packages are installed, the demo needs no others.
 demo: $(if $(wildcard .venv/installed),venv,.venv/demo-installed)
 	$(BIN)/operant bench --quick --rows vector
 	$(BIN)/python examples/sb3_ppo.py
 
-# Two workers, as many as the machine has cores that CONTRIBUTING.md states times of; `make test WORKERS=8` on a larger one.
-# A worker gets one half of the tests in their order, and what the other has left when it is done: so a module's fixtures
-# are made by one worker.
+# Two workers, because the times in CONTRIBUTING.md are for two cores; use `make test WORKERS=8` on a larger machine. Each
+# worker gets one half of the tests in order, and takes over some of the other's when it is done. So the fixtures of a
+# module are mostly made by one worker.
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
@@ -205,7 +206,7 @@ check: lint
 test: venv
 	$(PYTEST) -m "not test_all and not test_long"
 
-# One environment is installed while tests run in another.
+# One compatibility environment is installed while tests run in another.
 test-all: venv
 	$(MAKE) -j2 --output-sync=target test-compat test-twin
 	$(PYTEST) -m test_all
@@ -213,12 +214,12 @@ test-all: venv
 test-long: venv
 	$(PYTEST) -m test_long
 
-# Measures every test and writes tests/slow.txt: those that `make check` leaves out.
+# Measures every test and writes tests/slow.txt, the tests that `make check` omits.
 durations: venv
 	PYTHONPATH=tests $(PYTEST) -p durations
 
-# The step path once more with outputs.py as Python instead of compiled: a copy of the package without that extension.
-# Without the long trajectories, which judge the physics: that is the same library here.
+# Tests the step path again with outputs.py as Python instead of compiled, in a copy of the package without that extension.
+# The long trajectories are omitted, because they judge the physics, and the core is the same library here.
 test-twin: venv
 	rm -rf build/twin
 	mkdir -p build/twin
@@ -234,8 +235,8 @@ test-twin: venv
 TWIN_TESTS = $(foreach name,lifetime outputs snapshots,tests/batch/test_$(name).py) \
 	$(foreach name,bad_input pool single trajectories vector,tests/environments/test_$(name).py)
 
-# The sdist, and the wheel without mypyc that is built from it: the tests of packaging, of the oldest releases and of other
-# frameworks' environments install this one. A test that makes it is run by what is installed: it says INSTALLED=.
+# The sdist, and the wheel without mypyc that is built from it. The tests of packaging, of the oldest releases and of other
+# frameworks' environments install this wheel. A test that makes it already runs in .venv, so it passes INSTALLED=.
 INSTALLED = .venv/installed
 PACKAGED = $(wildcard *.toml *.txt *.md *.py MANIFEST.in LICENSE .ci/run) $(shell find src bench compat native docs examples tests \
 	\( -path native/build -o -name __pycache__ -o -name '*.egg-info' \) -prune -o -type f ! -name '*.so' -print)
@@ -247,7 +248,7 @@ build/dist/built: $(INSTALLED) $(PACKAGED)
 	OPERANT_MYPYC=0 $(BIN)/python -m build --no-isolation --outdir $(@D) .
 	touch $@
 
-# Frameworks whose pins conflict with the others', each in a virtual environment of its own with operant's wheel.
+# Frameworks with conflicting pins, each in its own virtual environment with operant's wheel.
 COMPAT = $(patsubst tests/compat/own_environment/%/requirements.txt,%,$(wildcard tests/compat/own_environment/*/requirements.txt))
 
 test-compat: $(COMPAT:%=test-compat-%)

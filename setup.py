@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: compile the C core through cffi, and the typed leaf modules through mypyc."""
+"""Builds the extensions: the C core through cffi, and the typed leaf modules through mypyc."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 COMPILED = ["src/operant/batch/outputs.py"]
-GROUPS = 4  # each file of native/targets/ is compiled in so many pieces and one more: see core/target.h
+GROUPS = 4  # each file of native/targets/ is compiled in this many pieces and one more: see core/target.h
 
 
 def mypyc_modules() -> list:
@@ -24,18 +24,18 @@ def mypyc_modules() -> list:
 
 
 class BuildPython(build_py):
-    """Of native/, which is in the package for its sources, leaves the script out that builds the core."""
+    """Omits native/build.py from the package, which contains native/ for its sources."""
 
     def find_package_modules(self, package: str, package_dir: str) -> list:
         return [] if package == "operant.native" else super().find_package_modules(package, package_dir)
 
 
 class BuildExtensions(build_ext):
-    """Compiles the pieces of an extension side by side, and only those that have changed since the last time."""
+    """Compiles the pieces of an extension in parallel, and only those that have changed since the last build."""
 
     def finalize_options(self) -> None:
         super().finalize_options()
-        self.build_temp = "build/objects"  # kept: an editable install has a folder of its own, which it removes
+        self.build_temp = "build/objects"  # kept; an editable install would use and remove a temporary folder
 
     def build_extensions(self) -> None:
         compile_files = self.compiler.compile
@@ -63,7 +63,7 @@ class BuildExtensions(build_ext):
 
 
 def is_current(compiled: Path) -> bool:
-    """Whether an object file is newer than all that it was compiled from, which the compiler noted beside it (-MMD)."""
+    """Returns True if an object file is newer than its sources, which the compiler listed beside it (-MMD)."""
     try:
         _, _, names = compiled.with_suffix(".d").read_text().replace("\\\n", " ").partition(": ")
         return all(os.stat(name).st_mtime < compiled.stat().st_mtime for name in shlex.split(names))
@@ -73,7 +73,7 @@ def is_current(compiled: Path) -> bool:
 
 modules = mypyc_modules()
 setup(
-    # bench, compat and native lie at the top of the repository: see package-dir in pyproject.toml.
+    # bench, compat and native are at the top of the repository: see package-dir in pyproject.toml.
     packages=[*find_packages("src"), "operant.bench", "operant.compat", "operant.native"],
     cffi_modules=["native/build.py:ffi"],
     ext_modules=modules,

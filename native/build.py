@@ -1,7 +1,7 @@
 """Describes the C core to cffi.
 
-`ffi` is what setuptools compiles into `operant._native` (see setup.py); `list_environments` writes the one generated
-file of the core, as `make native` does.
+setuptools compiles `ffi` into `operant._native` (see setup.py). `list_environments` writes the core's only generated
+file, as `make native` does.
 """
 
 import subprocess
@@ -11,25 +11,25 @@ from cffi import FFI
 
 NATIVE = Path(__file__).resolve().parent
 
-# Part of correctness, not of tuning: without them targets differ in their last bits. The Makefile and
-# operant.headers.library compile with the same.
+# These flags are needed for correctness: without them targets differ in their last bits. The Makefile and
+# operant.headers.library use the same file.
 FLAGS = [*(NATIVE / "flags.txt").read_text().split(), "-g0"]
 
 HEADERS = ("operant.h", "rollout/rollout.h")
 
 
 def list_environments() -> None:
-    """Writes build/environments.h, which includes every header of envs/ and the batch loops after it."""
+    """Writes build/environments.h, which includes every header of envs/, each followed by the batch loops."""
     names = sorted(header.stem for header in (NATIVE / "envs").glob("*.h"))
     text = subprocess.run(["sh", NATIVE / "environments.sh", *names], check=True, capture_output=True, text=True).stdout
     listing = NATIVE / "build" / "environments.h"
     listing.parent.mkdir(exist_ok=True)
-    if not listing.exists() or listing.read_text() != text:  # a newer file would have everything compiled again
+    if not listing.exists() or listing.read_text() != text:  # a newer file would recompile everything
         listing.write_text(text)
 
 
 def declarations() -> str:
-    """The two public headers without their preprocessor lines, which cffi does not read."""
+    """The two public headers without preprocessor lines, which cffi cannot read."""
     lines = [line for header in HEADERS for line in (NATIVE / header).read_text().splitlines()]
     return "\n".join(line for line in lines if not line.startswith("#"))
 

@@ -1,6 +1,8 @@
 #!/bin/sh
-# environments.sh NAME...: prints build/environments.h, which core/target.h includes: the header of every environment named,
-# each followed by the batch loops, and their list. The Makefile and native/build.py write it.
+# environments.sh NAME...: prints build/environments.h, which core/target.h includes.
+#
+# It includes the header of each environment, followed by the batch loops, and ends with their list. The Makefile and
+# native/build.py write it.
 index=0
 for name; do
     cat <<END
