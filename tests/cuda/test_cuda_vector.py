@@ -456,7 +456,7 @@ def test_a_finished_environment_that_nothing_resets_stays_and_is_named():
         (
             torch.ones(4, dtype=torch.int64, device="meta"),
             ValueError,
-            r"actions are on meta, and CartPole-v1 is on cpu",
+            r"actions are on meta, but CartPole-v1 is on cpu",
         ),
     ],
 )
