@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import operant.models
 
@@ -26,6 +27,40 @@ def test_another_name_is_an_attribute_error_that_names_it():
 
 
 def test_without_torch_the_error_says_what_to_install():
-    for line in ("from operant.models import PPO", "import operant.models.networks.actor_critic"):
+    for line in (
+        "from operant.models import PPO",
+        "import operant.models.networks.actor_critic",
+        "from operant.models.algorithms.ppo import PPOConfig",
+    ):
         result = run(f"import sys; sys.modules['torch'] = None; {line}")
         assert result.stderr.splitlines()[-1] == "ImportError: operant.models needs torch: pip install 'operant[train]'"
+
+
+def test_options_tuned_settings_and_runs_are_read_without_torch():
+    result = run(
+        """if True:
+        import sys
+        sys.modules["torch"] = None
+        import operant.buffers, operant.utils, operant.models.confidence
+        from importlib import import_module
+        from pathlib import Path
+        import operant.runs
+        from operant.cli.names import find_config
+        from operant.cli.run_config import merge
+        from operant.models.algorithms.options import make_config
+        from operant.models.algorithms.tuned import TUNED
+        for path in Path(operant.runs.__file__).parent.glob("*.py"):
+            import_module(f"operant.runs.{path.stem}".removesuffix(".__init__"))
+        for algorithms in TUNED.values():
+            for name, options in algorithms.items():
+                make_config(find_config(name), {k: v for k, v in options.items() if k != "timesteps"})
+        run = merge({"environment": "cartpole", "algorithm": "a2c", "options": {"num_envs": 16}}, {})
+        print(merge(run.as_toml(), {}) == run, run.config.num_envs, run.environment)
+        """
+    )
+    assert result.stdout == "True 16 operant/CartPole-v1\n", result.stderr
+
+
+def test_only_modules_that_exist_need_no_torch():
+    for name in operant.models.NEEDS_NO_TORCH:
+        assert find_spec(f"operant.models.{name}") is not None, name

@@ -14,18 +14,31 @@ from operant.environments.lookup import AUTHORED, authored_spec
 from operant.messages import unknown
 
 if TYPE_CHECKING:
+    from operant.models.algorithms.configs import OnPolicyConfig
     from operant.models.algorithms.on_policy import OnPolicy
 
 ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "reinforce": "REINFORCE", "trpo": "TRPO", "vmpo": "VMPO"}
-"""By the name that is typed; each is a class of the module of that name."""
+"""By the name that is typed; each is a class of the module of that name, and its options are in `configs`."""
 
 
 def find_algorithm(name: str) -> type[OnPolicy]:
     """The class; ValueError with the nearest name for one that does not exist."""
+    kind = _class_name(name)
+    algorithm: type[OnPolicy] = getattr(import_module(f"operant.models.algorithms.{name}"), kind)
+    return algorithm
+
+
+def find_config(name: str) -> type[OnPolicyConfig]:
+    """The class of an algorithm's options, without torch; ValueError as of `find_algorithm`."""
+    configs = import_module("operant.models.algorithms.configs")
+    config: type[OnPolicyConfig] = getattr(configs, f"{_class_name(name)}Config")
+    return config
+
+
+def _class_name(name: str) -> str:
     if name not in ALGORITHMS:
         raise ValueError(unknown("algorithm", name, ALGORITHMS))
-    algorithm: type[OnPolicy] = getattr(import_module(f"operant.models.algorithms.{name}"), ALGORITHMS[name])
-    return algorithm
+    return ALGORITHMS[name]
 
 
 def full_id(name: str) -> str:

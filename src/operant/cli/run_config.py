@@ -7,15 +7,18 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from operant.cli.names import ALGORITHMS, find_algorithm, full_id
+from operant.cli.names import ALGORITHMS, find_algorithm, find_config, full_id
 from operant.cli.parser import Parser
 from operant.files.toml import read_toml
 from operant.messages import unknown
-from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
+from operant.models.algorithms.configs import OnPolicyConfig
 from operant.models.algorithms.options import describe, make_config
 from operant.models.algorithms.tuned import TIMESTEPS, goal, tuned
+
+if TYPE_CHECKING:
+    from operant.models.algorithms.on_policy import OnPolicy
 
 FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options", "environment_options")
 
@@ -66,7 +69,7 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
         raise ValueError("say which environment: operant train cartpole, or environment = in the file")
     environment = full_id(str(given["environment"]))
     algorithm = str(given.get("algorithm", "ppo"))
-    kind = find_algorithm(algorithm)
+    kind = find_config(algorithm)
     defaults = tuned(environment, algorithm)
     stop_at, timesteps = goal(environment), defaults.pop("timesteps", TIMESTEPS)
     if "timesteps" in given:
@@ -78,7 +81,7 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
         timesteps=_integer("timesteps", given.get("timesteps", timesteps), 1),
         seed=_integer("seed", given.get("seed", 0), 0),
         stop_at=_number("stop_at", given.get("stop_at", stop_at)),
-        config=make_config(kind.Config, defaults, file.get("options", {}), options),
+        config=make_config(kind, defaults, file.get("options", {}), options),
         environment_options=dict(file.get("environment_options", {})),
     )
 
@@ -86,7 +89,7 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
 def parse(parser: Parser, argv: list[str]) -> tuple[argparse.Namespace, RunConfig]:
     """The arguments, and the run that they and the file of --config describe.
 
-    The flags of an algorithm's options are made from its Config, so the algorithm is looked for first.
+    The flags are made from the algorithm's config, so the algorithm is looked for first.
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--algorithm")
@@ -95,20 +98,21 @@ def parse(parser: Parser, argv: list[str]) -> tuple[argparse.Namespace, RunConfi
     try:
         file = read_toml(Path(early.config)) if early.config else {}
         name = early.algorithm or str(file.get("algorithm", "ppo"))
-        kind = find_algorithm(name)
-        add_options(parser, kind)
+        kind = find_config(name)
+        add_options(parser, name)
         arguments = parser.parse(argv)
-        options = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(kind.Config)}
+        options = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(kind)}
         return arguments, merge(file, {**vars(arguments), "algorithm": name, "options": options})
     except (ValueError, TypeError) as problem:
         parser.error(str(problem))
 
 
-def add_options(parser: Parser, kind: type[OnPolicy]) -> None:
+def add_options(parser: Parser, algorithm: str) -> None:
     """A flag for each option of an algorithm."""
-    group = parser.add_argument_group(f"options of {ALGORITHMS[kind.name]}, with their defaults")
-    kinds = get_type_hints(kind.Config)
-    for field in dataclasses.fields(kind.Config):
+    group = parser.add_argument_group(f"options of {ALGORITHMS[algorithm]}, with their defaults")
+    config = find_config(algorithm)
+    kinds = get_type_hints(config)
+    for field in dataclasses.fields(config):
         flag, meaning = f"--{field.name.replace('_', '-')}", str(field.metadata["meaning"]).replace("%", "%%")
         default = _plain(field.default)
         text = f"{meaning} ({str(default).lower() if isinstance(default, bool) else default})"

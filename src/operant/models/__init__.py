@@ -1,9 +1,13 @@
-"""What one trains: algorithms, networks and the values passed into them (`pip install 'operant[train]'`)."""
+"""Training: algorithms, networks and the values passed into them (`pip install 'operant[train]'`)."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,8 +23,8 @@ if TYPE_CHECKING:
     from operant.models.networks.actor_critic import DiscreteActorCritic as DiscreteActorCritic
     from operant.models.networks.popart import PopArtValueHead as PopArtValueHead
 
-if find_spec("torch") is None:
-    raise ImportError("operant.models needs torch: pip install 'operant[train]'")
+NEEDS_NO_TORCH = ("algorithms", "algorithms.configs", "algorithms.options", "algorithms.tuned", "confidence")
+"""Options, tuned settings and statistics, for commands and trainers without torch."""
 
 _MODULES = {
     "PPO": "algorithms.ppo",
@@ -59,3 +63,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULES])
+
+
+class _SaysWhatToInstall(MetaPathFinder):
+    """Without torch, refuses the modules of this package that need it, with the remedy."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        package = f"{__name__}."
+        if name.startswith(package) and name.removeprefix(package) not in NEEDS_NO_TORCH:
+            raise ImportError(f"{__name__} needs torch: pip install 'operant[train]'")
+
+
+if find_spec("torch") is None:
+    sys.meta_path.insert(0, _SaysWhatToInstall())

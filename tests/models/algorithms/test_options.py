@@ -5,9 +5,11 @@ import math
 
 import pytest
 
+from operant.models.algorithms import configs
 from operant.models.algorithms.on_policy import OnPolicyConfig
 from operant.models.algorithms.options import describe, make_config
 from operant.models.algorithms.ppo import PPOConfig
+from operant.models.networks.actor_critic import ACTIVATIONS
 
 
 def test_layers_of_options_override_the_earlier_ones():
@@ -18,6 +20,10 @@ def test_layers_of_options_override_the_earlier_ones():
 def test_integers_become_numbers_and_lists_tuples():
     config = PPOConfig(gamma=1, hidden=[32, 16])
     assert type(config.gamma) is float and config.hidden == (32, 16)
+
+
+def test_the_activations_to_choose_from_are_those_of_the_networks():
+    assert tuple(ACTIVATIONS) == configs.ACTIVATIONS
 
 
 def test_a_config_cannot_be_changed():

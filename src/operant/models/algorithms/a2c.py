@@ -6,26 +6,14 @@ Adam instead of the paper's RMSprop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor
 
 from operant.models.algorithms import losses
+from operant.models.algorithms.configs import A2CConfig as A2CConfig
 from operant.models.algorithms.minibatches import whole
-from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
-from operant.models.algorithms.options import option
+from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import standardize
-
-
-@dataclass(frozen=True)
-class A2CConfig(OnPolicyConfig):
-    """Options of A2C."""
-
-    rollout_steps: int = option(8, "steps of every environment between two updates", at_least=1)
-    value_coefficient: float = option(0.5, "weight of the value loss", at_least=0)
-    gae_lambda: float = option(1.0, "of generalised advantage estimation; 1 for n-step returns", at_least=0, at_most=1)
-    normalize_advantages: bool = option(False, "to mean 0 and deviation 1, in each rollout")
 
 
 class A2C(OnPolicy):

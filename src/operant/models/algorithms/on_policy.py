@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -17,7 +17,8 @@ from torch import Tensor
 from operant.cuda.adam import FusedAdam
 from operant.cuda.graphs import Graph
 from operant.cuda.training import TrainingKernels
-from operant.models.algorithms.options import check_options, make_config, option
+from operant.models.algorithms.configs import OnPolicyConfig as OnPolicyConfig
+from operant.models.algorithms.options import make_config
 from operant.models.collection.collector import EPISODES, Collector, Rollout
 from operant.models.collection.device_collector import DeviceCollector
 from operant.models.collection.sources import DeviceEnvironments, make_environments
@@ -25,7 +26,7 @@ from operant.models.machine.adam import Adam
 from operant.models.machine.data_parallel import all_gather_object, broadcast, mean_in_place, rank, world_size
 from operant.models.machine.devices import open_device, set_arithmetic
 from operant.models.machine.threads import choose_threads
-from operant.models.networks.actor_critic import ACTIVATIONS, ActorCritic, flatten_parameters
+from operant.models.networks.actor_critic import ActorCritic, flatten_parameters
 from operant.models.networks.popart import PopArtValueHead
 from operant.rollout.advantages import gae, vtrace
 from operant.runs.checkpoint import load_checkpoint, save_checkpoint
@@ -33,37 +34,7 @@ from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 MEASURED_ROWS = 2048  # of observations, when the number of threads is chosen
 SEED_STRIDE = 1 << 32  # between the processes of a data-parallel run, whose environments are seeded in sequence
 
-C = TypeVar("C", bound="OnPolicyConfig")
 Self = TypeVar("Self", bound="OnPolicy")
-
-
-@dataclass(frozen=True)
-class OnPolicyConfig:
-    """Options of every on-policy algorithm."""
-
-    num_envs: int = option(256, "environments that are stepped together", at_least=1)
-    rollout_steps: int = option(32, "steps of every environment between two updates", at_least=1)
-    learning_rate: float = option(1e-3, "of Adam", above=0)
-    anneal: bool = option(True, "lower the learning rate linearly to 0 over the run")
-    gamma: float = option(0.99, "discount", at_least=0, at_most=1)
-    max_grad_norm: float = option(0.5, "longest gradient; longer ones are scaled down", above=0)
-    entropy_coefficient: float = option(0.0, "weight of the entropy bonus", at_least=0)
-    normalize_observations: bool = option(False, "by running mean and variance")
-    normalize_rewards: bool = option(False, "by the running deviation of discounted returns")
-    hidden: tuple[int, ...] = option((64, 64), "sizes of the hidden layers")
-    activation: str = option("tanh", "between layers", choices=tuple(ACTIVATIONS))
-    share: bool = option(False, "one network for policy and value, instead of two")
-    lstm: int = option(0, "LSTM units before the hidden layers; 0 for none", at_least=0)
-    squash: bool = option(False, "keep continuous actions within bounds by tanh, instead of clipping them")
-    mask_actions: bool = option(True, "forbid actions that the environment says have no effect, where it says so")
-    log_std: float = option(0.0, "initial log of a continuous policy's standard deviation")
-    device: str = option("cpu", 'of the policy, and if "cuda" of operant\'s environments too; "emulated" for tests')
-    tf32: bool = option(False, "compute matrix products on a GPU in TF32: faster and less exact")
-    deterministic: bool = option(False, "the same bits in every run on a GPU too, if at some cost in speed")
-    threads: int = option(0, "of PyTorch; 0 takes one for a small network, and measures for others", at_least=0)
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 class OnPolicy(ABC):

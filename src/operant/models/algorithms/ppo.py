@@ -7,39 +7,15 @@ policy's change within an update (V-trace, Espeholt et al. 2018).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from operant.models.algorithms import losses
+from operant.models.algorithms.configs import PPOConfig as PPOConfig
 from operant.models.algorithms.minibatches import minibatches, whole
-from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
-from operant.models.algorithms.options import option
+from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import mean_in_place, standardize
-
-
-@dataclass(frozen=True)
-class PPOConfig(OnPolicyConfig):
-    """Options of PPO."""
-
-    epochs: int = option(4, "passes over each rollout", at_least=1)
-    minibatches: int = option(4, "that a rollout is split into, in each pass", at_least=1)
-    clip: float = option(0.2, "furthest that the probability ratio counts from 1", above=0)
-    value_clip: float = option(0.0, "furthest that values count from the old ones; 0 for no limit", at_least=0)
-    dual_clip: float = option(0.0, "least objective of a bad action, in advantages; 0 for none", at_least=0)
-    target_kl: float = option(0.0, "an update ends when the policy has changed so much; 0 for never", at_least=0)
-    value_coefficient: float = option(0.5, "weight of the value loss", at_least=0)
-    gae_lambda: float = option(0.95, "of generalised advantage estimation", at_least=0, at_most=1)
-    normalize_advantages: bool = option(True, "to mean 0 and deviation 1, in each minibatch")
-    vtrace: bool = option(False, "correct advantages by V-trace at the beginning of each pass")
-    amp: bool = option(False, "compute the networks in bfloat16")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if 0 < self.dual_clip <= 1:
-            raise ValueError(f"dual_clip={self.dual_clip} must be above 1, or 0 for none")
 
 
 class PPO(OnPolicy):

@@ -9,28 +9,16 @@ much longer than 1 / (1 - gamma) steps. A termination is followed by nothing in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from operant.models.algorithms import losses
+from operant.models.algorithms.configs import REINFORCEConfig as REINFORCEConfig
 from operant.models.algorithms.minibatches import whole
-from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
-from operant.models.algorithms.options import option
+from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import standardize
 from operant.rollout.advantages import discounted_returns
-
-
-@dataclass(frozen=True)
-class REINFORCEConfig(OnPolicyConfig):
-    """Options of REINFORCE."""
-
-    rollout_steps: int = option(128, "steps of every environment between two updates", at_least=1)
-    baseline: bool = option(True, "subtract a learnt value from the returns")
-    value_coefficient: float = option(0.5, "weight of the baseline's loss", at_least=0)
-    normalize_advantages: bool = option(True, "returns, less the baseline, to mean 0 and deviation 1 in each rollout")
 
 
 class REINFORCE(OnPolicy):

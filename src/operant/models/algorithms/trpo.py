@@ -7,33 +7,17 @@ shares with the value function are the policy's: only the trust region moves the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from operant.models.algorithms import losses
+from operant.models.algorithms.configs import TRPOConfig as TRPOConfig
 from operant.models.algorithms.minibatches import Minibatch, minibatches, whole
-from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
-from operant.models.algorithms.options import option
+from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import mean_in_place, standardize
 from operant.models.networks.distributions import Distribution
-
-
-@dataclass(frozen=True)
-class TRPOConfig(OnPolicyConfig):
-    """Options of TRPO; the learning rate, its annealing and the longest gradient are the value function's."""
-
-    max_kl: float = option(0.01, "furthest that an update moves the policy, as a mean KL divergence", above=0)
-    cg_iterations: int = option(10, "of the conjugate gradient", at_least=1)
-    damping: float = option(0.1, "added to the diagonal of the Fisher matrix", at_least=0)
-    fisher_parts: int = option(4, "the Fisher matrix is that of a random one of so many parts of a rollout", at_least=1)
-    line_search_steps: int = option(10, "steps tried, each shorter, before an update is given up", at_least=1)
-    backtrack: float = option(0.8, "length of each of them over the one before", above=0, at_most=1)
-    value_epochs: int = option(5, "passes of the value function over each rollout", at_least=1)
-    minibatches: int = option(4, "that a rollout is split into, in each of these passes", at_least=1)
-    gae_lambda: float = option(0.97, "of generalised advantage estimation", at_least=0, at_most=1)
 
 
 class TRPO(OnPolicy):

@@ -8,39 +8,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from operant.models.algorithms import losses
+from operant.models.algorithms.configs import VMPOConfig as VMPOConfig
 from operant.models.algorithms.minibatches import minibatches
-from operant.models.algorithms.on_policy import OnPolicy, OnPolicyConfig
-from operant.models.algorithms.options import option
+from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.adam import Adam
 from operant.models.machine.data_parallel import all_gather, mean_in_place, rank, standardize, world_size
 from operant.models.networks.distributions import Distribution, Normal, TanhNormal
 
 LEAST = 1e-8  # of a multiplier, as in the paper
-
-
-@dataclass(frozen=True)
-class VMPOConfig(OnPolicyConfig):
-    """Options of V-MPO; `kl_epsilon` bounds a discrete policy, and the mean of a continuous one."""
-
-    epochs: int = option(2, "passes over each rollout", at_least=1)
-    minibatches: int = option(4, "that a rollout is split into, in each pass", at_least=1)
-    temperature: float = option(1.0, "initial temperature of the weights", above=0)
-    temperature_epsilon: float = option(0.02, "bound of the weights' KL divergence from uniform", above=0)
-    alpha: float = option(1.0, "initial penalty of the policy's KL divergence", above=0)
-    kl_epsilon: float = option(0.01, "bound of the policy's KL divergence", above=0)
-    std_epsilon: float = option(1e-4, "the same of a continuous policy's standard deviation", above=0)
-    dual_learning_rate: float = option(1e-2, "of temperature and penalties", above=0)
-    value_coefficient: float = option(1.0, "weight of the value loss", at_least=0)
-    gae_lambda: float = option(0.95, "of generalised advantage estimation", at_least=0, at_most=1)
-    normalize_advantages: bool = option(True, "to mean 0 and deviation 1, in each minibatch")
 
 
 class VMPO(OnPolicy):
