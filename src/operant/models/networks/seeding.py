@@ -21,9 +21,8 @@ def seeded(seed: int | None) -> Iterator[None]:
     torch.set_num_threads(1)
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(
-                seed
-            )  # of the CPU, where weights are made; `manual_seed` means GPUs too
+            # Of the CPU alone, where weights are made: `torch.manual_seed` would seed GPUs too.
+            torch.default_generator.manual_seed(seed)
             yield
     finally:
         torch.set_num_threads(threads)
