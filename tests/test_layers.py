@@ -121,6 +121,17 @@ def test_imports_point_down_only():
                 assert layer(target) in LOADED_EARLY[layer(name)] | {layer(name)}, f"{name} imports {target}"
 
 
+def test_no_algorithm_asks_where_it_runs():
+    for name, path in FILES.items():
+        if name.startswith("models/algorithms/"):
+            ours = imports(path)[0]
+            assert not {each for each in ours if layer(each) == "cuda"}, name
+            assert not ours & {"models/collection/device_collector", "rollout/device_buffer"}, name
+            assert not re.search(
+                r"\.type\b *[!=]=|isinstance\(self\.(kernels|collector|environments)", path.read_text()
+            ), name
+
+
 def test_no_files_import_each_other_in_a_circle():
     TopologicalSorter({name: imports(path)[0] - {name} for name, path in FILES.items()}).prepare()
 

@@ -85,7 +85,7 @@ def _policy(options: Any) -> int:
 
     torch.set_num_threads(1)
     trained = load_policy(options.runs, options.what, options.checkpoint)
-    policy, normalizer = trained.algorithm.policy, trained.algorithm.collector.normalizer
+    policy, normalizer = trained.algorithm.policy, trained.algorithm.collector.observation_statistics()
     path: Path | None = options.out
     try:
         if options.format == "c":

@@ -9,6 +9,7 @@ from operant.models import A2C, PPO, REINFORCE, RND
 from operant.models.algorithms.a2c import A2CConfig
 from operant.models.algorithms.ppo import PPOConfig
 from operant.models.algorithms.reinforce import REINFORCEConfig
+from operant.models.machine.kernels import CpuKernels
 from operant.models.networks.popart import PopArtValueHead
 
 N, T, UPDATES = 16, 8, 5  # of which two warm up, and three are one recorded graph
@@ -158,7 +159,7 @@ def test_exploration_leaves_the_environments_on_the_cpu():
 
     space = spaces.Box(-np.inf, np.inf, (4,), np.float32)
     algorithm = PPO("operant/CartPole-v1", config, exploration=RND(space))
-    assert algorithm.kernels is None
+    assert type(algorithm.kernels) is CpuKernels
     algorithm.learn(N * T)
 
 

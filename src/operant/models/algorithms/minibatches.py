@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from operant.models.collection.collector import Rollout
+from operant.models.machine.devices import permutation
 
 
 @dataclass
@@ -21,16 +22,6 @@ class Minibatch:
     values: Tensor
     advantages: Tensor
     returns: Tensor
-
-
-def permutation(count: int, generator: torch.Generator) -> Tensor:
-    """0 to `count` - 1 in random order, on the generator's device."""
-    if generator.device.type == "cpu":
-        return torch.randperm(count, generator=generator)
-    # By sorting random numbers: `randperm` may wait for the GPU, which a CUDA graph cannot. Where two are equal, about
-    # count^2 / 2^54 times, their order is that of their places.
-    keys = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
-    return keys.argsort()
 
 
 def minibatches(

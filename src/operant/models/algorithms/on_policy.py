@@ -1,4 +1,4 @@
-"""What the on-policy algorithms share: environments, policy, optimiser, and saving all of it."""
+"""The parts that all on-policy algorithms share: environments, policy, optimiser, and saving all of it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,16 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from operant.cuda.adam import FusedAdam
-from operant.cuda.graphs import Graph
-from operant.cuda.training import TrainingKernels
 from operant.models.algorithms.configs import OnPolicyConfig as OnPolicyConfig
 from operant.models.algorithms.options import make_config
-from operant.models.collection.collector import EPISODES, Collector, Rollout
-from operant.models.collection.device_collector import DeviceCollector
-from operant.models.collection.sources import DeviceEnvironments, make_environments
-from operant.models.machine.adam import Adam
+from operant.models.collection.collector import Rollout
+from operant.models.collection.exploration import Exploration
+from operant.models.collection.sources import VectorEnv
+from operant.models.collection.workplace import open_workplace
 from operant.models.machine.data_parallel import all_gather_object, broadcast, mean_in_place, rank, world_size
-from operant.models.machine.devices import open_device, set_arithmetic
-from operant.models.machine.threads import choose_threads
+from operant.models.machine.devices import set_arithmetic
 from operant.models.networks.actor_critic import ActorCritic, flatten_parameters
 from operant.models.networks.popart import PopArtValueHead
-from operant.rollout.advantages import gae, vtrace
 from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 
 MEASURED_ROWS = 2048  # of observations, when the number of threads is chosen
@@ -51,67 +46,49 @@ class OnPolicy(ABC):
 
     Config: ClassVar[type[OnPolicyConfig]]
     name: ClassVar[str]
+    config: OnPolicyConfig
 
     def __init__(
         self,
-        env: Any,
-        config: Any = None,
+        env: str | VectorEnv,
+        config: OnPolicyConfig | None = None,
         *,
         policy: ActorCritic | None = None,
-        exploration: Any = None,
+        exploration: Exploration | None = None,
         seed: int = 0,
         env_options: Mapping[str, Any] | None = None,
     ):
-        self.config = self.Config() if config is None else config
-        if type(self.config) is not self.Config:
-            raise TypeError(f"config is a {type(config).__name__}, but {self.name} takes a {self.Config.__name__}")
-        self.seed, self.env_options = seed, dict(env_options or {})
-        c = self.config
-        self.device = open_device(c.device)
-        set_arithmetic(self.device, c.tf32, c.deterministic)
+        self.config = c = self.Config() if config is None else config
+        if type(c) is not self.Config:
+            raise TypeError(f"config is a {type(c).__name__}, but {self.name} takes a {self.Config.__name__}")
+        self.seed, self.env_options, self.exploration = seed, dict(env_options or {}), exploration
         if c.num_envs % world_size():
             raise ValueError(f"num_envs={c.num_envs} must be a multiple of the {world_size()} processes")
-        # What explores adds rewards on the CPU.
-        where = c.device if exploration is None else "cpu"
-        environments = make_environments(env, c.num_envs // world_size(), self.env_options, where)
-        self.environments = environments
-        self.engine = environments.batch.engine if isinstance(environments, DeviceEnvironments) else None
-        if self.engine is not None and exploration is not None:
-            raise ValueError("exploration is for environments on the CPU: give their id instead of a CudaVectorEnv")
-        if self.engine is not None and self.engine.device != self.device:
-            raise ValueError(
-                f"the environments are on {self.engine.device}, and device={c.device!r} is where the policy is to be: "
-                "both are the same"
-            )
+        explores = exploration is not None
+        place = open_workplace(env, c.num_envs // world_size(), self.env_options, c.device, explores=explores)
+        self.device, self.environments, self.kernels = place.device, place.environments, place.kernels
+        set_arithmetic(self.device, c.tf32, c.deterministic)
         self.policy = self._make_policy() if policy is None else policy
         self.policy.to(self.device)
-        self.exploration = exploration
         self.parameters = flatten_parameters(self.policy)
         broadcast(self.parameters.detach())
-        self.kernels = None if self.engine is None else TrainingKernels(self.engine)
-        self.optimizer: Any = self._make_optimizer()
-        threads = c.threads or (self._choose_threads() if self.device.type == "cpu" and not self.engine else 1)
-        self.threads = all_gather_object(threads)[0]  # others might add the same numbers in another order
-        make_collector: Any = DeviceCollector if self.engine else Collector
-        self.collector: Any = make_collector(
-            self.environments,
+        self.optimizer = self.kernels.optimizer(self.parameters, c.learning_rate, epsilon=1e-5)
+        # The first process's: others might add the same numbers in another order.
+        self.threads = all_gather_object(c.threads or self._choose_threads())[0]
+        seed += SEED_STRIDE * rank()
+        self.collector = place.make_collector(
             self.policy,
             c.rollout_steps,
             gamma=c.gamma,
             normalize_observations=c.normalize_observations,
             normalize_rewards=c.normalize_rewards,
-            seed=seed + SEED_STRIDE * rank(),
-            device=self.device,
+            seed=seed,
         )
-        self.generator = torch.Generator(self.device).manual_seed(seed + SEED_STRIDE * rank() + 1)
-        self._graph = Graph(self._update_again, self.device, [self.generator])
+        self.generator = torch.Generator(self.device).manual_seed(seed + 1)
+        self._learn = self._update
+        if self.recordable:
+            self._learn = self.kernels.recorded(self._update, [self.generator])
         self.steps, self.updates, self.seconds = 0, 0, 0.0
-
-    def _make_optimizer(self) -> Any:
-        rate = self.config.learning_rate
-        if self.engine is not None:
-            return FusedAdam(self.parameters, rate, engine=self.engine, epsilon=1e-5)
-        return Adam(self.parameters, rate, epsilon=1e-5)
 
     def _make_policy(self) -> ActorCritic:
         c = self.config
@@ -135,7 +112,8 @@ class OnPolicy(ABC):
         policy, layout = self.policy, self.policy.layout
         rows = min(self.environments.num_envs * self.config.rollout_steps, MEASURED_ROWS)
         inputs = torch.from_numpy(np.zeros((1, rows, *layout.shape), layout.dtype))
-        return choose_threads(list(policy.parameters()), lambda: policy(inputs if policy.recurrent else inputs[0])[1])
+        parameters = list(policy.parameters())
+        return self.kernels.threads(parameters, lambda: policy(inputs if policy.recurrent else inputs[0])[1])
 
     @abstractmethod
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
@@ -146,15 +124,8 @@ class OnPolicy(ABC):
         """Whether `update` does the same at every call, and never waits for the GPU: then it may be a CUDA graph."""
         return False
 
-    def _learn(self, rollout: Rollout) -> dict[str, Tensor]:
-        """`update`, as one CUDA graph where that can be."""
-        # Of several processes, what they send each other is not recorded.
-        if self.kernels is None or not self.recordable or world_size() > 1:
-            return self.update(rollout)
-        losses: dict[str, Tensor] = dict(self._graph())
-        return losses
-
-    def _update_again(self) -> dict[str, Tensor]:
+    def _update(self) -> dict[str, Tensor]:
+        """`update` with the last rollout."""
         # Detached, for a loss keeps what computed it, and with that the stream that this was first done on.
         return {name: value.detach() for name, value in self.update(self.collector.rollout).items()}
 
@@ -165,39 +136,40 @@ class OnPolicy(ABC):
         """
         torch.set_num_threads(self.threads)
         while self.steps < total_steps:
-            begun = time.perf_counter()
             if self.config.anneal:
                 self.optimizer.learning_rate = self.config.learning_rate * max(0.0, 1 - self.steps / total_steps)
-            rollout = self.collector.collect()
-            if self.exploration is not None:
-                rollout.rewards = rollout.rewards + self.exploration.rewards(rollout)
-            collected = time.perf_counter()
-            losses = self._learn(rollout)
-            if self.exploration is not None:
-                losses |= self.exploration.update(rollout)
-            losses["learning_rate"] = torch.tensor(self.optimizer.learning_rate)
-            numbers = torch.stack([value.detach().float().to(self.device) for value in losses.values()])
-            mean_in_place(numbers)
-            values = numbers.tolist()  # waits for the GPU
-            self.collector.settle()
-            updated = time.perf_counter()
-            steps = rollout.rewards.numel() * world_size()
-            self.steps += steps
-            self.updates += 1
-            self.seconds += updated - begun
-            returns, lengths, episodes = self._recent_episodes()
-            yield {
-                "steps": self.steps,
-                "updates": self.updates,
-                "seconds": self.seconds,
-                "steps_per_second": steps / (updated - begun),
-                "episodes": episodes,
-                "episode_return": mean(returns),
-                "episode_length": mean(lengths),
-                **dict(zip(losses, values, strict=True)),
-                "seconds_rollout": collected - begun,
-                "seconds_update": updated - collected,
-            }
+            yield self._iteration()
+
+    def _iteration(self) -> dict[str, float]:
+        """One rollout and one update; returns the metrics."""
+        begun = time.perf_counter()
+        rollout = self.collector.collect()
+        if self.exploration is not None:
+            rollout.rewards = rollout.rewards + self.exploration.rewards(rollout)
+        collected = time.perf_counter()
+        losses = {**self._learn()}
+        if self.exploration is not None:
+            losses |= self.exploration.update(rollout)
+        losses["learning_rate"] = torch.tensor(self.optimizer.learning_rate)
+        numbers = torch.stack([value.float().to(self.device) for value in losses.values()])
+        mean_in_place(numbers)
+        values = numbers.tolist()  # waits for the GPU
+        self.collector.settle()
+        updated = time.perf_counter()
+        steps = rollout.rewards.numel() * world_size()
+        self.steps += steps
+        self.updates += 1
+        self.seconds += updated - begun
+        return {
+            "steps": self.steps,
+            "updates": self.updates,
+            "seconds": self.seconds,
+            "steps_per_second": steps / (updated - begun),
+            **self.collector.episode_metrics(),
+            **dict(zip(losses, values, strict=True)),
+            "seconds_rollout": collected - begun,
+            "seconds_update": updated - collected,
+        }
 
     def learn(self: Self, total_steps: int) -> Self:
         """`iterate` to its end; returns the algorithm."""
@@ -226,39 +198,16 @@ class OnPolicy(ABC):
         space = self.environments.action_space
         return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions, state
 
-    def _recent_episodes(self) -> tuple[list[float], list[int], int]:
-        """Returns and lengths of the last episodes, and how many there were in all, of all processes."""
-        collector = self.collector
-        each = EPISODES // world_size() or 1
-        every = all_gather_object(
-            (list(collector.returns)[-each:], list(collector.lengths)[-each:], collector.episodes)
-        )
-        returns, lengths, counts = zip(*every, strict=True)
-        return [x for part in returns for x in part], [x for part in lengths for x in part], sum(counts)
-
     # For the updates.
 
     def _advantages(self, rollout: Rollout, gae_lambda: float) -> tuple[Tensor, Tensor]:
         """Advantages and returns `[T, N]` by GAE, on the policy's device."""
-        parts = (rollout.rewards, rollout.values, rollout.terminated, rollout.truncated)
-        ends = (rollout.last_values, rollout.final_values)
-        if self.kernels is not None:
-            return self.kernels.gae(*parts, *ends, gamma=self.config.gamma, lam=gae_lambda)
-        arrays = [part.cpu().contiguous() for part in (*parts, *ends)]
-        advantages, returns = gae(*arrays, gamma=self.config.gamma, lam=gae_lambda)
-        return torch.from_numpy(advantages).to(self.device), torch.from_numpy(returns).to(self.device)
+        return self.kernels.gae(rollout, gamma=self.config.gamma, lam=gae_lambda)
 
     def _vtrace(self, rollout: Rollout, values: Tensor, log_ratios: Tensor, lam: float) -> tuple[Tensor, Tensor]:
         """V-trace's advantages and value targets `[T, N]` for `values` and the policy that `log_ratios` leads to."""
-        parts = (rollout.rewards, values, log_ratios, rollout.terminated, rollout.truncated)
-        ends = (rollout.last_values, rollout.final_values)
-        if self.kernels is not None:
-            on_device, gains = self.kernels.vtrace(*parts, *ends, gamma=self.config.gamma, lam=lam)
-            return gains, self._normalized_returns(on_device)
-        arrays = [part.cpu().contiguous() for part in (*parts, *ends)]
-        targets, advantages = vtrace(*arrays, gamma=self.config.gamma, lam=lam)
-        scaled = self._normalized_returns(torch.from_numpy(targets).to(self.device))
-        return torch.from_numpy(advantages).to(self.device), scaled
+        targets, advantages = self.kernels.vtrace(rollout, values, log_ratios, gamma=self.config.gamma, lam=lam)
+        return advantages, self._normalized_returns(targets)
 
     def _descend(self, loss: Tensor) -> Tensor:
         """One step of the optimiser down the loss; returns the length that its gradient had."""
@@ -268,11 +217,7 @@ class OnPolicy(ABC):
         loss.backward()  # type: ignore[no-untyped-call]
         mean_in_place(gradient)
         length: Tensor = torch.linalg.vector_norm(gradient)
-        if self.kernels is not None:
-            self.optimizer.step(length, self.config.max_grad_norm)
-            return length
-        gradient.mul_((self.config.max_grad_norm / (length + 1e-6)).clamp(max=1.0))
-        self.optimizer.step()
+        self.optimizer.step(length, self.config.max_grad_norm)
         return length
 
     def _scaled_returns(self, returns: Tensor) -> Tensor:
@@ -356,8 +301,3 @@ class OnPolicy(ABC):
     def close(self) -> None:
         """Closes the environments."""
         self.environments.close()
-
-
-def mean(values: Any) -> float:
-    """NaN of nothing."""
-    return sum(values) / len(values) if values else float("nan")

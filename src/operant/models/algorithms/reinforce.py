@@ -9,6 +9,8 @@ much longer than 1 / (1 - gamma) steps. A termination is followed by nothing in 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -18,7 +20,6 @@ from operant.models.algorithms.minibatches import whole
 from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import standardize
-from operant.rollout.advantages import discounted_returns
 
 
 class REINFORCE(OnPolicy):
@@ -52,10 +53,7 @@ class REINFORCE(OnPolicy):
 
     def _returns(self, rollout: Rollout) -> Tensor:
         """Discounted returns `[T, N]`, with what the baseline expects after the last step of each."""
-        parts = [rollout.rewards, rollout.terminated, rollout.truncated, rollout.last_values, rollout.final_values]
         if not self.config.baseline:
-            parts[3:] = [torch.zeros_like(part) for part in parts[3:]]
-        if self.kernels is not None:
-            return self.kernels.discounted_returns(*parts, gamma=self.config.gamma)
-        returns = discounted_returns(*(part.cpu().contiguous() for part in parts), gamma=self.config.gamma)
-        return torch.from_numpy(returns).to(self.device)
+            nothing = (torch.zeros_like(rollout.last_values), torch.zeros_like(rollout.final_values))
+            rollout = replace(rollout, last_values=nothing[0], final_values=nothing[1])
+        return self.kernels.discounted_returns(rollout, gamma=self.config.gamma)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor
 
-from operant.models.collection.sources import Environments, Episodes
+from operant.models.collection.sources import CpuEnvironments, Environments, Episodes
 from operant.models.machine import data_parallel
 from operant.models.networks.actor_critic import ActorCritic
 from operant.models.networks.popart import PopArtValueHead
+from operant.rollout.device_normalizer import DeviceNormalizer, DeviceRewardNormalizer
 from operant.rollout.normalizer import RewardNormalizer, RunningNormalizer
+from operant.rollout.tensors import Tensors
 
 EPISODES = 100  # that the reported return is a mean of
 CLIP = 10.0  # of normalised observations and rewards, as in the wrappers of Gymnasium and Stable-Baselines3
@@ -52,25 +57,33 @@ class Rollout:
         return self
 
 
-def check_normalized(shape: tuple[int, ...], is_float: bool, space: Any) -> None:
+def check_normalized(shape: tuple[int, ...], is_float: bool, space: spaces.Space[Any]) -> None:
     """Raises a ValueError for observations that `normalize_observations` is not for."""
     if len(shape) != 1 or not is_float:
         raise ValueError(f"normalize_observations=True is for vectors of float32, not {space}: set it to false")
 
 
+def _mean(values: Iterable[float]) -> float:
+    each = list(values)
+    return sum(each) / len(each) if each else math.nan
+
+
 class CollectorBase(ABC):
-    """What collectors have in common.
+    """Collects rollouts, wherever the environments' memory lies.
 
     `generator` draws every action. `returns` and `lengths` are of the last 100 episodes, of `episodes` that have ended.
+    `rollout` is the one that was last collected.
     """
 
-    normalizer: Any
-    reward_normalizer: Any
+    environments: Environments
+    normalizer: RunningNormalizer | DeviceNormalizer | None
+    reward_normalizer: RewardNormalizer | DeviceRewardNormalizer | None
     starts: Tensor
     state: Tensor | None
+    rollout: Rollout
 
-    def __init__(self, environments: Any, policy: ActorCritic, steps: int, seed: int, device: torch.device):
-        self.environments, self.policy, self.steps, self.device = environments, policy, steps, device
+    def __init__(self, policy: ActorCritic, steps: int, seed: int, device: torch.device):
+        self.policy, self.steps, self.device = policy, steps, device
         self.generator = torch.Generator(device).manual_seed(seed)
         self.returns: deque[float] = deque(maxlen=EPISODES)
         self.lengths: deque[float] = deque(maxlen=EPISODES)
@@ -81,16 +94,36 @@ class CollectorBase(ABC):
         """The next T steps. What it returns is overwritten by the next call."""
 
     @abstractmethod
+    def settle(self) -> None:
+        """Waits for the rollout and takes its episodes into `returns`, `lengths` and `episodes`."""
+
+    @abstractmethod
+    def observation_statistics(self) -> RunningNormalizer | None:
+        """The normaliser of observations, in the CPU's memory; None where they are not normalised."""
+
+    @abstractmethod
     def _last_observations(self) -> np.ndarray:
-        """What the next rollout begins on, `[N, ...]`, a copy."""
+        """The observations that the next rollout begins on, `[N, ...]`, a copy."""
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Any]) -> None:
         """Takes observations, starts and the LSTM's state from what `state_dict` returned."""
 
-    def _statistics(self) -> list[Any]:
-        rewards = self.reward_normalizer
-        return [each for each in (self.normalizer, rewards.statistics if rewards else None) if each]
+    def normalized(self, observations: np.ndarray) -> np.ndarray:
+        """Observations `[..., D]` in the CPU's memory as the policy sees them."""
+        statistics = self.observation_statistics()
+        return statistics.normalize(np.ascontiguousarray(observations)) if statistics else observations
+
+    def episode_metrics(self) -> dict[str, float]:
+        """How many episodes have ended, and means over the last 100, of all processes; NaN before the first."""
+        each = EPISODES // data_parallel.world_size() or 1
+        own = (list(self.returns)[-each:], list(self.lengths)[-each:], self.episodes)
+        returns, lengths, counts = zip(*data_parallel.all_gather_object(own), strict=True)
+        return {
+            "episodes": sum(counts),
+            "episode_return": _mean(chain.from_iterable(returns)),
+            "episode_length": _mean(chain.from_iterable(lengths)),
+        }
 
     def _true(self, values: Tensor) -> Tensor:
         head = self.policy.value_head
@@ -127,9 +160,13 @@ class CollectorBase(ABC):
 class Collector(CollectorBase):
     """Fills rollouts of T = `steps`, episode after episode, from environments on the CPU."""
 
+    environments: CpuEnvironments
+    normalizer: RunningNormalizer | None
+    reward_normalizer: RewardNormalizer | None
+
     def __init__(
         self,
-        environments: Environments,
+        environments: CpuEnvironments,
         policy: ActorCritic,
         steps: int,
         *,
@@ -139,8 +176,8 @@ class Collector(CollectorBase):
         seed: int,
         device: torch.device,
     ):
-        super().__init__(environments, policy, steps, seed, device)
-        self.buffer = environments.allocate(steps)
+        super().__init__(policy, steps, seed, device)
+        self.environments, self.buffer = environments, environments.allocate(steps)
         n = environments.num_envs
         shape = self.buffer.observations.shape[2:]
         if normalize_observations:
@@ -153,9 +190,9 @@ class Collector(CollectorBase):
 
     @torch.no_grad()
     def collect(self) -> Rollout:
-        """The next T steps. What it returns is overwritten by the next call."""
         policy, device = self.policy, self.device
-        statistics = self._statistics()
+        scale = self.reward_normalizer
+        statistics = [each for each in (self.normalizer, scale and scale.statistics) if each]
         before = [each.state_dict() for each in statistics]
         self.buffer.roll()
         tensors = self.buffer.tensors
@@ -194,7 +231,7 @@ class Collector(CollectorBase):
             self.normalizer.update(self.buffer.observations[:-1].reshape(-1, inputs.shape[-1]))
         for each, earlier in zip(statistics, before, strict=True):
             data_parallel.merge(each, earlier)
-        rollout = Rollout(
+        self.rollout = Rollout(
             observations=inputs[:-1],
             actions=tensors.actions,
             rewards=rewards,
@@ -207,15 +244,14 @@ class Collector(CollectorBase):
             last_values=last_values,
             last_observations=inputs[-1],
             state=first_state,
-        )
-        return rollout.to(device)
+        ).to(device)
+        return self.rollout
 
     def settle(self) -> None:
-        """Nothing is left to wait for: see `DeviceCollector`."""
+        """Nothing: `collect` has done it."""
 
-    def normalized(self, observations: np.ndarray) -> np.ndarray:
-        """Observations `[..., D]` as the policy sees them."""
-        return self.normalizer.normalize(np.ascontiguousarray(observations)) if self.normalizer else observations
+    def observation_statistics(self) -> RunningNormalizer | None:
+        return self.normalizer
 
     def _policy_inputs(self, inputs: Tensor, t: int) -> Tensor:
         if self.normalizer:
@@ -248,10 +284,9 @@ class Collector(CollectorBase):
         final[steps, rows] = self._true(values).cpu()
         return final
 
-    def _rewards(self, tensors: Any) -> Tensor:
+    def _rewards(self, tensors: Tensors) -> Tensor:
         if self.reward_normalizer is None:
-            rewards: Tensor = tensors.rewards
-            return rewards
+            return tensors.rewards
         scaled = torch.empty_like(tensors.rewards)
         for t in range(self.steps):
             ended = self.buffer.terminated[t] | self.buffer.truncated[t]

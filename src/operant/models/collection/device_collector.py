@@ -17,7 +17,7 @@ from operant.models.collection.collector import CLIP, EPISODES, CollectorBase, R
 from operant.models.collection.sources import DeviceEnvironments
 from operant.models.machine import data_parallel
 from operant.models.networks.actor_critic import ActorCritic
-from operant.rollout.device_buffer import DeviceBuffer, byte_rows
+from operant.rollout.device_buffer import byte_rows
 from operant.rollout.device_normalizer import DeviceNormalizer, DeviceRewardNormalizer
 from operant.rollout.normalizer import RunningNormalizer
 
@@ -25,7 +25,11 @@ CHUNK = 1 << 18  # rows that the critic takes at a time, for the memory of its l
 
 
 class DeviceCollector(CollectorBase):
-    """What `Collector` is to environments on the CPU, with the same arguments and the same rollouts."""
+    """Fills rollouts from environments on a GPU: the same arguments and the same rollouts as `Collector`'s."""
+
+    environments: DeviceEnvironments
+    normalizer: DeviceNormalizer | None
+    reward_normalizer: DeviceRewardNormalizer | None
 
     def __init__(
         self,
@@ -39,10 +43,10 @@ class DeviceCollector(CollectorBase):
         seed: int,
         device: torch.device,
     ):
-        super().__init__(environments, policy, steps, seed, device)
-        self.buffer: DeviceBuffer = environments.allocate(steps)
-        n, of = environments.num_envs, self.buffer.tensors
-        self.observations = byte_rows(of.observations)
+        super().__init__(policy, steps, seed, device)
+        self.environments, self.buffer = environments, environments.allocate(steps)
+        n, tensors = environments.num_envs, self.buffer.tensors
+        self.observations = byte_rows(tensors.observations)
         self.final_observations = byte_rows(self.buffer.final_observations)
         shape = tuple(self.observations.shape[2:])
         if normalize_observations:
@@ -59,15 +63,15 @@ class DeviceCollector(CollectorBase):
         self._ended = torch.zeros(3, dtype=torch.float64, device=device)  # episodes, their returns and lengths summed
         self.rollout = Rollout(
             observations=self._inputs[:-1],
-            actions=of.actions,
-            rewards=torch.zeros_like(of.rewards) if self.reward_normalizer else of.rewards,
-            terminated=of.terminated,
-            truncated=of.truncated,
-            starts=torch.zeros_like(of.terminated),
-            log_probs=of.log_probs,
-            values=of.values,
-            final_values=of.final_values,
-            last_values=of.last_values,
+            actions=tensors.actions,
+            rewards=torch.zeros_like(tensors.rewards) if self.reward_normalizer else tensors.rewards,
+            terminated=tensors.terminated,
+            truncated=tensors.truncated,
+            starts=torch.zeros_like(tensors.terminated),
+            log_probs=tensors.log_probs,
+            values=tensors.values,
+            final_values=tensors.final_values,
+            last_values=tensors.last_values,
             last_observations=self._inputs[-1],
             state=None if self.state is None else torch.zeros_like(self.state),
         )
@@ -79,9 +83,11 @@ class DeviceCollector(CollectorBase):
     @torch.no_grad()
     def collect(self) -> Rollout:
         """The next T steps, in the same tensors at each call; does not wait for them."""
-        before = [each.state_dict() for each in self._statistics()] if data_parallel.world_size() > 1 else []
+        scale = self.reward_normalizer
+        statistics = [each for each in (self.normalizer, scale and scale.statistics) if each]
+        before = [each.state_dict() for each in statistics] if data_parallel.world_size() > 1 else []
         self._graph()
-        for each, earlier in zip(self._statistics(), before, strict=False):
+        for each, earlier in zip(statistics, before, strict=False):
             host = RunningNormalizer(each.shape)
             host.load_state_dict(each.state_dict())
             data_parallel.merge(host, earlier)
@@ -89,7 +95,7 @@ class DeviceCollector(CollectorBase):
         return self.rollout
 
     def settle(self) -> None:
-        """Waits for the rollout and takes its episodes into `returns`, `lengths` and `episodes`.
+        """See `CollectorBase`.
 
         Each of the last 100 numbers is the mean of those that ended in its rollout. Raises what the device found wrong.
         """
@@ -176,13 +182,12 @@ class DeviceCollector(CollectorBase):
         for tensor in (count, returns, lengths):
             tensor.zero_()
 
-    def normalized(self, observations: np.ndarray) -> np.ndarray:
-        """Observations `[..., D]` in the CPU's memory as the policy sees them."""
+    def observation_statistics(self) -> RunningNormalizer | None:
         if self.normalizer is None:
-            return observations
-        host = RunningNormalizer(self.normalizer.shape, clip=CLIP)
-        host.load_state_dict(self.normalizer.state_dict())
-        return host.normalize(np.ascontiguousarray(observations))
+            return None
+        statistics = RunningNormalizer(self.normalizer.shape, clip=CLIP)
+        statistics.load_state_dict(self.normalizer.state_dict())
+        return statistics
 
     def _last_observations(self) -> np.ndarray:
         observations: np.ndarray = self.observations[-1].cpu().numpy().copy()

@@ -1,4 +1,4 @@
-"""What the training loop steps: a native batch, whose core fills the rollout itself, or any Gymnasium vector env.
+"""The environments that training steps: a native batch, whose core fills the rollout itself, or any vector env.
 
 Episodes begin again in the same step (SAME_STEP), so that every row of a rollout is a transition of the task.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from operant.batch.base import BatchBase
 from operant.batch.batch import Batch
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.environments.layout import Layout
@@ -24,7 +25,11 @@ from operant.rollout.buffer import RolloutBuffer
 
 if TYPE_CHECKING:
     from operant.cuda.batch import CudaBatch
+    from operant.environments.cuda_vector import CudaVectorEnv
     from operant.rollout.device_buffer import DeviceBuffer
+
+
+VectorEnv: TypeAlias = gym.vector.VectorEnv[Any, Any, Any]
 
 
 class Episodes(NamedTuple):
@@ -56,6 +61,20 @@ class Environments(ABC):
     action_masks: np.ndarray | None = None
 
     @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` continues from."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class CpuEnvironments(Environments):
+    """Environments in the CPU's memory, which fill the rows of a `RolloutBuffer`."""
+
+    @abstractmethod
     def allocate(self, steps: int) -> RolloutBuffer:
         """A buffer of T = `steps` rows that `step` fills."""
 
@@ -67,24 +86,14 @@ class Environments(ABC):
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
         """Steps with row t of the buffer's actions and fills that row; None where no episode ended."""
 
-    @abstractmethod
-    def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` continues from."""
-
-    @abstractmethod
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
-
-    @abstractmethod
-    def close(self) -> None: ...
-
 
 class BatchEnvironments(Environments):
     """Environments of operant's: a batch of them, in a vector env under "SameStep"."""
 
     resumable = True
-    batch: Any
+    batch: BatchBase
 
-    def __init__(self, envs: Any):
+    def __init__(self, envs: OperantVectorEnv | CudaVectorEnv):
         self.envs, self.batch = envs, envs.batch
         self.env_id = self.batch.spec.source or self.batch.spec.full_id
         self.num_envs = envs.num_envs
@@ -104,7 +113,7 @@ class BatchEnvironments(Environments):
         self.envs.close()
 
 
-class NativeEnvironments(BatchEnvironments):
+class NativeEnvironments(BatchEnvironments, CpuEnvironments):
     """On the CPU: observations, rewards and flags are written once, by the core."""
 
     batch: Batch
@@ -139,20 +148,19 @@ class DeviceEnvironments(BatchEnvironments):
 
     batch: CudaBatch
 
-    def allocate(self, steps: int) -> DeviceBuffer:  # type: ignore[override]
+    def allocate(self, steps: int) -> DeviceBuffer:
+        """A buffer of T = `steps` rows, which steps the batch itself."""
         from operant.rollout.device_buffer import DeviceBuffer
 
         return DeviceBuffer(self.batch, steps)
 
-    def reset(self, seed: int, buffer: Any) -> None:
+    def reset(self, seed: int, buffer: DeviceBuffer) -> None:
+        """Begins an episode in every environment; its observations go into the buffer's last row, for `roll`."""
         self.batch.seed(seed)
         buffer.tensors.observations[-1].copy_(self.batch.reset().observations)
 
-    def step(self, buffer: Any, t: int) -> None:
-        buffer.step(t)
 
-
-class GymnasiumEnvironments(Environments):
+class GymnasiumEnvironments(CpuEnvironments):
     """Any other vector env in SAME_STEP mode; nested observations are flattened into rows.
 
     Its state cannot be saved: after `load_state_dict` every environment begins a new episode.
@@ -160,7 +168,7 @@ class GymnasiumEnvironments(Environments):
 
     resumable = False
 
-    def __init__(self, envs: gym.vector.VectorEnv[Any, Any, Any], env_id: str | None):
+    def __init__(self, envs: VectorEnv, env_id: str | None):
         mode = envs.metadata.get("autoreset_mode")
         if mode != gym.vector.AutoresetMode.SAME_STEP:
             raise ValueError(
@@ -213,8 +221,8 @@ class GymnasiumEnvironments(Environments):
 
 
 def make_environments(
-    env: str | gym.vector.VectorEnv[Any, Any, Any], num_envs: int, options: Mapping[str, Any], device: str = "cpu"
-) -> Environments:
+    env: str | VectorEnv, num_envs: int, options: Mapping[str, Any], device: str = "cpu"
+) -> CpuEnvironments | DeviceEnvironments:
     """The environments of an id, ours or anybody's, or of a vector env; `options` are the constructor's.
 
     Those of ours are on `device`, others on the CPU. Of an environment of several agents every agent is a row, and
@@ -246,7 +254,7 @@ def make_environments(
     return GymnasiumEnvironments(envs, env)
 
 
-def is_on_device(env: Any) -> bool:
+def is_on_device(env: VectorEnv) -> TypeGuard[CudaVectorEnv]:
     """Whether a vector env is one of ours on a GPU."""
     module = sys.modules.get("operant.environments.cuda_vector")  # nobody has one who has not imported it
     return module is not None and isinstance(env, module.CudaVectorEnv)

@@ -39,10 +39,18 @@ class Adam:
         self.mean, self.square = torch.zeros_like(parameters.detach()), torch.zeros_like(parameters.detach())
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Moves the parameters down their gradient."""
+    def step(self, norm: Tensor | None = None, max_norm: float = 1.0) -> None:
+        """Moves the parameters down their gradient.
+
+        Args:
+            norm: the gradient's length; `grad` is first multiplied by min(1, max_norm / (norm + 1e-6)). None takes it
+                whole.
+            max_norm: longest gradient.
+        """
         gradient = self.parameters.grad
         assert gradient is not None
+        if norm is not None:
+            gradient.mul_((max_norm / (norm + 1e-6)).clamp(max=1.0))
         self.steps += 1
         first, second = self.betas
         self.mean.lerp_(gradient, 1 - first)

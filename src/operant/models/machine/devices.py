@@ -50,3 +50,13 @@ def set_arithmetic(device: torch.device, tf32: bool, deterministic: bool) -> Non
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # nothing reads it
+
+
+def permutation(count: int, generator: torch.Generator) -> torch.Tensor:
+    """0 to `count` - 1 in random order, on the generator's device."""
+    if generator.device.type == "cpu":
+        return torch.randperm(count, generator=generator)
+    # By sorting random numbers: `randperm` may wait for the GPU, which a CUDA graph cannot. Where two are equal, about
+    # count^2 / 2^54 times, their order is that of their places.
+    keys = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
+    return keys.argsort()

@@ -1,0 +1,64 @@
+"""Opens where training runs: on the CPU, or on the GPU that the environments are on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+
+from operant.models.collection.collector import Collector, CollectorBase
+from operant.models.collection.device_collector import DeviceCollector
+from operant.models.collection.sources import DeviceEnvironments, Environments, VectorEnv, make_environments
+from operant.models.machine.devices import open_device
+from operant.models.machine.kernels import CpuKernels, DeviceKernels, KernelsBase
+from operant.models.networks.actor_critic import ActorCritic
+
+
+class MakeCollector(Protocol):
+    """Makes the collector of a policy's rollouts from a workplace's environments."""
+
+    def __call__(
+        self,
+        policy: ActorCritic,
+        steps: int,
+        *,
+        gamma: float,
+        normalize_observations: bool,
+        normalize_rewards: bool,
+        seed: int,
+    ) -> CollectorBase: ...
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The environments, the device of the policy, and the kernels and the collector for both."""
+
+    environments: Environments
+    device: torch.device
+    kernels: KernelsBase
+    make_collector: MakeCollector
+
+
+def open_workplace(
+    env: str | VectorEnv, num_envs: int, options: Mapping[str, Any], device: str, *, explores: bool = False
+) -> Workplace:
+    """The environments of `make_environments`, and all that depends on where they are.
+
+    Exploration adds its rewards on the CPU: where a policy `explores`, the environments are there too.
+    """
+    place = open_device(device)
+    environments = make_environments(env, num_envs, options, "cpu" if explores else device)
+    if not isinstance(environments, DeviceEnvironments):
+        return Workplace(environments, place, CpuKernels(place), partial(Collector, environments, device=place))
+    engine = environments.batch.engine
+    if explores:
+        raise ValueError("exploration is for environments on the CPU: give their id instead of a CudaVectorEnv")
+    if engine.device != place:
+        raise ValueError(
+            f"the environments are on {engine.device}, and device={device!r} is where the policy is to be: both are "
+            "the same"
+        )
+    return Workplace(environments, place, DeviceKernels(engine), partial(DeviceCollector, environments, device=place))
