@@ -82,7 +82,7 @@ def test_without_torch_a_device_says_how_to_install_it():
         "except ImportError as problem: print(problem)\n"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert result.stdout == "device='cuda' and device='emulated' need PyTorch: pip install 'operant[cuda]'\n"
+    assert result.stdout == "device='cuda' needs PyTorch: pip install 'operant[cuda]'\n"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_bad_arguments_are_refused_by_name(options, error, message):
 
 
 def test_the_cpus_own_class_points_to_make_vec():
-    with pytest.raises(TypeError, match=r"steps on the CPU: gymnasium.make_vec\(..., device=...\)"):
+    with pytest.raises(TypeError, match=r"steps on the CPU: .*gymnasium\.make_vec\(\.\.\., device='emulated'\)"):
         OperantVectorEnv("CartPole-v1", 2, device="emulated")
 
 
