@@ -43,6 +43,14 @@ def run(*arguments, code=0):
     return errors.getvalue() if code else output.getvalue()
 
 
+@pytest.mark.parametrize("command", ["train", "eval", "resume", "sweep"])
+def test_without_torch_a_command_that_needs_it_names_the_extra(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert (
+        run(command, "cartpole", code=1) == f"operant {command}: training needs torch: pip install 'operant[train]'\n"
+    )
+
+
 def error(*arguments, code=2):
     """The one line that a command ends with."""
     lines = run(*arguments, code=code).splitlines()

@@ -85,9 +85,7 @@ class OnPolicy(ABC):
             seed=seed,
         )
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
-        self._learn = self._update
-        if self.recordable:
-            self._learn = self.kernels.recorded(self._update, [self.generator])
+        self._learn = self.kernels.recorded(self._update, [self.generator]) if self.recordable else self._update
         self.steps, self.updates, self.seconds = 0, 0, 0.0
 
     def _make_policy(self) -> ActorCritic:
@@ -285,7 +283,7 @@ class OnPolicy(ABC):
             save_checkpoint(Path(path), state)
 
     @classmethod
-    def load(cls: type[Self], path: str | Path, env: Any = None, **arguments: Any) -> Self:
+    def load(cls: type[Self], path: str | Path, env: str | VectorEnv | None = None, **arguments: Any) -> Self:
         """The algorithm that `save` wrote. What was passed in, such as a vector env or a policy, is passed in again."""
         state = load_checkpoint(Path(path))
         if state.get("algorithm") != cls.name:

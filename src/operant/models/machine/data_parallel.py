@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, distributed
 
 from operant.rollout.normalizer import RunningNormalizer
+
+T = TypeVar("T")
 
 
 def join() -> None:
@@ -90,7 +92,7 @@ def anywhere(answer: bool) -> bool:
     return any(all_gather_object(answer))
 
 
-def all_gather_object(value: Any) -> list[Any]:
+def all_gather_object(value: T) -> list[T]:
     """What every process gives, in the order of ranks; it must be possible to pickle it."""
     if world_size() == 1:
         return [value]
