@@ -21,7 +21,7 @@ import numpy as np
 import operant.batch.batch
 import operant.batch.outputs
 from operant.batch.batch import Batch
-from operant.batch.core import defaults, isas
+from operant.batch.core import isas, parameters
 from operant.bench import numpy_loops, peers, probes
 from operant.bench.machine import available_cores
 from operant.bench.report import Measure, Row, Target
@@ -399,8 +399,8 @@ def python_twin(module: ModuleType) -> ModuleType:
 @row
 def options(plan: Plan) -> Iterator[Row]:
     """What the options cost: parameters per environment, autoreset modes, action types, statistics."""
-    parameter = plan.spec.parameters[0]
-    name, usual = parameter.name, defaults(plan.spec)[parameter.name]
+    parameter = parameters(plan.spec)[0]
+    name, usual = parameter.name, parameter.default
     low, high = max(0.9 * usual, parameter.low), min(1.1 * usual, parameter.high)
     for num_envs in plan.sizes:
         variants: dict[str, dict[str, Any]] = {

@@ -10,6 +10,7 @@ from typing import Any
 from gymnasium.error import NoAsyncCallError
 
 from operant.batch.batch import Batch
+from operant.environments.parameters import parameter_names
 from operant.messages import unknown
 
 
@@ -40,8 +41,7 @@ class SyncMethods:
         return self.step(actions)  # type: ignore[attr-defined]
 
     def _parameter(self, name: str) -> str:
-        parts = self.batch.spec.parameters
-        names: dict[Any, str] = {alias: p.name for p in parts for alias in (p.option, p.attribute, p.name) if alias}
+        names = parameter_names(self.batch)
         if name not in names:
             reason = "there are no single environments, whose attributes are all physical parameters"
             raise AttributeError(f"{reason}: {unknown('attribute', name, names)}")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from operant.batch.batch import Batch
+from operant.environments.parameters import parameter_names
 from operant.environments.vector import OperantVectorEnv
 from operant.messages import unknown
 
@@ -74,10 +75,7 @@ def set_parameter(envs: OperantVectorEnv, attribute: str, value: Any, rows: np.n
 
 def _parameter(batch: Batch, attribute: str) -> str:
     """The parameter that we or Gymnasium's class call so."""
-    names: dict[str, str] = {}
-    for part in batch.spec.parameters:
-        names |= {alias: part.name for alias in (part.option, part.attribute) if alias is not None}
-    names |= {part.name: part.name for part in batch.spec.parameters}
+    names = parameter_names(batch)
     if attribute not in names:
         raise AttributeError(unknown("attribute", attribute, names))
     return names[attribute]

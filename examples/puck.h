@@ -1,8 +1,13 @@
 /* puck.h: push a puck over ice to the middle of a rink, against a wind that nobody announces. */
 typedef struct { vf x, y, x_dot, y_dot, wind_x, wind_y; } puck_state; /* m, m/s, m/s2; the middle is (0, 0) */
-typedef struct { vf force, friction, wind, dt, rink; } puck_params;   /* m/s2, 1/s, m/s2, s, m */
-static const double puck_defaults[] = {4.0, 0.3, 1.0, 0.05, 2.0};
-typedef vf puck_action;                                               /* acceleration in x and y, in units of `force` */
+#define PARAMETERS(P)              \
+    P(force, 4.0, "m/s2", 0, 100)  \
+    P(friction, 0.3, "1/s", 0, 10) \
+    P(wind, 1.0, "m/s2", 0, 100)   \
+    P(dt, 0.05, "s", 1e-6, 1)      \
+    P(rink, 2.0, "m", 1e-3, 1000)
+typedef struct { PARAMETERS(MEMBER) } puck_params;
+typedef vf puck_action; /* acceleration in x and y, in units of `force` */
 enum { puck_observation_size = 4, puck_action_size = 2, puck_actions = 0, puck_agents = 1 };
 
 LANE_FN void puck_reset(puck_state *s, rng *r, const puck_params *p) {

@@ -23,6 +23,13 @@ typedef enum {
 typedef enum { OPERANT_NEXT_STEP, OPERANT_SAME_STEP, OPERANT_DISABLED } operant_autoreset;
 typedef enum { OPERANT_INT32, OPERANT_INT64, OPERANT_FLOAT32, OPERANT_FLOAT64, OPERANT_UINT8 } operant_dtype;
 
+/** A parameter of an environment's physics, as its header lists it. */
+typedef struct {
+    const char *name, *unit;
+    double value;     /* the default */
+    double low, high; /* the lowest and highest value that make sense; operant_set_param() does not check them */
+} operant_parameter;
+
 /** An environment's sizes, read from its header. The sizes of observations and actions are those of one agent.
  *  `actions` is the number of discrete actions, 0 if they are continuous. Arrays over agents have a row for each agent:
  *  row i * agents + k belongs to agent k of environment i. With one agent, a row is an environment. */
@@ -30,7 +37,7 @@ typedef struct {
     const char *name;
     int32_t state_size, param_count, observation_size, action_size, actions, agents;
     int32_t observation_dtype;    /* of every array of observations: OPERANT_FLOAT32, OPERANT_INT64 or OPERANT_UINT8 */
-    const double *defaults;       /* [param_count] */
+    const operant_parameter *parameters; /* [param_count] */
     const int32_t *action_counts; /* [action_size] number of choices of each component; 0 stands for `actions` */
 } operant_env_info;
 

@@ -3,8 +3,8 @@
 # Twelve beds of which one is watered with one of three cans. 20 bytes are no multiple of the 16 that leave at once.
 GARDEN = """
 typedef struct { vi beds[12]; vf heat[2][3]; vi rain; } garden_state;
-typedef struct { vf sun; } garden_params;
-static const double garden_defaults[] = {0.5};
+#define PARAMETERS(P) P(sun, 0.5, "K", 0, 1)
+typedef struct { PARAMETERS(MEMBER) } garden_params;
 typedef vi garden_action;
 enum { garden_action_size = 2, garden_actions = 12, garden_agents = 1, garden_observation_size = 20 };
 static const int32_t garden_action_counts[garden_action_size] = {12, 3};
@@ -45,8 +45,6 @@ reference = "garden_reference:Garden"
 beds = {unit = "cm", integer = true, shape = [12]}
 heat = {unit = "K", shape = [2, 3]}
 rain = {unit = "1", integer = true}
-[parameters]
-sun = {unit = "K", low = 0, high = 1}
 [observation]
 all = {low = 0, high = 255, shape = [4, 5]}
 """
@@ -86,8 +84,8 @@ class Garden(gymnasium.Env):
 # A dial of five marks that shows where it stands, or that and how often it was turned.
 DIAL = """
 typedef struct { vi mark, turns; } dial_state;
-typedef struct { vf pay; } dial_params;
-static const double dial_defaults[] = {1};
+#define PARAMETERS(P) P(pay, 1, "1", -INFINITY, INFINITY)
+typedef struct { PARAMETERS(MEMBER) } dial_params;
 typedef vi dial_action;
 enum { dial_action_size = 1, dial_actions = 2, dial_agents = 1, dial_observation_size = SIZE };
 
@@ -118,8 +116,6 @@ observation_kind = "KIND"
 [state]
 mark = {unit = "1", integer = true}
 turns = {unit = "1", integer = true}
-[parameters]
-pay = {unit = "1"}
 [observation]
 mark = {low = 0, high = 4}
 """
@@ -128,8 +124,8 @@ TURNS = "turns = {low = 0, high = 9}\n"
 # Two singers of different pitch, who hear 150 numbers each and choose how far to move and whether to sing.
 CHOIR = """
 typedef struct { vf pitch[2]; vi sung[2]; } choir_state;
-typedef struct { vf step; } choir_params;
-static const double choir_defaults[] = {0.5};
+#define PARAMETERS(P) P(step, 0.5, "1", 0, 1)
+typedef struct { PARAMETERS(MEMBER) } choir_params;
 typedef vi choir_action;
 enum { choir_action_size = 2, choir_actions = 3, choir_agents = 2, choir_observation_size = 150 };
 static const int32_t choir_action_counts[choir_action_size] = {3, 2};
@@ -164,8 +160,6 @@ agents = ["low", "high"]
 [state]
 pitch = {unit = "1", shape = [2]}
 sung = {unit = "1", integer = true, shape = [2]}
-[parameters]
-step = {unit = "1", low = 0, high = 1}
 [observation]
 heard = {low = 0, high = 1000, shape = [150]}
 """
@@ -175,8 +169,8 @@ BRANCHES = """
 #define branches_one_lane 1
 #if LANES == 1
 typedef struct { vf height; } branches_state;
-typedef struct { vf step; } branches_params;
-static const double branches_defaults[] = {0.25};
+#define PARAMETERS(P) P(step, 0.25, "m", 0.1, 1)
+typedef struct { PARAMETERS(MEMBER) } branches_params;
 typedef vi branches_action;
 enum { branches_action_size = 1, branches_actions = 2, branches_agents = 1, branches_observation_size = 1 };
 LANE_FN void branches_reset(branches_state *s, rng *r, const branches_params *p) {
@@ -202,8 +196,6 @@ max_episode_steps = 20
 actions = 2
 [state]
 height = "m"
-[parameters]
-step = {unit = "m", low = 0.1, high = 1}
 [observation]
 height = {low = 0, high = 5}
 """

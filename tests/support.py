@@ -88,8 +88,7 @@ def gymnasium_env(env_id: str, params: dict[str, float] | None = None) -> Any:
     env = reference_env(spec)
     values = defaults(spec) | (params or {})
     for name in params or {}:
-        attribute = spec.parameters[spec.parameter_index(name)].attribute
-        if attribute is not None:
+        if hasattr(env, attribute := spec.attribute(name)):
             setattr(env, attribute, values[name])
     if spec.header == "cartpole":
         env._sutton_barto_reward = bool(values["sutton_barto_reward"])

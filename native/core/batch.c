@@ -96,7 +96,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     }
     if (b->workers > 1 && !(b->pool = operant_pool_open(b->workers)))
         return fail(b, message, size, "the system starts no more threads%s", "");
-    for (int32_t k = 0; k < kernel->info.param_count; k++) set_real(b, b->view.params, k, kernel->info.defaults[k]);
+    for (int32_t k = 0; k < kernel->info.param_count; k++) set_real(b, b->view.params, k, kernel->info.parameters[k].value);
     b->last = (operant_finished){0, b->finished, b->final_return, b->final_length, b->final_observations};
     return b;
 }

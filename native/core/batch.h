@@ -4,6 +4,9 @@
 #if X(one_lane) && LANES > 1
 const operant_kernel KERNEL(OPERANT_ENV) = {.info = {.name = TEXT(OPERANT_ENV)}};
 #else
+#ifndef PARAMETERS
+#error "the header lists no parameters: see core/lanes.h, MEMBER"
+#endif
 
 enum {
     X(state_size) = sizeof(X(state)) / sizeof(vf),
@@ -161,12 +164,17 @@ static void X(observe_block)(const void *state, const void *random, const void *
     X(store_observation)(rows, observation);
 }
 
-_Static_assert(sizeof X(defaults) == X(param_count) * sizeof(double), "one default for each parameter of " TEXT(OPERANT_ENV));
+#define ENTRY(name, value, unit, low, high) {#name, unit, (double)(value), (double)(low), (double)(high)},
+static const operant_parameter X(parameters)[] = {PARAMETERS(ENTRY)};
+#undef ENTRY
+_Static_assert(sizeof X(parameters) == X(param_count) * sizeof(operant_parameter),
+               TEXT(X(params)) " must have the members that PARAMETERS lists, and no others");
 _Static_assert((int)X(param_count) <= (int)MAX_PARAMS, "too many parameters in " TEXT(OPERANT_ENV));
 
 const operant_kernel KERNEL(OPERANT_ENV) = {
     {TEXT(OPERANT_ENV), X(state_size), X(param_count), X(observation_size), X(action_size), X(actions), X(agents),
-     X(number_dtype), X(defaults), X(action_counts)},
+     X(number_dtype), X(parameters), X(action_counts)},
     X(step_blocks), X(step_block), X(begin), X(observe_block),
 };
 #endif
+#undef PARAMETERS

@@ -47,6 +47,16 @@ enum { MOST_UNROLLED = 32 }; /* columns: beyond, a loop is as fast and sooner co
 #define VALUE(type, ...) ((type){__VA_ARGS__})
 #endif
 
+/** A parameter as a member of a struct. A header lists each of its parameters once, and makes its struct of the list:
+ *
+ *      #define PARAMETERS(P)                \
+ *          P(gravity, 9.8, "m/s2", 0, 1000) \
+ *          P(dt, 0.02, "s", 1e-6, 1)
+ *      typedef struct { PARAMETERS(MEMBER) } cartpole_params;
+ *
+ *  Of the same list core/batch.h makes the table that says what they are called, and what may be set. */
+#define MEMBER(name, value, unit, low, high) vf name;
+
 #if EXACT
 typedef double real;
 typedef int64_t lane_int;

@@ -100,7 +100,7 @@ struct operant_target {
 /** What a library may need of the core that loads it. */
 typedef struct { float (*numpy_sinf)(float), (*numpy_cosf)(float); } operant_core_functions;
 
-enum { OPERANT_ABI = 3 }; /* raise it when a struct of this file changes its meaning but not its size */
+enum { OPERANT_ABI = 4 }; /* raise it when a struct of this file changes its meaning but not its size */
 
 /** What a library exports, under the name operant_library_table. Its first numbers say which core it was compiled for. */
 struct operant_library {

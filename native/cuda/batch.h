@@ -34,8 +34,10 @@ typedef uint8_t number;
 typedef number_of<observed>::type number;
 #endif
 
-/* The host relies on these sizes. */
-static_assert(STATE_SIZE == OPERANT_STATE_SIZE && PARAM_COUNT == OPERANT_PARAM_COUNT, "the descriptor and the header differ");
+/* The host relies on these sizes. It has the number of parameters from the same list. */
+#define ONE_MORE(name, value, unit, low, high) +1
+static_assert(PARAM_COUNT == 0 PARAMETERS(ONE_MORE), "X(params) must have the members that PARAMETERS lists, and no others");
+static_assert(STATE_SIZE == OPERANT_STATE_SIZE, "the descriptor and the header differ");
 static_assert(ROW_SIZE * sizeof(number) == OPERANT_ROW_BYTES, "the descriptor and the header differ");
 static_assert(sizeof(operant_step_arguments) == OPERANT_STEP_BYTES, "arguments.py and layout.h differ");
 static_assert(sizeof(operant_reset_arguments) == OPERANT_RESET_BYTES, "arguments.py and layout.h differ");

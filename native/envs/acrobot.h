@@ -2,13 +2,22 @@
  * Sutton (1996), "book" equations of Sutton & Barto (2018); fourth-order Runge-Kutta and order of operations of Gymnasium's
  * Acrobot-v1, which holds the fresh state in float32. */
 typedef struct { vf theta1, theta2, theta1_dot, theta2_dot; } acrobot_state; /* rad, rad/s; both 0 hangs straight down */
-typedef struct {
-    vf gravity, mass1, mass2, length1, com1, com2, inertia;                  /* m/s2, kg, m to the centres of mass, kg m2 */
-    vf max_theta1_dot, max_theta2_dot, torque, dt;                           /* rad/s, N m, s */
-    vf low, high;                                                            /* bounds of every component of a fresh state */
-} acrobot_params;
-static const double acrobot_defaults[] = {9.8, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 4 * M_PI, 9 * M_PI, 1.0, 0.2, -0.1, 0.1};
-typedef vi acrobot_action;                                                   /* torque of -1, 0 or +1 */
+#define PARAMETERS(P)                                                                      \
+    P(gravity, 9.8, "m/s2", 0, 1000)                                                       \
+    P(mass1, 1.0, "kg", 0.001, 1e6)                                                        \
+    P(mass2, 1.0, "kg", 0.001, 1e6)                                                        \
+    P(length1, 1.0, "m", 0.001, 1000)                                                      \
+    P(com1, 0.5, "m", 0, 1000) /* to the centres of mass */                                \
+    P(com2, 0.5, "m", 0, 1000)                                                             \
+    P(inertia, 1.0, "kg m2", 1e-6, 1e6)                                                    \
+    P(max_theta1_dot, 4 * M_PI, "rad/s", 0, INFINITY)                                      \
+    P(max_theta2_dot, 9 * M_PI, "rad/s", 0, INFINITY)                                      \
+    P(torque, 1.0, "N m", -1e6, 1e6)                                                       \
+    P(dt, 0.2, "s", 1e-6, 1)                                                               \
+    P(low, -0.1, "rad, rad/s", -1e9, 1e9) /* bounds of every component of a fresh state */ \
+    P(high, 0.1, "rad, rad/s", -1e9, 1e9)
+typedef struct { PARAMETERS(MEMBER) } acrobot_params;
+typedef vi acrobot_action; /* torque of -1, 0 or +1 */
 enum { acrobot_observation_size = 6, acrobot_action_size = 1, acrobot_actions = 3, acrobot_agents = 1 };
 
 LANE_FN void acrobot_reset(acrobot_state *s, rng *r, const acrobot_params *p) {

@@ -7,12 +7,12 @@ typedef struct {
     vf reward;                             /* of the last pull; 0 before the first */
     vi arm;                                /* the one pulled last; -1 before the first */
 } bandit_state;
-typedef struct {
-    vf mean, mean_deviation;               /* of the arms' means */
-    vf reward_deviation;                   /* of a reward around its arm's mean */
-} bandit_params;
-static const double bandit_defaults[] = {0, 1, 1};
-typedef vi bandit_action;                  /* which arm to pull */
+#define PARAMETERS(P)                                   \
+    P(mean, 0, "1", -1e6, 1e6) /* of the arms' means */ \
+    P(mean_deviation, 1, "1", 0, 1e6)                   \
+    P(reward_deviation, 1, "1", 0, 1e6) /* of a reward around its arm's mean */
+typedef struct { PARAMETERS(MEMBER) } bandit_params;
+typedef vi bandit_action; /* which arm to pull */
 enum { bandit_observation_size = 1 + bandit_arms, bandit_action_size = 1, bandit_actions = bandit_arms, bandit_agents = 1 };
 
 LANE_FN void bandit_reset(bandit_state *s, rng *r, const bandit_params *p) {

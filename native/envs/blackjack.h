@@ -5,11 +5,10 @@ typedef struct {
     vi dealer_card, dealer_hidden;               /* 1 an ace to 10 */
     vi suit, face;                               /* of the dealer's card, for drawing: clubs, diamonds, hearts, spades; J, Q, K */
 } blackjack_state;
-typedef struct {
-    vf natural; /* 1: a natural wins 1.5; without effect if sab */
-    vf sab;     /* 1: Sutton and Barto's rules, in which a natural wins unless the dealer has one */
-} blackjack_params;
-static const double blackjack_defaults[] = {0, 1};
+#define PARAMETERS(P)                                                              \
+    P(natural, 0, "bool", 0, 1) /* 1: a natural wins 1.5; without effect if sab */ \
+    P(sab, 1, "bool", 0, 1) /* 1: Sutton and Barto's rules, in which a natural wins unless the dealer has one */
+typedef struct { PARAMETERS(MEMBER) } blackjack_params;
 typedef vi blackjack_action; /* 0 sticks, 1 hits */
 enum { blackjack_observation_size = 3, blackjack_action_size = 1, blackjack_actions = 2, blackjack_agents = 1 };
 

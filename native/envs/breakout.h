@@ -9,9 +9,10 @@ typedef struct {
     vi last_action;
     vi bricks;             /* bit 10 * (row - 1) + column: they lie in rows 1 to 3 */
 } breakout_state;
-typedef struct { vf sticky_actions; } breakout_params; /* the probability that the last action is taken again */
-static const double breakout_defaults[] = {0};
-typedef vi breakout_action;                            /* 0 stays, 1 left, 2 right */
+#define PARAMETERS(P) \
+    P(sticky_actions, 0, "1", 0, 1) /* the probability that the last action is taken again */
+typedef struct { PARAMETERS(MEMBER) } breakout_params;
+typedef vi breakout_action; /* 0 stays, 1 left, 2 right */
 enum { breakout_observation_size = 4 * breakout_side * breakout_side, breakout_action_size = 1, breakout_actions = 3,
        breakout_agents = 1 };
 

@@ -1,14 +1,20 @@
 /* cartpole.h: balance a pole hinged to a cart by pushing the cart left or right.
  * Barto, Sutton & Anderson (1983), equations as corrected by Florian (2007); order of operations of Gymnasium's CartPole-v1. */
 typedef struct { vf x, x_dot, theta, theta_dot; } cartpole_state; /* m, m/s, rad, rad/s; theta 0 is upright */
-typedef struct {
-    vf gravity, cart_mass, pole_mass, half_length, force, dt;     /* m/s2, kg, kg, m, N, s */
-    vf x_limit, theta_limit;                                      /* m, rad: beyond either the episode terminates */
-    vf sutton_barto_reward;                                       /* 1: reward -1 on failure and 0 before; 0: always 1 */
-    vf low, high;                                                 /* bounds of every component of a fresh state */
-} cartpole_params;
-static const double cartpole_defaults[] = {9.8, 1.0, 0.1, 0.5, 10.0, 0.02, 2.4, 12 * 2 * M_PI / 360, 0, -0.05, 0.05};
-typedef vi cartpole_action;                                       /* 0 pushes left, 1 pushes right */
+#define PARAMETERS(P)                                                                               \
+    P(gravity, 9.8, "m/s2", 0, 1000)                                                                \
+    P(cart_mass, 1.0, "kg", 0.001, 1e6)                                                             \
+    P(pole_mass, 0.1, "kg", 0, 1e6)                                                                 \
+    P(half_length, 0.5, "m", 0.001, 1000)                                                           \
+    P(force, 10.0, "N", 0, 1e6)                                                                     \
+    P(dt, 0.02, "s", 1e-6, 1)                                                                       \
+    P(x_limit, 2.4, "m", 0, INFINITY) /* beyond it the episode terminates */                        \
+    P(theta_limit, 12 * 2 * M_PI / 360, "rad", 0, INFINITY) /* and beyond this */                   \
+    P(sutton_barto_reward, 0, "bool", 0, 1) /* 1: reward -1 on failure and 0 before; 0: always 1 */ \
+    P(low, -0.05, "m, m/s, rad, rad/s", -1e9, 1e9) /* bounds of every component of a fresh state */ \
+    P(high, 0.05, "m, m/s, rad, rad/s", -1e9, 1e9)
+typedef struct { PARAMETERS(MEMBER) } cartpole_params;
+typedef vi cartpole_action; /* 0 pushes left, 1 pushes right */
 enum { cartpole_observation_size = 4, cartpole_action_size = 1, cartpole_actions = 2, cartpole_agents = 1 };
 
 LANE_FN void cartpole_reset(cartpole_state *s, rng *r, const cartpole_params *p) {

@@ -1,3 +1,3 @@
 /* cliff_walking.h: walk along a cliff; see toy_text/cliff_walking.h. */
-#define CLIFF_IS_SLIPPERY 0
+enum { X(slippery) = 0 };
 #include "envs/toy_text/cliff_walking.h"

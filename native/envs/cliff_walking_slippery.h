@@ -1,3 +1,3 @@
 /* cliff_walking_slippery.h: walk along a slippery cliff; see toy_text/cliff_walking.h. */
-#define CLIFF_IS_SLIPPERY 1
+enum { X(slippery) = 1 };
 #include "envs/toy_text/cliff_walking.h"

@@ -1,5 +1,7 @@
 /* frozen_lake.h: cross a frozen lake of 4 x 4 tiles; see toy_text/frozen_lake.h. */
-#define LAKE_COLUMNS 4
-#define LAKE_LAST_TILE 15
-#define LAKE_TILES 0x00, 0x44, 0x40, 0x81, 0, 0, 0, 0
+enum {
+    X(width) = 4, X(last) = 15,
+    X(row_0) = 0x00, X(row_1) = 0x44, X(row_2) = 0x40, X(row_3) = 0x81,
+    X(row_4) = 0, X(row_5) = 0, X(row_6) = 0, X(row_7) = 0
+};
 #include "envs/toy_text/frozen_lake.h"

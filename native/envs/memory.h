@@ -4,11 +4,10 @@ typedef struct {
     vf cue;                                /* -1 or 1 */
     vf time;                               /* steps since it was shown */
 } memory_state;
-typedef struct {
-    vf delay;                              /* steps between the cue and the question in which nothing is shown */
-} memory_params;
-static const double memory_defaults[] = {8};
-typedef vi memory_action;                  /* the answer: 0 for the cue -1, 1 for the cue 1; before the question it is ignored */
+#define PARAMETERS(P) \
+    P(delay, 8, "steps", 0, 998) /* between the cue and the question, in which nothing is shown */
+typedef struct { PARAMETERS(MEMBER) } memory_params;
+typedef vi memory_action; /* the answer: 0 for the cue -1, 1 for the cue 1; before the question it is ignored */
 enum { memory_observation_size = 2, memory_action_size = 1, memory_actions = 2, memory_agents = 1 };
 
 LANE_FN void memory_reset(memory_state *s, rng *r, const memory_params *p) {

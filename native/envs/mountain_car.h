@@ -1,14 +1,18 @@
 /* mountain_car.h: drive an underpowered car up a hill by swinging back and forth, with three throttle positions.
  * Moore (1990), section 4.3; order of operations of Gymnasium's MountainCar-v0. */
 typedef struct { vf position, velocity; } mountain_car_state;
-typedef struct {
-    vf force, gravity;                        /* change of velocity a step */
-    vf min_position, max_position, max_speed;
-    vf goal_position, goal_velocity;
-    vf low, high;                             /* bounds of a fresh position */
-} mountain_car_params;
-static const double mountain_car_defaults[] = {0.001, 0.0025, -1.2, 0.6, 0.07, 0.5, 0, -0.6, -0.4};
-typedef vi mountain_car_action;               /* 0 accelerates left, 1 coasts, 2 accelerates right */
+#define PARAMETERS(P)                                                \
+    P(force, 0.001, "m/step2", 0, 1) /* change of velocity a step */ \
+    P(gravity, 0.0025, "m/step2", 0, 1)                              \
+    P(min_position, -1.2, "m", -INFINITY, INFINITY)                  \
+    P(max_position, 0.6, "m", -INFINITY, INFINITY)                   \
+    P(max_speed, 0.07, "m/step", 0, INFINITY)                        \
+    P(goal_position, 0.5, "m", -INFINITY, INFINITY)                  \
+    P(goal_velocity, 0, "m/step", -INFINITY, INFINITY)               \
+    P(low, -0.6, "m", -1e9, 1e9) /* bounds of a fresh position */    \
+    P(high, -0.4, "m", -1e9, 1e9)
+typedef struct { PARAMETERS(MEMBER) } mountain_car_params;
+typedef vi mountain_car_action; /* 0 accelerates left, 1 coasts, 2 accelerates right */
 enum { mountain_car_observation_size = 2, mountain_car_action_size = 1, mountain_car_actions = 3, mountain_car_agents = 1 };
 
 LANE_FN void mountain_car_reset(mountain_car_state *s, rng *r, const mountain_car_params *p) {

@@ -2,14 +2,18 @@
  * Moore (1990), section 4.3; order of operations of Gymnasium's MountainCarContinuous-v0, which holds the state in float64
  * until the first step and in float32 from then on. narrow() and narrow_unless() mark where it rounds. */
 typedef struct { vf position, velocity; } mountain_car_continuous_state;
-typedef struct {
-    vf power, gravity;                        /* change of velocity a step */
-    vf min_position, max_position, max_speed;
-    vf goal_position, goal_velocity;
-    vf low, high;                             /* bounds of a fresh position */
-} mountain_car_continuous_params;
-static const double mountain_car_continuous_defaults[] = {0.0015, 0.0025, -1.2, 0.6, 0.07, 0.45, 0, -0.6, -0.4};
-typedef vf mountain_car_continuous_action;    /* throttle, clipped to [-1, 1] */
+#define PARAMETERS(P)                                                 \
+    P(power, 0.0015, "m/step2", 0, 1) /* change of velocity a step */ \
+    P(gravity, 0.0025, "m/step2", 0, 1)                               \
+    P(min_position, -1.2, "m", -INFINITY, INFINITY)                   \
+    P(max_position, 0.6, "m", -INFINITY, INFINITY)                    \
+    P(max_speed, 0.07, "m/step", 0, INFINITY)                         \
+    P(goal_position, 0.45, "m", -INFINITY, INFINITY)                  \
+    P(goal_velocity, 0, "m/step", -INFINITY, INFINITY)                \
+    P(low, -0.6, "m", -1e9, 1e9) /* bounds of a fresh position */     \
+    P(high, -0.4, "m", -1e9, 1e9)
+typedef struct { PARAMETERS(MEMBER) } mountain_car_continuous_params;
+typedef vf mountain_car_continuous_action; /* throttle, clipped to [-1, 1] */
 enum {
     mountain_car_continuous_observation_size = 2,
     mountain_car_continuous_action_size = 1,

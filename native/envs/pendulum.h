@@ -1,13 +1,17 @@
 /* pendulum.h: swing a pendulum up and hold it there with a torque too weak to lift it directly.
  * Order of operations of Gymnasium's Pendulum-v1, which computes with the action in float32: narrow() marks where. */
 typedef struct { vf theta, theta_dot; } pendulum_state;    /* rad, rad/s; theta 0 is upright */
-typedef struct {
-    vf gravity, mass, length, dt;                          /* m/s2, kg, m, s */
-    vf max_speed, max_torque;                              /* rad/s, N m */
-    vf x_init, y_init;                                     /* bounds of a fresh angle and speed, either sign */
-} pendulum_params;
-static const double pendulum_defaults[] = {10.0, 1.0, 1.0, 0.05, 8.0, 2.0, M_PI, 1.0};
-typedef vf pendulum_action;                                /* torque, clipped to +-max_torque */
+#define PARAMETERS(P)                                            \
+    P(gravity, 10.0, "m/s2", -1000, 1000)                        \
+    P(mass, 1.0, "kg", 0.001, 1e6)                               \
+    P(length, 1.0, "m", 0.001, 1000)                             \
+    P(dt, 0.05, "s", 1e-6, 1)                                    \
+    P(max_speed, 8.0, "rad/s", 0, INFINITY)                      \
+    P(max_torque, 2.0, "N m", 0, INFINITY)                       \
+    P(x_init, M_PI, "rad", 0, 1e9) /* bounds of a fresh angle */ \
+    P(y_init, 1.0, "rad/s", 0, 1e9) /* and of its speed, either sign */
+typedef struct { PARAMETERS(MEMBER) } pendulum_params;
+typedef vf pendulum_action; /* torque, clipped to +-max_torque */
 enum { pendulum_observation_size = 3, pendulum_action_size = 1, pendulum_actions = 0, pendulum_agents = 1 };
 
 LANE_FN void pendulum_reset(pendulum_state *s, rng *r, const pendulum_params *p) {

@@ -8,22 +8,35 @@ typedef struct {
     vf roll_rate, pitch_rate, yaw_rate;                 /* rad/s about the body's axes: x forward, y left, z up */
     vf front_left, front_right, back_right, back_left;  /* rad/s; the first and the third turn clockwise */
 } quadrotor_state;
-typedef struct {
-    vf gravity, mass;                                   /* m/s2, kg */
-    vf inertia_x, inertia_y, inertia_z;                 /* kg m2 */
-    vf arm;                                             /* m from the centre to a rotor */
-    vf thrust_coefficient, torque_coefficient;          /* N/(rad/s)2, N m/(rad/s)2 */
-    vf drag_coefficient, inflow_coefficient;            /* N/(rad/s m/s) along the rotor's plane, and across it */
-    vf max_rotor_speed, motor_time, dt;                 /* rad/s, s, s */
-    vf goal_x, goal_y, goal_z;                          /* m */
-    vf half_width, ceiling, max_rate;                   /* m, m, rad/s: beyond, the flight is over */
-    vf position_spread, velocity_spread, tilt_spread, rate_spread; /* m, m/s, 1, rad/s: bounds of a fresh state, either sign */
-    vf position_cost, velocity_cost, rate_cost;         /* 1/m2, (s/m)2, (s/rad)2 */
-} quadrotor_params;
-static const double quadrotor_defaults[] = {
-    9.81, 0.03, 1.43e-5, 1.43e-5, 2.89e-5, 0.043, 2.3e-8, 7.8e-10, 1.02506e-6, 7.553e-7, 2500, 0.072, 0.01,
-    0, 0, 1.5, 2, 3, 35, 1, 0.5, 0.2, 0.5, 4, 0.2, 0.02};
-typedef vf quadrotor_action;                            /* each rotor's thrust: -1 none, 1 all it has */
+#define PARAMETERS(P)                                                              \
+    P(gravity, 9.81, "m/s2", 0, 100)                                               \
+    P(mass, 0.03, "kg", 0.001, 100)                                                \
+    P(inertia_x, 1.43e-5, "kg m2", 1e-9, 100)                                      \
+    P(inertia_y, 1.43e-5, "kg m2", 1e-9, 100)                                      \
+    P(inertia_z, 2.89e-5, "kg m2", 1e-9, 100)                                      \
+    P(arm, 0.043, "m", 0.001, 10) /* from the centre to a rotor */                 \
+    P(thrust_coefficient, 2.3e-8, "N s2/rad2", 1e-12, 1)                           \
+    P(torque_coefficient, 7.8e-10, "N m s2/rad2", 0, 1)                            \
+    P(drag_coefficient, 1.02506e-6, "kg/rad", 0, 1) /* along the rotor's plane */  \
+    P(inflow_coefficient, 7.553e-7, "kg/rad", 0, 1) /* and across it */            \
+    P(max_rotor_speed, 2500, "rad/s", 1, 100000)                                   \
+    P(motor_time, 0.072, "s", 1e-6, 10)                                            \
+    P(dt, 0.01, "s", 1e-6, 0.1)                                                    \
+    P(goal_x, 0, "m", -1000, 1000)                                                 \
+    P(goal_y, 0, "m", -1000, 1000)                                                 \
+    P(goal_z, 1.5, "m", 0, 1000)                                                   \
+    P(half_width, 2, "m", 0, 1000) /* beyond these three the flight is over */     \
+    P(ceiling, 3, "m", 0, 1000)                                                    \
+    P(max_rate, 35, "rad/s", 0, 1000)                                              \
+    P(position_spread, 1, "m", 0, 1000) /* bounds of a fresh state, either sign */ \
+    P(velocity_spread, 0.5, "m/s", 0, 1000)                                        \
+    P(tilt_spread, 0.2, "1", 0, 1000)                                              \
+    P(rate_spread, 0.5, "rad/s", 0, 1000)                                          \
+    P(position_cost, 4, "1/m2", 0, 1e6)                                            \
+    P(velocity_cost, 0.2, "s2/m2", 0, 1e6)                                         \
+    P(rate_cost, 0.02, "s2/rad2", 0, 1e6)
+typedef struct { PARAMETERS(MEMBER) } quadrotor_params;
+typedef vf quadrotor_action; /* each rotor's thrust: -1 none, 1 all it has */
 enum { quadrotor_observation_size = 22, quadrotor_action_size = 4, quadrotor_actions = 0, quadrotor_agents = 1 };
 
 LANE_FN void quadrotor_reset(quadrotor_state *s, rng *r, const quadrotor_params *p) {

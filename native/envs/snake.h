@@ -7,8 +7,11 @@ typedef struct {
     /* Bit x: the snake is in column x. Bits 10 + x and 20 + x, low and high: where its next part towards the head lies. */
     vi rows[snake_side];
 } snake_state;
-typedef struct { vf fruit_reward, death_reward, step_reward; } snake_params;
-static const double snake_defaults[] = {1, -1, 0};
+#define PARAMETERS(P)                   \
+    P(fruit_reward, 1, "1", -1e6, 1e6)  \
+    P(death_reward, -1, "1", -1e6, 1e6) \
+    P(step_reward, 0, "1", -1e6, 1e6)
+typedef struct { PARAMETERS(MEMBER) } snake_params;
 typedef vi snake_action; /* 0 up, 1 right, 2 down, 3 left; what would turn the snake round on the spot is ignored */
 enum { snake_observation_size = 4 * snake_side * snake_side, snake_action_size = 1, snake_actions = 4, snake_agents = 1 };
 

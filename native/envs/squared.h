@@ -3,9 +3,10 @@
 #define squared_observes_bits 2
 enum { squared_side = 11, squared_cells = squared_side * squared_side };
 typedef struct { vi row, column, target, ticks; } squared_state; /* the agent's place; a cell; steps taken */
-typedef struct { vf patience; } squared_params;                  /* steps, beyond which the episode is lost */
-static const double squared_defaults[] = {3 * squared_side};
-typedef vi squared_action;                                       /* 0 stays, 1 down, 2 up, 3 left, 4 right */
+#define PARAMETERS(P) \
+    P(patience, 3 * squared_side, "steps", 1, 1e6) /* beyond it the episode is lost */
+typedef struct { PARAMETERS(MEMBER) } squared_params;
+typedef vi squared_action; /* 0 stays, 1 down, 2 up, 3 left, 4 right */
 enum { squared_observation_size = squared_cells, squared_action_size = 1, squared_actions = 5, squared_agents = 1 };
 
 LANE_FN vm squared_inside(const squared_state *s) {

@@ -7,13 +7,13 @@ typedef struct {
     vi passenger, destination;   /* 0 red, 1 green, 2 yellow, 3 blue; a passenger is 4 in the taxi */
     vi fickle;                   /* 1: the passenger will think of another destination when the taxi first moves */
 } taxi_state;
-typedef struct {
-    vf is_rainy, fickle_passenger;
-    vf rainy_probability;        /* that a rainy move goes where it is meant to; else to either side */
-    vf fickle_probability;       /* that a fickle passenger changes their mind */
-} taxi_params;
-static const double taxi_defaults[] = {0, 0, 0.8, 0.3};
-typedef vi taxi_action;          /* 0 south, 1 north, 2 east, 3 west, 4 picks up, 5 puts down */
+#define PARAMETERS(P)                                                                                           \
+    P(is_rainy, 0, "bool", 0, 1)                                                                                \
+    P(fickle_passenger, 0, "bool", 0, 1)                                                                        \
+    P(rainy_probability, 0.8, "1", 0, 1) /* that a rainy move goes where it is meant to; else to either side */ \
+    P(fickle_probability, 0.3, "1", 0, 1) /* that a fickle passenger changes their mind */
+typedef struct { PARAMETERS(MEMBER) } taxi_params;
+typedef vi taxi_action; /* 0 south, 1 north, 2 east, 3 west, 4 picks up, 5 puts down */
 enum { taxi_observation_size = 1, taxi_action_size = 1, taxi_actions = 6, taxi_agents = 1 };
 
 /** Which of the four places a cell is, or -1. */

@@ -85,7 +85,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
         free(seeds);
     }
     double *overrides = allocate((size_t)info->param_count * 8);
-    for (int32_t k = 0; k < info->param_count; k++) overrides[k] = k % 2 ? NAN : info->defaults[k];
+    for (int32_t k = 0; k < info->param_count; k++) overrides[k] = k % 2 ? NAN : info->parameters[k].value;
     expect(operant_reset(b, NULL, overrides, observations), OPERANT_OK, "reset", o);
 
     uint8_t *pending = allocate(n);
@@ -112,14 +112,14 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
             expect(operant_get_pending(b, pending), OPERANT_OK, "get_pending", o);
             expect(operant_set_pending(b, pending), OPERANT_OK, "set_pending", o);
         }
-        if (step == 20 && info->param_count) expect(operant_set_param(b, 0, info->defaults, 1), OPERANT_OK, "set_param", o);
+        if (step == 20 && info->param_count) expect(operant_set_param(b, 0, &info->parameters[0].value, 1), OPERANT_OK, "set_param", o);
         if (step == 25 && info->param_count) {
-            for (size_t i = 0; i < n; i++) values[i] = info->defaults[0] * (1 + (double)(i % 5) / 100);
+            for (size_t i = 0; i < n; i++) values[i] = info->parameters[0].value * (1 + (double)(i % 5) / 100);
             expect(operant_set_param(b, 0, values, o->num_envs), OPERANT_OK, "set_param for each", o);
         }
         if (step == 30 && info->param_count) {
             int32_t last = info->param_count > 1;
-            double low = info->defaults[last];
+            double low = info->parameters[last].value;
             expect(operant_randomize(b, last, low, low + fabs(low) * 0.1), OPERANT_OK, "randomize", o);
             expect(operant_reset(b, NULL, NULL, observations), OPERANT_OK, "randomised reset", o);
         }

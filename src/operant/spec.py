@@ -35,18 +35,16 @@ class Quantity:
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """One parameter of the physics. Its default stands in the environment's header.
+    """One parameter of the physics, as the environment's header lists it; see `operant.batch.parameters`.
 
-    `low` and `high` bound what a user may set, inclusive. `attribute` is its name in Gymnasium's class, for mpe2's
-    "body.attribute" with what the bodies' names begin with; `option` the keyword argument of its constructor.
+    `low` and `high` bound what a user may set, inclusive.
     """
 
     name: str
+    default: float
     unit: str
-    low: float = -math.inf
-    high: float = math.inf
-    attribute: str | None = None
-    option: str | None = None
+    low: float
+    high: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +74,7 @@ class EnvSpec:
         header: the file that holds the physics, without ".h".
         source: the path of that file; "" if it is one of native/envs/, and so part of the compiled core.
         summary: one sentence on the task.
-        state, parameters: in the order of the header's structs.
+        state: in the order of the header's struct.
         observation: one entry for each component or array of them, in order.
         observation_kind: the space: "Box"; or of integers, a component of low 0 and high k having k + 1 values,
             "Discrete" (one component), "MultiDiscrete" or "Tuple" (of Discrete).
@@ -84,6 +82,9 @@ class EnvSpec:
         max_episode_steps: the time limit, None if there is none.
         actions: the number of discrete actions, for several components (MultiDiscrete) a tuple, or 0.
         action_bounds: for each component of a continuous action, its low and high.
+        attributes: names that the reference's class has for parameters, where they are not the same: of mpe2's
+            "body.attribute" with what the bodies' names begin with; "" where an attribute of the same name is another.
+        options: constructor arguments that set a parameter, with its name: {"g": "gravity"}.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
         reference: a class with Gymnasium's `reset` and `step`, "module:name": what draws, and what judges the exact
             build; "" if there is none.
@@ -102,7 +103,6 @@ class EnvSpec:
     header: str
     summary: str
     state: tuple[Quantity, ...]
-    parameters: tuple[Parameter, ...]
     observation: tuple[Observation, ...]
     max_episode_steps: int | None
     source: str = ""
@@ -112,6 +112,8 @@ class EnvSpec:
     actions: int | tuple[int, ...] = 0
     action_bounds: tuple[tuple[Bound, Bound], ...] = ()
     reward_threshold: float | None = None
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     reset_options: tuple[tuple[str, str], ...] = ()
     render_fps: int = 30
     reference_arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
@@ -178,12 +180,17 @@ class EnvSpec:
             () if isinstance(self.actions, int) and self.actions else (len(self.action_counts or self.action_bounds),)
         )
 
-    def parameter_index(self, name: str) -> int:
-        """Position of a parameter; KeyError if there is none of that name."""
-        for index, parameter in enumerate(self.parameters):
-            if parameter.name == name:
-                return index
-        raise KeyError(name)
+    def attribute(self, parameter: str) -> str:
+        """The name that the reference's class has for a parameter; "" if it has none."""
+        return self.attributes.get(parameter, parameter)
+
+    @property
+    def named_parameters(self) -> set[str]:
+        """The parameters that the descriptor names, all of which the header must have."""
+        bounds = [bound for part in self.observation for bound in (part.low, part.high)]
+        bounds += [bound for pair in self.action_bounds for bound in pair]
+        of_bounds = {bound[0] for bound in bounds if isinstance(bound, tuple)}
+        return of_bounds | {*self.attributes, *self.options.values(), *(name for _, name in self.reset_options)}
 
 
 def spans(parts: Iterable[Part]) -> Iterator[tuple[Part, slice]]:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from support import IDS, gymnasium_env
 
-from operant.batch.core import defaults
-from operant.catalog import CATALOG
+from operant.batch.core import defaults, parameters
+from operant.catalog import CATALOG, MULTIAGENT, specs_by_header
 from operant.environments.lookup import find_single_agent_spec, find_spec
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
+from operant.spec import Parameter
 
 HEADERS = Path(__file__).parents[2] / "native" / "envs"
 
@@ -51,10 +52,32 @@ def test_what_is_no_id_is_refused_by_name():
         find_spec(None)
 
 
-def test_state_and_parameters_are_those_of_the_header_in_order(env_id):
+def test_the_state_is_that_of_the_header_in_order(env_id):
     spec = CATALOG[env_id]
     assert [part.name for part in spec.state] == members(spec.header, "state")
-    assert [part.name for part in spec.parameters] == members(spec.header, "params")
+
+
+def test_a_parameter_is_what_its_header_lists():
+    assert parameters(CATALOG["CartPole-v1"])[:2] == (
+        Parameter("gravity", 9.8, "m/s2", 0, 1000),
+        Parameter("cart_mass", 1.0, "kg", 0.001, 1e6),
+    )
+    assert list(defaults(CATALOG["Pendulum-v1"])) == [
+        "gravity",
+        "mass",
+        "length",
+        "dt",
+        "max_speed",
+        "max_torque",
+        "x_init",
+        "y_init",
+    ]
+    assert parameters(MULTIAGENT["simple_tag-v3"])[1] == Parameter("damping", 0.25, "per step", 0, 1)
+
+
+@pytest.mark.parametrize("header, spec", specs_by_header().items())
+def test_every_parameter_that_a_descriptor_names_is_one_of_its_header(header, spec):
+    assert spec.named_parameters <= set(defaults(spec))
 
 
 def test_sizes_and_actions_are_those_of_the_header(env_id):
@@ -87,9 +110,10 @@ def test_limits_thresholds_and_frame_rates_equal_gymnasiums(env_id):
 
 def test_every_default_is_gymnasiums_attribute(env_id):
     spec, theirs = CATALOG[env_id], gymnasium_env(env_id)
-    for part in spec.parameters:
-        if part.attribute is not None:
-            assert defaults(spec)[part.name] == getattr(theirs, part.attribute), part.name
+    compared = {name for name in defaults(spec) if hasattr(theirs, spec.attribute(name))}
+    assert {name for name, attribute in spec.attributes.items() if attribute} <= compared
+    for name in compared:
+        assert defaults(spec)[name] == getattr(theirs, spec.attribute(name)), name
 
 
 @pytest.mark.parametrize(
@@ -108,9 +132,8 @@ def test_the_defaults_that_are_literals_in_gymnasium_are_those(env_id, expected)
 
 
 def test_every_default_is_within_its_bounds(env_id):
-    spec = CATALOG[env_id]
-    for part in spec.parameters:
-        assert part.low <= defaults(spec)[part.name] <= part.high
+    for part in parameters(CATALOG[env_id]):
+        assert part.low <= part.default <= part.high
         assert part.unit
 
 
@@ -118,14 +141,7 @@ def test_gymnasiums_constructor_arguments_are_all_options(env_id):
     import inspect
 
     arguments = set(inspect.signature(type(gymnasium_env(env_id)).__init__).parameters) - {"self", "render_mode"}
-    assert {part.option for part in CATALOG[env_id].parameters if part.option} == arguments
-
-
-def test_every_integer_action_index_is_found_by_name():
-    spec = CATALOG["CartPole-v1"]
-    assert spec.parameter_index("gravity") == 0
-    with pytest.raises(KeyError, match="graivty"):
-        spec.parameter_index("graivty")
+    assert set(CATALOG[env_id].options) == arguments
 
 
 def test_infinite_bounds_are_float32_infinity():

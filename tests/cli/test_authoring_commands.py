@@ -95,7 +95,7 @@ def test_build_shows_errors_and_the_remedies(capsys, tmp_path, monkeypatch):
     assert said == "operant build: moon.h does not exist: `operant new moon` writes one to begin from" and code == 1
     path = write_lander(tmp_path, ("s->speed = uniform", "s->sped = uniform"))
     said, code = fails(capsys, "build", "lander.h")
-    assert f"{path}:22:8: error: " in said and code == 1
+    assert f"{path}:28:8: error: " in said and code == 1
     monkeypatch.setenv("PATH", "")
     said, code = fails(capsys, "build", "lander.h")
     assert "there is no C compiler" in said and "apt-get install gcc" in said and code == 1
@@ -139,7 +139,7 @@ def test_a_header_that_is_not_there_or_does_not_compile_is_one_error_of_every_co
     assert f"operant {command}: moon.h does not exist: `operant new moon` writes one" in said and code in (1, 2)
     write_lander(tmp_path, ("s->speed = uniform", "s->sped = uniform"))
     said, code = fails(capsys, command, "lander.h")
-    assert "lander.h:22:8: error: " in said and "Traceback" not in said and code in (1, 2)
+    assert "lander.h:28:8: error: " in said and "Traceback" not in said and code in (1, 2)
 
 
 def test_list_shows_a_header_of_ones_own(capsys, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from building import needs, run
 from support import PHYSICS, TASKS, actions_for, vector
 
+from operant.batch.core import defaults
 from operant.catalog import CATALOG, MULTIAGENT, header_names
 from operant.cli.main import main
 from operant.environments.spaces import array_of
@@ -170,7 +171,7 @@ def test_every_environment_returns_the_bits_of_the_core(tmp_path, header, build)
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_truncations_parameters_and_seeds_beyond_32_bits_agree_too(tmp_path, header):
-    seed, first = (1 << 40) - 3, exportable()[header].parameters[0].name
+    seed, first = (1 << 40) - 3, next(iter(defaults(exportable()[header])))
     value = float(np.float32(0.003 if "car" in header else 3 if "lake" in header or header == "squared" else 0.07))
     exported = Exported(tmp_path, header, seed=seed, limit=7, first_parameter=value)
     envs = core(header, max_episode_steps=7, isa="scalar", params={first: value})

@@ -206,7 +206,7 @@ def test_an_engine_can_be_given_and_its_memory_is_counted():
     # State 16, return 4, elapsed, episode 4 each, seed 8, what ended 8 and the sums 12: 56 bytes an environment.
     assert small.engine is engine and large.bytes - small.bytes == 1000 * 56
     large.randomize("gravity", 1, 2)
-    assert large.bytes - small.bytes > 1000 * (56 + 4 * (len(CARTPOLE.parameters) - 1))
+    assert large.bytes - small.bytes > 1000 * (56 + 4 * (len(large.parameters) - 1))
 
 
 @pytest.mark.parametrize(

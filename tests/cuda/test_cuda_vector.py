@@ -164,7 +164,7 @@ def test_parameters_randomisation_and_variants_do_as_on_the_cpu(env_id, options)
     mine, other = twins(env_id, N, max_episode_steps=11, autoreset_mode="SameStep", **options)
     same_results(mine.reset(seed=9), other.reset(seed=9))
     assert play(mine, other, 25) > N
-    for part in other.batch.spec.parameters:
+    for part in other.batch.parameters:
         assert mine.parameter(part.name).tobytes() == other.parameter(part.name).tobytes()
 
 

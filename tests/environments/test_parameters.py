@@ -98,8 +98,7 @@ def test_randomised_values_are_drawn_anew_for_every_episode_and_only_then(precis
 
 
 def test_randomisation_has_its_own_stream_so_initial_states_stay_as_they_are(physics_id):
-    name = CATALOG[physics_id].parameters[1].name
-    value = defaults(CATALOG[physics_id])[name]
+    name, value = list(defaults(CATALOG[physics_id]).items())[1]
     plain = vector(physics_id, 20)
     random = vector(physics_id, 20, randomize={name: (0.5 * value, 2 * value)})
     for _ in range(3):

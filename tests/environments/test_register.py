@@ -64,13 +64,13 @@ def test_register_env_makes_make_and_make_vec_work(tmp_path):
 def test_make_vec_reads_builds_loads_and_checks_a_registered_header_once(tmp_path, monkeypatch):
     env_id = operant.register_env(write_lander(tmp_path))
     calls = collections.Counter()
-    for module, names in ((library, ("build_checked", "included")), (core, ("load_library", "check_sizes"))):
+    for module, names in ((library, ("build_checked", "included")), (core, ("load_library", "check_descriptor"))):
         for name in names:
             counted(monkeypatch, module, name, calls)
     counted(monkeypatch, lookup, "check_header", calls)
     counted(monkeypatch, lookup, "read_descriptor", calls)
     gym.make_vec(env_id, num_envs=2, params={"gravity": 1.0}, randomize={"thrust": (3.0, 5.0)}).close()
-    once = ("build_checked", "check_header", "check_sizes", "included", "load_library", "read_descriptor")
+    once = ("build_checked", "check_header", "check_descriptor", "included", "load_library", "read_descriptor")
     assert calls == dict.fromkeys(once, 1)
 
 
@@ -170,7 +170,7 @@ def test_a_header_that_was_edited_is_registered_anew_under_its_id(tmp_path):
     path = write_lander(tmp_path)
     operant.register_env(path)
     before = gym.make("lander-v0").reset(seed=0)[0]
-    path.write_text(path.read_text().replace("8.0, 12.0}", "3.0, 4.0}"))
+    path.write_text(path.read_text().replace("P(low, 8.0", "P(low, 3.0").replace("P(high, 12.0", "P(high, 4.0"))
     toml = path.with_suffix(".toml")
     toml.write_text(toml.read_text().replace("max_episode_steps = 200", "max_episode_steps = 3"))
     assert operant.register_env(path) == "lander-v0"
@@ -188,17 +188,35 @@ def test_an_id_that_is_taken_is_refused(tmp_path):
         operant.register_env(taken, build=False)
 
 
-def test_sizes_and_defaults_that_contradict_the_descriptor_are_named(tmp_path):
+def test_sizes_and_defaults_that_contradict_the_header_are_named(tmp_path):
     three = write_lander(tmp_path / "a", descriptor=("actions = 2", "actions = 3"))
     with pytest.raises(
         ValueError, match=r"lander\.h and the descriptor of lander-v0 differ: lander_actions is 2, .* 3"
     ):
         operant.register_env(three)
     weak = write_lander(
-        tmp_path / "b", descriptor=('thrust = {unit = "m/s2", low = 0, high = 100}', "thrust = {high = 3}")
+        tmp_path / "b", header=('P(thrust, 4.0, "m/s2", 0, 100)', 'P(thrust, 4.0, "m/s2", -INFINITY, 3)')
     )
-    with pytest.raises(ValueError, match=r"lander\.h gives thrust the default 4, but its descriptor allows -inf to 3"):
+    with pytest.raises(ValueError, match=r"lander\.h lists thrust with the default 4, which is not from -inf to 3"):
         operant.register_env(weak)
+
+
+NAMED = {
+    "a bound": ('"-max_speed"', '"-max_sped"', "max_sped"),
+    "an option": ("[observation] ", '[options]\ng = "gravty"\n[observation] ', "gravty"),
+    "an attribute": ("[observation] ", '[attributes]\ngravty = "g"\n[observation] ', "gravty"),
+    "a reset option": ("actions = 2", 'actions = 2\nreset_options = ["lower"]', "lower"),
+}
+
+
+@pytest.mark.parametrize("what", NAMED)
+def test_a_parameter_that_the_descriptor_names_and_the_header_lacks_is_refused(tmp_path, what):
+    old, new, name = NAMED[what]
+    with pytest.raises(
+        ValueError,
+        match=rf"descriptor of lander-v0 names a parameter that lander\.h does not list: unknown parameter '{name}'",
+    ):
+        operant.register_env(write_lander(tmp_path, descriptor=(old, new)))
 
 
 def test_only_a_reference_class_draws_it(tmp_path):

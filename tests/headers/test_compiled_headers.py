@@ -40,7 +40,7 @@ def test_a_header_is_compiled_once_for_each_content(tmp_path, cache):
     assert second.cached and second.path == first.path
     other = write_lander(tmp_path / "elsewhere")  # the same content
     assert build(other, **QUICK).path == first.path
-    path.write_text(path.read_text().replace("4.0, 0.1", "5.0, 0.1"))
+    path.write_text(path.read_text().replace("P(thrust, 4.0", "P(thrust, 5.0"))
     assert build(path, **QUICK).path != first.path
     assert kept(cache) == sorted({first.path.name, build(path, **QUICK).path.name})
 
@@ -115,8 +115,17 @@ def test_an_interrupted_build_leaves_nothing_behind(tmp_path, cache, monkeypatch
         (("    vm landed", "    if (s->height < R(1)) s->speed = vreal(0);\n    vm landed"), "hint: .*does not branch"),
         (("a[0] == 1", "a[0] = 1"), ""),
         (("vabs(s->speed)", "vabsolute(s->speed)"), "vabsolute"),
+        (('P(dt, 0.1, "s"', 'P(dt, tenth, "s"'), "tenth"),
     ],
-    ids=["an unknown member", "a missing semicolon", "a double", "a branch", "an assignment", "an unknown function"],
+    ids=[
+        "an unknown member",
+        "a missing semicolon",
+        "a double",
+        "a branch",
+        "an assignment",
+        "an unknown function",
+        "an unknown default",
+    ],
 )
 def test_a_compile_error_points_at_the_users_line(tmp_path, monkeypatch, compiler, change, message):
     needs(compiler, compiler)
@@ -141,9 +150,35 @@ def test_a_name_that_the_contract_needs_is_named(tmp_path, monkeypatch, compiler
     path.write_text(text[: text.index("/** What the agent sees")])
     with pytest.raises(CompileError, match=r"^lander\.h does not define lander_observe: see the table in docs/add-"):
         build(path, **QUICK)
-    path.write_text(text.replace("8.0, 12.0}", "8.0}"))
-    with pytest.raises(CompileError, match=r"^lander\.h does not compile: one default for each parameter of lander$"):
+    path.write_text(text.replace("PARAMETERS(MEMBER) }", "PARAMETERS(MEMBER) vf wind; }"))
+    message = "lander_params must have the members that PARAMETERS lists, and no others"
+    with pytest.raises(CompileError, match=rf"^lander\.h does not compile: {message}$"):
         build(path, **QUICK)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_parameter_that_lacks_its_bounds_is_an_error_with_a_hint(tmp_path, monkeypatch, compiler):
+    needs(compiler, compiler)
+    monkeypatch.setenv("CC", compiler)
+    path = write_lander(tmp_path, ('P(dt, 0.1, "s", 1e-6, 1)', 'P(dt, 0.1, "s")'))
+    with pytest.raises(CompileError, match=r"lander\.h:\d+:\d+: error: (.|\n)*hint: a parameter is P\(name, default, "):
+        build(path, **QUICK)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_header_that_does_not_list_its_parameters_is_told_how(tmp_path, monkeypatch, compiler):
+    needs(compiler, compiler)
+    monkeypatch.setenv("CC", compiler)
+    path = write_lander(tmp_path)
+    without = re.sub(r"#define PARAMETERS.*?\n(?=typedef)", "", path.read_text(), flags=re.DOTALL)
+    members = "vf gravity, thrust, dt, max_speed, ceiling, low, high;"
+    for text in (without, without.replace("PARAMETERS(MEMBER)", members)):
+        path.write_text(text)
+        with pytest.raises(
+            CompileError, match=r"^lander\.h lists no parameters: write #define PARAMETERS\(P\) P"
+        ) as no:
+            build(path, **QUICK)
+        assert "typedef struct { PARAMETERS(MEMBER) } lander_params" in str(no.value)
 
 
 def test_warnings_are_those_of_the_users_lines_and_are_kept(tmp_path):
@@ -242,8 +277,8 @@ def test_an_environment_without_parameters_is_one(tmp_path):
     path.write_text(
         """
 typedef struct { vf count; } lander_state;
-typedef struct { } lander_params;
-static const double lander_defaults[] = {};
+#define PARAMETERS(P)
+typedef struct { PARAMETERS(MEMBER) } lander_params;
 typedef vi lander_action;
 enum { lander_observation_size = 1, lander_action_size = 1, lander_actions = 2, lander_agents = 1 };
 LANE_FN void lander_reset(lander_state *s, rng *r, const lander_params *p) {

@@ -8,19 +8,16 @@ from authored import write_lander
 
 from operant.headers.descriptor import DescriptorError, read_descriptor, struct_members
 from operant.headers.library import check_header
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 FLUENT = """
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
     id="lander-v3",
     header="anything",
     summary="In Python.",
     state=(Quantity("height", "m"), Quantity("speed", "m/s")),
-    parameters=tuple(
-        Parameter(name, "1") for name in ("gravity", "thrust", "dt", "max_speed", "ceiling", "low", "high")
-    ),
     observation=(Observation("height", 0, 40), Observation("speed", ("max_speed", -1), ("max_speed", 1))),
     actions=2,
     max_episode_steps=7,
@@ -40,15 +37,6 @@ def test_a_toml_file_says_what_an_env_spec_says(tmp_path):
         source=str(header.resolve()),
         summary="Land a rocket softly.",
         state=(Quantity("height", "m"), Quantity("speed", "m/s")),
-        parameters=(
-            Parameter("gravity", "m/s2", 0, 100),
-            Parameter("thrust", "m/s2", 0, 100),
-            Parameter("dt", "s", 1e-6, 1),
-            Parameter("max_speed", "m/s", 0, 1000),
-            Parameter("ceiling", "m", 0, 1000),
-            Parameter("low", "m", 0, 1000),
-            Parameter("high", "m", 0, 1000),
-        ),
         observation=(
             Observation("height", 0.0, math.inf),
             Observation("speed", ("max_speed", -1.0), ("max_speed", 1.0)),
@@ -86,14 +74,10 @@ reference_arguments = {wind = 3}
 height = "m"
 speed = "m/s"
 fuel = {unit = "1", integer = true}
-[parameters]
-gravity = {unit = "m/s2", option = "g", attribute = "gravity"}
-thrust = {}
-dt = {}
-max_speed = {}
-ceiling = {}
-low = {}
-high = {}
+[options]
+g = "gravity"
+[attributes]
+thrust = "engine"
 [observation]
 height = {high = inf}
 """
@@ -101,7 +85,9 @@ height = {high = inf}
     spec = read(header)
     assert spec.action_bounds == ((-1.0, 1.0), (("thrust", -1.0), ("thrust", 2.5))) and spec.actions == 0
     assert spec.state[2] == Quantity("fuel", "1", integer=True)
-    assert spec.parameters[0] == Parameter("gravity", "m/s2", -math.inf, math.inf, "gravity", "g")
+    assert (spec.options, spec.attributes) == ({"g": "gravity"}, {"thrust": "engine"})
+    assert (spec.attribute("thrust"), spec.attribute("gravity")) == ("engine", "gravity")
+    assert spec.named_parameters == {"gravity", "thrust", "low", "high"}
     assert spec.observation == (Observation("height", -math.inf, math.inf),)
     assert spec.reset_options == (("low", "low"), ("high", "high"))
     assert (spec.reference, spec.reference_arguments, spec.id) == ("module.of:Class", {"wind": 3}, "games/lander-v1")
@@ -127,20 +113,21 @@ WRONG = {
         "reward_threshold = 'x' must be a number",
     ),
     "no time limit": ("max_episode_steps = 200", "max_episode_steps = 0", "max_episode_steps = 0 must be at least 1"),
-    "a bound of no parameter": (
-        '"-max_speed"',
-        '"-max_sped"',
-        "unknown parameter 'max_sped': did you mean 'max_speed'",
+    "a parameter": (
+        "[observation] ",
+        '[parameters]\ngravity = {unit = "m/s2"}\n[observation] ',
+        r"\[parameters\] is the header's: #define PARAMETERS",
     ),
+    "an option of a number": ("[observation] ", "[options]\ng = 9.8\n[observation] ", "options.g = 9.8 must be a name"),
     "a bound of nonsense": (
         '"-max_speed"',
         '"max_speed + 1"',
         "observation.speed.low = 'max_speed . 1' must be a number",
     ),
     "bounds upside down": (
-        'dt = {unit = "s", low = 1e-6, high = 1}',
-        "dt = {low = 2, high = 1}",
-        "dt has low = 2.0 above",
+        "height = {low = 0}",
+        "height = {low = 2, high = 1}",
+        "height has low = 2.0 above",
     ),
     "an unknown field": ("height = {low = 0}", "height = {lowest = 0}", "observation.height: unknown key 'lowest'"),
     "another order": (
@@ -148,11 +135,7 @@ WRONG = {
         'speed = "m/s"\nheight = "m"',
         "describes the state speed, height; lander_state in lander.h has height, speed",
     ),
-    "a missing parameter": (
-        'ceiling = {unit = "m", low = 0, high = 1000}\n',
-        "",
-        "describes the params gravity, .*use the same names",
-    ),
+    "a missing quantity": ('speed = "m/s"\n', "", "describes the state height; .*use the same names"),
     "an integer that is none": (
         'height = "m"',
         'height = {unit = "m", integer = true}',

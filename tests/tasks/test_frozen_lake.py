@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support import put, sync, vector
 from transitions import distance, reached, same_outcomes
 
+from operant.batch.core import defaults
 from operant.catalog.frozen_lake import SPEC, map_parameters
 from operant.models import PPO
 from operant.reference.frozen_lake import FrozenLake
@@ -150,9 +151,8 @@ def test_a_map_and_a_parameter_of_it_are_not_both_taken():
 
 def test_a_map_given_by_name_is_that_of_the_other_id():
     ours, theirs = vector("FrozenLake-v1", 1, map_name="8x8"), vector("FrozenLake8x8-v1", 1)
-    assert [ours.parameter(part.name) for part in SPEC.parameters] == [
-        theirs.parameter(part.name) for part in SPEC.parameters
-    ]
+    names = [*defaults(SPEC)]
+    assert [ours.parameter(name) for name in names] == [theirs.parameter(name) for name in names]
 
 
 def test_ppo_learns_to_cross_the_lake():

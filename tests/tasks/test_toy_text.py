@@ -144,7 +144,7 @@ def test_a_frame_is_gymnasiums_pixel_for_pixel(env_id):
 @pytest.mark.parametrize("env_id", IDS)
 def test_the_defaults_are_what_gymnasiums_class_holds(env_id):
     spec, theirs = CATALOG[env_id], gym.spec(env_id)
-    options = {part.option: defaults(spec)[part.name] for part in spec.parameters if part.option}
+    options = {option: defaults(spec)[name] for option, name in spec.options.items()}
     signature = inspect.signature(type(gym.make(env_id).unwrapped).__init__).parameters
     for name, value in options.items():
         assert value == theirs.kwargs.get(name, signature[name].default), name

@@ -18,8 +18,17 @@ enum { X(action_size) = 1, X(actions) = 5 };
 #define OPERANT_PARTICLES_H
 
 typedef struct { vf x, y; } plane; /* a point or a vector */
-typedef struct { vf dt, damping, contact_force, contact_margin; } particle_physics; /* s, per step, N, m */
-#define PARTICLE_DEFAULTS 0.1, 0.25, 100, 1e-3
+
+/* The parameters that all of these environments have; their own come after them. */
+#define PARTICLE_PARAMETERS(P)         \
+    P(dt, 0.1, "s", 1e-6, 10)          \
+    P(damping, 0.25, "per step", 0, 1) \
+    P(contact_force, 100, "N", 0, 1e6) \
+    P(contact_margin, 1e-3, "m", 1e-6, 1e3)
+typedef struct { PARTICLE_PARAMETERS(MEMBER) } particle_physics;
+/* Those of an environment whose parameters `p` points to: particle_physics physics = {PARTICLE_PARAMETERS(OF_P)}. */
+#define OF_P(name, value, unit, low, high) p->name,
+
 #if EXACT
 #define NEAREST R(1e-300)
 #else

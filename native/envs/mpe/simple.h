@@ -2,13 +2,12 @@
 #include "envs/mpe/particles.h"
 
 typedef struct { plane position, velocity, landmark; } X(state); /* m, m/s, m */
-typedef struct {
-    particle_physics physics;
-    vf force;                                                        /* N */
-    vf extent;                                                       /* m: positions start in [-extent, extent] */
-} X(params);
-static const double X(defaults)[] = {PARTICLE_DEFAULTS, 5, 1};
-typedef PUSH_ACTION X(action);                                       /* none, left, right, down, up */
+#define PARAMETERS(P)        \
+    PARTICLE_PARAMETERS(P)   \
+    P(force, 5, "N", 0, 1e6) \
+    P(extent, 1, "m", 0, 1e6) /* positions start in [-extent, extent] */
+typedef struct { PARAMETERS(MEMBER) } X(params);
+typedef PUSH_ACTION X(action); /* none, left, right, down, up */
 enum { X(agents) = 1, X(observation_size) = 4 };
 
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
@@ -19,7 +18,8 @@ LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
 
 LANE_FN vm X(step)(X(state) *s, const X(action) *a, rng *r, const X(params) *p, vf *reward) {
     (void)r;
-    particle_move(&s->position, &s->velocity, PUSH(a, 0, p->force), &p->physics);
+    const particle_physics physics = {PARTICLE_PARAMETERS(OF_P)};
+    particle_move(&s->position, &s->velocity, PUSH(a, 0, p->force), &physics);
     *reward = -plane_square(plane_minus(s->position, s->landmark));
     return vreal(0) != 0;
 }

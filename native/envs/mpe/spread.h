@@ -3,14 +3,14 @@
 #include "envs/mpe/particles.h"
 
 typedef struct { plane position[AGENTS], velocity[AGENTS], landmark[AGENTS]; } X(state); /* m, m/s, m */
-typedef struct {
-    particle_physics physics;
-    vf radius, force;                                                   /* m, N: of every agent */
-    vf local_ratio;                                                     /* share of collisions in the reward */
-    vf extent;                                                          /* m: positions start in [-extent, extent] */
-} X(params);
-static const double X(defaults)[] = {PARTICLE_DEFAULTS, 0.15, 5, 0.5, 1};
-typedef PUSH_ACTION X(action);                                          /* none, left, right, down, up */
+#define PARAMETERS(P)                                                      \
+    PARTICLE_PARAMETERS(P)                                                 \
+    P(radius, 0.15, "m", 0, 1e6) /* of every agent */                      \
+    P(force, 5, "N", 0, 1e6) /* of every agent */                          \
+    P(local_ratio, 0.5, "1", 0, 1) /* share of collisions in the reward */ \
+    P(extent, 1, "m", 0, 1e6) /* positions start in [-extent, extent] */
+typedef struct { PARAMETERS(MEMBER) } X(params);
+typedef PUSH_ACTION X(action); /* none, left, right, down, up */
 enum { X(agents) = AGENTS, X(observation_size) = 6 * AGENTS };
 
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
@@ -23,13 +23,14 @@ LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
 
 LANE_FN vm X(step)(X(state) *s, const X(action) *a, rng *r, const X(params) *p, vf *reward) {
     (void)r;
+    const particle_physics physics = {PARTICLE_PARAMETERS(OF_P)};
     plane force[AGENTS];
     for (int i = 0; i < AGENTS; i++) force[i] = PUSH(a, i, p->force);
     vf reach = p->radius + p->radius;
     for (int i = 0; i < AGENTS; i++)
         for (int j = i + 1; j < AGENTS; j++)
-            particle_contact(s->position[i], s->position[j], reach, &p->physics, &force[i], &force[j]);
-    for (int i = 0; i < AGENTS; i++) particle_move(&s->position[i], &s->velocity[i], force[i], &p->physics);
+            particle_contact(s->position[i], s->position[j], reach, &physics, &force[i], &force[j]);
+    for (int i = 0; i < AGENTS; i++) particle_move(&s->position[i], &s->velocity[i], force[i], &physics);
 
     vf covered = vreal(0), bumps[AGENTS];
     for (int k = 0; k < AGENTS; k++) {

@@ -8,14 +8,19 @@
 #define OBSTACLES 2
 
 typedef struct { plane position[PLAYERS], velocity[PLAYERS], obstacle[OBSTACLES]; } X(state); /* m, m/s, m */
-typedef struct {
-    particle_physics physics;
-    vf adversary_radius, agent_radius, obstacle_radius;                                     /* m */
-    vf adversary_force, agent_force, adversary_max_speed, agent_max_speed;                  /* N, m/s */
-    vf extent, obstacle_extent;                                                             /* m: positions start within */
-} X(params);
-static const double X(defaults)[] = {PARTICLE_DEFAULTS, 0.075, 0.05, 0.2, 3, 4, 1, 1.3, 1, 0.9};
-typedef PUSH_ACTION X(action);                                                              /* none, left, right, down, up */
+#define PARAMETERS(P)                                      \
+    PARTICLE_PARAMETERS(P)                                 \
+    P(adversary_radius, 0.075, "m", 0, 1e6)                \
+    P(agent_radius, 0.05, "m", 0, 1e6)                     \
+    P(obstacle_radius, 0.2, "m", 0, 1e6)                   \
+    P(adversary_force, 3, "N", 0, 1e6)                     \
+    P(agent_force, 4, "N", 0, 1e6)                         \
+    P(adversary_max_speed, 1, "m/s", 0, 1e6)               \
+    P(agent_max_speed, 1.3, "m/s", 0, 1e6)                 \
+    P(extent, 1, "m", 0, 1e6) /* positions start within */ \
+    P(obstacle_extent, 0.9, "m", 0, 1e6)
+typedef struct { PARAMETERS(MEMBER) } X(params);
+typedef PUSH_ACTION X(action); /* none, left, right, down, up */
 enum { X(agents) = PLAYERS, X(observation_size) = 16 };
 
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
@@ -34,6 +39,7 @@ LANE_FN vf X(penalty)(vf coordinate) {
 
 LANE_FN vm X(step)(X(state) *s, const X(action) *a, rng *r, const X(params) *p, vf *reward) {
     (void)r;
+    const particle_physics physics = {PARTICLE_PARAMETERS(OF_P)};
     plane force[PLAYERS];
     vf radius[PLAYERS];
     for (int i = 0; i < PLAYERS; i++) {
@@ -42,12 +48,12 @@ LANE_FN vm X(step)(X(state) *s, const X(action) *a, rng *r, const X(params) *p, 
     }
     for (int i = 0; i < PLAYERS; i++) {
         for (int j = i + 1; j < PLAYERS; j++)
-            particle_contact(s->position[i], s->position[j], radius[i] + radius[j], &p->physics, &force[i], &force[j]);
+            particle_contact(s->position[i], s->position[j], radius[i] + radius[j], &physics, &force[i], &force[j]);
         for (int k = 0; k < OBSTACLES; k++)
-            particle_contact(s->position[i], s->obstacle[k], radius[i] + p->obstacle_radius, &p->physics, &force[i], NULL);
+            particle_contact(s->position[i], s->obstacle[k], radius[i] + p->obstacle_radius, &physics, &force[i], NULL);
     }
     for (int i = 0; i < PLAYERS; i++) {
-        particle_move(&s->position[i], &s->velocity[i], force[i], &p->physics);
+        particle_move(&s->position[i], &s->velocity[i], force[i], &physics);
         particle_limit(&s->velocity[i], i == RUNNER ? p->agent_max_speed : p->adversary_max_speed);
     }
 

@@ -1,11 +1,12 @@
 /* cliff_walking.h: walk from one end of a cliff to the other, the longer way round or along its edge.
- * Sutton & Barto (2018), example 6.6; Gymnasium's CliffWalking-v1. CLIFF_IS_SLIPPERY is the default of a parameter. */
+ * Sutton & Barto (2018), example 6.6; Gymnasium's CliffWalking-v1.
+ * A header that includes this file says whether it is slippery: X(slippery) is 0 or 1. */
 #include "envs/toy_text/outcome.h"
 
-typedef struct { vi row, column; } X(state);    /* of 4 and 12; the cliff is row 3 but for its ends, start and goal */
-typedef struct { vf is_slippery; } X(params);   /* 1: a step goes where it is meant to, or to either side, alike likely */
-static const double X(defaults)[] = {CLIFF_IS_SLIPPERY};
-typedef vi X(action);                           /* 0 up, 1 right, 2 down, 3 left */
+typedef struct { vi row, column; } X(state); /* of 4 and 12; the cliff is row 3 but for its ends, start and goal */
+#define PARAMETERS(P) P(is_slippery, X(slippery), "bool", 0, 1) /* 1: a step goes where it is meant to or to either side */
+typedef struct { PARAMETERS(MEMBER) } X(params);
+typedef vi X(action); /* 0 up, 1 right, 2 down, 3 left */
 enum { X(observation_size) = 1, X(action_size) = 1, X(actions) = 4, X(agents) = 1 };
 
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
@@ -32,5 +33,3 @@ LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vi *obser
     (void)r, (void)p;
     observation[0] = s->row * 12 + s->column;
 }
-
-#undef CLIFF_IS_SLIPPERY

@@ -1,23 +1,36 @@
 /* frozen_lake.h: cross a frozen lake from the start to the goal without falling into a hole; the ice is slippery.
- * Gymnasium's FrozenLake-v1. A header that includes this file names the map: LAKE_COLUMNS, LAKE_LAST_TILE, LAKE_TILES. */
+ * Gymnasium's FrozenLake-v1. A header that includes this file has the map: X(width), X(last), and X(row_0) to X(row_7),
+ * in each of which a tile is 2 bits, the left one lowest: see X(tile). */
 #include "envs/toy_text/outcome.h"
 
 typedef struct { vi row, column; } X(state);
-typedef struct {
-    vf columns, last_tile;                             /* the size of the map, at most 8 x 8; tiles count from 0 row by row */
-    vf start_row, start_column;
-    vf tiles[8];                                       /* a row each, 2 bits a tile from the left, lowest first: lake_tile */
-    vf is_slippery, success_rate;                      /* how likely a step goes where it is meant to */
-    vf goal_reward, hole_reward, frozen_reward;
-} X(params);
-static const double X(defaults)[] = {LAKE_COLUMNS, LAKE_LAST_TILE, 0, 0, LAKE_TILES, 1, 1.0 / 3.0, 1, 0, 0};
-typedef vi X(action);                                  /* 0 left, 1 down, 2 right, 3 up */
+#define PARAMETERS(P)                                                                       \
+    P(columns, X(width), "1", 1, 8)                                                         \
+    P(last_tile, X(last), "1", 0, 63) /* tiles count from 0 row by row */                   \
+    P(start_row, 0, "1", 0, 7)                                                              \
+    P(start_column, 0, "1", 0, 7)                                                           \
+    P(tiles_0, X(row_0), "1", 0, 65535)                                                     \
+    P(tiles_1, X(row_1), "1", 0, 65535)                                                     \
+    P(tiles_2, X(row_2), "1", 0, 65535)                                                     \
+    P(tiles_3, X(row_3), "1", 0, 65535)                                                     \
+    P(tiles_4, X(row_4), "1", 0, 65535)                                                     \
+    P(tiles_5, X(row_5), "1", 0, 65535)                                                     \
+    P(tiles_6, X(row_6), "1", 0, 65535)                                                     \
+    P(tiles_7, X(row_7), "1", 0, 65535)                                                     \
+    P(is_slippery, 1, "bool", 0, 1)                                                         \
+    P(success_rate, 1.0 / 3.0, "1", 0, 1) /* how likely a step goes where it is meant to */ \
+    P(goal_reward, 1, "1", -INFINITY, INFINITY)                                             \
+    P(hole_reward, 0, "1", -INFINITY, INFINITY)                                             \
+    P(frozen_reward, 0, "1", -INFINITY, INFINITY)
+typedef struct { PARAMETERS(MEMBER) } X(params);
+typedef vi X(action); /* 0 left, 1 down, 2 right, 3 up */
 enum { X(observation_size) = 1, X(action_size) = 1, X(actions) = 4, X(agents) = 1 };
 
 /** What is at a place: 0 ice, 1 a hole, 2 the goal. */
 LANE_FN vi X(tile)(const X(params) *p, vi row, vi column) {
-    vf tiles = p->tiles[0];
-    UNROLLED for (int k = 1; k < 8; k++) tiles = vsel(row == k, p->tiles[k], tiles);
+    const vf rows[8] = {p->tiles_0, p->tiles_1, p->tiles_2, p->tiles_3, p->tiles_4, p->tiles_5, p->tiles_6, p->tiles_7};
+    vf tiles = rows[0];
+    UNROLLED for (int k = 1; k < 8; k++) tiles = vsel(row == k, rows[k], tiles);
     return vtrunc(tiles) >> (2 * column) & 3;
 }
 
@@ -52,7 +65,3 @@ LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vi *obser
     (void)r;
     observation[0] = s->row * vtrunc(p->columns) + s->column;
 }
-
-#undef LAKE_COLUMNS
-#undef LAKE_LAST_TILE
-#undef LAKE_TILES

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from operant.messages import unknown
-from operant.spec import EnvSpec
+from operant.spec import EnvSpec, Parameter
 
 PRECISIONS = ("float32", "float64")
 SNAPSHOT_VERSION = 2
@@ -22,6 +22,7 @@ class BatchBase(ABC):
     """N environments of one kind, with their parameters and snapshots. See `Batch`."""
 
     spec: EnvSpec
+    parameters: tuple[Parameter, ...]
     num_envs: int
     num_rows: int
     agents: int
@@ -44,11 +45,6 @@ class BatchBase(ABC):
     @abstractmethod
     def _arguments(self) -> dict[str, Any]:
         """What the constructor was given."""
-
-    @property
-    @abstractmethod
-    def defaults(self) -> dict[str, float]:
-        """Each parameter's default by name, as the environment's header gives it."""
 
     @property
     @abstractmethod
@@ -85,6 +81,11 @@ class BatchBase(ABC):
         return seed
 
     # Parameters.
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Each parameter's default by name, as the environment's header gives it."""
+        return {part.name: part.default for part in self.parameters}
 
     def set_parameter(self, name: str, value: Any) -> None:
         """Sets a parameter to a number, or to one number per environment (`[N]`)."""
@@ -127,28 +128,28 @@ class BatchBase(ABC):
 
     def parameter_index(self, name: str) -> int:
         """Position of a parameter; a ValueError names the nearest if there is none of that name."""
-        try:
-            return self.spec.parameter_index(name)
-        except KeyError:
-            raise ValueError(unknown("parameter", name, (part.name for part in self.spec.parameters))) from None
+        for index, parameter in enumerate(self.parameters):
+            if parameter.name == name:
+                return index
+        raise ValueError(unknown("parameter", name, (part.name for part in self.parameters)))
 
     def check_bounds(self, name: str, values: np.ndarray) -> None:
         """Raises a ValueError that names the first of `values` (`[K]`) that the parameter may not have."""
-        part = self.spec.parameters[self.parameter_index(name)]
+        part = self.parameters[self.parameter_index(name)]
         # In float32 a bound, and a value at it, may have been rounded.
         low = min(part.low, float(self.real.type(part.low)))
         high = max(part.high, float(self.real.type(part.high)))
         bad = ~((values >= low) & (values <= high))
         if bad.any():
             unit = "" if part.unit == "1" else f" {part.unit}"
-            raise ValueError(f"parameter {name!r} = {values[bad][0]} is outside [{part.low}, {part.high}]{unit}")
+            raise ValueError(f"parameter {name!r} = {values[bad][0]} is outside [{part.low:g}, {part.high:g}]{unit}")
 
     @property
     def snapshot_dtype(self) -> np.dtype:
         """One environment's complete state as a structured dtype; see `get_state`."""
         real, integer = (np.float64, np.int64) if self.exact else (np.float32, np.int32)
         fields: list[Any] = [(part.name, integer if part.integer else real, part.shape) for part in self.spec.state]
-        fields += [(f"param:{part.name}", real) for part in self.spec.parameters]
+        fields += [(f"param:{part.name}", real) for part in self.parameters]
         fields.append(("generator", np.uint64, 5) if self.exact else ("seed", np.uint32, 2))
         returns = ("episode_return", real, self.agents) if self.agents > 1 else ("episode_return", real)
         fields += [("episode", np.uint32), ("elapsed", np.int32), returns]
@@ -166,7 +167,7 @@ class BatchBase(ABC):
         snapshot = np.empty(columns["elapsed"][rows].shape, self.snapshot_dtype)
         for name, column in columns.items():
             snapshot[name] = column[rows]
-        for part in self.spec.parameters:
+        for part in self.parameters:
             snapshot[f"param:{part.name}"] = self.parameter(part.name)[rows]
         snapshot["version"] = SNAPSHOT_VERSION
         return snapshot
@@ -188,7 +189,7 @@ class BatchBase(ABC):
             raise ValueError(f"the snapshot holds {len(records)} environments, but {len(rows)} are to be set")
         if mask is not None and not self.ready:
             raise ResetNeeded("reset the whole environment before the first step or masked reset")
-        for part in self.spec.parameters:
+        for part in self.parameters:
             values, wanted = self.parameter(part.name), records[f"param:{part.name}"]
             if not np.array_equal(values[rows], np.broadcast_to(wanted, rows.shape)):
                 values[rows] = wanted
@@ -218,7 +219,7 @@ class BatchBase(ABC):
             missing = np.isnan(records[part.name]).reshape(len(records), -1).any(axis=1)
             if missing.any():
                 raise ValueError(f"the snapshot's {part.name} is NaN in record {missing.argmax()}")
-        for parameter in self.spec.parameters:
+        for parameter in self.parameters:
             self.check_bounds(parameter.name, records[f"param:{parameter.name}"])
         # An unfinished episode has at least one step left.
         limit = (self.max_episode_steps or 1 << 31) - 1 + records["finished"]
@@ -234,7 +235,7 @@ class BatchBase(ABC):
     def __getstate__(self) -> dict[str, Any]:
         return {
             "arguments": self._arguments(),
-            "parameters": {part.name: self.parameter(part.name) for part in self.spec.parameters},
+            "parameters": {part.name: self.parameter(part.name) for part in self.parameters},
             "randomized": self.ranges,
             "snapshot": self.get_state() if self.ready else None,
         }

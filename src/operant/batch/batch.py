@@ -20,7 +20,7 @@ from operant._native import ffi, lib
 from operant.batch import outputs
 from operant.batch.actions import ActionReader
 from operant.batch.base import PRECISIONS, BatchBase
-from operant.batch.core import AUTORESET, OBSERVATION_TYPES, find_environment, info_defaults, isas
+from operant.batch.core import AUTORESET, OBSERVATION_TYPES, find_environment, info_parameters, isas
 from operant.batch.seeds import seed_words, words_of
 from operant.batch.stepping import RolloutStepper
 from operant.messages import unknown, whole
@@ -111,6 +111,7 @@ class Batch(BatchBase):
         options.max_episode_steps = self.max_episode_steps or 0
         options.exact, options.autoreset = self.exact, AUTORESET[self.autoreset]
         options.library, self._info = find_environment(self.spec)
+        self.parameters = info_parameters(self._info)
         message = ffi.new("char[256]")
         handle = lib.operant_open(options, message, 256)
         if handle == ffi.NULL:
@@ -302,7 +303,7 @@ class Batch(BatchBase):
         handle = self._open_handle()
         numbers = ffi.NULL
         if overrides:
-            numbers = ffi.new("double[]", [overrides.get(part.name, math.nan) for part in self.spec.parameters])
+            numbers = ffi.new("double[]", [overrides.get(part.name, math.nan) for part in self.parameters])
         slot = self.stepper.ring.take()
         masked = ffi.NULL if mask is None else ffi.from_buffer("uint8_t[]", np.ascontiguousarray(mask, np.bool_))
         self._check(lib.operant_reset(handle, masked, numbers, slot.output.observations))
@@ -321,11 +322,6 @@ class Batch(BatchBase):
 
     # Parameters.
 
-    @property
-    def defaults(self) -> dict[str, float]:
-        """Each parameter's default by name, as the environment's header gives it."""
-        return info_defaults(self.spec, self._info)
-
     def _set_parameter(self, index: int, values: np.ndarray) -> None:
         data = ffi.from_buffer("double[]", values)
         self._check(lib.operant_set_param(self._open_handle(), index, data, len(values)))
@@ -341,9 +337,9 @@ class Batch(BatchBase):
         view = lib.operant_view(self._open_handle())
         index = self.parameter_index(name)
         if not view.params_vary:
-            value = self._array(view.params, (len(self.spec.parameters),), self.real)[index]
+            value = self._array(view.params, (len(self.parameters),), self.real)[index]
             return np.full(self.num_envs, value)
-        table = self._array(view.params, (len(self.spec.parameters), view.stride), self.real)
+        table = self._array(view.params, (len(self.parameters), view.stride), self.real)
         return table[index, : self.num_envs].copy()
 
     # The generator of an exact batch of one, shared with a NumPy one.

@@ -10,7 +10,8 @@ import numpy as np
 
 from operant._native import ffi, lib
 from operant.headers import library
-from operant.spec import EnvSpec
+from operant.messages import unknown
+from operant.spec import EnvSpec, Parameter
 
 AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
 OBSERVATION_TYPES: dict[int, np.dtype] = {
@@ -28,14 +29,23 @@ def isas() -> dict[str, bool]:
     return names
 
 
+def parameters(spec: EnvSpec) -> tuple[Parameter, ...]:
+    """The parameters of an environment, in the order of its header's list."""
+    return info_parameters(find_environment(spec)[1])
+
+
 def defaults(spec: EnvSpec) -> dict[str, float]:
-    """Each parameter's default, as the environment's header gives it."""
-    return info_defaults(spec, find_environment(spec)[1])
+    """Each parameter's default by name, as the environment's header gives it."""
+    return {parameter.name: parameter.default for parameter in parameters(spec)}
 
 
-def info_defaults(spec: EnvSpec, info: Any) -> dict[str, float]:
-    """The defaults in an operant_env_info, by the parameters' names."""
-    return {parameter.name: info.defaults[k] for k, parameter in enumerate(spec.parameters)}
+def info_parameters(info: Any) -> tuple[Parameter, ...]:
+    """The parameters in an operant_env_info."""
+    listed = [info.parameters[k] for k in range(info.param_count)]
+    return tuple(
+        Parameter(ffi.string(each.name).decode(), each.value, ffi.string(each.unit).decode(), each.low, each.high)
+        for each in listed
+    )
 
 
 def find_environment(spec: EnvSpec) -> tuple[Any, Any]:
@@ -44,12 +54,12 @@ def find_environment(spec: EnvSpec) -> tuple[Any, Any]:
     A header of the user's is compiled, unless that has been done.
 
     Raises:
-        ValueError: it does not compile, or its sizes are not those that the descriptor names.
+        ValueError: it does not compile, or its descriptor does not fit it.
     """
     if spec.source:
         loaded = load_library(library.build_checked(Path(spec.source)).path)
         info = lib.operant_library_env(loaded)
-        check_sizes(spec, info)
+        check_descriptor(spec, info)
         return loaded, info
     for index in range(lib.operant_env_count()):
         info = lib.operant_env(index)
@@ -68,12 +78,17 @@ def load_library(path: Path) -> Any:
     return loaded
 
 
-def check_sizes(spec: EnvSpec, info: Any) -> None:
-    """Raises a ValueError where a descriptor does not name what its header has."""
+def check_descriptor(spec: EnvSpec, info: Any) -> None:
+    """Raises a ValueError where a descriptor names a parameter that its header does not list, or other sizes."""
+    known = [parameter.name for parameter in info_parameters(info)]
+    for name in sorted(spec.named_parameters - {*known}):
+        raise ValueError(
+            f"the descriptor of {spec.id} names a parameter that {spec.header}.h does not list: "
+            f"{unknown('parameter', name, known)}"
+        )
     agents, counts = max(1, len(spec.agents)), spec.action_counts
     for what, found, named in (
         ("state", info.state_size, spec.state_size),
-        ("params", info.param_count, len(spec.parameters)),
         ("observation_size", info.observation_size, spec.observation_size),
         ("actions", info.actions, max(counts, default=0)),
         ("action_size", info.action_size, len(counts or spec.action_bounds)),
@@ -81,7 +96,7 @@ def check_sizes(spec: EnvSpec, info: Any) -> None:
     ):
         if found != named:
             where = f"{spec.header}_{what}"
-            members = f"{where} has {found} members" if what in ("state", "params") else f"{where} is {found}"
+            members = f"{where} has {found} members" if what == "state" else f"{where} is {found}"
             raise ValueError(
                 f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, described are {named}"
             )

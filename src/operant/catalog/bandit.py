@@ -2,7 +2,7 @@
 
 import math
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 ARMS = 10
 
@@ -14,11 +14,6 @@ SPEC = EnvSpec(
         Quantity("means", "1", shape=(ARMS,)),
         Quantity("reward", "1"),
         Quantity("arm", "1", integer=True),
-    ),
-    parameters=(
-        Parameter("mean", "1", -1e6, 1e6, attribute="mean"),
-        Parameter("mean_deviation", "1", 0, 1e6, attribute="mean_deviation"),
-        Parameter("reward_deviation", "1", 0, 1e6, attribute="reward_deviation"),
     ),
     observation=(
         Observation("reward", -math.inf, math.inf),

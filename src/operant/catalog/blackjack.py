@@ -1,6 +1,6 @@
 """Blackjack-v1."""
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
     id="Blackjack-v1",
@@ -18,10 +18,7 @@ SPEC = EnvSpec(
             "face",
         )
     ),
-    parameters=(
-        Parameter("natural", "bool", 0, 1, option="natural"),
-        Parameter("sab", "bool", 0, 1, option="sab"),
-    ),
+    options={"natural": "natural", "sab": "sab"},
     observation=(
         Observation("player_value", 0, 31),
         Observation("dealer_card", 0, 10),

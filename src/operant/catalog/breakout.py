@@ -1,6 +1,6 @@
 """Breakout-v0: MinAtar's."""
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
     id="Breakout-v0",
@@ -17,7 +17,6 @@ SPEC = EnvSpec(
         Quantity("last_action", integer=True),
         Quantity("bricks", "bits", integer=True),
     ),
-    parameters=(Parameter("sticky_actions", "1", 0, 1, attribute="sticky_actions"),),
     observation=(Observation("grid", 0, 1, shape=(10, 10, 4)),),
     observation_dtype="uint8",
     actions=3,

@@ -3,26 +3,23 @@
 import dataclasses
 import math
 
-from operant.spec import LOW_HIGH, EnvSpec, Observation, Parameter, Quantity
+from operant.spec import LOW_HIGH, EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
     id="CartPole-v1",
     header="cartpole",
     summary="Balance a pole hinged to a cart by pushing the cart left or right.",
     state=(Quantity("x", "m"), Quantity("x_dot", "m/s"), Quantity("theta", "rad"), Quantity("theta_dot", "rad/s")),
-    parameters=(
-        Parameter("gravity", "m/s2", 0, 1000, attribute="gravity"),
-        Parameter("cart_mass", "kg", 1e-3, 1e6, attribute="masscart"),
-        Parameter("pole_mass", "kg", 0, 1e6, attribute="masspole"),
-        Parameter("half_length", "m", 1e-3, 1e3, attribute="length"),
-        Parameter("force", "N", 0, 1e6, attribute="force_mag"),
-        Parameter("dt", "s", 1e-6, 1, attribute="tau"),
-        Parameter("x_limit", "m", 0, attribute="x_threshold"),
-        Parameter("theta_limit", "rad", 0, attribute="theta_threshold_radians"),
-        Parameter("sutton_barto_reward", "bool", 0, 1, option="sutton_barto_reward"),
-        Parameter("low", "m, m/s, rad, rad/s", -1e9, 1e9),
-        Parameter("high", "m, m/s, rad, rad/s", -1e9, 1e9),
-    ),
+    attributes={
+        "cart_mass": "masscart",
+        "pole_mass": "masspole",
+        "half_length": "length",
+        "force": "force_mag",
+        "dt": "tau",
+        "x_limit": "x_threshold",
+        "theta_limit": "theta_threshold_radians",
+    },
+    options={"sutton_barto_reward": "sutton_barto_reward"},
     observation=(
         Observation("x", ("x_limit", -2), ("x_limit", 2)),
         Observation("x_dot", -math.inf, math.inf),

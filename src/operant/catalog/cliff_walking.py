@@ -2,14 +2,14 @@
 
 import dataclasses
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
     id="CliffWalking-v1",
     header="cliff_walking",
     summary="Walk from one end of a cliff to the other without falling off.",
     state=(Quantity("row", "1", integer=True), Quantity("column", "1", integer=True)),
-    parameters=(Parameter("is_slippery", "bool", 0, 1, option="is_slippery"),),
+    options={"is_slippery": "is_slippery"},
     observation=(Observation("cell", 0, 47),),
     observation_kind="Discrete",
     actions=4,

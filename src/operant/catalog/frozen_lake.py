@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 MAPS = {
     "4x4": ("SFFF", "FHFH", "FFFH", "HFFG"),
@@ -82,18 +82,7 @@ SPEC = EnvSpec(
     header="frozen_lake",
     summary="Cross a frozen, slippery lake without falling into a hole.",
     state=(Quantity("row", "1", integer=True), Quantity("column", "1", integer=True)),
-    parameters=(
-        Parameter("columns", "1", 1, SIDE, attribute="columns"),
-        Parameter("last_tile", "1", 0, SIDE * SIDE - 1, attribute="last_tile"),
-        Parameter("start_row", "1", 0, SIDE - 1, attribute="start_row"),
-        Parameter("start_column", "1", 0, SIDE - 1, attribute="start_column"),
-        *(Parameter(f"tiles_{row}", "1", 0, 4**SIDE - 1, attribute=f"tiles_{row}") for row in range(SIDE)),
-        Parameter("is_slippery", "bool", 0, 1, option="is_slippery"),
-        Parameter("success_rate", "1", 0, 1, option="success_rate"),
-        Parameter("goal_reward", "1"),
-        Parameter("hole_reward", "1"),
-        Parameter("frozen_reward", "1"),
-    ),
+    options={"is_slippery": "is_slippery", "success_rate": "success_rate"},
     observation=(Observation("tile", 0, ("last_tile", 1)),),
     observation_kind="Discrete",
     actions=4,

@@ -1,18 +1,15 @@
 """Memory-v0."""
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
-
-LONGEST = 1000  # steps of an episode: with the longest delay, the cue's step and the question's
+from operant.spec import EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
     id="Memory-v0",
     header="memory",
     summary="Recall after a delay which of two cues was shown.",
     state=(Quantity("cue", "1"), Quantity("time", "steps")),
-    parameters=(Parameter("delay", "steps", 0, LONGEST - 2, attribute="delay"),),
     observation=(Observation("cue", -1.0, 1.0), Observation("question", 0.0, 1.0)),
     actions=2,
-    max_episode_steps=LONGEST,
+    max_episode_steps=1000,  # the longest delay, the cue's step and the question's
     reward_threshold=0.95,
     reference="operant.reference.memory:Memory",
     render_fps=4,

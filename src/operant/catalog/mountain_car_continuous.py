@@ -1,18 +1,14 @@
 """MountainCarContinuous-v0."""
 
-from operant.catalog.mountain_car import BOUNDARIES, OBSERVATION, STATE
-from operant.spec import LOW_HIGH, EnvSpec, Parameter
+from operant.catalog.mountain_car import OBSERVATION, STATE
+from operant.spec import LOW_HIGH, EnvSpec
 
 SPEC = EnvSpec(
     id="MountainCarContinuous-v0",
     header="mountain_car_continuous",
     summary="Drive an underpowered car up a hill by swinging back and forth, with a continuous throttle that costs.",
     state=STATE,
-    parameters=(
-        Parameter("power", "m/step2", 0, 1, attribute="power"),
-        Parameter("gravity", "m/step2", 0, 1),  # a literal in Gymnasium's step
-        *BOUNDARIES,
-    ),
+    options={"goal_velocity": "goal_velocity"},  # gravity is a literal in Gymnasium's step
     observation=OBSERVATION,
     action_bounds=((-1.0, 1.0),),
     max_episode_steps=999,

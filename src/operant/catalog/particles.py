@@ -2,14 +2,7 @@
 
 import math
 
-from operant.spec import Bound, Observation, Parameter, Quantity
-
-PHYSICS = (
-    Parameter("dt", "s", 1e-6, 10),
-    Parameter("damping", "per step", 0, 1),
-    Parameter("contact_force", "N", 0, 1e6),
-    Parameter("contact_margin", "m", 1e-6, 1e3),
-)
+from operant.spec import Bound, Observation, Quantity
 
 CONTINUOUS_ACTION: tuple[tuple[Bound, Bound], ...] = ((0, 1),) * 5  # how much of none, left, right, down, up
 
@@ -21,16 +14,6 @@ ONLY_OF_SCENARIOS = ONLY | {
     "num_agent_neighbors": None,
     "num_landmark_neighbors": None,
 }
-
-
-def positive(name: str, unit: str) -> Parameter:
-    """A length, force or speed."""
-    return Parameter(name, unit, 0, 1e6)
-
-
-def radius(name: str, body: str) -> Parameter:
-    """The radius of the bodies whose names in mpe2 begin with `body`."""
-    return Parameter(name, "m", 0, 1e6, attribute=f"{body}.size")
 
 
 def bodies(agents: tuple[str, ...], landmarks: tuple[str, ...]) -> tuple[Quantity, ...]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from operant.catalog.particles import CONTINUOUS_ACTION, ONLY, PHYSICS, bodies, positive, unbounded
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY, bodies, unbounded
 from operant.spec import EnvSpec
 
 _DISCRETE = EnvSpec(
@@ -11,7 +11,6 @@ _DISCRETE = EnvSpec(
     summary="One agent goes to one landmark.",
     agents=("agent_0",),
     state=bodies(("agent_0",), ("landmark_0",)),
-    parameters=(*PHYSICS, positive("force", "N"), positive("extent", "m")),
     observation=unbounded("velocity", "to_landmark_0"),
     actions=5,
     max_episode_steps=25,

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, PHYSICS, bodies, positive, radius, unbounded
-from operant.spec import EnvSpec, Parameter
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, bodies, unbounded
+from operant.spec import EnvSpec
 
 
 def _spec(count: int, header: str) -> EnvSpec:
@@ -17,13 +17,8 @@ def _spec(count: int, header: str) -> EnvSpec:
         summary="Agents cover as many landmarks without bumping into each other.",
         agents=agents,
         state=bodies(agents, landmarks),
-        parameters=(
-            *PHYSICS,
-            radius("radius", "agent"),
-            positive("force", "N"),
-            Parameter("local_ratio", "1", 0, 1, option="local_ratio"),
-            positive("extent", "m"),
-        ),
+        attributes={"radius": "agent.size"},
+        options={"local_ratio": "local_ratio"},
         observation=unbounded(
             "velocity",
             "position",

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, PHYSICS, bodies, positive, radius, unbounded
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, bodies, unbounded
 from operant.spec import EnvSpec
 
 AGENTS = ("adversary_0", "adversary_1", "adversary_2", "agent_0")
@@ -15,16 +15,11 @@ _DISCRETE = EnvSpec(
     agents=AGENTS,
     observation_sizes=(16, 16, 16, 14),  # the agent has no other agent's velocity to observe
     state=bodies(AGENTS, OBSTACLES),
-    parameters=(
-        *PHYSICS,
-        radius("adversary_radius", "adversary"),
-        radius("agent_radius", "agent"),
-        radius("obstacle_radius", "landmark"),
-        *(positive(f"{body}_force", "N") for body in ("adversary", "agent")),
-        *(positive(f"{body}_max_speed", "m/s") for body in ("adversary", "agent")),
-        positive("extent", "m"),
-        positive("obstacle_extent", "m"),
-    ),
+    attributes={
+        "adversary_radius": "adversary.size",
+        "agent_radius": "agent.size",
+        "obstacle_radius": "landmark.size",
+    },
     observation=unbounded(
         "velocity",
         "position",

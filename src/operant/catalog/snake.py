@@ -1,6 +1,6 @@
 """Snake-v0."""
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
     id="Snake-v0",
@@ -16,11 +16,6 @@ SPEC = EnvSpec(
         Quantity("heading", integer=True),
         Quantity("length", "cells", integer=True),
         Quantity("rows", "bits", integer=True, shape=(10,)),
-    ),
-    parameters=(
-        Parameter("fruit_reward", "1", -1e6, 1e6, attribute="fruit_reward"),
-        Parameter("death_reward", "1", -1e6, 1e6, attribute="death_reward"),
-        Parameter("step_reward", "1", -1e6, 1e6, attribute="step_reward"),
     ),
     observation=(Observation("grid", 0, 1, shape=(10, 10, 4)),),
     observation_dtype="uint8",

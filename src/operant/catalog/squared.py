@@ -1,6 +1,6 @@
 """Squared-v0: PufferLib's grid task."""
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
     id="Squared-v0",
@@ -12,7 +12,6 @@ SPEC = EnvSpec(
         Quantity("target", "cell", integer=True),
         Quantity("ticks", "steps", integer=True),
     ),
-    parameters=(Parameter("patience", "steps", 1, 1e6, attribute="patience"),),
     observation=(Observation("grid", 0, 2, shape=(11, 11)),),
     observation_dtype="uint8",
     actions=5,

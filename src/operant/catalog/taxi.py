@@ -1,6 +1,6 @@
 """Taxi-v4."""
 
-from operant.spec import EnvSpec, Observation, Parameter, Quantity
+from operant.spec import EnvSpec, Observation, Quantity
 
 PLACES = ((0, 0), (0, 4), (4, 0), (4, 3))
 """Row and column of the red, green, yellow and blue place."""
@@ -35,12 +35,12 @@ SPEC = EnvSpec(
         Quantity("destination", "1", integer=True),
         Quantity("fickle", "bool", integer=True),
     ),
-    parameters=(
-        Parameter("is_rainy", "bool", 0, 1, option="is_rainy"),
-        Parameter("fickle_passenger", "bool", 0, 1, option="fickle_passenger"),
-        Parameter("rainy_probability", "1", 0, 1, option="rainy_probability"),
-        Parameter("fickle_probability", "1", 0, 1, option="fickle_probability"),
-    ),
+    options={
+        "is_rainy": "is_rainy",
+        "fickle_passenger": "fickle_passenger",
+        "rainy_probability": "rainy_probability",
+        "fickle_probability": "fickle_probability",
+    },
     observation=(Observation("state", 0, 499),),
     observation_kind="Discrete",
     actions=6,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from operant.batch.core import isas
 from operant.cli.parser import Parser, fail
-from operant.environments.register import check_defaults
+from operant.environments.register import check_parameters
 from operant.headers.descriptor import read_descriptor
 from operant.headers.library import build, check_header, find_compiler
 
@@ -43,6 +43,6 @@ def _build(header: Path, again: bool) -> None:
     if built.warnings:
         print(built.warnings)
     spec = read_descriptor(header)
-    check_defaults(spec)
+    check_parameters(spec)
     what = f"compiled in {built.seconds:.1f} s by {' '.join(find_compiler())} for {', '.join(isas())}"
     print(f"{spec.id}: {'in the cache' if built.cached else what}: {built.path}")

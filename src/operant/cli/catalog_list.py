@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space, Tuple
 
-from operant.batch.core import defaults
+from operant.batch.core import defaults, parameters
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.cli.parser import Parser
 from operant.environments.lookup import find_spec
@@ -90,10 +90,10 @@ def _print_observation(spec: EnvSpec) -> None:
 
 
 def _print_parameters(spec: EnvSpec) -> None:
-    values = defaults(spec)
+    options = {name: option for option, name in spec.options.items()}
     rows = [
-        [part.name, f"{values[part.name]:.12g}", f"{part.low:g} to {part.high:g}", part.unit, part.option or ""]
-        for part in spec.parameters
+        [part.name, f"{part.default:.12g}", f"{part.low:g} to {part.high:g}", part.unit, options.get(part.name, "")]
+        for part in parameters(spec)
     ]
     print()
     _print_table(["PARAMETER", "DEFAULT", "ALLOWED", "UNIT", "GYMNASIUM OPTION"], rows, right=(1,))
@@ -142,17 +142,17 @@ def _record(spec: EnvSpec, with_parameters: bool) -> dict[str, Any]:
         "agents": list(spec.agents),
     }
     if with_parameters:
-        values = defaults(spec)
+        options = {name: option for option, name in spec.options.items()}
         record["parameters"] = [
             {
                 "name": part.name,
-                "default": values[part.name],
+                "default": part.default,
                 "unit": part.unit,
                 "low": _finite(part.low),
                 "high": _finite(part.high),
-                "gymnasium_option": part.option,
+                "gymnasium_option": options.get(part.name),
             }
-            for part in spec.parameters
+            for part in parameters(spec)
         ]
     return record
 

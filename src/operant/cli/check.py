@@ -13,7 +13,7 @@ from operant.conformance.checks import Check
 from operant.conformance.parity import parity
 from operant.conformance.sanitize import sanitize
 from operant.environments.lookup import find_spec
-from operant.environments.register import check_defaults
+from operant.environments.register import check_parameters
 from operant.headers.library import build
 from operant.messages import unknown
 from operant.spec import EnvSpec
@@ -72,7 +72,7 @@ def _find(name: str) -> EnvSpec:
         warnings = build(spec.source).warnings
         if warnings:
             print(warnings)
-        check_defaults(spec)
+        check_parameters(spec)
     return spec
 
 

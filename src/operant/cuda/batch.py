@@ -13,7 +13,7 @@ from torch import Tensor
 
 from operant.batch.actions import ActionReader
 from operant.batch.base import BatchBase
-from operant.batch.core import AUTORESET, defaults
+from operant.batch.core import AUTORESET, parameters
 from operant.batch.seeds import seed_words, words_of
 from operant.cuda.arguments import DeviceBatch, ResetArguments, StepArguments
 from operant.cuda.engine import Engine, environment_program
@@ -82,6 +82,7 @@ class CudaBatch(BatchBase):
         self.observation_type = getattr(torch, spec.number_type)
         self.engine = device if isinstance(device, Engine) else open_engine(device)
         self.device = self.engine.device
+        self.parameters = parameters(spec)
         self.kernels = self.engine.load(environment_program(spec))
         self.actions = ActionReader(spec, self.num_rows)
         # Kernels write whole rows in words of this size.
@@ -93,7 +94,6 @@ class CudaBatch(BatchBase):
         self.version = 0
         self._replaced: Tensor | None = None
         self._given: Tensor | None = None
-        self._defaults = defaults(self.spec)
         try:
             self._allocate()
         except torch.OutOfMemoryError as problem:
@@ -311,7 +311,7 @@ class CudaBatch(BatchBase):
             self._check_tensor("mask", mask, (self.num_envs,), torch.bool)
         numbers = None
         if overrides:
-            values = [overrides.get(part.name, math.nan) for part in self.spec.parameters]
+            values = [overrides.get(part.name, math.nan) for part in self.parameters]
             numbers = torch.tensor(values, dtype=torch.float32, device=self.device)
         outputs = self._fixed or self.new_outputs()
         self._launch_reset("operant_reset", outputs.observations, mask, numbers)
@@ -354,7 +354,7 @@ class CudaBatch(BatchBase):
     def _randomize(self, index: int, low: float, high: float) -> None:
         self._vary_params()
         if "ranges" not in self._tensors:
-            self._tensors["ranges"] = torch.full((len(self.spec.parameters), 2), math.nan, device=self.device)
+            self._tensors["ranges"] = torch.full((len(self.parameters), 2), math.nan, device=self.device)
         self._tensors["ranges"][index] = torch.tensor([low, high], device=self.device)
         self._point()
 
@@ -443,11 +443,6 @@ class CudaBatch(BatchBase):
     def bytes(self) -> int:
         """The memory of this batch in bytes, without the returned tensors."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self._open().values())
-
-    @property
-    def defaults(self) -> dict[str, float]:
-        """Each parameter's default by name, as the environment's header gives it."""
-        return self._defaults
 
     @property
     def ready(self) -> bool:

@@ -65,7 +65,6 @@ def environment_program(spec: EnvSpec) -> Program:
     ]
     definitions = {
         "OPERANT_STATE_SIZE": spec.state_size,
-        "OPERANT_PARAM_COUNT": len(spec.parameters),
         "OPERANT_ROW_BYTES": agents * spec.observation_size * np.dtype(spec.number_type).itemsize,
         "OPERANT_STEP_BYTES": ctypes.sizeof(StepArguments),
         "OPERANT_RESET_BYTES": ctypes.sizeof(ResetArguments),

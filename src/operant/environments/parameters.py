@@ -21,7 +21,6 @@ def constructor_parameters(
     Arguments that have but one value here are taken with that value.
     The error of an unknown argument knows those of `presenter`'s constructor, too.
     """
-    by_option = {part.option: part.name for part in spec.parameters if part.option}
     joint = {name: names for names in spec.joint_options for name in names}
     merged = dict(params or {})
     for names, parameters in spec.joint_options.items():
@@ -39,12 +38,12 @@ def constructor_parameters(
             if not np.array_equal(value, spec.only_options[name]):
                 raise ValueError(f"{name}={value!r}: {spec.full_id} has only {name}={spec.only_options[name]!r}")
             continue
-        if name not in by_option:
-            known = (*by_option, *joint, *spec.variant_options, *spec.only_options, *keywords(presenter))
+        if name not in spec.options:
+            known = (*spec.options, *joint, *spec.variant_options, *spec.only_options, *keywords(presenter))
             raise TypeError(unknown(f"keyword argument of {spec.full_id}", name, known))
-        if by_option[name] in merged:
-            raise TypeError(f"{name!r} and params[{by_option[name]!r}] set the same parameter: give one of them")
-        merged[by_option[name]] = value
+        if (parameter := spec.options[name]) in merged:
+            raise TypeError(f"{name!r} and params[{parameter!r}] set the same parameter: give one of them")
+        merged[parameter] = value
     return merged
 
 
@@ -54,6 +53,13 @@ def keywords(presenter: type) -> list[str]:
     signatures = [inspect.signature(vars(kind)["__init__"]) for kind in presenter.__mro__ if "__init__" in vars(kind)]
     found = [part for signature in signatures for part in signature.parameters.values() if part.kind in by_name]
     return sorted({part.name for part in found} - {"self"})
+
+
+def parameter_names(batch: BatchBase) -> dict[str, str]:
+    """The parameter that each name stands for: our own, that of the reference's attribute, or of its argument."""
+    spec = batch.spec
+    theirs = {attribute: name for name, attribute in spec.attributes.items() if attribute}
+    return {**spec.options, **theirs, **{part.name: part.name for part in batch.parameters}}
 
 
 def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
@@ -66,7 +72,7 @@ def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[st
         except (TypeError, ValueError):
             raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
         batch.randomize(name, low, high)
-    names = [part.name for part in batch.spec.parameters]
+    names = [part.name for part in batch.parameters]
     if "low" in names and "high" in names:
         if {"low", "high"} & {*(randomize or {})}:
             _check_order(batch.extremes("low")[1], batch.extremes("high")[0])

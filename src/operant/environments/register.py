@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from operant.batch.core import defaults
+from operant.batch.core import parameters
 from operant.environments.lookup import AUTHORED
 from operant.headers.descriptor import DescriptorError, read_descriptor
 from operant.headers.library import check_header
@@ -37,21 +37,20 @@ def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
     spec = read_descriptor(check_header(header))
     _check_free(spec)
     if build:
-        check_defaults(spec)
+        check_parameters(spec)
     registry.pop(spec.id, None)  # what was registered before: its descriptor may have changed
     register_spec(spec)
     AUTHORED[spec.id] = spec
     return spec.id
 
 
-def check_defaults(spec: EnvSpec) -> None:
+def check_parameters(spec: EnvSpec) -> None:
     """Compiles a header, unless that has been done, and raises a ValueError where a default is outside its bounds."""
-    for name, value in defaults(spec).items():
-        part = spec.parameters[spec.parameter_index(name)]
-        if not part.low <= value <= part.high:
+    for part in parameters(spec):
+        if not part.low <= part.default <= part.high:
             raise DescriptorError(
-                f"{spec.header}.h gives {name} the default {value:g}, but its descriptor allows {part.low:g} to "
-                f"{part.high:g}"
+                f"{spec.header}.h lists {part.name} with the default {part.default:g}, which is not from {part.low:g} "
+                f"to {part.high:g}"
             )
 
 

@@ -107,14 +107,15 @@ class Renderer:
         artist, spec = self._artist, self.batch.spec
         state = flat_state(spec, record)
         if _is_mpe2(spec):
-            parameters = {part.attribute: float(record[f"param:{part.name}"]) for part in spec.parameters}
+            parameters = {attribute: float(record[f"param:{name}"]) for name, attribute in spec.attributes.items()}
             place_particles(artist, state, parameters)
             artist.original_cam_range = self._camera(i, record)
             picture: np.ndarray = artist.render()
             return picture
-        for parameter in spec.parameters:
-            if parameter.attribute is not None:
-                setattr(artist, parameter.attribute, float(record[f"param:{parameter.name}"]))
+        for parameter in self.batch.parameters:
+            attribute = spec.attribute(parameter.name)
+            if hasattr(artist, attribute):
+                setattr(artist, attribute, float(record[f"param:{parameter.name}"]))
         artist.state = state
         artist.last_u = None  # Pendulum's arrow; there is none after a reset
         artist.lastaction = None  # where Taxi's taxi is headed
@@ -154,7 +155,7 @@ class Renderer:
         return self.__dict__ | {"_artist": None, "_window": None, "_clock": None}
 
 
-def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str | None, float]) -> None:
+def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str, float]) -> None:
     """Puts a state (agents' positions, their velocities, landmarks' positions) into an environment of mpe2's.
 
     `parameters` are by attribute: "agent.size" is the size of every body whose name begins with "agent".
@@ -166,9 +167,9 @@ def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str | No
     for entity, position in zip(world.landmarks, points[2 * agents :], strict=True):
         entity.state.p_pos = position
     for attribute, value in parameters.items():
-        body, _, name = (attribute or "").partition(".")
+        body, _, name = attribute.partition(".")
         for entity in world.entities:
-            if name and entity.name.startswith(body):
+            if entity.name.startswith(body):
                 setattr(entity, name, value)
 
 

@@ -1,6 +1,6 @@
 """A user's descriptor: lander.toml, or lander.py with SPEC, beside lander.h, as an EnvSpec.
 
-A TOML file says what an EnvSpec says, in the order of the header's structs:
+A TOML file says what an EnvSpec says. Parameters stand in the header, with their names, defaults, units and bounds:
 
     id = "lander-v0"
     max_episode_steps = 200
@@ -8,13 +8,15 @@ A TOML file says what an EnvSpec says, in the order of the header's structs:
                                                       # of several discrete components [5, 2, 3]
     observation_kind = "Box"                          # or of integers "Discrete", "MultiDiscrete", "Tuple"
     observation_dtype = "float32"                     # of a Box; or "uint8"
-    [state]
+    [state]                                           # in the order of the header's struct
     height = "m"                                      # the unit; or {unit = "1", integer = true, shape = [10, 10]}
-    [parameters]
-    gravity = {unit = "m/s2", low = 0, high = 100}    # the bounds of what may be set; the default stands in the header
     [observation]
     height = {low = 0, high = "ceiling"}              # a number, a parameter or "-2 * parameter"; without, infinite;
                                                       # an array has a shape = [10, 10, 4] too
+    [options]
+    g = "gravity"                                     # constructor arguments that set a parameter
+    [attributes]
+    gravity = "g"                                     # the reference's attributes, where they have other names
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Any, NamedTuple
 
 from operant.files.toml import read_toml
 from operant.messages import unknown
-from operant.spec import OBSERVATION_KINDS, Bound, EnvSpec, Observation, Parameter, Quantity
+from operant.spec import OBSERVATION_KINDS, Bound, EnvSpec, Observation, Quantity
 
 REQUIRED = ("id", "max_episode_steps", "state", "observation")
 KEYS = (
@@ -40,7 +42,8 @@ KEYS = (
     "observation_dtype",
     "actions",
     "action",
-    "parameters",
+    "options",
+    "attributes",
     "agents",
     "reference",
     "reference_arguments",
@@ -55,7 +58,7 @@ class DescriptorError(ValueError):
 
 
 def read_descriptor(header: Path) -> EnvSpec:
-    """The descriptor beside a header, checked against the names in it.
+    """The descriptor beside a header, checked against its state.
 
     Raises:
         DescriptorError: there is none, or it cannot be used.
@@ -72,7 +75,7 @@ def read_descriptor(header: Path) -> EnvSpec:
     spec = dataclasses.replace(spec, header=header.stem, source=str(header))
     path = toml if toml.is_file() else python
     _check(path, spec)
-    _check_names(path, spec, header.read_text(encoding="utf-8", errors="replace"))
+    _check_state(path, spec, header.read_text(encoding="utf-8", errors="replace"))
     return spec
 
 
@@ -89,6 +92,11 @@ def _from_python(path: Path) -> EnvSpec:
 
 def _from_toml(path: Path) -> EnvSpec:
     table = _read(path)
+    if "parameters" in table:
+        raise DescriptorError(
+            f'{path}: [parameters] is the header\'s: #define PARAMETERS(P) P(name, default, "unit", low, high); move '
+            "units and bounds there"
+        )
     for key in table:
         if key not in KEYS:
             raise DescriptorError(f"{path}: {unknown('key', key, KEYS)}")
@@ -124,7 +132,6 @@ def _spec(table: Mapping[str, Any]) -> EnvSpec:
         header="",
         summary=_typed(table, "summary", str, ""),
         state=tuple(_quantity(name, given) for name, given in _table(table, "state").items()),
-        parameters=tuple(_parameter(name, given) for name, given in _table(table, "parameters").items()),
         observation=tuple(_observation(name, given) for name, given in _table(table, "observation").items()),
         max_episode_steps=_typed(table, "max_episode_steps", int),
         reference=_typed(table, "reference", str, ""),
@@ -135,6 +142,8 @@ def _spec(table: Mapping[str, Any]) -> EnvSpec:
         action_bounds=tuple(_action(number, given) for number, given in enumerate(components)),
         reward_threshold=_number("reward_threshold", table.get("reward_threshold"), None),
         render_fps=_typed(table, "render_fps", int, 30),
+        options=_strings(table, "options"),
+        attributes=_strings(table, "attributes"),
         reset_options=tuple((name, name) for name in _names(table, "reset_options")),
         agents=_names(table, "agents"),
     )
@@ -159,6 +168,14 @@ def _names(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise DescriptorError(f"{key} = {value!r} must be a list of names")
     return tuple(value)
+
+
+def _strings(table: Mapping[str, Any], key: str) -> dict[str, str]:
+    value = _table(table, key)
+    for name, given in value.items():
+        if not isinstance(given, str):
+            raise DescriptorError(f"{key}.{name} = {given!r} must be a name")
+    return value
 
 
 def _counts(key: str, value: Any) -> tuple[int, ...]:
@@ -196,20 +213,6 @@ def _quantity(name: str, given: Any) -> Quantity:
     if not isinstance(integer, bool):
         raise DescriptorError(f"state.{name}.integer = {integer!r} must be true or false")
     return Quantity(name, _typed(table, "unit", str, ""), integer, _shape(f"state.{name}", table))
-
-
-def _parameter(name: str, given: Any) -> Parameter:
-    table = _only(f"parameters.{name}", given, ("unit", "low", "high", "attribute", "option"))
-    low, high = (_number(f"parameters.{name}.{key}", table.get(key), None) for key in ("low", "high"))
-    attribute, option = (_typed(table, key, str, "") or None for key in ("attribute", "option"))
-    return Parameter(
-        name,
-        _typed(table, "unit", str, ""),
-        -math.inf if low is None else low,
-        math.inf if high is None else high,
-        attribute,
-        option,
-    )
 
 
 def _observation(name: str, given: Any) -> Observation:
@@ -255,20 +258,9 @@ def _check(path: Path, spec: EnvSpec) -> None:
     _check_observation(path, spec)
     if spec.reference and not re.fullmatch(r"[\w.]+:[\w.]+", spec.reference):
         raise DescriptorError(f'{path}: reference = {spec.reference!r} must be like "module:Class"')
-    parameters = {part.name for part in spec.parameters}
-    if len(parameters) < len(spec.parameters):
-        raise DescriptorError(f"{path}: two parameters have one name")
-    bounds = [bound for part in spec.observation for bound in (part.low, part.high)]
-    bounds += [bound for pair in spec.action_bounds for bound in pair]
-    named = [bound[0] for bound in bounds if isinstance(bound, tuple)] + [name for _, name in spec.reset_options]
-    for name in named:
-        if name not in parameters:
-            raise DescriptorError(f"{path}: {unknown('parameter', name, sorted(parameters))}")
-    ranges: list[tuple[str, Bound, Bound]] = [(part.name, part.low, part.high) for part in spec.parameters]
-    ranges += [(part.name, part.low, part.high) for part in spec.observation]
-    for name, low, high in ranges:
-        if not isinstance(low, tuple) and not isinstance(high, tuple) and not low <= high:
-            raise DescriptorError(f"{path}: {name} has low = {low} above high = {high}")
+    for part in spec.observation:
+        if not isinstance(part.low, tuple) and not isinstance(part.high, tuple) and not part.low <= part.high:
+            raise DescriptorError(f"{path}: {part.name} has low = {part.low} above high = {part.high}")
 
 
 def _check_observation(path: Path, spec: EnvSpec) -> None:
@@ -294,34 +286,27 @@ def _check_observation(path: Path, spec: EnvSpec) -> None:
         raise DescriptorError(f"{path}: a Discrete observation is one number, not {spec.observation_size}")
 
 
-def _check_names(path: Path, spec: EnvSpec, text: str) -> None:
-    """Names and types must stand in the order of the header's structs, where those are plain lists of vf and vi.
+def _check_state(path: Path, spec: EnvSpec, text: str) -> None:
+    """Names and types must stand in the order of the header's struct, where that is a plain list of vf and vi.
 
-    A state's array is one Quantity; each element of an array of parameters is a Parameter of its own.
+    An array is one Quantity.
     """
-    structs: tuple[tuple[str, tuple[Quantity | Parameter, ...]], ...] = (
-        ("state", spec.state),
-        ("params", spec.parameters),
-    )
-    for struct, described in structs:
-        members = struct_members(text, f"{spec.header}_{struct}")
-        if members is None or (struct == "params" and any(member.shape != () for member in members)):
-            continue
-        names = [part.name for part in described]
-        if [member.name for member in members] != names:
-            raise DescriptorError(
-                f"{path} describes the {struct} {', '.join(names) or 'of nothing'}; {spec.header}_{struct} in "
-                f"{Path(spec.source).name} has {', '.join(member.name for member in members)}: use the same names and "
-                "order"
-            )
-        for member, part in zip(members, described, strict=True):
-            if isinstance(part, Quantity) and part.integer != (member.kind == "vi"):
-                integer = str(member.kind == "vi").lower()
-                raise DescriptorError(f"{path}: {part.name} is a {member.kind} in the header: say integer = {integer}")
-            shape = part.shape if isinstance(part, Quantity) else ()
-            if member.shape is not None and math.prod(member.shape) != math.prod(shape):
-                has = "".join(f"[{size}]" for size in member.shape) or "one number"
-                raise DescriptorError(f"{path}: {part.name} is {has} in the header: say shape = {list(member.shape)}")
+    members = struct_members(text, f"{spec.header}_state")
+    if members is None:
+        return
+    names = [part.name for part in spec.state]
+    if [member.name for member in members] != names:
+        raise DescriptorError(
+            f"{path} describes the state {', '.join(names) or 'of nothing'}; {spec.header}_state in "
+            f"{Path(spec.source).name} has {', '.join(member.name for member in members)}: use the same names and order"
+        )
+    for member, part in zip(members, spec.state, strict=True):
+        if part.integer != (member.kind == "vi"):
+            integer = str(member.kind == "vi").lower()
+            raise DescriptorError(f"{path}: {part.name} is a {member.kind} in the header: say integer = {integer}")
+        if member.shape is not None and math.prod(member.shape) != part.size:
+            has = "".join(f"[{size}]" for size in member.shape) or "one number"
+            raise DescriptorError(f"{path}: {part.name} is {has} in the header: say shape = {list(member.shape)}")
 
 
 class Member(NamedTuple):

@@ -47,6 +47,9 @@ HINTS = {
     r"double-promotion|involves truncation|incompatible type for argument": (
         "constants are R(0.5), and vreal(R(0.5)) where each lane needs one; functions are vsin, vsqrt, vabs ..."
     ),
+    r"macro .MEMBER. (requires|passed)|arguments provided to function-like macro": (
+        'a parameter is P(name, default, "unit", low, high), where low and high bound what may be set'
+    ),
     r"error: expected an expression|compound.literals": (
         "for a GPU the header is C++, which has no (type){a, b}: a struct made of its members is VALUE(type, a, b)"
     ),
@@ -304,13 +307,21 @@ def _check_dependencies(listing: Path, sources: Mapping[Path, bytes], work: Path
 
 
 def diagnostics(sources: Mapping[Path, bytes], text: str) -> list[str]:
-    """The compiler's messages about the user's own files, each with the lines of source under it."""
+    """The compiler's messages about the user's own files, each with the lines of source under it.
+
+    Where the core expands the list of parameters, Clang names the user's line in a note.
+    """
     kept: list[str] = []
-    taking = False
+    taking, elsewhere = False, ""
     for line in text.splitlines():
         message = re.match(r"(.+?):(\d+):(?:\d+:)? (\w[\w ]*):", line)
         if message:
-            taking = Path(message[1]).resolve() in sources and message[3] != "note"
+            theirs, note = Path(message[1]).resolve() in sources, message[3] == "note"
+            if theirs and elsewhere and line.endswith("note: expanded from macro 'PARAMETERS'"):
+                line, elsewhere, note = line.partition("note: ")[0] + elsewhere, "", False
+            elif not theirs and not note:
+                elsewhere = line[message.start(3) :]
+            taking = theirs and not note
             if taking:
                 kept.append(line)
         elif taking and line.startswith(" "):
@@ -329,9 +340,14 @@ def describe_errors(header: Path, sources: Mapping[Path, bytes], text: str) -> s
     if not found and missing:
         names = ", ".join(dict.fromkeys(missing))
         return f"{header.name} does not define {names}: see the table in docs/add-an-environment.md"
-    contract = re.search(rf'"((?:one default|too many)[^"\n]* {re.escape(header.stem)})"', text)
+    if "the header lists no parameters" in text:
+        return (
+            f'{header.name} lists no parameters: write #define PARAMETERS(P) P(gravity, 9.8, "m/s2", 0, 100) ... and '
+            f"typedef struct {{ PARAMETERS(MEMBER) }} {header.stem}_params; see docs/add-an-environment.md"
+        )
+    contract = re.search(rf"(?:too many parameters in {header.stem}|{header.stem}_params must [^\"\n]*)", text)
     if not found and contract:
-        return f"{header.name} does not compile: {contract[1]}"
+        return f"{header.name} does not compile: {contract[0]}"
     hints = [hint for pattern, hint in HINTS.items() if re.search(pattern, "\n".join(found))]
     shown = [*found[:5], *(["..."] if len(found) > 5 else [])] or [text.strip()[:4000]]
     return "\n".join([f"{header.name} does not compile:", *shown, *(f"hint: {hint}" for hint in hints)])

@@ -77,6 +77,8 @@ ${core}
 ${physics}
 /* What follows knows no physics. */
 
+#define DEFAULT(name, value, unit, low, high) value,
+static const double ${name}_defaults[] = {PARAMETERS(DEFAULT)};
 enum { ${name}_param_count = sizeof(${name}_params) / sizeof(vf) };
 
 typedef struct Log Log;
@@ -189,6 +191,9 @@ static inline void c_render(${struct} *env) {
 /** Nothing to free: the arrays are the caller's. */
 static inline void c_close(${struct} *env) { (void)env; }
 
+#undef PARAMETERS
+#undef DEFAULT
+#undef MEMBER
 #undef R
 #undef LANES
 #undef EXACT

@@ -11,24 +11,27 @@ from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
 class FrozenLake(FrozenLakeEnv):
     """`state` is row and column. Where a map's parameters have been set as attributes, that map is drawn."""
 
+    columns = last_tile = start_row = start_column = 0.0
+    tiles_0 = tiles_1 = tiles_2 = tiles_3 = tiles_4 = tiles_5 = tiles_6 = tiles_7 = 0.0
+
     @property
     def state(self) -> np.ndarray:
         return np.array(divmod(int(self.s), self.ncol), np.float64)
 
     @state.setter
     def state(self, values: Any) -> None:
-        if hasattr(self, "last_tile"):
+        if self.columns:
             self._lay_map()
         row, column = (int(value) for value in values)
         self.s = row * self.ncol + column
 
     def _lay_map(self) -> None:
         """The map that the attributes `columns`, `last_tile`, ... describe."""
-        given: Any = self  # has the parameters, and a desc that is annotated as what the constructor takes
-        columns = int(given.columns)
-        packed = [int(getattr(self, f"tiles_{row}")) for row in range((int(given.last_tile) + 1) // columns)]
+        given: Any = self  # whose desc is annotated as what the constructor takes
+        columns = int(self.columns)
+        packed = [int(getattr(self, f"tiles_{row}")) for row in range((int(self.last_tile) + 1) // columns)]
         desc = np.array([["FHGF"[row >> 2 * column & 3] for column in range(columns)] for row in packed], "S1")
-        desc[int(given.start_row), int(given.start_column)] = b"S"
+        desc[int(self.start_row), int(self.start_column)] = b"S"
         if desc.shape != given.desc.shape:  # pictures are scaled to the cells when they are loaded
             self.window_surface = self.ice_img = None
         given.desc = desc

@@ -7,12 +7,18 @@
  * Time limits, autoreset, seeds, threads and instruction sets are not the header's business. */
 
 typedef struct { vf height, speed; } lander_state;      /* m, m/s upwards. Members are all vf or vi, or arrays of them */
-typedef struct {
-    vf gravity, thrust, dt;                             /* m/s2, m/s2, s */
-    vf max_speed, ceiling;                              /* m/s; m: higher up the rocket is lost */
-    vf low, high;                                       /* m: between these the episode begins */
-} lander_params;
-static const double lander_defaults[] = {1.62, 4.0, 0.1, 10.0, 20.0, 8.0, 12.0}; /* in the struct's order */
+
+/* Each parameter's name, default, unit, and the lowest and highest value that may be set. */
+#define PARAMETERS(P)                                                 \
+    P(gravity, 1.62, "m/s2", 0, 100)                                  \
+    P(thrust, 4.0, "m/s2", 0, 100)                                    \
+    P(dt, 0.1, "s", 1e-6, 1)                                          \
+    P(max_speed, 10.0, "m/s", 0, 1000)                                \
+    P(ceiling, 20.0, "m", 0, 1000) /* higher up the rocket is lost */ \
+    P(low, 8.0, "m", 0, 1000) /* between these the episode begins */  \
+    P(high, 12.0, "m", 0, 1000)
+typedef struct { PARAMETERS(MEMBER) } lander_params;    /* a vf for each: p->gravity */
+
 typedef vi lander_action;                               /* 0 off, 1 on. A vf if actions are continuous */
 enum { lander_observation_size = 2, lander_action_size = 1, lander_actions = 2, lander_agents = 1 };
 
