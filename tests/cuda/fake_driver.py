@@ -1,8 +1,8 @@
-"""A GPU that is none: NVIDIA's driver, its compiler, and torch.cuda, as far as operant.cuda.nvidia calls them.
+"""A fake GPU: the parts of NVIDIA's driver, of its compiler and of torch.cuda that operant.cuda.nvidia calls.
 
-What is "compiled" is the program itself, and a launch runs the emulated kernels of it. The rules are the driver's: a
-function belongs to the context that it was looked up in, a stream to that which it was made in, and the default stream
-to the thread's current one; arguments are copied at the launch, and kernels run afterwards.
+The "compiled" code is the program itself, and a launch runs its emulated kernels. The rules are the driver's: a
+function belongs to the context in which it was looked up, a stream to the context in which it was made, and the default
+stream to the thread's current context. Arguments are copied at the launch, and kernels run later.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class FakeDriver:
         self.loaded: list[bytes] = []
         self.streams: dict[int, int] = {}  # a stream's context
         self.calls: list[str] = []
-        self.fails: dict[str, CUresult] = {}  # what a function returns instead
+        self.fails: dict[str, CUresult] = {}  # the error that a function returns
         self._thread = threading.local()
         self._libraries: dict[int, Any] = {}
         self._functions: dict[int, tuple[int, int]] = {}
@@ -82,7 +82,7 @@ class FakeDriver:
         return self._thread.contexts
 
     def finish(self) -> None:
-        """Runs what was launched."""
+        """Runs the kernels that were launched."""
         waiting, self.waiting = self.waiting, []
         for run in waiting:
             run()
@@ -154,7 +154,7 @@ class FakeDriver:
 
 
 class FakeNvrtc:
-    """`cuda.bindings.nvrtc`: what it makes of a program is its text, its definitions, and the names of its kernels."""
+    """`cuda.bindings.nvrtc`: a program compiles to its text, its definitions, and the names of its kernels."""
 
     def __init__(self, version: tuple[int, int] = (13, 0), archs: tuple[int, ...] = (75, 80, 86, 90, 100)):
         self.version, self.archs, self.compiled = version, archs, 0
@@ -199,7 +199,7 @@ class FakeNvrtc:
 
 
 class FakeTorch:
-    """The `torch` that operant.cuda.nvidia sees: tensors are the CPU's, and `streams[i]` is GPU i's current stream."""
+    """The `torch` of operant.cuda.nvidia: tensors are on the CPU, and `streams[i]` is GPU i's current stream."""
 
     int32, Tensor, __version__ = torch.int32, torch.Tensor, "2.13.0"
 

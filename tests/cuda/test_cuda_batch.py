@@ -1,4 +1,4 @@
-"""CudaBatch, emulated: the CPU's bits for every header, and what its tensors must be."""
+"""CudaBatch, emulated: the CPU's bits for every header, and its checks of tensors."""
 
 import copy
 import pickle
@@ -70,7 +70,7 @@ def test_ended_episodes_are_summed_until_the_caller_clears_the_sums():
     assert [each.tolist() for each in batch.sums] == [[1] * 5, [3] * 5, [3] * 5]
 
 
-def test_a_step_writes_into_the_tensors_it_is_given():
+def test_a_step_writes_into_the_given_tensors():
     batch, twin = cartpoles(autoreset="SameStep", max_episode_steps=2), cartpoles(autoreset="SameStep")
     rollout = torch.full((3, 4, 4), 7.0)
     outputs = Outputs(rollout[1], torch.empty(4), torch.empty(4, dtype=bool), torch.empty(4, dtype=bool), None)
@@ -80,7 +80,7 @@ def test_a_step_writes_into_the_tensors_it_is_given():
     assert (rollout[::2] == 7).all()
 
 
-def test_final_observations_can_be_those_of_truncated_episodes_alone():
+def test_final_observations_can_be_limited_to_truncated_episodes():
     batch = cartpoles(300, autoreset="SameStep", max_episode_steps=12)
     seen = 0
     for _ in range(12):
@@ -170,7 +170,7 @@ def test_a_copy_continues_identically(clone):
     assert batch.get_state().tobytes() == other.get_state().tobytes()
 
 
-def test_one_that_was_never_reset_can_be_copied_too():
+def test_a_batch_that_was_never_reset_can_be_copied():
     other = copy.deepcopy(CudaBatch(CARTPOLE, 3, device="emulated"))
     assert not other.ready and other.num_envs == 3
 
@@ -190,7 +190,7 @@ def test_seeds_of_more_than_64_bits_are_mixed_by_numpys_seed_sequence():
     assert seed_keys(words).T.tolist() == [[1, 2], mixed]
 
 
-def test_parameters_are_one_for_all_until_somebody_wants_one_for_each():
+def test_parameters_are_shared_until_one_is_set_for_each_environment():
     batch = cartpoles(3)
     assert batch.parameter("gravity").tolist() == [np.float32(9.8)] * 3
     batch.set_parameter("gravity", 5.0)
@@ -203,7 +203,7 @@ def test_parameters_are_one_for_all_until_somebody_wants_one_for_each():
 def test_an_engine_can_be_given_and_its_memory_is_counted():
     engine = open_engine("emulated")
     small, large = (CudaBatch(CARTPOLE, n, device=engine) for n in (1, 1001))
-    # State 16, return 4, elapsed, episode 4 each, seed 8, what ended 8 and the sums 12: 56 bytes an environment.
+    # State 16, return 4, elapsed 4, episode 4, seed 8, final return and length 8, sums 12: 56 bytes per environment.
     assert small.engine is engine and large.bytes - small.bytes == 1000 * 56
     large.randomize("gravity", 1, 2)
     assert large.bytes - small.bytes > 1000 * (56 + 4 * (len(large.parameters) - 1))

@@ -1,4 +1,4 @@
-"""What a device computes has the certificate of the CPU's targets."""
+"""A device computes trajectories with the same certificates as the CPU's targets."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Headers of one's own on a GPU: the CPU's bits, and what a compiler of C++ says of them."""
+"""Users' headers on a GPU: the CPU's bits, and a C++ compiler's errors."""
 
 import re
 
@@ -43,7 +43,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_header_of_ones_own_has_the_cpus_bits(name, tmp_path):
+def test_a_users_header_has_the_cpus_bits(name, tmp_path):
     path = str(HEADERS[name](tmp_path))
     for mode in MODES:
         mine, other = twins(path, 45, autoreset_mode=mode, max_episode_steps=12, episode_statistics=True)
@@ -88,7 +88,7 @@ def test_compilers_point_from_a_compound_literal_to_value(tmp_path):
     assert nvidia.compile_program(environment_program(find_spec(str(path))), nvrtc, "compute_90")
 
 
-def test_no_header_of_ours_has_a_compound_literal():
+def test_no_built_in_header_has_a_compound_literal():
     literal = re.compile(r"\(\s*\w+\s*\)\s*\{")
     folders = (native_folder() / "envs", native_folder() / "rollout")
     for path in (path for folder in folders for path in folder.rglob("*.h")):

@@ -1,4 +1,4 @@
-"""gymnasium.make_vec(..., device=...), emulated: the CPU's numbers as tensors, and nothing that waits for a device."""
+"""gymnasium.make_vec(..., device=...), emulated: the CPU's numbers as tensors, without waiting for the device."""
 
 import copy
 import pickle
@@ -30,7 +30,7 @@ def pushes(num_envs, dtype=torch.int64):
     return torch.ones(num_envs, dtype=dtype)
 
 
-# What gymnasium.make_vec makes.
+# gymnasium.make_vec.
 
 
 @pytest.mark.parametrize("prefix", ["operant/", "operant:operant/"])
@@ -61,7 +61,7 @@ def test_the_spaces_and_the_metadata_are_the_cpus():
         assert mine.metadata == other.metadata | {"torch": True} and mine.agents == other.agents
 
 
-def test_several_agents_are_made_by_their_modules_too():
+def test_environments_of_several_agents_are_also_made_by_their_modules():
     env = simple_tag_v3.vector_env(5, device="emulated")
     assert type(env) is CudaVectorEnv and env.num_envs == 20 and env.reset(seed=0)[0].shape == (20, 16)
 
@@ -75,7 +75,7 @@ def test_importing_operant_and_stepping_on_the_cpu_loads_no_torch():
     assert result.stdout.split() == ["False"]
 
 
-def test_without_torch_a_device_says_how_to_install_it():
+def test_without_torch_the_error_says_how_to_install_it():
     script = (
         "import sys, gymnasium, operant\nsys.modules['torch'] = None\n"
         "try: gymnasium.make_vec('operant/CartPole-v1', device='cuda')\n"
@@ -131,7 +131,7 @@ def test_results_infos_and_states_are_the_cpus_in_every_autoreset_mode(env_id):
         assert play(mine, other, 40) > 20
 
 
-def test_the_time_limits_of_the_ids_and_none_truncate_as_on_the_cpu():
+def test_the_default_time_limit_and_no_limit_work_as_on_the_cpu():
     mine, other = twins("Pendulum-v1", 3)  # 200 steps
     endless = emulated("Pendulum-v1", 3, max_episode_steps=None)
     for env in (mine, other, endless):
@@ -160,7 +160,7 @@ def test_any_number_of_environments_is_stepped(num_envs):
         ("simple_tag-v3", {"continuous_actions": True}),
     ],
 )
-def test_parameters_randomisation_and_variants_do_as_on_the_cpu(env_id, options):
+def test_parameters_randomisation_and_variants_work_as_on_the_cpu(env_id, options):
     mine, other = twins(env_id, N, max_episode_steps=11, autoreset_mode="SameStep", **options)
     same_results(mine.reset(seed=9), other.reset(seed=9))
     assert play(mine, other, 25) > N
@@ -169,7 +169,7 @@ def test_parameters_randomisation_and_variants_do_as_on_the_cpu(env_id, options)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
-def test_discrete_actions_are_of_either_integer_type(dtype):
+def test_discrete_actions_may_have_either_integer_type(dtype):
     mine, other = twins("MountainCar-v0", 5, max_episode_steps=20)
     same_results(mine.reset(seed=0), other.reset(seed=0))
     play(mine, other, 30, dtype=dtype)
@@ -290,7 +290,7 @@ def test_the_first_reset_is_of_all_environments():
 # Infos.
 
 
-def test_the_action_masks_of_final_observations_are_theirs():
+def test_final_infos_have_the_action_masks_of_final_observations():
     mine, other = twins("Taxi-v4", 9, autoreset_mode="SameStep", max_episode_steps=5)
     same_results(mine.reset(seed=0), other.reset(seed=0))
     for actions in np.random.default_rng(0).integers(0, 6, (5, 9)):
@@ -299,13 +299,13 @@ def test_the_action_masks_of_final_observations_are_theirs():
     same_infos(results[4]["final_info"], expected[4]["final_info"])
 
 
-def test_tuples_are_tuples_of_tensors_in_final_observations_too():
+def test_final_observations_of_a_tuple_space_are_tuples_of_tensors():
     env = emulated("Blackjack-v1", 50, autoreset_mode="SameStep")
     observations = env.reset(seed=0)[0]
     assert len(observations) == 3 and all(part.shape == (50,) and part.dtype == torch.int64 for part in observations)
     infos = env.step(pushes(50))[4]
     assert len(infos["final_obs"]) == 3 and infos["_final_obs"].any()
-    assert (infos["final_obs"][0][infos["_final_obs"]] > 21).all()  # who drew a card and lost went bust
+    assert (infos["final_obs"][0][infos["_final_obs"]] > 21).all()  # a player who drew a card and lost went bust
 
 
 def test_episode_statistics_have_no_clock():
@@ -323,7 +323,7 @@ def test_episode_statistics_have_no_clock():
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Taxi-v4", "Snake-v0", "simple_tag-v3"])
-def test_either_continues_the_others_snapshot_bit_for_bit(env_id, mode):
+def test_each_device_continues_the_others_snapshot_bit_for_bit(env_id, mode):
     mine, other = twins(env_id, 5, autoreset_mode=mode, max_episode_steps=10)
     second, third = twins(env_id, 5, autoreset_mode=mode, max_episode_steps=10)
     same_results(mine.reset(seed=2), other.reset(seed=2))
@@ -336,7 +336,7 @@ def test_either_continues_the_others_snapshot_bit_for_bit(env_id, mode):
 
 
 @pytest.mark.parametrize("given", [lambda mask: mask, torch.from_numpy], ids=["array", "tensor"])
-def test_a_part_of_the_environments_is_restored_and_one_record_branches_into_all(given):
+def test_some_environments_can_be_restored_and_one_record_branches_into_all(given):
     mine, other = twins("Pendulum-v1", 4, params={"gravity": [9.0, 10.0, 11.0, 12.0]})
     same_results(mine.reset(seed=0), other.reset(seed=0))
     mask = np.array([False, True, True, False])
@@ -376,7 +376,7 @@ def test_frames_are_the_cpus_pixel_for_pixel():
         assert len(frames) == 2 and all((a == b).all() for a, b in zip(frames, expected, strict=True))
 
 
-# Actions that are none.
+# Invalid actions.
 
 
 @pytest.mark.parametrize("value", [-1, 2, 1 << 40, -(1 << 40)])
@@ -431,7 +431,7 @@ def test_the_agent_of_a_bad_action_is_named():
         env.check()
 
 
-def test_a_finished_environment_that_nothing_resets_stays_and_is_named():
+def test_a_finished_environment_that_is_not_reset_stays_and_is_named():
     env = emulated(num_envs=3, autoreset_mode="Disabled", max_episode_steps=1)
     env.reset(seed=0)
     observations = env.step(pushes(3))[0]
@@ -473,7 +473,7 @@ def test_actions_of_a_wrong_kind_are_refused_at_once(actions, error, message):
 
 
 class Elsewhere:
-    """An array of another library, which PyTorch knows nothing of but DLPack."""
+    """Another library's array, which PyTorch can read only by DLPack."""
 
     def __init__(self, tensor):
         self.tensor = tensor
@@ -523,7 +523,7 @@ def test_without_copies_every_call_writes_into_the_same_tensors():
     assert len(places) == 1 and places.pop()[0] == first
 
 
-# What waits for a device: reading a number, a list of where, an array of the host's as a tensor.
+# Operations that wait for the device: reading a number, listing indices, making a tensor of a host's array.
 WAITS = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "_to_copy", "lift_fresh", "item"}
 
 
@@ -533,7 +533,7 @@ class NothingWaits(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_what_waits_is_noticed():
+def test_an_operation_that_waits_is_noticed():
     for wait in (lambda: torch.ones(1).item(), lambda: torch.ones(2).nonzero(), lambda: torch.tensor([1.0])):
         with pytest.raises(AssertionError, match="waits for the device"), NothingWaits():
             wait()
@@ -541,7 +541,7 @@ def test_what_waits_is_noticed():
 
 @pytest.mark.parametrize("copies", [True, False])
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Taxi-v4", "Blackjack-v1", "simple_tag-v3"])
-def test_a_step_and_a_reset_wait_for_nothing(env_id, copies):
+def test_a_step_and_a_reset_do_not_wait(env_id, copies):
     for mode in MODES:
         env = emulated(env_id, 3, autoreset_mode=mode, copy=copies, episode_statistics=True, max_episode_steps=50)
         actions = torch.zeros(env.num_envs, dtype=torch.int64)
@@ -556,7 +556,7 @@ def test_a_step_and_a_reset_wait_for_nothing(env_id, copies):
             env.step(actions)
 
 
-def test_closing_twice_is_harmless_and_later_calls_say_so():
+def test_closing_twice_is_harmless_and_later_calls_are_refused():
     env = emulated()
     env.reset(seed=0)
     env.close()

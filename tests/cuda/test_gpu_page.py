@@ -1,4 +1,4 @@
-"""docs/gpu.md runs, on the emulated device and with a stand-in for CUDA's graphs."""
+"""The snippets of docs/gpu.md run, on the emulated device and with a stand-in for CUDA's graphs."""
 
 import contextlib
 

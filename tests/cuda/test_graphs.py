@@ -1,4 +1,4 @@
-"""Graph: what is recorded is replayed on the same tensors; the tape, in a GPU's place, refuses what waits."""
+"""Graph: recorded work is replayed on the same tensors; the tape, in a GPU's place, refuses operations that wait."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def test_without_a_gpu_the_function_is_called_each_time():
     assert not inside_graph()
 
 
-def test_the_function_is_called_for_the_warm_ups_and_the_recording_alone(monkeypatch):
+def test_the_function_is_called_only_for_the_warm_ups_and_the_recording(monkeypatch):
     tapes = use_tapes(monkeypatch)
     total, calls = torch.zeros(3), []
 
@@ -37,7 +37,7 @@ def test_the_function_is_called_for_the_warm_ups_and_the_recording_alone(monkeyp
     assert len(calls) == WARM_UPS + 2
 
 
-def test_generators_go_on_from_replay_to_replay(monkeypatch):
+def test_generators_continue_from_replay_to_replay(monkeypatch):
     alone = torch.Generator().manual_seed(3)
     expected = [torch.rand(5, generator=alone) for _ in range(6)]
     use_tapes(monkeypatch)
@@ -63,7 +63,7 @@ def test_gradients_are_computed_anew_in_a_replay(monkeypatch):
         assert weight.grad.tolist() == [2 * k, 2 * k]
 
 
-def test_a_number_of_the_hosts_stays_what_it_was_when_it_was_recorded(monkeypatch):
+def test_a_number_on_the_host_keeps_its_value_from_the_recording(monkeypatch):
     use_tapes(monkeypatch)
     number, total = 1.0, torch.zeros(())
     graph = Graph(lambda: total.add_(number), CPU)
@@ -74,7 +74,7 @@ def test_a_number_of_the_hosts_stays_what_it_was_when_it_was_recorded(monkeypatc
     assert total == WARM_UPS + 2
 
 
-def test_what_cannot_be_recorded_is_called_each_time_with_a_warning(monkeypatch):
+def test_a_function_that_cannot_be_recorded_is_called_each_time_with_a_warning(monkeypatch):
     use_tapes(monkeypatch)
     total = torch.zeros(())
     graph = Graph(lambda: total.add_(1).item(), CPU)
@@ -100,7 +100,7 @@ def test_what_cannot_be_recorded_is_called_each_time_with_a_warning(monkeypatch)
         lambda x: torch.as_tensor([1.0]),
     ],
 )
-def test_what_waits_for_the_device_is_refused(waits, monkeypatch):
+def test_an_operation_that_waits_for_the_device_is_refused(waits, monkeypatch):
     x = torch.tensor([1.0, 0.0])
     with pytest.raises(WaitsForDevice), recorded(Tape(), monkeypatch):
         waits(x)

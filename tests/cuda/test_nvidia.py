@@ -1,4 +1,4 @@
-"""NVIDIA's side without a GPU: what is launched where, what is kept on disk, what is said where it lacks something."""
+"""NVIDIA's engine without a GPU: launches, streams and contexts, the cache folder, and messages about missing parts."""
 
 import ctypes
 import re
@@ -22,7 +22,7 @@ SPEC = CATALOG["CartPole-v1"]
 
 
 class Gpus:
-    """A machine with GPUs that are none, and the engines of them."""
+    """A machine with fake GPUs, and their engines."""
 
     def __init__(self, monkeypatch, devices=1, **options):
         self.driver, self.nvrtc = FakeDriver(options.get("driver", 13000), devices), options.get("nvrtc", FakeNvrtc())
@@ -49,7 +49,7 @@ def actions(num_envs=67):
     return torch.arange(num_envs) % 2
 
 
-# What is launched.
+# Launches.
 
 
 def test_a_batch_on_a_gpu_returns_the_bits_of_the_cpu_although_nothing_has_run_when_a_step_returns(gpus):
@@ -127,7 +127,7 @@ def test_each_gpu_has_its_own_kernels_whichever_context_is_current(gpus, current
     assert machine.driver.contexts == current
 
 
-def test_a_thread_that_has_used_no_gpu_yet_launches_too(gpus):
+def test_a_thread_that_has_not_used_a_gpu_yet_can_launch(gpus):
     machine = gpus()
     batch = machine.batch()
     batch.seed(0)
@@ -137,7 +137,7 @@ def test_a_thread_that_has_used_no_gpu_yet_launches_too(gpus):
     assert [launch.context for launch in machine.driver.launches] == [1000]
 
 
-def test_the_context_is_left_where_a_launch_fails(gpus):
+def test_the_context_is_left_when_a_launch_fails(gpus):
     machine = gpus()
     machine.driver.fails["cuLaunchKernel"] = CUresult.CUDA_ERROR_OUT_OF_MEMORY
     batch = machine.batch()
@@ -147,7 +147,7 @@ def test_the_context_is_left_where_a_launch_fails(gpus):
     assert machine.driver.contexts == []
 
 
-def test_a_launch_on_a_stream_that_is_known_asks_the_driver_for_its_context_alone(gpus):
+def test_a_launch_on_a_known_stream_asks_the_driver_only_for_its_context(gpus):
     machine = gpus()
     machine.driver.contexts[:] = [1000]
     machine.driver.streams = {0x51: 1000}
@@ -176,7 +176,7 @@ def test_a_program_is_loaded_once_with_all_of_its_kernels(gpus):
 @pytest.mark.parametrize(
     "call", ["cuDevicePrimaryCtxRetain", "cuLibraryLoadData", "cuLibraryGetKernel", "cuKernelGetFunction"]
 )
-def test_what_the_driver_refuses_is_an_error_with_its_name_and_text(gpus, call):
+def test_a_refusal_of_the_driver_is_an_error_with_its_name_and_text(gpus, call):
     machine = gpus()
     machine.driver.fails[call] = CUresult.CUDA_ERROR_INVALID_HANDLE
     with pytest.raises(CudaError, match=r"CUDA_ERROR_INVALID_HANDLE: invalid handle"):
@@ -184,7 +184,7 @@ def test_what_the_driver_refuses_is_an_error_with_its_name_and_text(gpus, call):
     assert machine.driver.contexts == []
 
 
-def test_the_hosts_memory_is_given_to_one_batch_alone(gpus):
+def test_memory_of_the_host_is_given_to_only_one_batch(gpus):
     engine = gpus().engine()
     pieces = [engine.host_memory(count) for count in (1, 1, nvidia.PAGE, 3, 2 * nvidia.PAGE, 1)]
     for number, piece in enumerate(pieces):
@@ -193,7 +193,7 @@ def test_the_hosts_memory_is_given_to_one_batch_alone(gpus):
     assert [piece.tolist() for piece in pieces] == [[number + 1] * len(piece) for number, piece in enumerate(pieces)]
 
 
-# What is kept on disk.
+# The cache folder.
 
 
 def test_a_compiled_program_is_kept_by_content_driver_compiler_and_architecture(gpus, tmp_path, monkeypatch):
@@ -225,7 +225,7 @@ def test_a_compiler_that_fails_leaves_nothing_behind(gpus, tmp_path, monkeypatch
     engine.load(environment_program(SPEC))
 
 
-# What it is compiled for.
+# The architecture to compile for.
 
 
 @pytest.mark.parametrize(
@@ -256,13 +256,13 @@ def test_an_old_gpu_or_driver_is_an_error_that_says_which(arch, driver, version,
         nvidia.compile_target(FakeNvrtc(version), arch, driver)
 
 
-def test_the_real_compiler_names_its_architectures_so():
+def test_the_real_compiler_has_architectures_of_these_names():
     nvrtc = pytest.importorskip("cuda.bindings.nvrtc")
     assert nvidia.compile_target(nvrtc, 90, 99000) == "sm_90"
     assert re.fullmatch(r"compute_\d+", nvidia.compile_target(nvrtc, 999, 99000))
 
 
-# What is missing.
+# Missing parts.
 
 
 def test_a_gpu_beyond_the_last_is_an_error_that_says_how_many_there_are(gpus):
@@ -273,7 +273,7 @@ def test_a_gpu_beyond_the_last_is_an_error_that_says_how_many_there_are(gpus):
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1", "cuda:", "mps", "tpu:0", "cud"])
-def test_a_device_of_another_name_is_an_error_that_lists_those_there_are(name):
+def test_an_unknown_device_is_an_error_that_lists_the_known_ones(name):
     with pytest.raises(ValueError, match=r"unknown device .*choose from cpu, cuda, cuda:0, emulated"):
         open_engine(name)
 
@@ -297,7 +297,7 @@ def test_a_missing_driver_is_named(gpus, monkeypatch):
         open_engine("cuda")
 
 
-def test_what_pytorch_says_of_the_driver_is_passed_on(gpus, monkeypatch):
+def test_pytorchs_error_about_the_driver_is_passed_on(gpus, monkeypatch):
     machine = gpus(devices=0)
     monkeypatch.setattr(ctypes, "CDLL", lambda name: None)
     with pytest.raises(CudaError, match="no GPU to compute on: check nvidia-smi and the variable CUDA_VISIBLE_DEVICES"):
@@ -365,8 +365,8 @@ def bindings():
     return driver
 
 
-def test_the_real_bindings_take_the_arguments_that_are_given(bindings):
-    """Arguments are converted before the driver is loaded: what is wrong with them is a TypeError."""
+def test_the_real_bindings_accept_the_arguments_of_every_call(bindings):
+    """Arguments are converted before the driver is loaded, so wrong ones raise a TypeError."""
     driver = bindings
     kernel, function, library = driver.CUkernel(3), driver.CUfunction(7), driver.CUlibrary(3)
     for name, arguments in {
@@ -398,7 +398,7 @@ def test_a_status_of_the_real_bindings_is_a_number(bindings):
         assert int(getattr(bindings.CUresult, result.name)) == result
 
 
-def test_the_cpus_pytorch_has_no_gpu_and_says_why():
+def test_pytorch_for_the_cpu_says_why_it_has_no_gpu():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(CudaError, match=r"not built for CUDA|no NVIDIA driver|finds no GPU"):

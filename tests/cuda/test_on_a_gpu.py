@@ -1,4 +1,4 @@
-"""What only a GPU can show. `pytest tests/cuda` runs these where there is one, and skips them elsewhere."""
+"""Tests that need a GPU. `pytest tests/cuda` skips them on a machine without one."""
 
 import contextlib
 import warnings
@@ -51,19 +51,19 @@ def test_steps_in_a_cuda_graph_are_steps():
     assert np.array_equal(envs.get_state(), twin.get_state())
 
 
-def test_a_rollout_is_recorded_and_goes_on_as_steps_do():
+def test_a_rollout_is_recorded_and_equals_steps():
     envs, _ = make(max_episode_steps=20)
     twin, observations = make(max_episode_steps=20)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # not recorded
         for _ in range(6):
-            of = envs.rollout(lambda x: (x[:, 2] > 0).long(), 8).tensors
+            tensors = envs.rollout(lambda x: (x[:, 2] > 0).long(), 8).tensors
     for _ in range(48):
         observations, *_ = twin.step((observations[:, 2] > 0).long())
-    assert torch.equal(of.observations[-1], observations)
+    assert torch.equal(tensors.observations[-1], observations)
 
 
-def test_tensors_are_other_libraries_arrays_too():
+def test_other_libraries_can_read_the_tensors():
     envs, observations = make(8)
     interface = observations.__cuda_array_interface__
     assert interface["shape"] == (8, 4) and interface["data"][0] == observations.data_ptr()
@@ -108,7 +108,7 @@ def test_a_deterministic_run_has_the_same_weights_again():
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are not two GPUs")
-def test_a_second_gpu_computes_and_records_as_the_first():
+def test_a_second_gpu_computes_and_records_like_the_first():
     states = []
     for device in ("cuda:0", "cuda:1"):
         with closing(CudaVectorEnv("CartPole-v1", 300, device=device, autoreset_mode="SameStep")) as envs:

@@ -24,7 +24,7 @@ def make(env_id="CartPole-v1", **options):
     return envs
 
 
-def test_a_rollout_is_as_many_steps(monkeypatch):
+def test_a_rollout_equals_its_steps(monkeypatch):
     use_tapes(monkeypatch)  # the third rollout is recorded, the others after it are replayed
     envs, one = (
         make(max_episode_steps=5),
@@ -33,29 +33,29 @@ def test_a_rollout_is_as_many_steps(monkeypatch):
     observations, _ = one.reset(seed=4)
     for _ in range(6):
         buffer = envs.rollout(policy, T)
-        of = buffer.tensors
+        tensors = buffer.tensors
         for t in range(T):
-            assert np.array_equal(of.observations[t].numpy(), observations)
+            assert np.array_equal(tensors.observations[t].numpy(), observations)
             actions = policy(torch.from_numpy(observations)).numpy()
-            assert np.array_equal(of.actions[t].numpy(), actions)
+            assert np.array_equal(tensors.actions[t].numpy(), actions)
             observations, rewards, terminated, truncated, infos = one.step(actions)
-            assert np.array_equal(of.rewards[t].numpy(), rewards)
-            assert np.array_equal(of.terminated[t].numpy(), terminated)
-            assert np.array_equal(of.truncated[t].numpy(), truncated)
+            assert np.array_equal(tensors.rewards[t].numpy(), rewards)
+            assert np.array_equal(tensors.terminated[t].numpy(), terminated)
+            assert np.array_equal(tensors.truncated[t].numpy(), truncated)
             for row in np.flatnonzero(truncated & ~terminated):
                 final = buffer.final_observations[t // buffer.window, row]
                 assert np.array_equal(final.numpy(), infos["final_obs"][row])
-        assert np.array_equal(of.observations[T].numpy(), observations)
+        assert np.array_equal(tensors.observations[T].numpy(), observations)
     assert np.array_equal(envs.get_state(), one.get_state())
 
 
-def test_what_else_the_policy_returns_is_kept():
+def test_log_probs_and_values_from_the_policy_are_stored():
     def informed(observations):
         return policy(observations), observations[:, 0], observations[:, 1]
 
-    of = make().rollout(informed, T).tensors
-    assert torch.equal(of.log_probs, of.observations[:-1, :, 0])
-    assert torch.equal(of.values, of.observations[:-1, :, 1])
+    tensors = make().rollout(informed, T).tensors
+    assert torch.equal(tensors.log_probs, tensors.observations[:-1, :, 0])
+    assert torch.equal(tensors.values, tensors.observations[:-1, :, 1])
 
 
 def test_another_policy_or_length_is_another_rollout():
@@ -66,7 +66,7 @@ def test_another_policy_or_length_is_another_rollout():
     assert envs.rollout(lambda x: policy(x), T).steps == T
 
 
-def test_parameters_that_change_between_rollouts_are_those_of_the_next(monkeypatch):
+def test_parameters_that_change_between_rollouts_apply_to_the_next(monkeypatch):
     tapes = use_tapes(monkeypatch)
     envs = make()
     for _ in range(4):
@@ -74,26 +74,33 @@ def test_parameters_that_change_between_rollouts_are_those_of_the_next(monkeypat
     envs.batch.set_parameter("force", np.linspace(1, 9, N))
     state = envs.get_state()
     for _ in range(4):
-        of = envs.rollout(policy, T).tensors
+        tensors = envs.rollout(policy, T).tensors
     assert len(tapes) == 2
     twin = make()
     twin.set_state(state)
     for _ in range(4):
         expected = twin.rollout(policy, T).tensors
-    assert torch.equal(of.observations, expected.observations)
+    assert torch.equal(tensors.observations, expected.observations)
 
 
 def test_advantages_are_the_cpus():
     envs = make(max_episode_steps=4)
     buffer = envs.rollout(lambda x: (policy(x), x[:, 0], x[:, 1]), T)
-    of = buffer.tensors
+    tensors = buffer.tensors
     buffer.spread_final_values(buffer.final_observations[..., 1])
-    of.last_values.copy_(of.observations[-1, :, 1])
+    tensors.last_values.copy_(tensors.observations[-1, :, 1])
     buffer.compute_advantages(gamma=0.9, lam=0.8)
-    parts = (of.rewards, of.values, of.terminated, of.truncated, of.last_values, of.final_values)
+    parts = (
+        tensors.rewards,
+        tensors.values,
+        tensors.terminated,
+        tensors.truncated,
+        tensors.last_values,
+        tensors.final_values,
+    )
     advantages, returns = gae(*parts, gamma=0.9, lam=0.8)
-    assert np.array_equal(of.advantages.numpy(), advantages)
-    assert np.array_equal(of.returns.numpy(), returns)
+    assert np.array_equal(tensors.advantages.numpy(), advantages)
+    assert np.array_equal(tensors.returns.numpy(), returns)
     assert buffer.window == 4 and len(buffer.final_observations) == 2
 
 

@@ -1,4 +1,4 @@
-"""The GPU's training kernels, emulated: bits of the CPU's, Adam within stated ulps, and nothing read on the host."""
+"""The GPU's training kernels, emulated: the CPU's bits, Adam within stated ulps, and nothing read on the host."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def column(*numbers, dtype=torch.float32):
 )
 def test_advantages_and_returns_are_the_cpus_bits(steps, num_envs, ends, seed):
     kernels = TrainingKernels(open_engine("emulated"))
-    arrays = loops.random_rollout(steps, num_envs, seed, ends)  # NaN in final_values that nothing may read
+    arrays = loops.random_rollout(steps, num_envs, seed, ends)  # final_values are NaN where they must not be used
     log_ratios = loops.random_rollout(steps, num_envs, seed + 1)["rewards"]
     bars = {"rho_bar": 1.5, "c_bar": 0.75}
     pairs = [
@@ -63,7 +63,7 @@ def test_advantages_and_returns_are_the_cpus_bits(steps, num_envs, ends, seed):
         assert [one.numpy().tobytes() for one in ours] == [other.tobytes() for other in theirs]
 
 
-def test_three_steps_with_a_truncation_are_what_one_computes_by_hand(engine):
+def test_three_steps_with_a_truncation_equal_a_computation_by_hand(engine):
     kernels, nan = TrainingKernels(engine), float("nan")
     parts = {
         "rewards": column(1.0, 2, 3),
@@ -73,7 +73,7 @@ def test_three_steps_with_a_truncation_are_what_one_computes_by_hand(engine):
         "final_values": column(nan, 64, nan),
     }
     values = column(4.0, 8, 16)
-    # delta = 1+4-4, 2+32-8, 3+16-16 = 1, 26, 3;  A = 1 + 26/4, 26, 3, for nothing comes back over the truncation
+    # delta = 1+4-4, 2+32-8, 3+16-16 = 1, 26, 3;  A = 1 + 26/4, 26, 3, since a truncation cuts the sum
     advantages, returns = kernels.gae(**parts, values=values, gamma=0.5, lam=0.5)
     assert advantages[:, 0].tolist() == [7.5, 26, 3] and returns[:, 0].tolist() == [11.5, 34, 19]
     # Ratios of 1: v = V + A, and the advantage is r + v'/2 - V.
@@ -83,7 +83,7 @@ def test_three_steps_with_a_truncation_are_what_one_computes_by_hand(engine):
     assert kernels.discounted_returns(**parts, gamma=0.5)[:, 0].tolist() == [18, 34, 19]
 
 
-def test_results_go_into_the_tensors_that_are_given(engine):
+def test_results_are_written_into_the_given_tensors(engine):
     given = tensors(loops.random_rollout(5, 20))
     out = torch.zeros(5, 20), torch.zeros(5, 20)
     results = TrainingKernels(engine).gae(**given, **NUMBERS, out=out)
@@ -116,7 +116,7 @@ def test_bad_arguments_are_named(engine, change, message):
         TrainingKernels(engine).gae(**(tensors(loops.random_rollout(5, 20)) | NUMBERS | change))
 
 
-def test_vtrace_refuses_bars_that_make_no_sense(engine):
+def test_vtrace_refuses_invalid_bars(engine):
     given = tensors(loops.random_rollout(5, 20))
     with pytest.raises(ValueError, match=r"rho_bar=0.5 and c_bar=1.0"):
         TrainingKernels(engine).vtrace(**given, log_ratios=given["rewards"], gamma=0.5, rho_bar=0.5)
@@ -158,7 +158,7 @@ def test_each_step_is_adams_within_the_stated_ulps(engine, epsilon):
         assert ((ours - theirs).abs() <= 4 * ULP * scale).all()
 
 
-def test_fifty_steps_lead_where_pytorchs_adam_leads(engine):
+def test_fifty_steps_end_where_pytorchs_adam_ends(engine):
     ours, theirs = (torch.zeros(7, requires_grad=True) for _ in range(2))
     fused, reference = FusedAdam(ours, 0.1, engine=engine), torch.optim.Adam([theirs], lr=0.1)
     target = torch.arange(7.0)
@@ -167,7 +167,7 @@ def test_fifty_steps_lead_where_pytorchs_adam_leads(engine):
             parameters.grad = 2 * target * (parameters.detach() - target)
             optimizer.step()
     assert theirs[1] > 0.5
-    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)  # some ulps, gathered over 50 steps
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)  # some ulps, accumulated over 50 steps
 
 
 def test_the_first_step_is_as_long_as_the_learning_rate_and_the_gradient_stays(engine):
@@ -178,7 +178,7 @@ def test_the_first_step_is_as_long_as_the_learning_rate_and_the_gradient_stays(e
     assert parameters.grad.tolist() == [0.5, -4.0, 0.0]
 
 
-def test_a_gradient_is_shortened_only_if_it_is_too_long(engine):
+def test_a_gradient_is_clipped_only_if_it_is_too_long(engine):
     for norm, factor in ((2.0, 0.5), (1.0, 1.0), (0.25, 1.0)):
         parameters = torch.zeros(1, requires_grad=True)
         parameters.grad = torch.tensor([norm])
@@ -187,7 +187,7 @@ def test_a_gradient_is_shortened_only_if_it_is_too_long(engine):
         assert adam.mean.item() == pytest.approx(0.5 * norm * factor, rel=2e-6)  # 1e-6 is added to the norm
 
 
-def test_a_gradient_that_is_nan_is_not_hidden(engine):
+def test_a_nan_gradient_is_not_hidden(engine):
     parameters = torch.zeros(2, requires_grad=True)
     parameters.grad = torch.tensor([float("nan"), 1.0])
     FusedAdam(parameters, 0.1, engine=engine).step(torch.tensor(float("nan")), max_norm=1.0)
@@ -241,11 +241,11 @@ def test_adam_refuses_parameters_that_are_not_contiguous(engine):
         FusedAdam(torch.zeros(4, 2).t().requires_grad_(), 0.1, engine=engine)
 
 
-# What a CUDA graph needs.
+# CUDA graphs.
 
 
 class Recorded(Kernels):
-    """Launches, and remembers each with a copy of its arguments, as a CUDA graph does."""
+    """Kernels that remember each launch with a copy of its arguments, as a CUDA graph does."""
 
     def __init__(self, kernels):
         self.kernels, self.launches = kernels, []
@@ -313,7 +313,7 @@ def test_nothing_is_read_on_the_host(engine, monkeypatch):
     adam.step(norm, 0.5)
 
 
-# On a GPU, where there is one.
+# Tests that need a GPU.
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
@@ -331,7 +331,7 @@ def test_a_gpu_computes_the_cpus_bits():
 
 
 @needs_gpu
-def test_adam_in_a_cuda_graph_computes_the_bits_that_it_has_emulated(engine):
+def test_adam_in_a_cuda_graph_computes_the_emulated_bits(engine):
     on_gpu = open_engine("cuda")
     one, other = torch.ones(300, requires_grad=True), torch.ones(300, device=on_gpu.device, requires_grad=True)
     emulated, fused = FusedAdam(one, 0.1, engine=engine), FusedAdam(other, 0.1, engine=on_gpu)

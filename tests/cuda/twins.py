@@ -1,4 +1,4 @@
-"""The same environments twice, on the CPU and on a GPU that the CPU plays, and what must be the same of them."""
+"""The same environments twice, on the CPU and on the emulated GPU, and comparisons of the two."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SPECS = {
     spec.header: spec for each in (*CATALOG.values(), *MULTIAGENT.values()) for spec in (each, *each.variants.values())
 }
 IDS = (*CATALOG, *MULTIAGENT)
-N = 67  # no multiple of any vector's width, nor of a GPU's block
+N = 67  # not a multiple of any vector's width, nor of a GPU's block
 
 
 def twins(env_id: str, num_envs: int = N, **options: Any) -> tuple[Any, OperantVectorEnv]:
-    """A `CudaVectorEnv` on the emulated device, and an `OperantVectorEnv` of the same arguments."""
+    """A `CudaVectorEnv` on the emulated device, and an `OperantVectorEnv` with the same arguments."""
     mine = make_vector_env(env_id, num_envs, device="emulated", **options)
     assert type(mine) is CudaVectorEnv
     return mine, OperantVectorEnv(env_id, num_envs, **options)
 
 
 def same(mine: Any, other: Any) -> None:
-    """Tensors and arrays, or tuples of them, of one dtype, shape and the same bits."""
+    """Asserts that tensors and arrays, or tuples of them, have equal dtypes, shapes and bits."""
     if isinstance(other, tuple):
         assert len(mine) == len(other)
         for part, its in zip(mine, other, strict=True):
@@ -40,14 +40,14 @@ def same(mine: Any, other: Any) -> None:
 
 
 def same_results(mine: tuple[Any, ...], other: tuple[Any, ...]) -> None:
-    """Two results of `step` or `reset`, infos included."""
+    """Asserts that two results of `step` or `reset` are equal, including infos."""
     for part, its in zip(mine[:-1], other[:-1], strict=True):
         same(part, its)
     same_infos(mine[-1], other[-1])
 
 
 def same_infos(mine: dict[str, Any], other: dict[str, Any]) -> None:
-    """The infos of the device say the same; those about episodes' ends are there even where none ended."""
+    """Asserts that infos are equal; the device's have entries about episodes' ends even if no episode ended."""
     assert set(other) <= set(mine)
     for name in [name for name in mine if name.startswith("_")]:
         same(mine[name], other.get(name, np.zeros(len(mine[name]), np.bool_)))
@@ -66,9 +66,9 @@ def same_infos(mine: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def play(mine: Any, other: OperantVectorEnv, steps: int, seed: int = 0, dtype: Any = None) -> int:
-    """Steps both with the same random actions, and resets what ended in mode DISABLED; returns how many episodes did.
+    """Steps both with the same random actions and returns the number of ended episodes; resets them in mode "Disabled".
 
-    Every result, and at last every number of the state, must be the same.
+    Asserts that every result, and finally every number of the state, is the same.
     """
     random, ended = np.random.default_rng(seed), 0
     disabled = other.metadata["autoreset_mode"].value == "Disabled"

@@ -1,6 +1,6 @@
-/* certificates.c: prints `name isa hash` for every environment on every target that runs here.
+/* certificates.c: a program that prints `name isa hash` for every environment on every target that runs here.
  *
- * Usage: certificates [workers]. The workers are the scalar target's alone: one target tries the system's threads. */
+ * Usage: certificates [workers]. Only the scalar target uses the workers: one target suffices to try the threads. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 """Compares the certificates of another system with this machine's and prints a line for each environment.
 
-`make neon`, `make windows` and `make wasm` run it over their folder, which holds what certificates.c printed there
-(`hashes`) and here (`hashes-here`), and what rounded.c printed here (`rounded`).
+`make neon`, `make windows` and `make wasm` run it over their folder. It holds the output of certificates.c on the other
+system (`hashes`) and here (`hashes-here`), and the output of rounded.c here (`rounded`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def read_hashes(listing: Path) -> Hashes:
 
 
 def read_rounded(listing: Path) -> dict[str, list[str]]:
-    """The functions an environment's exact build calls whose last bit is the libm's own choice."""
+    """The functions called by an environment's exact build whose last bit differs between libms, by environment."""
     lines = [line.split() for line in listing.read_text().splitlines()]
     return {words[0]: words[1:] for words in lines}
 
 
 def compare(here: Hashes, there: Hashes, rounded: dict[str, list[str]]) -> tuple[list[str], list[str]]:
-    """A line for each environment: its hashes there and how float64's compares; and a line for each fault."""
+    """A line for each environment, with its hashes there and a comparison of float64's, and a line for each fault."""
     lines: list[str] = []
     faults: list[str] = []
     if set(here) != set(there):

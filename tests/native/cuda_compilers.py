@@ -1,4 +1,4 @@
-"""Compiles the GPU's kernels with nvcc for two architectures, every warning an error: `make cuda` does all of them."""
+"""Compiles the GPU's kernels with nvcc for two architectures, with warnings as errors; `make cuda` runs it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from operant.cuda.engine import Program, environment_program
 from operant.headers.library import run_all
 from operant.headers.sources import native_folder
 
-# What NVRTC is told too: see OPTIONS in operant/cuda/nvidia.py.
+# NVRTC gets similar options: see OPTIONS in operant/cuda/nvidia.py.
 OPTIONS = ("-std=c++17", "--fmad=false", "-Werror", "all-warnings")
 ARCHITECTURES = ("-gencode", "arch=compute_80,code=sm_80", "-gencode", "arch=compute_90,code=sm_90")
 
 
 def programs() -> dict[str, Program]:
-    """All that is compiled for a GPU, by name."""
+    """All programs for a GPU, by name."""
     environments = {header: environment_program(spec) for header, spec in specs_by_header().items()}
     return environments | {program.name: program for program in (training.PROGRAM, certificate.PROGRAM)}
 
 
 def compile_by_nvcc(program: Program, folder: Path) -> tuple[int, str]:
-    """nvcc's exit code and what it says."""
+    """nvcc's exit code and output."""
     source = folder / f"{program.name}.cu"
     source.write_text(program.text)
     defined = [f"-D{name}={value}" for name, value in program.definitions.items()]

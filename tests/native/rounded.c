@@ -1,6 +1,7 @@
-/* rounded.c: prints `name function ...` for every environment: what its exact build calls of the functions that a libm may
- * round in its own way, while its certificate is computed. The linker replaces each of them (--wrap; see ROUNDED in the
- * Makefile) by one that notes its name. */
+/* rounded.c: a program that prints `name function ...` for every environment.
+ *
+ * They are the functions that libms round differently and that the exact build calls while it computes the certificate.
+ * The linker replaces each of them by one that records its name (--wrap; see ROUNDED in the Makefile). */
 #include <stdio.h>
 #include <string.h>
 

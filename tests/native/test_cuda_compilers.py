@@ -1,4 +1,4 @@
-"""NVIDIA's compilers take the kernels, and what they make of them rounds as the CPU does. No GPU is needed."""
+"""NVIDIA's compilers compile the kernels to code that rounds as the CPU does. No GPU is needed."""
 
 import re
 import shutil
@@ -11,11 +11,11 @@ from operant.catalog import specs_by_header
 from operant.cuda import nvidia
 
 PROGRAMS = cuda_compilers.programs()
-# Those of other numbers of agents are the same source, and take the compiler longest.
+# Variants with other numbers of agents have the same source, and take the longest to compile.
 ONCE = [name for name in PROGRAMS if not re.fullmatch(r"simple_spread_\d", name)]
 KINDS = ["cartpole", "pendulum", "breakout", "certificate"]
 
-# With --fmad=false each operation says how it rounds, to the nearest, and keeps subnormal numbers (no .ftz).
+# With --fmad=false each operation rounds to the nearest (.rn) and keeps subnormal numbers (no .ftz).
 ROUNDED = {f"{operation}.rn.f32" for operation in ("add", "sub", "mul", "div", "rcp", "sqrt")}
 CONVERTED = {"cvt.rn.f32.s32", "cvt.rn.f32.u32", "cvt.rzi.s32.f32", "neg.f32", "abs.f32"}
 # Continuous actions may be float64: they are checked (x - x is 0), limited to float32's range, and rounded once.
@@ -33,7 +33,7 @@ def nvrtc():
 
 
 def operations(ptx):
-    """How often each instruction on floats occurs."""
+    """The number of times that each floating-point instruction occurs."""
     found = re.findall(r"^\s+(?:@!?%p\d+\s+)?([a-z]\w*(?:\.\w+)*)", ptx, re.MULTILINE)
     return Counter(name for name in found if re.search(r"\.f(16|32|64)|approx|ftz|full", name))
 
@@ -58,7 +58,7 @@ def test_ptx_rounds_every_operation_as_the_cpu_does(nvrtc, name):
         assert all(a == b for a, b in re.findall(r"sub\.rn\.f64\s+%fd\d+, (%fd\d+), (%fd\d+)", ptx))
 
 
-def test_products_that_are_added_would_be_found_fused(nvrtc, monkeypatch):
+def test_fused_operations_would_be_found(nvrtc, monkeypatch):
     fused = [option.replace("--fmad=false", "--fmad=true") for option in nvidia.OPTIONS]
     monkeypatch.setattr(nvidia, "OPTIONS", fused)
     found = operations(nvidia.compile_program(PROGRAMS["cartpole"], nvrtc, "compute_90").decode())

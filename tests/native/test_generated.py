@@ -1,4 +1,4 @@
-"""What is written twice, once for Python and once for make, is the same."""
+"""Python's build and make's are described alike."""
 
 import runpy
 import shutil
@@ -39,7 +39,7 @@ def test_make_notices_a_new_header(native):
     assert "zzz" not in (native / "native" / "build" / "environments.h").read_text()
 
 
-def test_the_flags_without_which_bits_differ_are_those_of_make_python_and_users_headers(native):
+def test_make_python_and_users_headers_share_the_flags_that_determine_bits(native):
     needed = {"-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"}
     assert needed <= set(runpy.run_path(str(native / "native" / "build.py"))["FLAGS"])
     commands = make("-n", "build/flags/core/numpy.o", "BUILD=build/flags", directory=native)
@@ -52,7 +52,7 @@ def test_a_change_to_an_environment_compiles_a_quarter_of_a_target(native):
     pieces = [native / "build" / "pieces" / "targets" / f"scalar.{part}.o" for part in range(5)]
 
     def compiled():
-        """The pieces that make compiles."""
+        """Runs make; returns the pieces that it compiled."""
         before = [piece.stat().st_mtime_ns if piece.exists() else None for piece in pieces]
         make(*(str(piece.relative_to(native)) for piece in pieces), *arguments, directory=native)
         return [part for part in range(5) if pieces[part].stat().st_mtime_ns != before[part]]

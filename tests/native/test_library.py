@@ -1,4 +1,4 @@
-"""The C core as a library of its own: it compiles without a warning, and what it computes depends on no compiler."""
+"""The C core as a library: it compiles without a warning, and its results do not depend on the compiler."""
 
 import subprocess
 

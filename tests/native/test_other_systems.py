@@ -22,7 +22,7 @@ TARGETS = {"neon": {"neon", "scalar"}, "windows": {"sse2", "scalar"}, "wasm": {"
 @compiled
 @pytest.mark.parametrize("system", TOOLS)
 def test_another_system_computes_the_bits_of_this_machine(system):
-    """`make` fails if a float32 hash differs, or a float64 hash of an environment that needs no libm."""
+    """`make` fails if a float32 hash differs, or the float64 hash of an environment that needs no libm."""
     for program, package in TOOLS[system].items():
         needs(program, package)
     make("certificates")  # alone: two systems at once would both compile it

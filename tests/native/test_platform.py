@@ -1,4 +1,4 @@
-"""The core asks the CPU itself for its features, and one folder alone knows the operating system."""
+"""The core asks the CPU itself for its features, and only one folder knows the operating system."""
 
 import platform
 import re
@@ -16,7 +16,7 @@ SYSTEM_HEADERS = r"pthread|unistd|dlfcn|windows|cpuid|sys/\w+|fcntl|sched"
 
 @pytest.fixture(scope="module")
 def step(tmp_path_factory):
-    """examples/step.c with CartPole alone: it prints the instruction set that the core takes."""
+    """examples/step.c with only CartPole; it prints the instruction set that the core chooses."""
     where = ("BUILD=build/cpu", "LIST=build/cpu/include/build/environments.h", "ENVIRONMENTS=cartpole")
     make("native", *where)
     program = tmp_path_factory.mktemp("cpu") / "step"
@@ -25,8 +25,7 @@ def step(tmp_path_factory):
     return program
 
 
-@pytest.mark.test_all("emulates other CPUs, with a tool that a newcomer has not")
-@pytest.mark.test_all("emulates other CPUs, with a tool that a newcomer has not")
+@pytest.mark.test_all("emulates other CPUs, with a tool that newcomers do not have")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the instruction sets of x86-64")
 @pytest.mark.parametrize(
     ("cpu", "isa"),
@@ -57,7 +56,7 @@ def test_the_compilers_runtime_is_never_asked_for_the_cpu():
         assert "__builtin_cpu" not in path.read_text(), path
 
 
-def test_no_other_folder_of_the_core_knows_the_operating_system():
+def test_only_one_folder_of_the_core_knows_the_operating_system():
     """The instruction set may differ elsewhere, in targets/ and where lanes are defined; the system may not."""
     for path in NATIVE.rglob("*.[ch]"):
         if path.parent.name == "platform":

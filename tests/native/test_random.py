@@ -49,7 +49,7 @@ int main(void) {
 
 
 def answers(tmp_path, program, questions):
-    """What a C program over the core's headers prints for each line of input."""
+    """The output of a C program that includes the core's headers, one line for each line of input."""
     (tmp_path / "program.c").write_text(program)
     sources = [tmp_path / "program.c", ROOT / "native" / "core" / "numpy.c"]
     flags = ["-std=gnu11", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]

@@ -10,7 +10,7 @@ from operant.batch.core import defaults
 from operant.catalog import CATALOG
 from operant.environments.single import OperantEnv
 
-# Ranges in which each parameter is drawn; what is absent is a bound of the reset or a literal in Gymnasium's code.
+# Ranges from which each parameter is drawn. Absent parameters are bounds of the reset, or literals in Gymnasium's code.
 PARAMETERS = {
     "cartpole": {
         "gravity": (0, 30),
@@ -68,7 +68,7 @@ def states(header):
 
 
 def action(spec):
-    """One valid action as Gymnasium takes it, beyond the bounds where Gymnasium clips."""
+    """One valid action in Gymnasium's form; also beyond the bounds if Gymnasium clips it."""
     if spec.actions:
         return st.integers(0, spec.actions - 1)
     reach = 1.5 if spec.header == "mountain_car_continuous" else 3.0
@@ -128,7 +128,7 @@ def test_one_exact_step_under_changed_parameters_is_gymnasiums_step_with_its_att
 
 
 @pytest.mark.parametrize("physics_id", PHYSICS)
-def test_every_parameter_that_gymnasium_has_an_attribute_for_is_compared(physics_id):
+def test_every_parameter_with_a_gymnasium_attribute_is_compared(physics_id):
     spec = CATALOG[physics_id]
     tried = set(PARAMETERS[spec.header])
     theirs = {name for name in defaults(spec) if hasattr(gymnasium_env(physics_id), spec.attribute(name))}

@@ -1,12 +1,12 @@
 """One step of the fast build stays within stated ulps of one exact step from the same float32 state.
 
-How an error is counted: in units in the last place (ulp) of float32 at the magnitude of what the component is computed
-from, since a difference of two large numbers cannot be more accurate than they are. For a position or an angle that is
-max(|before|, |after|); for a speed the same, or its greatest term times dt if larger (see `magnitudes`); for an
-observation that is a sine or cosine max(1, |angle|), for the angle's own rounding shows in it, as it does in Pendulum's
-reward, whose magnitude is pi * max(pi, |angle|). Acrobot's four stages let errors grow with the greatest speed among
-them; its magnitudes are multiplied by 1 + dt * that speed (`stages`). Angles are compared modulo 2 pi. Parameters count
-as exact in float64: their rounding to float32 is part of the error.
+Errors are counted in units in the last place (ulp) of float32, at the magnitude of the numbers that the component is
+computed from, because a difference of two large numbers cannot be more accurate than they are. For a position or an
+angle the magnitude is max(|before|, |after|). For a speed it is the same, or the speed's greatest term times dt if that
+is larger (see `magnitudes`). For an observed sine or cosine it is max(1, |angle|), because it contains the angle's own
+rounding. So does Pendulum's reward, whose magnitude is pi * max(pi, |angle|). In Acrobot's four stages errors grow with
+the greatest speed, so its magnitudes are multiplied by 1 + dt * that speed (`stages`). Angles are compared modulo 2 pi.
+Parameters count as exact in float64: their rounding to float32 is part of the error.
 """
 
 import numpy as np
@@ -17,9 +17,10 @@ from support import PHYSICS, STATES, actions_for, gymnasium_env, physical, put, 
 
 from operant.catalog import CATALOG
 
-# Largest error in ulp, by environment: of each state component, of each observation, of the reward. Measured over 1e7
-# random steps from random states (CartPole's largest was 2.48, Acrobot's 9.34), then rounded up by a quarter to a half
-# for what those did not meet. Pendulum's reward is worst where its angle wraps; the last test visits all such angles.
+# Largest errors in ulp by environment: of each state component, of each observation, of the reward. They were measured
+# over 1e7 random steps from random states (CartPole's largest was 2.48, Acrobot's 9.34), then rounded up by a quarter
+# to a half for worse cases that were not met. Pendulum's reward is worst where its angle wraps; the last test visits
+# all such angles.
 ULPS = {
     "cartpole": {"state": (2.5, 2.5, 2.5, 3), "observation": (3, 3, 3, 3), "reward": 0},
     "mountain_car": {"state": (2.5, 3.5), "observation": (3, 4), "reward": 0},
@@ -67,7 +68,7 @@ def magnitudes(header, before, after, reward, actions):
 
 
 def stages(before, actions):
-    """Acrobot's four stages of Runge-Kutta: greatest speed, greatest acceleration, and how errors grow: `[N]` each.
+    """Acrobot's four Runge-Kutta stages: greatest speed, greatest acceleration, growth of errors: `[N]` each.
 
     Accelerations go with the squares of the speeds, so an error of one stage grows by dt * speed until the next.
     """
@@ -95,7 +96,7 @@ class Pair:
             env.reset(seed=0)
 
     def step(self, states, actions):
-        """Errors in ulp of state, observation and reward from float32 states, and what was computed."""
+        """Steps from float32 states; returns the errors in ulp, the states' magnitudes, and both builds' results."""
         before = states.astype(np.float32).astype(np.float64)
         results = []
         for env in self.envs:
@@ -117,7 +118,7 @@ class Pair:
 
 
 def near_threshold(header, exact_state, of_state):
-    """Where the exact state is so near a threshold that the stated ulps may carry the fast one across."""
+    """True where the exact state is so near a threshold that the stated ulps may carry the fast one across: `[N]`."""
     margin = np.array(ULPS[header]["state"]) * ulp(of_state)
     if header == "cartpole":
         limits = np.array([2.4, 12 * 2 * np.pi / 360])
@@ -152,7 +153,7 @@ def test_a_fast_step_from_random_states_is_within_its_ulps_of_the_exact_step(phy
     for _ in range(25):
         states = random_states(pair.header, random, 4096)
         errors, of_state, fast, exact = pair.step(states, actions_for(space, random, (4096,)))
-        # Rewards of a step on whose threshold the builds may disagree differ by more than rounding.
+        # Near a threshold the builds may disagree, and then their rewards differ by more than rounding.
         errors["reward"][near_threshold(pair.header, exact[0], of_state)] = 0
         check(pair, errors, of_state, fast, exact)
 
@@ -176,7 +177,7 @@ def test_a_fast_step_from_a_chosen_state_is_within_its_ulps_of_the_exact_step(ph
 
 
 def aimed_at_thresholds(header, random, count):
-    """States whose next step ends within a few ulps of what terminates an episode, on either side."""
+    """States whose next step ends within a few ulps of a terminating threshold, on either side."""
     states = random_states(header, random, count)
     jitter = 1 + random.integers(-6, 7, count) * 2.0**-24
     if header == "cartpole":

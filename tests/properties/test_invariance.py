@@ -1,6 +1,6 @@
-"""Results depend on neither the instruction set nor the number of workers, where parameters differ as well.
+"""Results do not depend on the instruction set or the number of workers, even if parameters differ.
 
-tests/conformance holds the rest: what is checked of users' environments too.
+tests/conformance has the other checks, which users' environments must also pass.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ NUM_ENVS, STEPS = 70, 45
 
 
 def trajectory(env_id, **kwargs):
-    """Every result of the environments' steps, a row for each environment."""
+    """All results of a run, with a row for each environment."""
     env = vector(env_id, NUM_ENVS, max_episode_steps=20, **kwargs)
     actions = actions_for(env.single_action_space, np.random.default_rng(0), (STEPS, NUM_ENVS))
     rows = [env.reset(seed=0)[0].astype(float)]
@@ -36,7 +36,7 @@ def test_a_forced_isa_is_the_one_that_runs(isa, monkeypatch):
 
 
 def test_more_than_one_target_runs_here_on_x86():
-    """SSE2 is part of x86-64, and scalar runs everywhere: a build with fewer targets has lost some."""
+    """SSE2 is part of x86-64, and scalar runs everywhere: a build with fewer targets has lost one."""
     import platform
 
     expected = {"x86_64": {"scalar", "sse2"}, "aarch64": {"scalar", "neon"}}.get(platform.machine(), {"scalar"})

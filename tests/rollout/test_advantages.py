@@ -145,6 +145,6 @@ def test_a_read_only_output_is_refused():
         gae(**loops.random_rollout(5, 20), **NUMBERS, out=out)
 
 
-def test_vtrace_refuses_bars_that_make_no_sense():
+def test_vtrace_refuses_invalid_bars():
     with pytest.raises(ValueError, match=r"rho_bar=0.5 and c_bar=1.0"):
         vtrace(**HAND, log_ratios=column(0, 0, 0), gamma=0.5, rho_bar=0.5)

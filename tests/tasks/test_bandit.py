@@ -12,12 +12,12 @@ from operant.environments.single import OperantEnv
 from operant.reference.normal import normal
 
 ID = "operant/Bandit-v0"
-# Of the standard normal distribution, from tables: P(X < x).
+# P(X < x) of the standard normal distribution, from tables.
 QUANTILES = {-2.326348: 0.01, -1.281552: 0.1, -0.674490: 0.25, 0.0: 0.5, 0.524401: 0.7, 1.644854: 0.95, 3.090232: 0.999}
 
 
 class Given:
-    """A generator whose numbers are known."""
+    """A generator that returns given numbers."""
 
     def __init__(self, *numbers):
         self.numbers = iter(numbers)
@@ -55,7 +55,7 @@ def test_rewards_are_normally_distributed_around_the_arms_mean(precision):
     rewards = rewards_of_one_arm(precision)
     count = len(rewards)
     for x, share in QUANTILES.items():
-        # 4.5 standard errors of a share: all of the 14 hold but once in 10^4 seeds, and the seed is fixed.
+        # 4.5 standard errors of a share: one of the 14 fails once in 10^4 seeds, and the seed is fixed.
         assert (rewards < x).mean() == pytest.approx(share, abs=4.5 * math.sqrt(share * (1 - share) / count)), x
     assert rewards.mean() == pytest.approx(0, abs=4.5 / math.sqrt(count))
     assert (rewards**2).mean() == pytest.approx(1, abs=4.5 * math.sqrt(2 / count))

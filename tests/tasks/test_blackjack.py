@@ -14,20 +14,20 @@ NATURAL = (1, 10)
 
 
 def value(hand):
-    """What a hand is worth, and whether an ace counts 11 in it."""
+    """A hand's value, and 1 if an ace counts as 11 in it, else 0."""
     usable = 1 in hand and sum(hand) + 10 <= 21
     return sum(hand) + 10 * usable, int(usable)
 
 
 def hands():
-    """Two cards with their probability."""
+    """All hands of two cards, each with its probability."""
     for (first, p), (second, q) in itertools.product(DECK, DECK):
         yield (first, second), p * q
 
 
 @functools.cache
 def dealt(hand):
-    """How likely the dealer ends on each score from a hand: pairs of score (0 beyond 21) and probability."""
+    """The distribution of the dealer's final score from a hand: pairs of score (0 beyond 21) and probability."""
     score = value(hand)[0]
     if score >= 17:
         return ((score if score <= 21 else 0, 1.0),)
@@ -74,7 +74,7 @@ def test_sticking_at_once_wins_as_often_as_it_should(sab, natural):
 
 
 def test_a_dealer_who_needs_many_cards_takes_them():
-    """From two aces up to ten more: the longest hands are seldom, and decide little of the test above."""
+    """From two aces up to ten more cards: such long hands are rare, so the test above would hardly notice them."""
     count = 300_000
     env = vector("Blackjack-v1", count, autoreset_mode="Disabled")
     env.reset(seed=8)
@@ -89,7 +89,7 @@ def test_a_dealer_who_needs_many_cards_takes_them():
 def test_hitting_adds_one_card_and_ends_the_episode_beyond_21():
     held = [(total,) for total in range(4, 22)] + [(1, total) for total in range(1, 21)]
     states = [[sum(hand), 1 in hand, 3, 5, 7, 0, 0] for hand in held]
-    found = reached("Blackjack-v1", np.array(states), copies=400)  # a card of 1/13 escapes all once in 10^13
+    found = reached("Blackjack-v1", np.array(states), copies=400)  # 400 draws miss a card of 1/13 once in 10^13
     for k, hand in enumerate(held):
         expected = defaultdict(float)
         for card, p in DECK:
@@ -111,7 +111,7 @@ def test_a_card_is_as_likely_as_in_the_deck():
 
 
 def test_a_natural_is_two_cards():
-    """21 of three cards, or an ace and ten of which one was taken, is none: the dealer's 21 draws with it."""
+    """21 from three cards, or from an ace and a ten drawn by hitting, is no natural: it draws with the dealer's 21."""
     env = vector("Blackjack-v1", 3, autoreset_mode="Disabled")
     env.reset(seed=0)
     # The dealer stands with 10 and 10, or has a natural.

@@ -12,7 +12,7 @@ STAY, LEFT, RIGHT = range(3)
 PADDLE, BALL, TRAIL, BRICK = range(4)
 ALL_BRICKS = 2**30 - 1
 
-# A game of MinAtar 1.0.15 that begins at the left: the actions, the ball's row and column after each, the rewards.
+# A game of MinAtar 1.0.15 that begins at the left: the actions, and after each the ball's row and column, the reward.
 GAME = "llrrrrlllllllrrrllllrrrrrrrrlllllllllrllrrrrrrrrrrllllllllll"
 BALLS = (
     "41 52 63 74 85 86 75 64 53 42 41 50 60 71 82 83 72 61 50 40 31 32 43 54 65 76 87 88 77 66 "
@@ -22,7 +22,7 @@ REWARDS = "000000000010000000000100000000001000000000010000000000100000"
 
 
 def placed(precision, ball, course, paddle=4, strike=0, bricks=ALL_BRICKS, **options):
-    """One environment with its ball at (row, column), where it was before too."""
+    """One environment with its ball at (row, column), where it also was one step before."""
     env = OperantEnv("Breakout-v0", precision=precision, **options)
     env.reset(seed=0)
     env.state = (*ball, *ball, course, paddle, strike, STAY, bricks)
@@ -68,8 +68,8 @@ def test_an_episode_begins_at_one_side_with_three_rows_of_bricks(precision):
 @pytest.mark.parametrize(
     ("course", "paddle", "ball", "new_course", "lost"),
     [
-        (2, 5, (8, 6), 1, False),  # flies to column 6, the paddle stood below where it was: as from a mirror
-        (2, 6, (8, 6), 0, False),  # the paddle is met at its edge: back the way it came
+        (2, 5, (8, 6), 1, False),  # from above the paddle to column 6: reflected as by a mirror
+        (2, 6, (8, 6), 0, False),  # to the paddle's edge: back the way it came
         (2, 7, (9, 6), 2, True),
         (3, 5, (8, 4), 0, False),
         (3, 4, (8, 4), 1, False),
@@ -115,7 +115,7 @@ def test_a_sticky_action_is_the_last_one_again(precision, probability, moves):
     assert (envs.get_state()["paddle"] == 3).sum() == moves
 
 
-def test_half_of_the_actions_stick_where_that_is_asked_for(precision):
+def test_half_of_the_actions_stick_at_a_probability_of_one_half(precision):
     envs = vector("Breakout-v0", 1000, precision=precision, params={"sticky_actions": 0.5})
     envs.reset(seed=0)
     envs.step(np.full(1000, LEFT))

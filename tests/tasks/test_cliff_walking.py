@@ -1,4 +1,4 @@
-"""CliffWalking: what is reached and how often, and episodes without a limit."""
+"""CliffWalking: outcomes and their frequencies, and episodes without a limit."""
 
 from collections import Counter
 
@@ -48,7 +48,7 @@ def test_the_way_along_the_edge_returns_13():
 
 
 @pytest.mark.parametrize("env_id", ["operant/CliffWalking-v1", "CliffWalking-v1"])
-def test_a_greedy_policy_that_goes_in_circles_is_cut_off(env_id):
+def test_evaluation_cuts_off_a_greedy_policy_that_goes_in_circles(env_id):
     algorithm = PPO("operant/CliffWalking-v1", PPO.Config(num_envs=2, threads=1), seed=0)
     with torch.no_grad():
         algorithm.policy.head.linear.weight.zero_()

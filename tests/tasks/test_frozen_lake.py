@@ -1,4 +1,4 @@
-"""FrozenLake: what is reached, how often, on which maps, and what is no map."""
+"""FrozenLake: outcomes and their frequencies on any map, and invalid maps."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def maps(draw):
 
 
 def places(desc):
-    """Row and column of every tile, in Gymnasium's order: `[tiles, 2]`."""
+    """The row and column of every tile, in Gymnasium's order: `[tiles, 2]`."""
     return np.argwhere(np.ones((len(desc), len(desc[0]))))
 
 
@@ -79,7 +79,7 @@ def test_without_slipping_both_builds_walk_alike():
         assert [part.tolist() for part in mine[:4]] == [part.tolist() for part in other[:4]]
 
 
-def test_environments_of_one_batch_may_have_maps_of_their_own():
+def test_environments_of_one_batch_may_have_different_maps():
     drawn = [generate_random_map(size=8, seed=seed) for seed in range(6)]
     each = [map_parameters(desc) for desc in drawn]
     params = {name: np.array([one[name] for one in each]) for name in each[0]}
@@ -93,7 +93,7 @@ def test_environments_of_one_batch_may_have_maps_of_their_own():
         assert ours.step(actions)[0].tolist() == expected
 
 
-def test_a_map_of_ones_own_is_drawn_by_gymnasium():
+def test_a_users_map_is_drawn_by_gymnasium():
     desc = ["HFS", "FFG"]
     ours = vector("FrozenLake-v1", 1, render_mode="rgb_array", desc=desc)
     theirs = FrozenLakeEnv(desc=desc, render_mode="rgb_array")
@@ -104,7 +104,7 @@ def test_a_map_of_ones_own_is_drawn_by_gymnasium():
 
 
 @given(desc=maps())
-def test_the_map_that_is_drawn_is_the_map_that_was_given(desc):
+def test_the_drawn_map_is_the_given_map(desc):
     artist = FrozenLake()
     for name, number in map_parameters(desc).items():
         setattr(artist, name, float(number))
@@ -139,17 +139,17 @@ def test_a_map_may_be_written_as_gymnasium_takes_it(desc):
         ({"success_rate": 1.5}, r"success_rate.*1\.5"),
     ],
 )
-def test_what_is_no_map_is_refused_by_name(options, message):
+def test_an_invalid_map_is_refused_by_name(options, message):
     with pytest.raises(ValueError, match=message):
         vector("FrozenLake-v1", 2, **options)
 
 
-def test_a_map_and_a_parameter_of_it_are_not_both_taken():
+def test_a_map_and_one_of_its_parameters_cannot_both_be_given():
     with pytest.raises(TypeError, match=r"desc and params\['columns'\] set the same parameter: give one of them"):
         vector("FrozenLake-v1", 2, desc=["SFH", "FFG"], params={"columns": 3})
 
 
-def test_a_map_given_by_name_is_that_of_the_other_id():
+def test_a_map_given_by_name_has_the_parameters_of_the_other_id():
     ours, theirs = vector("FrozenLake-v1", 1, map_name="8x8"), vector("FrozenLake8x8-v1", 1)
     names = [*defaults(SPEC)]
     assert [ours.parameter(name) for name in names] == [theirs.parameter(name) for name in names]

@@ -1,4 +1,4 @@
-"""Memory-v0 asks for a cue that is no longer to be seen."""
+"""Memory-v0 asks for a cue that is no longer visible."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_either_cue_has_equal_chances(precision):
 
 
 def answers(num_envs, policy):
-    """The mean return of first episodes, and every observation at which there is a question."""
+    """The mean return of first episodes, and the observations that ask the question."""
     env = vector(ID, num_envs, autoreset_mode="Disabled")
     observations, _ = env.reset(seed=0)
     for _ in range(9):
@@ -66,14 +66,14 @@ def answers(num_envs, policy):
     return rewards.mean(), questions
 
 
-def test_the_question_looks_the_same_for_both_cues_so_no_answer_that_it_alone_decides_beats_chance():
+def test_the_question_is_the_same_for_both_cues_so_no_answer_without_memory_beats_chance():
     for answer in (0, 1):
         mean, questions = answers(16_384, lambda seen, answer=answer: np.full(len(seen), answer))
         assert (questions == [0, 1]).all()
         assert mean == pytest.approx(0.5, abs=4.5 * 0.5 / 128)
 
 
-def test_who_remembers_is_always_right():
+def test_an_agent_that_remembers_is_always_right():
     remembered = np.zeros(4096)
 
     def remember(seen):
@@ -112,7 +112,7 @@ def test_delays_may_differ_from_episode_to_episode():
 
 
 def test_the_same_numbers_in_both_builds():
-    """There is nothing to round: a fast step is an exact one."""
+    """No number is rounded, so a fast step equals an exact one."""
     states = []
     for precision in ("float32", "float64"):
         env = vector(ID, 64, precision=precision, autoreset_mode="Disabled")

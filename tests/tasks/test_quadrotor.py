@@ -1,4 +1,4 @@
-"""Quadrotor-v0 flies as RotorPy's Crazyflie does, and its fast build as its exact one."""
+"""Quadrotor-v0 flies like RotorPy's Crazyflie, and its fast build like its exact one."""
 
 import math
 import re
@@ -18,8 +18,8 @@ SPEC = find_spec("operant/Quadrotor-v0")
 LEVEL = (1.0, 0.0, 0.0, 0.0)
 HOVER = 1788.5505  # rad/s: sqrt(0.03 * 9.81 / (4 * 2.3e-8))
 
-# RotorPy 3.0.0's Multirotor with its crazyflie_params, from this state with these commands: the derivative, and where
-# it is 0.2 s later by DOP853 with rtol 1e-12. Its quaternions are written w last.
+# RotorPy 3.0.0's Multirotor with its crazyflie_params, from this state with these commands: the derivative, and the
+# state 0.2 s later by DOP853 with rtol 1e-12. RotorPy writes quaternions with w last.
 NORM = math.sqrt(0.95)
 STATE = [0.1, -0.2, 1.4, 1.0, -0.5, 0.3, *(part / NORM for part in (0.9, 0.2, -0.3, 0.1)), 1.5, -2.0, 0.7]
 STATE += [1800.0, 1500.0, 2000.0, 1700.0]
@@ -47,14 +47,14 @@ PARTS = {
 
 
 def exact(**params):
-    """The exact build with nothing that ends a flight within what a test does, at a time step of its own."""
+    """One environment of the exact build with the given parameters."""
     env = OperantEnv("operant/Quadrotor-v0", precision="float64", params=params)
     env.reset(seed=0)
     return env
 
 
 def commands(*speeds):
-    """The action that asks for these rotor speeds, rad/s."""
+    """The action that commands these rotor speeds, in rad/s."""
     return np.array([2 * (speed / 2500) ** 2 - 1 for speed in speeds], np.float32)
 
 
@@ -69,13 +69,13 @@ def test_the_derivative_is_rotorpys():
     env.step(commands(*COMMANDS))
     change = (env.state - STATE) / dt
     for part, expected in DERIVATIVE.items():
-        # The second derivatives, up to 2e5 rad/s3 of the rotors, over half a step; and the commands' float32.
+        # Second derivatives (up to 2e5 rad/s3 of the rotors) over half a step, and the rounding of commands to float32.
         scale = max(map(abs, expected))
         assert change[PARTS[part]] == pytest.approx(expected, abs=1e-4 * scale), part
 
 
 @pytest.mark.parametrize("dt", [0.01, 0.005, 0.0025])
-def test_a_flight_of_a_fifth_of_a_second_is_rotorpys_but_for_the_square_of_the_time_step(dt):
+def test_a_flight_of_a_fifth_of_a_second_differs_from_rotorpys_by_the_square_of_the_time_step(dt):
     env = exact(dt=dt)
     env.state = STATE
     for _ in range(round(0.2 / dt)):
@@ -84,7 +84,7 @@ def test_a_flight_of_a_fifth_of_a_second_is_rotorpys_but_for_the_square_of_the_t
     scales = {"position": 1.0, "velocity": 5.0, "attitude": 1.0, "rates": 50.0, "rotors": 2500.0}
     errors = {part: np.abs(env.state[PARTS[part]] - LATER[part]).max() / scales[part] for part in PARTS}
     assert errors["rotors"] < 1e-8  # the lag is solved exactly; the action is float32
-    # The midpoint method is of the second order: measured 6.0 to 6.2 times dt squared.
+    # The midpoint method is of second order: measured 6.0 to 6.2 times dt squared.
     assert 5 * dt**2 <= max(errors.values()) <= 7 * dt**2, errors
 
 
@@ -104,8 +104,8 @@ def test_a_level_quadrotor_at_hovering_speed_stays_where_it_is():
     "faster, rates",
     [
         ((0, 3), (1, 0, 0)),  # the left rotors: it rolls to the right
-        ((2, 3), (0, 1, 0)),  # the back ones: the nose goes down
-        ((0, 2), (0, 0, 1)),  # those that turn clockwise: it turns to the left
+        ((2, 3), (0, 1, 0)),  # the back rotors: the nose goes down
+        ((0, 2), (0, 0, 1)),  # the clockwise rotors: it turns to the left
     ],
 )
 def test_faster_rotors_turn_it_about_the_axis_they_should(faster, rates):
@@ -198,7 +198,7 @@ def test_a_heavier_quadrotor_falls_and_a_randomised_one_differs():
         assert len(set(drawn.tolist())) == 64 and low <= drawn.min() and drawn.max() <= high
 
 
-def test_the_randomisation_that_the_page_shows_is_within_what_may_be_set():
+def test_the_pages_randomisation_is_within_the_bounds_of_the_parameters():
     page = (ROOT / "docs" / "environments.md").read_text()
     (snippet,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "Quadrotor-v0" in block]
     names = {}
@@ -232,11 +232,12 @@ def test_without_pygame_drawing_says_what_to_install(monkeypatch):
         env.render()
 
 
-# One fast step against one exact step from the same float32 state. An ulp is float32's at the magnitude of what a
-# number is computed from: of a position the greatest coordinate; of a speed the greatest or what 0.01 s of thrust
-# and gravity give, for rotations mix the axes; a quaternion's 1; a body rate's the greatest rate or what 0.01 s of two
-# rotors' torques give, for they cancel; a rotor's its greatest speed; the reward's 1. Over 1e6 random states the
-# largest were 1.18, 2.09, 1.32, 2.89 and 1.52, of a rotation's entries 6, of the reward 0.25; rounded up from there.
+# Largest errors of one fast step against one exact step from the same float32 state. An ulp is float32's at the
+# magnitude of the numbers that a result is computed from. For a position that is the greatest coordinate. For a speed
+# it is the greatest speed, or the change by 0.01 s of thrust and gravity, since rotations mix the axes. For a
+# quaternion it is 1. For a body rate it is the greatest rate, or the change by 0.01 s of two rotors' torques, since
+# torques cancel. For a rotor it is its greatest speed, for the reward 1. Over 1e6 random states the largest errors were
+# 1.18, 2.09, 1.32, 2.89 and 1.52, of a rotation's entries 6, of the reward 0.25. They are rounded up from there.
 ULPS = {
     "state": {"position": 1.5, "velocity": 3.0, "attitude": 2.0, "rates": 4.0, "rotors": 2.0},
     "observation": {"position": 1.5, "velocity": 3.0, "matrix": 8.0, "rates": 4.0, "rotors": 2.0},
@@ -245,7 +246,7 @@ ULPS = {
 
 
 def random_states(random, count):
-    """`[count, 17]` float32 numbers that an episode can pass through, in float64."""
+    """States that an episode can pass through: `[count, 17]` float32 numbers, as float64."""
     q = random.normal(size=(count, 4))
     q /= np.linalg.norm(q, axis=1, keepdims=True)
     states = np.concatenate(
@@ -266,7 +267,7 @@ def ulp(magnitude):
 
 
 def errors_of_a_step(random, count):
-    """Largest errors in ulp by part, and where flags differ though no threshold is near."""
+    """Largest errors in ulp by part, flags that differ although no threshold is near, and terminations: `[N]` bool."""
     states = random_states(random, count)
     actions = random.uniform(-1.2, 1.2, (count, 4)).astype(np.float32)
     results = []
@@ -316,7 +317,7 @@ def test_a_fast_step_is_within_its_ulps_of_the_exact_step():
     for what in ("state", "observation"):
         for part, bound in ULPS[what].items():
             assert errors[what][part] <= bound, f"{what}: {part} is {errors[what][part]:.2f} ulp off"
-            assert errors[what][part] > 0.1 * bound  # the bound is not idle
+            assert errors[what][part] > 0.1 * bound  # the bound is not too loose
     assert errors["reward"] <= ULPS["reward"]
     assert not wrong_flags.any()
     assert 0.01 < over.mean() < 0.9

@@ -15,7 +15,7 @@ HEAD, BODY, TAIL, FRUIT = range(4)
 
 
 def tour():
-    """`[10, 10]` the way from each cell to the next of a tour of the grid: down the first column, back in bends."""
+    """The direction from each cell to the next on a tour of the grid, `[10, 10]`: down column 0, back in bends."""
     ways = np.empty((10, 10), int)
     ways[:9, 0] = DOWN
     for row in range(10):
@@ -31,13 +31,13 @@ TOUR = tour()
 
 
 def follow(observations, ways=TOUR):
-    """The actions `[N]` that walk the tour from where the heads are."""
+    """The actions `[N]` that follow the tour from the heads' cells."""
     heads = observations[..., HEAD].reshape(len(observations), 100).argmax(1)
     return ways.ravel()[heads]
 
 
 def placed(precision, parts, fruit=(0, 0), heading=RIGHT, **options):
-    """One environment with a snake whose parts lie there, from tail to head."""
+    """One environment with a snake whose parts, from tail to head, lie at `parts`."""
     theirs = SnakeEnv()
     theirs.reset(seed=0)
     theirs.snake.clear()
@@ -63,7 +63,7 @@ def test_an_episode_begins_with_three_parts_and_a_fruit_anywhere_else(precision)
     assert cells(observations[0], TAIL) == [(5, 3)]
     counts = observations[..., FRUIT].reshape(4096, 100).sum(0)
     assert counts[53] == counts[54] == counts[55] == 0
-    # Among 97 cells: chi-square with 96 degrees of freedom exceeds 170 about once in 2e5 times; the seed is fixed.
+    # There are 97 free cells. Chi-square with 96 degrees of freedom exceeds 170 about once in 2e5; the seed is fixed.
     expected = 4096 / 97
     assert ((np.delete(counts, [53, 54, 55]) - expected) ** 2 / expected).sum() < 170
 
@@ -105,7 +105,7 @@ def test_a_wall_costs_one_and_ends_the_episode_where_the_snake_is(precision, hea
 HOOK = [(5, 3), (5, 4), (5, 5), (4, 5), (4, 4)]  # its head lies above its second part
 
 
-def test_to_bite_oneself_costs_one_and_ends_the_episode(precision):
+def test_biting_itself_costs_one_and_ends_the_episode(precision):
     env = placed(precision, HOOK, heading=LEFT)
     assert env.step(DOWN)[1:3] == (-1.0, True)
 
@@ -132,7 +132,7 @@ def test_a_player_that_fills_the_grid_wins_with_the_same_bits_as_in_the_referenc
     observation, _ = ours.reset(seed=3)
     assert (theirs.reset(seed=3)[0] == observation).all()
     fruits = 0.0
-    for _ in range(10_000):  # of which each fruit takes at most 100
+    for _ in range(10_000):  # each fruit takes at most 100 steps
         action = int(follow(observation[None])[0])
         observation, reward, terminated, _, _ = ours.step(action)
         expected = theirs.step(action)
@@ -147,7 +147,7 @@ def test_a_player_that_fills_the_grid_wins_with_the_same_bits_as_in_the_referenc
 
 
 @given(st.integers(0, 2**31), st.floats(0, 0.3))
-def test_the_snake_grows_by_what_it_eats_and_the_fruit_lies_on_a_free_cell(seed, wandering):
+def test_the_snake_grows_by_each_fruit_which_lies_on_a_free_cell(seed, wandering):
     envs = vector("Snake-v0", 40, max_episode_steps=10_000)
     before, _ = envs.reset(seed=seed)
     random = np.random.default_rng(seed)
@@ -169,7 +169,7 @@ def test_the_snake_grows_by_what_it_eats_and_the_fruit_lies_on_a_free_cell(seed,
     envs.close()
 
 
-def test_both_builds_step_alike_but_for_where_the_next_fruit_grows():
+def test_both_builds_step_alike_except_for_the_next_fruits_cell():
     exact = vector("Snake-v0", 64, precision="float64", max_episode_steps=10_000)
     fast = vector("Snake-v0", 64, precision="float32", autoreset_mode="Disabled", max_episode_steps=10_000)
     observations, _ = exact.reset(seed=0)

@@ -26,7 +26,7 @@ def test_the_agent_begins_in_the_middle_and_the_target_anywhere_else(precision):
     assert (cells[:, MIDDLE] == 1).all()
     assert ((cells == 2).sum(1) == 1).all() and ((cells == 0).sum(1) == 119).all()
     counts = (cells == 2).sum(0)
-    # Among 120 cells: chi-square with 119 degrees of freedom exceeds 200 about once in 2e5 times; the seed is fixed.
+    # There are 120 free cells. Chi-square with 119 degrees of freedom exceeds 200 about once in 2e5; the seed is fixed.
     expected = 4096 / 120
     assert ((np.delete(counts, MIDDLE) - expected) ** 2 / expected).sum() < 200
 
@@ -55,7 +55,7 @@ def test_leaving_the_grid_costs_one_and_ends_the_episode(precision, action, star
     env = placed(precision, (*start, TARGET_CELL, 4))
     observation, reward, terminated, _, _ = env.step(action)
     assert (reward, terminated) == (-1.0, True)
-    assert observation[5, 7] == 2 and observation.sum() == 2  # nobody is in the grid
+    assert observation[5, 7] == 2 and observation.sum() == 2  # only the target is in the grid
 
 
 def test_patience_ends_with_the_34th_step(precision):

@@ -1,4 +1,4 @@
-"""Taxi: what is reached and how often, the passenger's moods, and which actions have an effect."""
+"""Taxi: outcomes and their frequencies, fickle passengers, and action masks."""
 
 from collections import Counter
 
@@ -45,7 +45,7 @@ def test_a_fickle_passenger_changes_to_one_of_three_destinations_when_the_taxi_f
     env.reset(seed=1)
     put(env, np.tile([2, 2, 4, 1, 1], (count, 1)))
     before = physical(env)
-    env.step(np.full(count, 4))  # picks up, which cannot be: the taxi stays, and so does the mind
+    env.step(np.full(count, 4))  # an impossible pick-up: the taxi stays, and the destination does not change
     assert np.array_equal(physical(env), before)
     env.step(np.zeros(count, np.int64))
     after = physical(env)

@@ -1,4 +1,4 @@
-"""Gymnasium's toy text: the float64 build is Gymnasium bit for bit, and training takes its integer observations."""
+"""Gymnasium's toy text: the float64 build equals Gymnasium bit for bit, and training reads integer observations."""
 
 import inspect
 
@@ -33,7 +33,7 @@ TASKS = {
 CASES = [pytest.param(name, options, id=f"{name} {options}") for name, each in TASKS.items() for options in each]
 IDS = tuple(TASKS)
 EXACT = (("operant/CliffWalkingSlippery-v1", {"precision": "float64"}), ("CliffWalkingSlippery-v1", {}))
-PROB = {"prob", "_prob"}  # the probability of what was drawn is not given
+PROB = {"prob", "_prob"}  # the probability of the drawn outcome, which operant does not return
 
 
 def observed(observations):
@@ -43,7 +43,7 @@ def observed(observations):
 
 
 def same_infos(ours, theirs):
-    """Equal keys and values; what an episode ended on may be NumPy's number where Gymnasium has Python's."""
+    """Asserts equal keys and values; final observations may be NumPy's numbers where Gymnasium has Python's."""
     assert set(ours) == set(theirs) - PROB
     for key, value in ours.items():
         if isinstance(value, dict):
@@ -53,7 +53,7 @@ def same_infos(ours, theirs):
 
 
 def act(env_id, observations, random):
-    """Random actions, but a taxi that can pick up or put down its passenger usually does."""
+    """Random actions, except that a taxi that can pick up or drop off its passenger usually does."""
     rows = len(observations[0]) if isinstance(observations, tuple) else len(observations)
     if env_id != "Taxi-v4":
         return random.integers(0, CATALOG[env_id].actions, rows)
@@ -85,7 +85,7 @@ def test_the_float64_build_is_gymnasium_bit_for_bit_in_every_autoreset_mode(env_
             assert observed(observations) == observed(expected)
             observations, infos = ours.reset(options={"reset_mask": over.copy()})
             expected, expected_infos = theirs.reset(options={"reset_mask": over.copy()})
-    # An episode of Taxi or on a slippery cliff may be longer than this test.
+    # An episode of Taxi, or on a slippery cliff, may be longer than this test.
     assert ended or env_id.startswith(("Taxi", "Cliff"))
 
 
@@ -108,14 +108,14 @@ def test_a_single_environment_returns_what_gymnasiums_does(env_id):
             mine, other = ours.reset(), theirs.reset()
 
 
-def test_np_random_follows_what_the_steps_of_the_exact_build_draw():
+def test_np_random_follows_the_draws_of_the_exact_builds_steps():
     ours, theirs = (gym.make(name, **options).unwrapped for name, options in EXACT)
     ours.reset(seed=0)
     theirs.reset(seed=0)
     for action in (1, 2, 0):
         assert ours.step(action)[0] == theirs.step(action)[0]
     assert ours.np_random.random() == theirs.np_random.random()
-    for action in (3, 1):  # which now draw beyond the number that was taken here
+    for action in (3, 1):  # these draw after the number that was taken here
         assert ours.step(action)[0] == theirs.step(action)[0]
         assert ours.np_random.bit_generator.state == theirs.np_random.bit_generator.state
     ours.np_random, theirs.np_random = np.random.default_rng(5), np.random.default_rng(5)
@@ -142,7 +142,7 @@ def test_a_frame_is_gymnasiums_pixel_for_pixel(env_id):
 
 
 @pytest.mark.parametrize("env_id", IDS)
-def test_the_defaults_are_what_gymnasiums_class_holds(env_id):
+def test_the_defaults_are_gymnasiums(env_id):
     spec, theirs = CATALOG[env_id], gym.spec(env_id)
     options = {option: defaults(spec)[name] for option, name in spec.options.items()}
     signature = inspect.signature(type(gym.make(env_id).unwrapped).__init__).parameters
@@ -152,7 +152,7 @@ def test_the_defaults_are_what_gymnasiums_class_holds(env_id):
     assert {*options, *joint} == set(signature) - {"self", "render_mode"}
 
 
-def test_an_option_that_gymnasium_does_not_have_is_refused_with_those_it_has():
+def test_an_unknown_option_is_refused_with_gymnasiums_names():
     with pytest.raises(TypeError, match=r"unknown keyword argument of operant/FrozenLake-v1 'slippery'.*is_slippery"):
         vector("FrozenLake-v1", 2, slippery=True)
     with pytest.raises(ValueError, match=r"rainy_probability.*1\.5"):
@@ -161,7 +161,7 @@ def test_an_option_that_gymnasium_does_not_have_is_refused_with_those_it_has():
 
 @pytest.mark.parametrize("env_id", ["FrozenLake-v1", "Blackjack-v1"])
 def test_training_reads_the_batchs_integers_as_rows_of_their_bytes(env_id):
-    """As rows of `Layout(space)`, which is what a policy takes of any space."""
+    """The rows have the form of `Layout(space)`, which a policy takes for any space."""
     environments = make_environments(f"operant/{env_id}", 3, {})
     assert type(environments) is NativeEnvironments
     buffer = environments.allocate(4)
@@ -192,7 +192,7 @@ def test_ppo_learns_to_cross_the_lake():
 
 
 @pytest.mark.parametrize("forbidden", [True, False], ids=["forbidden", "allowed"])
-def test_ppo_is_kept_from_what_a_taxi_cannot_do(forbidden):
+def test_masks_keep_ppo_from_impossible_actions(forbidden):
     config = PPO.Config(num_envs=8, rollout_steps=32, threads=1, mask_actions=forbidden)
     algorithm = PPO("operant/Taxi-v4", config, seed=0)
     algorithm.learn(8 * 32)

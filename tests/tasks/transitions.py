@@ -1,4 +1,4 @@
-"""What the fast build reaches from every state, to be held against the table `P` of Gymnasium's class."""
+"""Outcomes of the fast build from every state, compared with the table `P` of Gymnasium's class."""
 
 from collections import Counter
 
@@ -7,13 +7,13 @@ from support import put, vector
 
 from operant.catalog import CATALOG
 
-COPIES = 64  # an outcome of probability 0.3 escapes all of them once in 10^10
+COPIES = 64  # all of them miss an outcome of probability 0.3 once in 10^10
 
 
 def reached(env_id, states, copies=COPIES, **options):
-    """For every one of `states` `[K, S]` and every action, a Counter of (observation, reward, terminated).
+    """A Counter of (observation, reward, terminated) for each of `states` `[K, S]` and each action.
 
-    Each is tried `copies` times, with random numbers of its own.
+    Each is tried `copies` times, with different random numbers.
     """
     actions = CATALOG[env_id].actions
     count = len(states) * actions * copies
@@ -34,9 +34,9 @@ def reached(env_id, states, copies=COPIES, **options):
 
 
 def same_outcomes(found, table, numbers):
-    """What was reached is exactly what `table` says can be, each at least 0.3 likely.
+    """Asserts that the outcomes are exactly the possible ones in `table`, each of probability 0.3 or more.
 
-    `numbers` `[K]` are Gymnasium's of the states.
+    `numbers` `[K]` are Gymnasium's numbers of the states.
     """
     for (k, action), counted in found.items():
         possible = Counter()
@@ -47,9 +47,9 @@ def same_outcomes(found, table, numbers):
 
 
 def distance(counted, probabilities):
-    """Chi-square of counts against probabilities by outcome, in parts of what chance exceeds once in 10^6.
+    """Chi-square of counts against probabilities, divided by the bound that chance exceeds once in 10^6.
 
-    That bound is Wilson and Hilferty's (1931), for as many degrees of freedom as there are outcomes but one.
+    The bound is Wilson and Hilferty's (1931). There is one degree of freedom less than outcomes.
     """
     assert set(counted) <= set(probabilities)
     count, freedom = sum(counted.values()), len(probabilities) - 1
