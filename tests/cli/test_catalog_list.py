@@ -38,7 +38,7 @@ def test_one_environment_shows_the_components_of_its_observation(capsys):
 def test_an_environment_of_several_agents_names_them_and_its_variants(capsys):
     command(["simple_spread_v3"])
     output = capsys.readouterr().out
-    assert "each observes and acts as below: agent_0, agent_1, agent_2." in output
+    assert "Agents, each with the spaces below: agent_0, agent_1, agent_2." in output
     assert "Constructor argument N: 2, 3, 4, 5." in output
     command(["operant/simple_tag-v3", "--json"])
     [record] = json.loads(capsys.readouterr().out)

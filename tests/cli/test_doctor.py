@@ -20,7 +20,7 @@ def make_one(num_envs):
     return gym.make("CartPole-v1")
 """
 CLOSED = """\
-note: step goes on after close() [step-after-close]
+note: step still works after close() [step-after-close]
 
     import gymnasium as gym
     import numpy as np
@@ -33,7 +33,7 @@ note: step goes on after close() [step-after-close]
     except Exception:
         pass
     else:
-        raise AssertionError("step goes on after close()")
+        raise AssertionError("step still works after close()")
 """
 
 
@@ -45,7 +45,7 @@ def landers(tmp_path):
 def test_findings_come_with_programs(operant):
     finished = operant("doctor", "CartPole-v1", "--vector", "sync", "--seed", "3", "--steps", "30", "--num-envs", "2")
     assert (finished.stderr, finished.returncode) == ("", 0)
-    assert finished.stdout.startswith("CartPole-v1 by sync: 2 notes\n\nnote: reset takes reset_mask")
+    assert finished.stdout.startswith("CartPole-v1 by sync: 2 notes\n\nnote: reset removes reset_mask")
     assert finished.stdout.endswith(CLOSED)
 
 
@@ -100,8 +100,8 @@ def test_an_environment_that_is_none_of_vectors_ends_the_examination(operant, la
         (["CartPole-v1", "--steps", "0"], "steps=0 must be at least 1"),
         (["Pendulum-v1", "--vector", "vector_entry_point"], "has no vector_entry_point: choose --vector sync or async"),
         (["Pendulum-v2", "--vector", "envpool"], "EnvPool has no environment 'Pendulum-v2'"),
-        (["Pendulum-v1", "--vector", "envpool", "--autoreset-mode", "SameStep"], "no autoreset mode but NextStep"),
-        (["json:loads", "--vector", "sync"], "is a function, which makes its own"),
+        (["Pendulum-v1", "--vector", "envpool", "--autoreset-mode", "SameStep"], "EnvPool's only autoreset mode is NextStep"),
+        (["json:loads", "--vector", "sync"], "is a function, which chooses them itself"),
     ],
 )
 def test_a_mistake_is_one_line(error_line, arguments, said):

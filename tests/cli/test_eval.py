@@ -126,7 +126,7 @@ def test_a_checkpoint_of_another_network_is_one_line(runs, capsys, tmp_path):
     [run] = runs.iterdir()
     config = shutil.copytree(run, tmp_path / "copy") / "config.toml"
     config.write_text(re.sub(r"hidden = \[\s*8,?\s*\]", "hidden = [9]", config.read_text()))
-    assert "is not of the network that" in refusal(capsys, "copy", "--runs", tmp_path)
+    assert "does not fit the network that" in refusal(capsys, "copy", "--runs", tmp_path)
 
 
 def test_a_missing_video_library_is_named_with_its_extra(runs, capsys, monkeypatch):

@@ -41,7 +41,7 @@ def test_in_a_pipe_it_prints_once_and_says_so(folder, operant):
     finished = operant("monitor", "cart", "--runs", str(folder))
     assert finished.returncode == 0
     assert "487.625" in finished.stdout
-    assert finished.stderr == ("operant monitor: this is no terminal, so the run is printed once (as with --once)\n")
+    assert finished.stderr == ("operant monitor: not a terminal, so the run is printed once (as with --once)\n")
 
 
 def test_a_run_before_its_first_update_is_no_error(tmp_path, capsys):

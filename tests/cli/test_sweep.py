@@ -106,7 +106,7 @@ def test_ctrl_c_leaves_a_sweep_that_goes_on(tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "")
-    assert "interrupted: the same command goes on" in out and "no trial has been completed" in out
+    assert "interrupted: the same command continues it" in out and "no trial has been completed" in out
     assert [run.status for run in trials(tmp_path)] == ["interrupted"]
     assert sweep(tmp_path, trials=1, prune_every=0) == 0
     assert [run.status for run in trials(tmp_path)] == ["interrupted", "finished"]
@@ -129,7 +129,7 @@ def test_jobs_share_the_trials(tmp_path):
         ("low = 1\n", "low = 0\n", "epochs=0 must be at least 1"),
         ("low = 1\n", "low = 0.5\n", "parameters.epochs: low=0.5 must be an integer"),
         ('"relu"', '"rely"', "activation='rely': did you mean 'relu'?"),
-        ('choices = ["tanh", "relu"]', "low = 1\nhigh = 2", "parameters.activation is no number"),
+        ('choices = ["tanh", "relu"]', "low = 1\nhigh = 2", "parameters.activation is not a number"),
         ("trials = 2", "trials = 0", "trials=0 must be an integer of at least 1"),
         ("trials = 2", "trails = 2", "unknown key of [study] 'trails': did you mean 'trials'?"),
         ('"cartpole"', '"cartpol"', "unknown environment 'cartpol': did you mean 'cartpole'?"),

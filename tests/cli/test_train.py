@@ -182,7 +182,7 @@ def test_a_gymnasium_environment_trains_by_its_own_id(tmp_path):
         (2, ["train", "cartpole", "--activation", "tan"], "activation='tan': did you mean 'tanh'?"),
         (1, ["train", "cartpole", "--squash", "--timesteps", "10", "--no-run"], "squash=True is for a Box"),
         (2, ["train", "cartpole", "--timesteps", "0"], "timesteps=0 must be an integer of at least 1"),
-        (2, ["train", "cartpole", "--detach", "--no-run"], "--no-run keeps nothing that a monitor could show"),
+        (2, ["train", "cartpole", "--detach", "--no-run"], "--no-run saves nothing that a monitor could show"),
         (2, ["train", "--config", "/nowhere.toml"], "/nowhere.toml does not exist"),
         (1, ["train", "cartpole", "--runs", "/dev/null/runs"], "cannot create a run in /dev/null/runs"),
         (1, ["resume", "nothing", "--runs", "/nowhere"], "no runs in /nowhere"),
@@ -211,7 +211,9 @@ def test_a_wrong_config_file_is_answered_in_one_line(tmp_path, text, message):
 
 def test_resume_refuses_what_it_cannot_continue(tmp_path):
     run("train", "cartpole", "--timesteps", 1024, *SHORT, "--name", "done", "--runs", tmp_path)
-    assert "has made its 1,024 steps: give more by --timesteps" in error("resume", "done", "--runs", tmp_path, code=1)
+    assert "has made its 1,024 steps: ask for more with --timesteps" in error(
+        "resume", "done", "--runs", tmp_path, code=1
+    )
     done = RunDirectory.find(tmp_path, "done")
     newest = CheckpointFolder(done.checkpoints).latest()
     newest.write_bytes(newest.read_bytes()[:1000])

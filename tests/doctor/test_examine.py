@@ -90,4 +90,4 @@ def test_what_is_no_function_is_refused():
 def test_the_python_snippet_of_the_page_runs(capsys):
     [snippet] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     exec(snippet, {})
-    assert "step-after-close\nstep goes on after close()\nimport numpy as np\n" in capsys.readouterr().out
+    assert "step-after-close\nstep still works after close()\nimport numpy as np\n" in capsys.readouterr().out

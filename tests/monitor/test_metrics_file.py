@@ -72,7 +72,7 @@ def test_a_value_or_a_column_that_does_not_fit_leaves_the_file_as_it_was(path):
     writer = MetricsWriter(path, "a")
     writer.write({"steps": 1})
     before = path.read_bytes()
-    with pytest.raises(TypeError, match="return='x' is no number"):
+    with pytest.raises(TypeError, match="return='x' is not a number"):
         writer.write({"steps": 1, "return": "x"})
     with pytest.raises(ValueError, match="'m63' is one too many, record fewer"):
         writer.write({f"m{k}": k for k in range(64)})
@@ -96,11 +96,15 @@ def test_files_that_are_foreign_torn_or_newer_are_refused_in_one_line(path):
         assert text.startswith(f"{path} ")
         return text.removeprefix(f"{path} ")
 
-    assert message(b"") == message(b"steps,return\n") == "is no metrics file of operant (or of another machine's make)"
-    assert message(good[:40]) == "is torn: 40 bytes are no header"
-    assert message(good[:5000]) == f"is torn: 5000 bytes, its header says {len(good)}"
+    assert (
+        message(b"")
+        == message(b"steps,return\n")
+        == "is not a metrics file of operant (or has another machine's byte order)"
+    )
+    assert message(good[:40]) == "is torn: 40 bytes are too few for a header"
+    assert message(good[:5000]) == f"is torn: it has 5000 bytes, its header says {len(good)}"
     assert message(good[:8] + struct.pack("Q", 2) + good[16:]) == "has version 2, this operant reads 1: update operant"
-    assert message(good[:24] + struct.pack("Q", 0) + good[32:]) == "is torn: its header contradicts itself"
+    assert message(good[:24] + struct.pack("Q", 0) + good[32:]) == "is torn: its header is inconsistent"
     with pytest.raises(OSError, match=r"cannot read .*missing: "):
         MetricsReader(path.with_name("missing"))
 

@@ -85,7 +85,7 @@ def test_every_page_shows_its_curves_with_their_newest_values(run):
         for key, titles in TITLES.items():
             await pilot.press(key)
             screen = await shows(app, pilot, *titles)
-            assert "no data" not in screen.replace("CPU of the run (of a core): no data", "")
+            assert "no data" not in screen.replace("CPU of the run (of one core): no data", "")
         await pilot.press("1")
         await shows(app, pilot, "Episode return: 30", "Episode length: 60", "Steps per second: 16.4k")
         await pilot.press("3")
@@ -147,7 +147,7 @@ def test_without_a_metrics_file_the_csv_is_shown(run):
     run.metrics_path.write_bytes(b"damaged")
     view = RunView(run)
     assert view.column("episode_return").tolist() == [10, 20]
-    assert "is no metrics file" in view.problem
+    assert "is not a metrics file" in view.problem
 
 
 def test_a_small_terminal_and_an_empty_run_are_no_error(run):

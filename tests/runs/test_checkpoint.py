@@ -129,10 +129,10 @@ def _write(path, kind):
     [
         ("missing", "does not exist"),
         ("directory", "cannot be read: it is a directory"),
-        ("text", "is no checkpoint of operant"),
-        ("zip", "is no checkpoint of operant"),
-        ("weights", "is no checkpoint of operant, though torch can read it"),
-        ("module", "is no checkpoint of operant: it holds objects, not numbers alone"),
+        ("text", "is not a checkpoint of operant"),
+        ("zip", "is not a checkpoint of operant"),
+        ("weights", "is not a checkpoint of operant, though torch can read it"),
+        ("module", "is not a checkpoint of operant: it holds Python objects, not only numbers"),
         ("newer", "was written by a newer operant (version 2, this one reads 1): update"),
     ],
 )

@@ -187,7 +187,7 @@ def test_a_path_that_cannot_be_opened_is_named_with_its_remedy(tmp_path, make, m
 @pytest.mark.parametrize("contents", [b"\x89PNG\r\n\x1a\n\0\0\n", b"a,a\n1,2\n", b"a,,b\n1,2,3\n", b"\xff\xfe\0"])
 def test_a_file_that_is_no_table_is_refused_and_left_alone(path, contents):
     path.write_bytes(contents)
-    with pytest.raises(ValueError, match=r"is no log of operant .*: choose another file or remove it"):
+    with pytest.raises(ValueError, match=r"is not a log of operant .*: choose another file or remove it"):
         Logger(csv_path=path)
     assert path.read_bytes() == contents
 
@@ -201,9 +201,9 @@ def test_a_table_of_other_columns_is_refused_and_left_alone(path):
 
 def test_values_and_names_that_no_table_holds_are_refused(path):
     with Logger(csv_path=path) as logger:
-        with pytest.raises(TypeError, match="reward='high' is no number"):
+        with pytest.raises(TypeError, match="reward='high' is not a number"):
             logger.log(reward="high")
-        with pytest.raises(TypeError, match=r"reward=\[1\] is no number"):
+        with pytest.raises(TypeError, match=r"reward=\[1\] is not a number"):
             logger.log(reward=[1])
         with pytest.raises(ValueError, match="'a,b' cannot name a column"):
             logger.log_row({"a,b": 1})

@@ -128,7 +128,7 @@ def test_runs_are_listed_in_the_order_of_their_making_without_damaged_ones(tmp_p
 
 
 def test_a_directory_that_is_no_run_or_a_newer_one_is_refused(tmp_path):
-    with pytest.raises(RunError, match=r"is no run directory: its run\.json cannot be read"):
+    with pytest.raises(RunError, match=r"is not a run directory: its run\.json cannot be read"):
         RunDirectory(tmp_path)
     (tmp_path / "run.json").write_text('{"format": 2, "id": "a"}')
     with pytest.raises(RunError, match=r"was written by a newer operant \(format 2\): update operant"):

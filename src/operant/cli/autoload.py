@@ -1,4 +1,4 @@
-"""`operant autoload`: a hook in this Python environment, so that gymnasium alone knows `operant/*`."""
+"""`operant autoload`: a hook in this Python environment that makes `operant/*` known to gymnasium alone."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from operant.messages import unknown
 PTH_NAME = "operant-autoload.pth"
 HOOK_NAME = "_operant_autoload.py"
 
-# site executes the line at every start and prints a traceback if it raises: hence the try, which needs the exec.
+# site executes this line at every start and prints a traceback if it raises. The try prevents that, and needs the exec.
 PTH_LINE = 'import sys; exec("try: import _operant_autoload; _operant_autoload.install()\\nexcept Exception: pass")\n'
 
 DESCRIPTION = """\
-With autoload on, a script that imports only gymnasium finds operant/CartPole-v1 and its siblings: a .pth file in this
-Python environment's site-packages waits until gymnasium is imported, then imports operant. Nothing else is changed.
-Uninstalling operant leaves the file without effect.
+With autoload on, a script that imports only gymnasium finds operant/CartPole-v1 and the other operant/* environments.
+A .pth file in this Python environment's site-packages imports operant whenever gymnasium is imported. Nothing else is
+changed. If operant is uninstalled, the file has no effect.
 """
 
 
 def command(argv: list[str]) -> int:
-    """Turns the hook on or off, or says which it is."""
+    """Turns the hook on or off, or prints its state."""
     parser = Parser("operant autoload", description=DESCRIPTION)
-    parser.add_argument("action", metavar="on|off|status", help="what to do; status changes nothing")
+    parser.add_argument("action", metavar="on|off|status", help="the action to take; status changes nothing")
     action = parser.parse(argv).action
     actions = {"on": _turn_on, "off": _turn_off, "status": _status}
     if action not in actions:
@@ -46,7 +46,7 @@ def _source() -> str:
 
 
 def _turn_on(pth: Path, hook: Path) -> None:
-    # The hook first: at no moment does the .pth file name something that is not there.
+    # The hook is written first, so that the .pth file never names a missing file.
     hook.write_text(_source(), encoding="utf-8")
     py_compile.compile(str(hook))
     try:
@@ -56,7 +56,7 @@ def _turn_on(pth: Path, hook: Path) -> None:
         raise
     print(f"autoload is on: {pth}")
     if sys.flags.no_site:
-        print("This Python runs without site (-S), which reads no .pth file.")
+        print("This Python runs without site (-S), so it reads no .pth files.")
 
 
 def _turn_off(pth: Path, hook: Path) -> None:

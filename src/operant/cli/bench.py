@@ -1,4 +1,4 @@
-"""`operant bench`: the benchmark of bench/, with its own options."""
+"""`operant bench`: the benchmark in bench/, which parses its own options."""
 
 from __future__ import annotations
 

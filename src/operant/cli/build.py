@@ -1,4 +1,4 @@
-"""`operant build`: compiles headers, and says where, how long and what the compiler thinks."""
+"""`operant build`: compiles headers and prints the library's path, the time taken and the compiler's warnings."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from operant.headers.descriptor import read_descriptor
 from operant.headers.library import build, check_header, find_compiler
 
 DESCRIPTION = """\
-Compiles HEADER for every instruction set that operant has for this kind of CPU, into the user's cache folder (or that
-of the variable OPERANT_CACHE), unless it is there already, and holds it against its descriptor. CC names the compiler.
-`operant.register_env`, `operant train` and all others do the same by themselves.
+Compiles HEADER for every instruction set that operant supports on this kind of CPU, and checks the result against the
+descriptor. The library goes into the user's cache folder, or into the folder named by the variable OPERANT_CACHE; if it
+is there already, nothing is compiled. The variable CC chooses the compiler. This command is optional:
+`operant.register_env`, `operant train` and the other commands compile when they need to.
 """
 PROGRAM = "operant build"
 
 
 def command(argv: list[str]) -> int:
-    """Builds; the exit code is 0, or 1 where a header or its descriptor has an error."""
+    """Builds the headers; the exit code is 0, or 1 if a header or its descriptor has an error."""
     parser = Parser(PROGRAM, description=DESCRIPTION)
-    parser.add_argument("headers", metavar="HEADER", nargs="+", help="such as lander.h")
-    parser.add_argument("--again", action="store_true", help="compile even what is in the cache")
+    parser.add_argument("headers", metavar="HEADER", nargs="+", help="a C header, such as lander.h")
+    parser.add_argument("--again", action="store_true", help="compile even if the library is in the cache")
     options = parser.parse(argv)
     for name in options.headers:
         try:
@@ -33,7 +34,7 @@ def command(argv: list[str]) -> int:
 
 
 def find_header(name: str) -> Path:
-    """The path of "lander.h" or, where that is there, "lander"."""
+    """Returns the path of an existing header, from its name with or without the ending ".h"."""
     path = Path(name)
     return check_header(path if path.suffix else path.with_suffix(".h"))
 
@@ -44,5 +45,5 @@ def _build(header: Path, again: bool) -> None:
         print(built.warnings)
     spec = read_descriptor(header)
     check_parameters(spec)
-    what = f"compiled in {built.seconds:.1f} s by {' '.join(find_compiler())} for {', '.join(isas())}"
-    print(f"{spec.id}: {'in the cache' if built.cached else what}: {built.path}")
+    compiled = f"compiled in {built.seconds:.1f} s by {' '.join(find_compiler())} for {', '.join(isas())}"
+    print(f"{spec.id}: {'in the cache' if built.cached else compiled}: {built.path}")

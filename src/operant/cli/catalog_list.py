@@ -1,4 +1,4 @@
-"""`operant list`: what there is to make, from the catalog."""
+"""`operant list`: the environments of the catalog."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from operant.environments.spaces import action_space, observation_bounds, observ
 from operant.spec import EnvSpec, spans
 
 DESCRIPTION = """\
-Lists the environments. With ENV_ID, that one and the components of its observation. STEPS is the time limit, REWARD
-THRESHOLD the mean return that counts as solved. Parameters are set by gymnasium.make_vec(id, params={...}) or drawn for
-each episode by randomize={...}. Of several agents it shows one's spaces: such environments are PettingZoo's, and
-gymnasium.make_vec gives a row to each agent.
+Lists the environments. With ENV_ID, shows that environment and the components of its observation. STEPS is the time
+limit. THRESHOLD is the mean return that counts as solved. Set parameters with gymnasium.make_vec(id, params={...}), or
+draw them for each episode with randomize={...}. For an environment with several agents the spaces shown are those of
+one agent. Such an environment follows PettingZoo's interface; gymnasium.make_vec gives each agent a row.
 """
 
 
 def command(argv: list[str]) -> int:
     """Prints the list."""
     parser = Parser("operant list", description=DESCRIPTION)
-    parser.add_argument("env_id", metavar="ENV_ID", nargs="?", help="such as CartPole-v1 or operant/CartPole-v1")
+    parser.add_argument("env_id", metavar="ENV_ID", nargs="?", help="an id such as CartPole-v1 or operant/CartPole-v1")
     parser.add_argument("--params", action="store_true", help="add the physical parameters")
     parser.add_argument("--json", action="store_true", help="print a JSON list; an infinite bound is null")
     options = parser.parse(argv)
@@ -37,7 +37,7 @@ def command(argv: list[str]) -> int:
     if options.env_id is not None:
         try:
             specs = [find_spec(options.env_id)]
-            defaults(specs[0])  # of a user's header: it is compiled here
+            defaults(specs[0])  # compiles a user's header
         except ValueError as problem:
             parser.error(str(problem))
     if options.json:
@@ -67,10 +67,10 @@ def _print_environments(specs: Iterable[EnvSpec]) -> None:
 
 def _print_agents(spec: EnvSpec) -> None:
     if spec.agents:
-        print(f"Agents, of whom each observes and acts as below: {', '.join(spec.agents)}.")
+        print(f"Agents, each with the spaces below: {', '.join(spec.agents)}.")
     for agent, size in zip(spec.agents, spec.observation_sizes, strict=False):
         if size < spec.observation_size:
-            print(f"{agent} observes the first {size} components alone.")
+            print(f"{agent} observes only the first {size} components.")
     for name in spec.variant_options:
         place = list(spec.variant_options).index(name)
         values = dict.fromkeys(str(key[place]) for key in spec.variants)
@@ -100,7 +100,7 @@ def _print_parameters(spec: EnvSpec) -> None:
 
 
 def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
-    """Prints columns two spaces apart, those of `right` flush right."""
+    """Prints columns two spaces apart; the columns with the indices `right` are flush right."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, *rows):
         cells = [
@@ -116,9 +116,10 @@ def _spaces(spec: EnvSpec) -> tuple[Space[Any], Space[Any]]:
 
 
 def _brief(space: Space[Any]) -> str:
-    """As Gymnasium writes it, but of a Tuple of Discrete only the numbers of values, and of a Box no float32.
+    """Writes a space as Gymnasium does, but shorter.
 
-    Bounds that are infinite, of bytes or not the same for all components are left out, too.
+    A Tuple of Discrete shows only the number of values of each. The dtype float32 is omitted, and so are a Box's bounds
+    if they are infinite, bytes, or differ between components.
     """
     if isinstance(space, Tuple):
         return f"Tuple({', '.join(str(part.n) for part in space.spaces)})"  # type: ignore[attr-defined]

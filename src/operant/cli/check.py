@@ -1,4 +1,4 @@
-"""`operant check`: what every environment must hold, on one."""
+"""`operant check`: runs the conformance checks on one environment."""
 
 from __future__ import annotations
 
@@ -19,30 +19,34 @@ from operant.messages import unknown
 from operant.spec import EnvSpec
 
 DESCRIPTION = """\
-Tries what operant promises of every environment, and prints what it found: the same bits on every instruction set and
-from a GPU's code, for any batch and number of threads; episodes that depend on the seed and the actions alone; no NaN;
-observations within their bounds; autoreset; snapshots; and, where the descriptor names a reference class, the same
-numbers from that and the float64 build. ENV is a header, or an id of operant's.
+Checks that an environment keeps operant's promises, and prints the results: the same bits on every instruction set and
+in the GPU code, with any batch size and number of threads; episodes that depend only on the seed and the actions; no
+NaN; observations within their bounds; autoreset; snapshots. If the descriptor names a reference class, the float64
+build must return the same numbers as that class. ENV is a header, or an id of an operant environment.
 """
 PROGRAM = "operant check"
 RULES = {name: (check.__doc__ or "").splitlines()[0] for name, check in CHECKS.items()} | {
-    "parity": "The float64 build returns what the reference class returns, bit for bit.",
+    "parity": "The float64 build matches the reference class bit for bit.",
     "sanitize": "AddressSanitizer and UBSan find nothing; with --sanitize.",
 }
 
 
 def command(argv: list[str]) -> int:
-    """Checks; the exit code is 0, or 1 where something is not as it must be."""
+    """Runs the checks; the exit code is 0, or 1 if one fails."""
     parser = Parser(
         PROGRAM,
         description=DESCRIPTION,
         epilog="checks:\n" + "\n".join(f"  {name:12} {rule}" for name, rule in RULES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("environment", metavar="ENV", help="such as lander.h, or CartPole-v1")
-    parser.add_argument("--sanitize", action="store_true", help="also under AddressSanitizer and UBSan, in a process")
-    parser.add_argument("--only", metavar="CHECK", nargs="+", help="these checks alone")
-    parser.add_argument("--tolerance", metavar="X", type=float, default=0.0, help="of parity: relative, 0 for all bits")
+    parser.add_argument("environment", metavar="ENV", help="a header such as lander.h, or an id such as CartPole-v1")
+    parser.add_argument(
+        "--sanitize", action="store_true", help="also run under AddressSanitizer and UBSan, in a process of its own"
+    )
+    parser.add_argument("--only", metavar="CHECK", nargs="+", help="run only these checks")
+    parser.add_argument(
+        "--tolerance", metavar="X", type=float, default=0.0, help="relative tolerance of parity (0: all bits)"
+    )
     options = parser.parse(argv)
     names = [*(options.only or RULES.keys() - {"sanitize"}), *(["sanitize"] if options.sanitize else [])]
     for name in names:
@@ -55,7 +59,7 @@ def command(argv: list[str]) -> int:
         if not spec.reference and not options.only:
             names.remove("parity")
         if "sanitize" in names and not spec.source:
-            raise ValueError(f"--sanitize is for headers of one's own: `make sanitize` does it to {spec.id}")
+            raise ValueError(f"--sanitize is for your own headers: `make sanitize` checks the built-in {spec.id}")
         checks = CHECKS | {"parity": functools.partial(parity, tolerance=options.tolerance), "sanitize": sanitize}
         failed = _run(spec, {name: check for name, check in checks.items() if name in names})
         if not spec.reference and not options.only:
@@ -66,7 +70,7 @@ def command(argv: list[str]) -> int:
 
 
 def _find(name: str) -> EnvSpec:
-    """The descriptor; a user's header is compiled, and the compiler's warnings are printed."""
+    """Returns the spec. A user's header is compiled, and the compiler's warnings are printed."""
     spec = find_spec(f"{name}.h" if Path(f"{name}.h").is_file() else name)
     if spec.source:
         warnings = build(spec.source).warnings

@@ -1,4 +1,4 @@
-"""`operant doctor`: what is wrong with a vector environment, whoever made it."""
+"""`operant doctor`: finds the faults of any vector environment, operant's or another's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operant.messages import unknown
 
 DESCRIPTION = """\
 Examines a vector environment: autoreset, final_obs, time limits, reused arrays, spaces, seeds, hidden resets, and more.
-Each finding has the shortest Python program that shows it. The exit code is 1 if there are errors.
+With each finding it prints the shortest Python program that reproduces it. The exit code is 1 if there are errors.
 """
 
 
@@ -27,24 +27,23 @@ def command(argv: list[str]) -> int:
     parser.add_argument(
         "env_id",
         metavar="ENV_ID",
-        help="an id such as CartPole-v1 or package:Task-v0, or module:function, a function of num_envs",
+        help="an id such as CartPole-v1 or package:Task-v0; or module:function, where function(num_envs) returns the "
+        "vector environment",
     )
-    parser.add_argument("--vector", metavar="KIND", help=f"{', '.join(VECTORS)}; by default what make_vec chooses")
-    parser.add_argument(
-        "--autoreset-mode", metavar="MODE", help=f"{', '.join(MODES)}; by default the environment's own"
-    )
-    parser.add_argument("--num-envs", metavar="N", type=int, default=4, help="environments of the longest plays (4)")
-    parser.add_argument("--steps", metavar="T", type=int, default=256, help="their steps (256)")
-    parser.add_argument("--seed", metavar="S", type=int, default=0, help="what they are reset with (0)")
+    parser.add_argument("--vector", metavar="KIND", help=f"{', '.join(VECTORS)} (default: make_vec's choice)")
+    parser.add_argument("--autoreset-mode", metavar="MODE", help=f"{', '.join(MODES)} (default: the environment's own)")
+    parser.add_argument("--num-envs", metavar="N", type=int, default=4, help="environments in the longest tests (4)")
+    parser.add_argument("--steps", metavar="T", type=int, default=256, help="steps in the longest tests (256)")
+    parser.add_argument("--seed", metavar="S", type=int, default=0, help="seed of the resets (0)")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     options = parser.parse(argv)
     for name, given, known in (("vector", options.vector, VECTORS), ("autoreset mode", options.autoreset_mode, MODES)):
         if given not in (None, *known):
             parser.error(unknown(name, given, known))
-    sys.path.insert(0, os.getcwd())  # as for `python -m`: a module of the user's own
+    sys.path.insert(0, os.getcwd())  # finds the user's own module, as `python -m` does
     try:
         subject = from_id(options.env_id, options.vector, options.autoreset_mode)
-        with contextlib.redirect_stdout(sys.stderr):  # what the environment prints is none of the report
+        with contextlib.redirect_stdout(sys.stderr):  # the report does not include the environment's output
             findings = examine(subject, seed=options.seed, num_envs=options.num_envs, steps=options.steps)
     except ValueError as problem:
         parser.error(str(problem))

@@ -1,4 +1,4 @@
-"""`operant eval`: what a trained policy's episodes return."""
+"""`operant eval`: measures the episode returns of a trained policy."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ if TYPE_CHECKING:
     from operant.cli.policies import Trained
 
 DESCRIPTION = """\
-Plays whole episodes with the policy of a run, and prints the mean of what they returned, with Student's 95% t-interval
-of that mean. It plays Gymnasium's own environment where ours is the same task; --env names another. Nothing of the run
-is changed.
+Plays whole episodes with the policy of a run, and prints their mean return with Student's 95% t-interval. If Gymnasium
+has the same task, its environment is played instead of operant's; --env names another. The run is not changed.
 """
 PROGRAM = "operant eval"
-FILMED = 3  # episodes of a video
+FILMED = 3  # episodes in a video
 
 
 def command(argv: list[str]) -> int:
-    """Prints the returns' statistics; the exit code is 0, or 1 where the run or the environment cannot be played."""
+    """Prints statistics of the returns; the exit code is 0, or 1 if the run or the environment cannot be played."""
     load_torch(PROGRAM)
     parser = _parser()
     arguments = parser.parse(argv)
@@ -44,11 +43,13 @@ def _parser() -> Parser:
     from operant.cli.policies import add_checkpoint_options
 
     parser = Parser(PROGRAM, description=DESCRIPTION)
-    parser.add_argument("run", metavar="RUN_ID", help="an id, or how one begins; `operant runs` lists them")
-    parser.add_argument("--episodes", metavar="N", type=int, default=100, help="how many to play (100)")
+    parser.add_argument("run", metavar="RUN_ID", help="a run's id or its beginning; `operant runs` lists the ids")
+    parser.add_argument("--episodes", metavar="N", type=int, default=100, help="episodes to play (100)")
     parser.add_argument("--sampled", action="store_true", help="sample the actions instead of taking the likeliest")
-    parser.add_argument("--env", metavar="ENV", help="another environment of the same spaces, or ours")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the episodes and the sampled actions (0)")
+    parser.add_argument("--env", metavar="ENV", help="play this environment; its spaces must be the policy's")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="seed of the episodes and of the sampled actions (0)"
+    )
     parser.add_argument("--video", metavar="FILE", type=Path, help=f"write {FILMED} of the episodes to an .mp4 file")
     parser.add_argument("--json", action="store_true", help="print a JSON object, with every return")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
@@ -85,7 +86,7 @@ def _evaluate(arguments: Any) -> int:
 
 
 def _environment(trained: Trained, name: str | None) -> tuple[str, dict[str, Any]]:
-    """The id to play, and its options; ValueError where its spaces are not the policy's."""
+    """Returns the id to play and its options; raises ValueError if its spaces are not the policy's."""
     from operant.cli.names import full_id
     from operant.models.collection.sources import make_environments
     from operant.models.evaluation import reference_id
@@ -99,15 +100,15 @@ def _environment(trained: Trained, name: str | None) -> tuple[str, dict[str, Any
     environments = make_environments(env_id, 1, options)
     environments.close()
     policy = trained.algorithm.policy
-    for what in ("observation_space", "action_space"):
-        theirs, ours = getattr(environments, what), getattr(policy, what)
-        if _kind(theirs) != _kind(ours):
-            raise ValueError(f"{env_id} has the {what.replace('_', ' ')} {theirs}, but the policy takes {ours}")
+    for name in ("observation_space", "action_space"):
+        found, expected = getattr(environments, name), getattr(policy, name)
+        if _kind(found) != _kind(expected):
+            raise ValueError(f"{env_id} has the {name.replace('_', ' ')} {found}, but the policy takes {expected}")
     return env_id, options
 
 
 def _kind(space: Any) -> tuple[Any, ...]:
-    """What a policy depends on: all of a space but the bounds of its numbers."""
+    """The part of a space on which a policy depends: everything but the bounds of its numbers."""
     return type(space), space.shape, space.dtype, *(str(getattr(space, name, "")) for name in ("n", "nvec", "start"))
 
 
@@ -134,7 +135,7 @@ def _statistics(trained: Trained, env_id: str, returns: np.ndarray, arguments: A
 def _print(result: dict[str, Any]) -> None:
     played = f"{result['episodes']} {result['actions']} episodes of {result['environment']}"
     if result["agents"] > 1:
-        played += f", each return of one of its {result['agents']} agents"
+        played += f", a return for each of its {result['agents']} agents"
     interval = result["t_interval_95"]
     print(f"{result['run']} after {result['steps']:,} steps: {played}, seed {result['seed']}")
     between = "" if interval is None else f" (95% t-interval of the mean: {interval[0]:.2f} to {interval[1]:.2f})"

@@ -1,4 +1,4 @@
-"""`operant export`: a trained policy as ONNX or C, or an environment as a C header for another framework."""
+"""`operant export`: writes a trained policy as ONNX or C, or an environment as a C header for another framework."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from operant.headers.single_header import exportable, find_exportable, ocean_hea
 from operant.messages import unknown
 
 DESCRIPTION = """\
-With --format: writes the policy of a run as one file for other programs. onnx is a graph with a batch of any size, c a
-C99 header without dependencies. Both take raw observations, and give the greedy action and the distribution's
-parameters. With --pufferlib: writes one environment as a C header that stands alone: the same physics, random numbers
-and resets, for one float at a time. Its first comment says how to compile it, and how to bind it to PufferLib.
+With --format, writes the policy of a run as one file for other programs: onnx is a graph for batches of any size, c is
+a C99 header without dependencies. Both take raw observations, and return the greedy action and the distribution's
+parameters. With --pufferlib, writes one environment as a self-contained C header: the same physics, random numbers
+and resets, computed one float at a time. Its first comment says how to compile it and how to bind it to PufferLib.
 """
 PROGRAM = "operant export"
 FORMATS = ("onnx", "c")
 
 
 def command(argv: list[str]) -> int:
-    """Prints or writes the file; the exit code is 0, or 1 where it cannot be written."""
+    """Prints or writes the file; the exit code is 0, or 1 if it cannot be written."""
     parser = _parser()
     options = parser.parse(argv)
     if options.format is None:
         if find_exportable(options.what) is None:
             parser.error(unknown("environment", options.what, exportable()))
         if not options.pufferlib:
-            parser.error("say for which framework: --pufferlib, or of a run's policy --format onnx or --format c")
+            parser.error("say for which framework: --pufferlib; for the policy of a run, --format onnx or --format c")
         return _environment(parser, options.what, options.out)
     if options.pufferlib:
-        parser.error("--pufferlib is of an environment and --format of a run's policy: choose one")
+        parser.error("--pufferlib exports an environment, --format the policy of a run: choose one")
     if options.format not in FORMATS:
         parser.error(unknown("format", options.format, FORMATS))
     if options.format == "onnx" and options.out is None:
@@ -47,16 +47,16 @@ def command(argv: list[str]) -> int:
 def _parser() -> Parser:
     usage = f"{PROGRAM} RUN_ID --format onnx|c [--out FILE] ...\n       {PROGRAM} ENV --pufferlib [--out FILE]"
     parser = Parser(PROGRAM, usage=usage, description=DESCRIPTION)
-    parser.add_argument("what", metavar="ENV", help="a run's id or how one begins; or an environment such as cartpole")
+    parser.add_argument("what", metavar="ENV", help="a run's id or its beginning; or an environment such as cartpole")
     parser.add_argument("--out", metavar="FILE", type=Path, help="write FILE instead of printing")
     policies = parser.add_argument_group("policies")
     policies.add_argument("--format", metavar="onnx|c", help="write the policy of a run")
-    policies.add_argument("--name", metavar="NAME", help="what C's functions begin with (FILE's name, or policy)")
+    policies.add_argument("--name", metavar="NAME", help="prefix of the C functions (FILE's name, or policy)")
     policies.add_argument("--checkpoint", metavar="WHICH", default="best", help="best (the default), latest, or a file")
     policies.add_argument("--debug", action="store_true", help="show tracebacks")
     add_runs_option(parser)
     environments = parser.add_argument_group("environments")
-    environments.add_argument("--pufferlib", action="store_true", help="in the form of PufferLib's Ocean")
+    environments.add_argument("--pufferlib", action="store_true", help="write the form of PufferLib's Ocean")
     return parser
 
 
@@ -108,7 +108,7 @@ def _policy(options: Any) -> int:
 
 
 def _write_onnx(policy: Any, normalizer: Any, path: Path) -> None:
-    """The file appears once it has been checked."""
+    """Writes a temporary file, checks it, and then renames it to `path`."""
     from operant.files.atomic import disk_errors
     from operant.models.export.onnx_file import TOLERANCE, write_onnx
 

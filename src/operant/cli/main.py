@@ -1,4 +1,4 @@
-"""The `operant` command: finds the subcommand and hands it the remaining arguments."""
+"""The `operant` command: finds the subcommand and passes it the remaining arguments."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from operant.cli.parser import Parser, fail
 from operant.messages import unknown
 
 COMMANDS = {
-    "list": ("operant.cli.catalog_list", "environments with their spaces, limits and physical parameters"),
-    "train": ("operant.cli.train", "trains an algorithm on an environment, and keeps the run"),
-    "eval": ("operant.cli.eval", "says what a trained policy's episodes return"),
-    "resume": ("operant.cli.resume", "goes on with a run that was interrupted"),
-    "new": ("operant.cli.new", "writes a header and a descriptor to begin an environment of your own from"),
-    "build": ("operant.cli.build", "compiles the header of an environment of your own"),
-    "check": ("operant.cli.check", "holds an environment against what every one must hold"),
+    "list": ("operant.cli.catalog_list", "lists environments with their spaces, limits and physical parameters"),
+    "train": ("operant.cli.train", "trains an algorithm on an environment and saves the run"),
+    "eval": ("operant.cli.eval", "measures the episode returns of a trained policy"),
+    "resume": ("operant.cli.resume", "continues an interrupted run"),
+    "new": ("operant.cli.new", "writes a header and a descriptor as a start for your own environment"),
+    "build": ("operant.cli.build", "compiles the header of your own environment"),
+    "check": ("operant.cli.check", "checks that an environment keeps operant's promises"),
     "bench": ("operant.cli.bench", "measures operant, Gymnasium and EnvPool on this machine"),
-    "doctor": ("operant.cli.doctor", "examines anybody's vector environment, and shows what is wrong with it"),
+    "doctor": ("operant.cli.doctor", "examines any vector environment and shows its faults"),
     "export": ("operant.cli.export", "writes a policy as ONNX or C, or an environment as a C header"),
-    "sweep": ("operant.cli.sweep", "searches an algorithm's options by many runs"),
-    "monitor": ("operant.cli.monitor", "shows a training run's curves while it trains, or afterwards"),
+    "sweep": ("operant.cli.sweep", "searches an algorithm's options with many runs"),
+    "monitor": ("operant.cli.monitor", "shows a training run's curves, during training or afterwards"),
     "runs": ("operant.cli.runs", "lists training runs with their status, steps and return"),
-    "run": ("operant.cli.run", "runs a script that names operant/* ids but does not import operant"),
-    "autoload": ("operant.cli.autoload", "makes `import gymnasium` enough, in this Python environment"),
+    "run": ("operant.cli.run", "runs a script that uses operant/* ids without importing operant"),
+    "autoload": ("operant.cli.autoload", "makes `import gymnasium` register operant/*, in this Python environment"),
 }
-"""Each subcommand's module, whose `command(argv)` returns the exit code, and what it does."""
+"""Each subcommand's module and summary. The module's `command(argv)` returns the exit code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,13 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         fail("operant", f"{unknown('command', name, COMMANDS)} (see operant --help)")
     command: Callable[[list[str]], int] = import_module(COMMANDS[name][0]).command
-    if name == "run":  # what the script raises is the script's
+    if name == "run":  # the script's exceptions pass through unchanged
         return command(rest)
     return _finish(f"operant {name}", lambda: command(rest))
 
 
 def _finish(program: str, command: Callable[[], int]) -> int:
-    """Runs a command until all that it prints is written, and returns the exit code."""
+    """Runs a command, flushes its output, and returns the exit code."""
     try:
         try:
             return command()
@@ -58,14 +58,14 @@ def _finish(program: str, command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as problem:
-        if problem.filename is not None:  # not of the standard output
+        if problem.filename is not None:  # the problem is a file, not the standard output
             raise
         _discard_output()
         fail(program, f"cannot write its output: {problem.strerror}", 1)
 
 
 def _discard_output() -> None:
-    """Without this, Python complains again when it flushes at exit what could not be written."""
+    """Redirects stdout to the null device, so that Python's flush at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -77,7 +77,7 @@ def _without_command(arguments: list[str]) -> int:
         description="Gymnasium environments as one native SIMD batch.",
         epilog="commands:\n"
         + "".join(f"  {name:{width}}  {summary}\n" for name, (_, summary) in COMMANDS.items())
-        + "\n`operant COMMAND --help` says more.",
+        + "\n`operant COMMAND --help` shows a command's options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="print operant's version and exit")

@@ -1,4 +1,4 @@
-"""`operant monitor`: shows a run while it trains, or after it, from any terminal."""
+"""`operant monitor`: shows a run in any terminal, during training or afterwards."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from operant.monitor.summary import summary
 from operant.runs.run_directory import RunDirectory, RunError
 
 DESCRIPTION = """\
-Shows a run's curves, losses, speed and use of the machine, while it trains or afterwards. It only reads: any number of
-monitors may come and go. Keys: 1 to 4 choose a page, q quits.
+Shows a run's curves, losses, speed and use of the machine, during training or afterwards. It only reads, so any number
+of monitors may watch a run. Keys: 1 to 4 choose a page, q quits.
 """
 
 
 def command(argv: list[str]) -> int:
     """Shows the run until q is pressed, or prints it once."""
     parser = Parser("operant monitor", description=DESCRIPTION)
-    parser.add_argument("run", metavar="RUN_ID", nargs="?", help="a run's id, or the beginning of it")
-    parser.add_argument("--latest", action="store_true", help="the run that was started last (so it is without RUN_ID)")
+    parser.add_argument("run", metavar="RUN_ID", nargs="?", help="a run's id or its beginning (default: --latest)")
+    parser.add_argument("--latest", action="store_true", help="show the run that was started last")
     add_runs_option(parser)
     parser.add_argument("--once", action="store_true", help="print the newest metrics as text and exit")
     options = parser.parse(argv)
@@ -33,7 +33,7 @@ def command(argv: list[str]) -> int:
         parser.error(str(problem))
     view = RunView(run)
     if not options.once and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        print("operant monitor: this is no terminal, so the run is printed once (as with --once)", file=sys.stderr)
+        print("operant monitor: not a terminal, so the run is printed once (as with --once)", file=sys.stderr)
     elif not options.once:
         try:
             from operant.monitor.screen import MonitorApp

@@ -1,4 +1,4 @@
-"""The names that a command line takes: short ones of environments, and those of the algorithms."""
+"""The names that the command line accepts: short names of environments, and the names of the algorithms."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from operant.models.algorithms.on_policy import OnPolicy
 
 ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "reinforce": "REINFORCE", "trpo": "TRPO", "vmpo": "VMPO"}
-"""By the name that is typed; each is a class of the module of that name, and its options are in `configs`."""
+"""Each algorithm's class by its name on the command line, which is also its module's; its options are in `configs`."""
 
 
 def find_algorithm(name: str) -> type[OnPolicy]:
-    """The class; ValueError with the nearest name for one that does not exist."""
+    """Returns the class; raises ValueError with the nearest name if there is none."""
     kind = _class_name(name)
     algorithm: type[OnPolicy] = getattr(import_module(f"operant.models.algorithms.{name}"), kind)
     return algorithm
 
 
 def find_config(name: str) -> type[OnPolicyConfig]:
-    """The class of an algorithm's options, without torch; ValueError as of `find_algorithm`."""
+    """Returns the class of an algorithm's options, without importing torch; raises the same as `find_algorithm`."""
     configs = import_module("operant.models.algorithms.configs")
     config: type[OnPolicyConfig] = getattr(configs, f"{_class_name(name)}Config")
     return config
@@ -42,12 +42,13 @@ def _class_name(name: str) -> str:
 
 
 def full_id(name: str) -> str:
-    """The id of "cartpole", "mountain_car_continuous", "CartPole-v1", "operant/CartPole-v1" or any of Gymnasium's.
+    """Returns the id of "cartpole", "mountain_car_continuous", "CartPole-v1", "operant/CartPole-v1" or a Gymnasium id.
 
-    A name without a namespace that we have is ours: Gymnasium's own is written "gymnasium.envs:CartPole-v1". Of a
-    user's header it is the path: of "lander.h", of "lander" in the folder of lander.h, of "package:lander-v0".
+    A name without a namespace means operant's environment if there is one; write "gymnasium.envs:CartPole-v1" for
+    Gymnasium's. For a user's header ("lander.h", "lander" in the folder of lander.h, or "package:lander-v0") the id is
+    the header's path.
     """
-    short = {short_name(key): key for key in (*MULTIAGENT, *CATALOG)}  # the latest version of a name is its last
+    short = {short_name(key): key for key in (*MULTIAGENT, *CATALOG)}  # the latest version of a name comes last
     bare = bare_id(name)
     key = bare if bare in CATALOG or bare in MULTIAGENT else short.get(bare.replace("_", "").lower())
     if key is not None:
@@ -62,6 +63,6 @@ def full_id(name: str) -> str:
 
 
 def short_name(env_id: str) -> str:
-    """What a run is called: "cartpole" for "operant/CartPole-v1", "lander" for the path of lander.h."""
+    """Returns the name used for runs: "cartpole" for "operant/CartPole-v1", "lander" for the path of lander.h."""
     name = env_id.rpartition("/")[2].rpartition(":")[2].removesuffix(".h")
     return re.sub(r"-v\d+$", "", name).replace("_", "").lower()

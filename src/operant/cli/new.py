@@ -1,4 +1,4 @@
-"""`operant new`: the beginning of an environment of one's own."""
+"""`operant new`: writes a start for a user's own environment."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from operant.cli.parser import Parser, fail
 from operant.headers.scaffold import write_scaffold
 
 DESCRIPTION = """\
-Writes NAME.h, the physics, and NAME.toml, what its numbers mean: a small environment that works, with comments that say
-what to change. docs/add-an-environment.md goes through it.
+Writes a small working environment: NAME.h holds the physics, NAME.toml describes its numbers. Comments say what to
+change. docs/add-an-environment.md explains both files.
 """
 PROGRAM = "operant new"
 
 
 def command(argv: list[str]) -> int:
-    """Writes the two files; the exit code is 0, or 1 where one is there already."""
+    """Writes the two files; the exit code is 0, or 1 if one of them exists already."""
     parser = Parser(PROGRAM, description=DESCRIPTION)
-    parser.add_argument("name", metavar="NAME", help="such as lander: what its functions and its id begin with")
-    parser.add_argument("--folder", metavar="DIR", type=Path, default=Path(), help="where (the present folder)")
+    parser.add_argument("name", metavar="NAME", help="prefix of its functions and of its id, such as lander")
+    parser.add_argument(
+        "--folder", metavar="DIR", type=Path, default=Path(), help="folder of the files (default: the current one)"
+    )
     options = parser.parse(argv)
     try:
         header, descriptor = write_scaffold(options.name, options.folder)

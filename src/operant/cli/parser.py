@@ -1,4 +1,4 @@
-"""The argument parser of every subcommand: errors are one line, and a typo is answered with the nearest name."""
+"""The argument parser of every subcommand: errors are one line, and for a typo they suggest the nearest name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from operant.messages import unknown
 
 
 def fail(program: str, message: str, code: int = 2) -> NoReturn:
-    """Ends the command with one line on stderr."""
+    """Prints one line on stderr and exits with `code`."""
     print(f"{program}: {message}", file=sys.stderr)
     raise SystemExit(code)
 
@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         fail(self.prog, f"{message} (see {self.prog} --help)")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """The arguments; an option that does not exist ends the command."""
+        """Returns the arguments; an unknown option exits with an error."""
         known, extra = self.parse_known_args(argv)
         for argument in extra:
             if argument.startswith("-"):

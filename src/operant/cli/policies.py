@@ -1,4 +1,4 @@
-"""Loads the policy of a run, for the commands that only use it."""
+"""Loads the policy of a run, for commands that do not train it further."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operant.runs.run_directory import RunDirectory
 
 @dataclass(frozen=True)
 class Trained:
-    """A run's algorithm with the weights and the observations' statistics of a checkpoint, on one environment."""
+    """A run's algorithm on one environment, with a checkpoint's weights and observation statistics."""
 
     run: RunDirectory
     config: RunConfig
@@ -33,10 +33,11 @@ def add_checkpoint_options(parser: Parser) -> None:
 
 
 def load_policy(runs: str | None, run_id: str, checkpoint: str) -> Trained:
-    """The policy of a run. `checkpoint` is best, latest, or a path.
+    """Loads the policy of a run. `checkpoint` is best, latest, or a path.
 
     Raises:
-        ValueError: there is no such run or checkpoint, it is corrupt, or it is not of the run's configuration.
+        ValueError: the run or the checkpoint does not exist, or the checkpoint is corrupt or does not fit the run's
+            configuration.
     """
     run = RunDirectory.find(runs, run_id)
     config = merge(run.config, {})
@@ -51,7 +52,7 @@ def load_policy(runs: str | None, run_id: str, checkpoint: str) -> Trained:
         steps = int(state["counters"]["steps"])
     except (KeyError, TypeError, RuntimeError, ValueError):
         algorithm.close()
-        raise CheckpointError(f"{path} is not of the network that {run.path / 'config.toml'} describes") from None
+        raise CheckpointError(f"{path} does not fit the network that {run.path / 'config.toml'} describes") from None
     return Trained(run, config, algorithm, path, steps)
 
 

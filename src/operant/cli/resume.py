@@ -1,4 +1,4 @@
-"""`operant resume`: goes on with a run where its last checkpoint stands."""
+"""`operant resume`: continues a run from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from operant.cli.runs import add_runs_option
 from operant.cli.train import load_torch
 
 DESCRIPTION = """\
-Goes on with a run that was interrupted, has crashed or is to be longer. On the CPU the weights become bit for bit those
-of a run that never stopped. What it recorded after its last checkpoint is dropped, because it comes again.
+Continues a run that was interrupted, has crashed, or needs more steps. On the CPU the final weights equal those of an
+uninterrupted run bit for bit. Records made after the last checkpoint are dropped, because those steps are repeated.
 """
 PROGRAM = "operant resume"
 
 
 def command(argv: list[str]) -> int:
-    """Trains on; the exit code is that of `operant train`."""
+    """Continues the training; the exit codes are those of `operant train`."""
     parser = Parser(PROGRAM, description=DESCRIPTION)
-    parser.add_argument("run", metavar="RUN_ID", help="an id, or how one begins; `operant runs` lists them")
-    parser.add_argument("--timesteps", metavar="N", type=int, help="the new number of steps in all")
-    parser.add_argument("--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds (60)")
-    parser.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints besides the best (3)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("run", metavar="RUN_ID", help="a run's id or its beginning; `operant runs` lists the ids")
+    parser.add_argument("--timesteps", metavar="N", type=int, help="new total number of steps")
+    parser.add_argument(
+        "--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds between checkpoints (60)"
+    )
+    parser.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints to keep besides the best (3)")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     add_runs_option(parser)
     arguments = parser.parse(argv)
@@ -43,8 +45,8 @@ def command(argv: list[str]) -> int:
         algorithm = config.make()
         algorithm.load_state_dict(load_checkpoint(CheckpointFolder(run.checkpoints).latest()))
         if algorithm.steps >= config.timesteps:
-            raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: give more by --timesteps")
-        all_gather_object(run.id)  # all have seen that it was not running
+            raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: ask for more with --timesteps")
+        all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
         if rank() == 0:
             run.restart()
             run.update(total_steps=config.timesteps)

@@ -1,4 +1,4 @@
-"""`operant run`: a script or module as `python` would run it, with operant imported first."""
+"""`operant run`: imports operant, then runs a script or module as `python` would."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ HELP = """\
 usage: operant run SCRIPT [ARGUMENT ...]
        operant run -m MODULE [ARGUMENT ...]
 
-Imports operant, then runs a script or module exactly as python does. For programs that take an environment's id and
-never import operant:
+Imports operant, then runs a script or module exactly as python does. Use it for programs that take an environment's id
+but do not import operant:
 
     operant run ppo.py --env-id operant/CartPole-v1
 
-Everything after SCRIPT or MODULE belongs to it. Worker processes of Python's multiprocessing import operant too.
+All arguments after SCRIPT or MODULE are passed to it. Worker processes of Python's multiprocessing import operant too.
 """
 
-# Between us and the program; the last is importlib's own name for its frozen part.
+# The modules whose frames lie between this command and the program. The last two are importlib's frozen part.
 OWN_FRAMES = (__name__, "importlib._bootstrap", "importlib._bootstrap_external")
 
 
 def command(argv: list[str]) -> int:
-    """Runs the program. What it raises, SystemExit included, passes through."""
+    """Runs the program. Its exceptions, SystemExit included, pass through."""
     if not argv:
         fail("operant run", "name a script, or -m and a module (see operant run --help)")
     first, *rest = argv
@@ -48,7 +48,7 @@ def command(argv: list[str]) -> int:
             fail("operant run", "name a module after -m (see operant run --help)")
         _run_module(module, rest)
     elif first.startswith("-"):
-        fail("operant run", f"{unknown('option', first, ('-m', '--help'))} (options of the script go after it)")
+        fail("operant run", f"{unknown('option', first, ('-m', '--help'))} (put the script's options after the script)")
     else:
         _run_script(first, rest)
     return 0
@@ -93,13 +93,13 @@ def _run_module(module: str, arguments: list[str]) -> None:
 
 
 def _find_module(module: str) -> ModuleSpec | None:
-    """The module's spec, or None if there is no such module. Imports its parent packages."""
+    """Returns the module's spec, or None if there is no such module. Imports its parent packages."""
     try:
         return find_spec(module)
     except ModuleNotFoundError as problem:
         if problem.name is None or not f"{module}.".startswith(f"{problem.name}."):
-            raise  # something that a parent package imports
-    except ValueError:  # as for a relative name
+            raise  # a parent package imports a missing module
+    except ValueError:  # for example a relative name
         pass
     return None
 
@@ -119,15 +119,16 @@ def _execute_found(spec: ModuleSpec) -> None:
 def _code(loader: SourceFileLoader | SourcelessFileLoader, path: str) -> CodeType | None:
     if isinstance(loader, SourcelessFileLoader):
         return loader.get_code("__main__")
-    # Not by the loader, which would leave a __pycache__ beside the script.
+    # Compiled here, because the loader would leave a __pycache__ beside the script.
     return compile(loader.get_data(path), path, "exec", dont_inherit=True)
 
 
 def _execute(get_code: Callable[[], CodeType | None], **attributes: Any) -> None:
-    """Runs code as the module `__main__`, which it stays until the interpreter ends.
+    """Runs code as the module `__main__`, and leaves it there until the interpreter ends.
 
-    runpy would put ours back when the program's last line is done, before its threads and atexit functions are. Nor
-    does it give a script python's `__file__`, which is absolute, with python's `sys.argv[0]`, which is not.
+    runpy would restore operant's own `__main__` after the program's last line, while its threads and atexit functions
+    may still run. Nor does runpy combine an absolute `__file__` with a relative `sys.argv[0]`, as python does for a
+    script.
     """
     main = ModuleType("__main__")
     vars(main).update(__builtins__=builtins, __annotations__={}, **attributes)
@@ -143,12 +144,12 @@ def _execute(get_code: Callable[[], CodeType | None], **attributes: Any) -> None
 
 
 def _has_script_folder() -> bool:
-    """Whether python put our own script's folder first in sys.path, where the program's belongs."""
+    """Tells whether sys.path[0] is the folder of operant's own script, which the program's folder must replace."""
     return not getattr(sys.flags, "safe_path", sys.flags.isolated)
 
 
 def _hide_own_frames(failure: BaseException) -> None:
-    """Lets the traceback of an uncaught exception begin in the program, as it does under python."""
+    """Makes the traceback of an uncaught exception begin in the program, as it does under python."""
     trace = failure.__traceback__
     while trace is not None and trace.tb_frame.f_globals.get("__name__") in OWN_FRAMES:
         trace = trace.tb_next
@@ -163,16 +164,19 @@ def _hide_own_frames(failure: BaseException) -> None:
 
 
 class _ForWorkers:
-    """Pickles as the call of `_import_in_workers`: to unpickle it is to import operant, for children's children too."""
+    """An object that calls `_import_in_workers` when it is unpickled, which imports operant.
+
+    The call also patches the worker, so that processes which it starts import operant too.
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _import_in_workers, ()
 
 
 def _import_in_workers() -> None:
-    """Makes processes started by spawn and forkserver import operant; they inherit nothing else from us.
+    """Makes processes started by spawn and forkserver import operant, which they do not inherit.
 
-    Both pickle what `get_preparation_data` returns, and ignore a key they do not know.
+    Both pickle the result of `get_preparation_data`, and ignore unknown keys in it.
     """
     prepare = multiprocessing.spawn.get_preparation_data
 

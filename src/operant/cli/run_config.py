@@ -1,4 +1,4 @@
-"""What a training run is made of, merged from defaults, tuned options, a TOML file and flags."""
+"""The configuration of a training run, merged from defaults, tuned options, a TOML file and flags."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options",
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run; `config` are the algorithm's options, and `stop_at` the mean greedy return that ends it early."""
+    """One run. `config` holds the algorithm's options; a mean greedy return of `stop_at` ends the run early."""
 
     environment: str
     algorithm: str
@@ -36,12 +36,12 @@ class RunConfig:
     environment_options: dict[str, Any]
 
     def make(self) -> OnPolicy:
-        """The algorithm, with its environments."""
+        """Makes the algorithm and its environments."""
         kind = find_algorithm(self.algorithm)
         return kind(self.environment, self.config, seed=self.seed, env_options=self.environment_options)
 
     def as_toml(self) -> dict[str, Any]:
-        """What `merge` reads again."""
+        """Returns a mapping from which `merge` makes the same run."""
         return {
             "environment": self.environment,
             "algorithm": self.algorithm,
@@ -54,9 +54,12 @@ class RunConfig:
 
 
 def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
-    """The run of a TOML file and of flags, which go over it; both over the tuned options for the environment.
+    """Makes the run from a TOML file and flags.
 
-    Raises ValueError for a key, an option or a value that cannot be, with what to change.
+    Flags override the file, and both override the tuned options for the environment.
+
+    Raises:
+        ValueError: a key, an option or a value is invalid; the message says what to change.
     """
     for key in file:
         if key not in FIELDS:
@@ -73,7 +76,7 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
     defaults = tuned(environment, algorithm)
     stop_at, timesteps = goal(environment), defaults.pop("timesteps", TIMESTEPS)
     if "timesteps" in given:
-        stop_at = None  # who says how long a run is wants all of it
+        stop_at = None  # explicit timesteps disable early stopping
     options = {key: value for key, value in flags.get("options", {}).items() if value is not None}
     return RunConfig(
         environment=environment,
@@ -87,9 +90,9 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
 
 
 def parse(parser: Parser, argv: list[str]) -> tuple[argparse.Namespace, RunConfig]:
-    """The arguments, and the run that they and the file of --config describe.
+    """Returns the arguments, and the run that they and the file of --config describe.
 
-    The flags are made from the algorithm's config, so the algorithm is looked for first.
+    The flags of an algorithm's options are made from its config, so --algorithm is read first.
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--algorithm")
@@ -108,7 +111,7 @@ def parse(parser: Parser, argv: list[str]) -> tuple[argparse.Namespace, RunConfi
 
 
 def add_options(parser: Parser, algorithm: str) -> None:
-    """A flag for each option of an algorithm."""
+    """Adds a flag for each option of an algorithm."""
     group = parser.add_argument_group(f"options of {ALGORITHMS[algorithm]}, with their defaults")
     config = find_config(algorithm)
     kinds = get_type_hints(config)

@@ -1,4 +1,4 @@
-"""`operant runs`: the runs that are kept, the oldest first."""
+"""`operant runs`: lists the saved runs, the oldest first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from operant.monitor.summary import number
 from operant.runs.run_directory import RunDirectory, runs_root
 
 DESCRIPTION = """\
-Lists the runs in a folder, the oldest first. STEPS and RETURN are those of the last update. A run that says it is
-running but whose process has gone has crashed; `operant resume` goes on with it.
+Lists the runs in a folder, the oldest first. STEPS and RETURN are the values after the last update. STATUS is "crashed"
+if the run's process died without recording an end; `operant resume` continues such a run.
 """
 
 
@@ -22,7 +22,7 @@ def command(argv: list[str]) -> int:
     """Prints the table."""
     parser = Parser("operant runs", description=DESCRIPTION)
     add_runs_option(parser)
-    parser.add_argument("--json", action="store_true", help="print a JSON list; what is not known is null")
+    parser.add_argument("--json", action="store_true", help="print a JSON list; unknown values are null")
     options = parser.parse(argv)
     records = [_record(run) for run in RunDirectory.all(options.runs)]
     if options.json:
@@ -37,8 +37,8 @@ def command(argv: list[str]) -> int:
 
 
 def add_runs_option(parser: Parser) -> None:
-    """Adds --runs DIR."""
-    parser.add_argument("--runs", metavar="DIR", help="the folder of runs (default: $OPERANT_RUNS, else ./runs)")
+    """Adds the option --runs DIR."""
+    parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $OPERANT_RUNS, else ./runs)")
 
 
 def _record(run: RunDirectory) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`operant sweep`: searches an algorithm's options by many runs, with Optuna."""
+"""`operant sweep`: searches an algorithm's options with many runs, using Optuna."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from operant.cli.sweep_config import SweepConfig
 
 DESCRIPTION = """\
-Trains a run for each trial of a study: FILE says what is trained, which options are searched and how many trials there
-are. A trial whose mean return stays below the median of the others is ended early. Ctrl-C ends the sweep; the same
-command goes on with it.
+Trains a run for each trial of a study. FILE says what to train, which options to search and how many trials to make.
+A trial whose mean return is worse than the median of the other trials is ended early. Ctrl-C ends the sweep; the same
+command continues it.
 """
 PROGRAM = "operant sweep"
 EXAMPLE = """\
-an example of FILE:
+an example FILE:
 
   [study]
   name = "cartpole"
-  trials = 20                 # in all
-  direction = "maximize"      # of the mean return; the default
-  seed = 0                    # of the search; the default
-  prune_every = 10000         # steps between two looks at a trial; 0 ends none early
+  trials = 20                 # in total
+  direction = "maximize"      # maximize the mean return (the default) or minimize it
+  seed = 0                    # seed of the search (default: 0)
+  prune_every = 10000         # steps between comparisons with the median; 0 ends no trial early
 
-  [run]                       # as in a file of operant train --config
+  [run]                       # the same keys as in a file for operant train --config
   environment = "cartpole"
   timesteps = 100000
 
@@ -44,14 +44,16 @@ an example of FILE:
 
 
 def command(argv: list[str]) -> int:
-    """Runs the trials; the exit code is 0, 130 after Ctrl-C, 1 where the file or a trial is wrong."""
+    """Runs the trials; the exit code is 0, 130 after Ctrl-C, or 1 if the file is invalid or a trial fails."""
     import argparse
 
     parser = Parser(
         PROGRAM, description=DESCRIPTION, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="a TOML file")
-    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="trials at the same time, each a process (1)")
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=1, help="trials at the same time, one process each (1)"
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     add_runs_option(parser)
     arguments = parser.parse(argv)
@@ -84,13 +86,13 @@ def _sweep(arguments: Any) -> int:
 
 
 def _report(config: SweepConfig, study: Any, folder: Path, code: int) -> None:
-    """Says which trial is the best, and how to train it again."""
+    """Prints the best trial, and the command that trains it again."""
     counts = study.counts()
     print(
         f"sweep {config.name}: " + ", ".join(f"{count} {state}" for state, count in counts.items()) + f", in {folder}"
     )
     if code:
-        print("interrupted: the same command goes on")
+        print("interrupted: the same command continues it")
     best = study.best()
     if best is None:
         print("no trial has been completed")

@@ -1,4 +1,4 @@
-"""The file of a sweep: what is trained, and which options are searched."""
+"""The file of a sweep: the run to train, and the options to search."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RANGE = ("low", "high", "log", "step", "choices")
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """A study. `parameters` are by option: {"choices": [...]}, or low and high with log and step as Optuna has them."""
+    """A study. `parameters` maps an option to {"choices": [...]}, or to Optuna's low, high, log and step."""
 
     name: str
     trials: int
@@ -31,11 +31,11 @@ class SweepConfig:
     parameters: dict[str, dict[str, Any]]
 
     def trial(self, options: Mapping[str, Any]) -> RunConfig:
-        """The run with these options over the file's."""
+        """Returns the run in which `options` override the file's."""
         return merge({**self.run, "options": {**self.run.get("options", {}), **options}}, {})
 
     def suggest(self, trial: Any) -> dict[str, Any]:
-        """An Optuna trial's value of each parameter."""
+        """Asks an Optuna trial for a value of each parameter."""
         values = {}
         for name, range_ in self.parameters.items():
             if "choices" in range_:
@@ -47,19 +47,23 @@ class SweepConfig:
 
 
 def read_sweep(path: Path) -> SweepConfig:
-    """The sweep of a TOML file; ValueError with what to change where it cannot be."""
+    """Reads the sweep of a TOML file.
+
+    Raises:
+        ValueError: the file is invalid; the message says what to change.
+    """
     file = read_toml(path)
     _known("table", file, TABLES)
     study, run, parameters = (file.get(name, {}) for name in TABLES)
     _known("key of [study]", study, STUDY)
     if not parameters:
-        raise ValueError(f"{path} searches nothing: give a table such as [parameters.learning_rate]")
+        raise ValueError(f"{path} has no options to search: add a table such as [parameters.learning_rate]")
     direction = study.get("direction", "maximize")
     if direction not in ("maximize", "minimize"):
         raise ValueError(unknown("direction", str(direction), ("maximize", "minimize")))
     name = str(study.get("name", path.stem))
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        raise ValueError(f"name={name!r} must be of letters, digits, '.', '_' and '-': it names a folder")
+        raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
     base = merge(run, {})
     kinds = get_type_hints(type(base.config))
     names = [field.name for field in dataclasses.fields(base.config)]
@@ -76,7 +80,7 @@ def read_sweep(path: Path) -> SweepConfig:
     )
     for name, range_ in checked.items():
         for value in range_.get("choices") or (range_["low"], range_["high"]):
-            config.trial({name: value})  # says what the option may be
+            config.trial({name: value})  # raises with the allowed values if this one is invalid
     return config
 
 
@@ -86,10 +90,10 @@ def _range(name: str, range_: Any, kind: Any) -> dict[str, Any]:
     _known(f"key of [parameters.{name}]", range_, RANGE)
     if "choices" in range_:
         if len(range_) > 1 or not isinstance(range_["choices"], list) or not range_["choices"]:
-            raise ValueError(f"parameters.{name}: choices must be a list with something in it, and stands alone")
+            raise ValueError(f"parameters.{name}: choices must be a nonempty list, and the only key")
         return dict(range_)
     if kind not in (int, float):
-        raise ValueError(f"parameters.{name} is no number: give choices = [...]")
+        raise ValueError(f"parameters.{name} is not a number: give choices = [...]")
     if "low" not in range_ or "high" not in range_:
         raise ValueError(f"parameters.{name} needs low and high, or choices")
     for key in ("low", "high", "step"):
@@ -103,7 +107,7 @@ def _range(name: str, range_: Any, kind: Any) -> dict[str, Any]:
     if not low < high:
         raise ValueError(f"parameters.{name}: low={low} must be below high={high}")
     if not isinstance(log, bool) or (log and (low <= 0 or step is not None)):
-        raise ValueError(f"parameters.{name}: log is true or false, and true needs low above 0 and no step")
+        raise ValueError(f"parameters.{name}: log must be true or false; true needs low above 0 and no step")
     if step is not None and not step > 0:
         raise ValueError(f"parameters.{name}: step={step} must be above 0")
     return {"low": low, "high": high, "log": log} | ({} if step is None else {"step": kind(step)})

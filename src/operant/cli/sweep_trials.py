@@ -1,4 +1,4 @@
-"""The trials of a sweep, each a run; Optuna's journal in the sweep's folder is what it resumes from."""
+"""The trials of a sweep. Each is a run; a sweep resumes from Optuna's journal in its folder."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from operant.cli.training import INTERRUPTED, Training, asked_to_stop
 from operant.files.atomic import disk_errors
 from operant.runs.run_directory import RunDirectory
 
-STARTUP = 5  # trials that are never ended early, and random: the sampler learns from them
+STARTUP = 5  # the first trials are random and never ended early: the sampler learns from them
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Study:
-    """The trials of `config` in `folder`, those of earlier sittings included."""
+    """The trials of `config` in `folder`, including those of earlier processes."""
 
     def __init__(self, config: SweepConfig, folder: Path):
         self.config, self.folder = config, folder
@@ -33,7 +33,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.study = self._open()
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            # Of a sitting that was killed: its trial is made again.
+            # Its process was killed: the trial is repeated.
             self.study.tell(trial.number, state=TrialState.FAIL)
 
     def _open(self, offset: int = 0) -> optuna.Study:
@@ -46,13 +46,13 @@ class Study:
             load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(STARTUP) if c.prune_every else optuna.pruners.NopPruner(),
         )
-        # Another seed in each sitting and job, or it would draw the same values again.
+        # The seed differs between processes and jobs; otherwise they would draw the same values.
         seed = c.seed + offset + len(study.get_trials(deepcopy=False))
         study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, seed=seed)
         return study
 
     def run(self, jobs: int) -> int:
-        """Makes trials until there are as many as the file says; the exit code is 0, or 130 after Ctrl-C."""
+        """Runs trials until there are as many as the file says; the exit code is 0, or 130 after Ctrl-C."""
         if jobs == 1:
             return self._sitting()
         context = multiprocessing.get_context("spawn")
@@ -63,14 +63,14 @@ class Study:
             while any(process.is_alive() for process in processes):
                 processes[0].join(0.2)
                 time.sleep(0.1)
-                if asked.by_signal:  # each ends its update first
+                if asked.by_signal:  # each process finishes its update first
                     for process in processes:
                         process.terminate()
         codes = [process.exitcode for process in processes]
         if asked.by_signal or INTERRUPTED in codes:
             return INTERRUPTED
         if any(codes):
-            raise ValueError("a job of the sweep failed: the trials that were made are kept")
+            raise ValueError("a job of the sweep failed: the completed trials are kept")
         return 0
 
     def _sitting(self) -> int:
@@ -82,7 +82,7 @@ class Study:
                 self.study.tell(trial, state=TrialState.FAIL)
                 raise
             if code:
-                self.study.tell(trial, state=TrialState.FAIL)  # it is made again
+                self.study.tell(trial, state=TrialState.FAIL)  # it is repeated
                 return code
             if value is None:
                 self.study.tell(trial, state=TrialState.PRUNED)
@@ -91,7 +91,7 @@ class Study:
         return 0
 
     def _train(self, trial: optuna.Trial) -> tuple[float | None, int]:
-        """The trial's mean return, None where it was ended early, and the exit code."""
+        """Runs a trial; returns its mean return (None if it was ended early) and the exit code."""
         config = self.config.trial(self.config.suggest(trial))
         algorithm = config.make()
         torch.set_num_threads(1)
@@ -118,24 +118,24 @@ class Study:
         return value, 0
 
     def counts(self) -> Counter[str]:
-        """How many trials are complete, and pruned."""
+        """Counts the complete and the pruned trials, by state."""
         return Counter(t.state.name.lower() for t in self.study.get_trials(deepcopy=False, states=ENDED))
 
     def best(self) -> FrozenTrial | None:
-        """The complete trial of the best value."""
+        """Returns the complete trial with the best value, or None."""
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return self.study.best_trial if complete else None
 
 
 class _Watch:
-    """Reports a trial's mean return to Optuna every so many steps, and remembers the last."""
+    """Reports a trial's mean return to Optuna every `every` steps, and remembers the last one."""
 
     def __init__(self, trial: optuna.Trial, every: int):
         self.trial, self.every, self.next = trial, every, every
         self.last, self.ended = math.nan, False
 
     def ends(self, metrics: dict[str, float]) -> bool:
-        """Whether the trial is to be ended, because it is worse than the median of the others."""
+        """Returns True if the trial should end, because it is worse than the median of the others."""
         self.last = metrics["episode_return"]
         if not self.every or metrics["steps"] < self.next or not math.isfinite(self.last):
             return False
@@ -147,7 +147,7 @@ class _Watch:
 
 
 def _job(config: SweepConfig, folder: Path, number: int) -> None:
-    """One of several processes on the same study."""
+    """Runs trials in one of several processes that share a study."""
     study = Study.__new__(Study)
     study.config, study.folder = config, folder
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,4 +1,4 @@
-"""`operant train`: trains an algorithm on an environment, and keeps the run."""
+"""`operant train`: trains an algorithm on an environment and saves the run."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from operant.runs.run_directory import RunDirectory
 
 DESCRIPTION = """\
-Trains an algorithm on ENV: a short name such as cartpole, an id of ours, or any of Gymnasium's. Without --timesteps the
-run ends when it has solved the environment, where we know what that is. Ctrl-C saves a checkpoint and ends the run;
-`operant resume` goes on with it. Under torchrun the processes train one policy together.
+Trains an algorithm on ENV: a short name such as cartpole, or any id of operant or Gymnasium. Without --timesteps the
+run ends when the environment is solved, if it has a known threshold. Ctrl-C saves a checkpoint and ends the run;
+`operant resume` continues it. Under torchrun the processes train one policy together.
 """
 PROGRAM = "operant train"
 
 
 def command(argv: list[str]) -> int:
-    """Trains; the exit code is 0, 130 after Ctrl-C, 1 where a file could not be written."""
+    """Trains; the exit code is 0, 130 after Ctrl-C, or 1 after an error such as a file that cannot be written."""
     load_torch(PROGRAM)
     from operant.cli.run_config import parse
     from operant.cuda.engine import CudaError
@@ -35,12 +35,12 @@ def command(argv: list[str]) -> int:
     parser = _parser()
     arguments, config = parse(parser, argv)
     if (arguments.monitor or arguments.detach) and arguments.no_run:
-        parser.error("--no-run keeps nothing that a monitor could show: leave it away")
+        parser.error("--no-run saves nothing that a monitor could show: omit it")
     if (arguments.monitor or arguments.detach) and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        parser.error("torchrun waits for its processes: leave --monitor and --detach away")
+        parser.error("torchrun waits for its processes: omit --monitor and --detach")
     try:
         join()
-        open_device(config.config.device)  # before anything is kept of a run that cannot be
+        open_device(config.config.device)  # an invalid device fails before a run is created
         if arguments.detach or arguments.monitor:
             return _in_background(arguments, config)
         run = None
@@ -56,9 +56,9 @@ def command(argv: list[str]) -> int:
 
 
 def load_torch(program: str) -> None:
-    """Imports torch, or ends the command with the remedy.
+    """Imports torch, or exits with a message that says how to install it.
 
-    Without the collector, which would look at a hundred thousand new objects again and again: a fifth of the time.
+    Garbage collection is off meanwhile: scanning a hundred thousand new objects repeatedly takes a fifth of the time.
     """
     gc.disable()
     try:
@@ -74,24 +74,26 @@ def _parser() -> Parser:
     parser = Parser(PROGRAM, description=DESCRIPTION)
     parser.add_argument("environment", metavar="ENV", nargs="?", help="such as cartpole, or operant/CartPole-v1")
     parser.add_argument("--algorithm", metavar="NAME", help="ppo (the default), a2c, reinforce, trpo or vmpo")
-    parser.add_argument("--config", metavar="FILE", help="a TOML file; flags go over it, and it over the defaults")
-    parser.add_argument("--timesteps", metavar="N", type=_whole, help="train for so many steps in all")
-    parser.add_argument("--stop-at", metavar="R", type=float, help="end at a mean return of R over 100 greedy episodes")
-    parser.add_argument("--seed", metavar="N", type=_whole, help="of weights, actions and environments (0)")
+    parser.add_argument("--config", metavar="FILE", help="a TOML file; overrides the defaults; flags override it")
+    parser.add_argument("--timesteps", metavar="N", type=_whole, help="total number of environment steps")
+    parser.add_argument("--stop-at", metavar="R", type=float, help="stop at mean return R over 100 greedy episodes")
+    parser.add_argument("--seed", metavar="N", type=_whole, help="seed of weights, actions and environments (0)")
     add_runs_option(parser)
-    keeping = parser.add_argument_group("what is kept")
-    keeping.add_argument("--name", metavar="NAME", help="what the run's id begins with")
-    keeping.add_argument("--no-run", action="store_true", help="keep nothing")
-    keeping.add_argument("--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds (60)")
-    keeping.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints besides the best (3)")
-    keeping.add_argument("--no-tensorboard", action="store_true", help="write no event file")
-    keeping.add_argument("--wandb", metavar="PROJECT", help="record to Weights & Biases, too")
-    how = parser.add_argument_group("how it runs")
-    how.add_argument("--monitor", action="store_true", help="train in the background, and watch it")
-    how.add_argument("--detach", action="store_true", help="train in the background; prints the run's id")
-    how.add_argument("--quiet", action="store_true", help="no progress bar")
-    how.add_argument("--debug", action="store_true", help="show tracebacks")
-    how.add_argument("--run-directory", help=SUPPRESS)
+    saving = parser.add_argument_group("saving the run")
+    saving.add_argument("--name", metavar="NAME", help="prefix of the run's id (default: environment and algorithm)")
+    saving.add_argument("--no-run", action="store_true", help="save nothing")
+    saving.add_argument(
+        "--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds between checkpoints (60)"
+    )
+    saving.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints to keep besides the best (3)")
+    saving.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard event file")
+    saving.add_argument("--wandb", metavar="PROJECT", help="also record to this project of Weights & Biases")
+    process = parser.add_argument_group("process and output")
+    process.add_argument("--monitor", action="store_true", help="train in the background and show the run")
+    process.add_argument("--detach", action="store_true", help="train in the background and print the run's id")
+    process.add_argument("--quiet", action="store_true", help="show no progress bar")
+    process.add_argument("--debug", action="store_true", help="show tracebacks")
+    process.add_argument("--run-directory", help=SUPPRESS)
     return parser
 
 
@@ -110,7 +112,7 @@ def _train(arguments: Any, config: RunConfig, run: RunDirectory | None) -> int:
     code = training.train(tensorboard=not arguments.no_tensorboard, wandb=arguments.wandb)
     report(training)
     if code and run is not None:
-        print(f"interrupted: `operant resume {run.id}` goes on")
+        print(f"interrupted: `operant resume {run.id}` continues it")
     algorithm.close()
     return code
 
@@ -131,7 +133,7 @@ def _create(arguments: Any, config: RunConfig) -> RunDirectory:
 
 
 def _continue_in(path: str | None) -> RunDirectory | None:
-    """The directory that a parent has made, for this process to be its run."""
+    """Opens the run directory at `path`, which the parent process created for this one."""
     if path is None:
         return None
     from operant.runs.run_directory import RunDirectory
@@ -142,7 +144,7 @@ def _continue_in(path: str | None) -> RunDirectory | None:
 
 
 def _in_background(arguments: Any, config: RunConfig) -> int:
-    """Starts the run as a process of its own, which no terminal takes with it."""
+    """Starts the run as a process of its own, which survives the terminal."""
     run = _create(arguments, config)
     command_line = [sys.executable, "-m", "operant.cli.main", "train", "--run-directory", str(run.path)]
     command_line += ["--config", str(run.path / "config.toml"), "--quiet"]
@@ -162,10 +164,10 @@ def _in_background(arguments: Any, config: RunConfig) -> int:
     code = monitor([str(run.path)])
     run.refresh()
     if run.status == "running":
-        print(f"run {run.id} goes on: `operant monitor {run.id}` shows it again")
+        print(f"run {run.id} continues: `operant monitor {run.id}` shows it again")
     return code
 
 
 def _whole(text: str) -> int:
-    """1000000, 1_000_000 or 1,000,000."""
+    """Parses a whole number such as 1000000, 1_000_000 or 1,000,000."""
     return int(text.replace("_", "").replace(",", ""))

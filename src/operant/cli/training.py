@@ -1,4 +1,4 @@
-"""Trains a run to its end: records it, evaluates it, saves checkpoints, and stops when it is asked to."""
+"""Trains a run to its end: records it, evaluates it, saves checkpoints, and stops on request."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from operant.monitor.recorder import Recorder
 from operant.runs.checkpoint import CheckpointFolder
 from operant.runs.run_directory import RunDirectory
 
-EPISODES = 100  # of an evaluation
-NEAR = 0.2  # of stop_at: how far below it the mean return of training may be for an evaluation to be worth its time
-ANYWAY = 32  # updates between evaluations otherwise: a policy that still explores may be far better when it is greedy
-INTERRUPTED = 130  # the exit code, as shells have it
+EPISODES = 100  # episodes in an evaluation
+NEAR = 0.2  # evaluate after an update if the mean training return is at most this fraction below stop_at
+ANYWAY = 32  # otherwise evaluate every so many updates: the greedy policy may be far better than the exploring one
+INTERRUPTED = 130  # the exit code by which shells report SIGINT
 
 
 class Training:
-    """One sitting of a run.
+    """The training of a run in one process.
 
     Args:
-        run: where it is kept; None keeps nothing.
+        run: the run's directory; None saves nothing.
         every: seconds between checkpoints; one is always saved at the end.
-        keep: how many of them to keep.
-        show: whether to draw a progress bar.
-        ends: is asked after each update, with its metrics, whether to end the run.
+        keep: checkpoints to keep besides the best.
+        show: draw a progress bar.
+        ends: called with the metrics after each update; True ends the run.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Training:
         self.saved = algorithm.steps
 
     def train(self, *, resume: bool = False, **recording: Any) -> int:
-        """Trains until the timesteps are made, `stop_at` is reached, or the process is asked to end.
+        """Trains until the timesteps are done, `stop_at` is reached, or a signal asks the process to stop.
 
         Returns:
-            The exit code: 0, or 130 where it was interrupted.
+            The exit code: 0, or 130 if it was interrupted.
         """
         if self.run is None:
             return self._loop(None)
@@ -91,16 +91,17 @@ class Training:
         return INTERRUPTED if interrupted else 0
 
     def _save(self, score: float) -> None:
-        """Every process gives its part of the state; the one that keeps the run writes it."""
+        """Gathers every process's part of the state; the process that saves the run writes it."""
         if anywhere(self.checkpoints is not None):
             state = self.algorithm.state_dict()
             if self.checkpoints is not None:
                 self.checkpoints.save(state, self.algorithm.steps, score)
 
     def _evaluation(self, metrics: dict[str, float]) -> float | None:
-        """The mean return of greedy episodes if it has reached `stop_at`; None otherwise, and where none were played.
+        """Returns the mean return of greedy episodes if it has reached `stop_at`, else None.
 
-        Ours is asked first, because it is fast; Gymnasium's own environment has the last word.
+        Not every update is evaluated; see NEAR and ANYWAY. Operant's environment is played first, because it is fast.
+        If Gymnasium has the same environment, its result decides.
         """
         goal, config = self.config.stop_at, self.config
         if goal is None:
@@ -126,14 +127,14 @@ class Training:
 
 
 class Asked:
-    """Whether a signal has asked the process to end."""
+    """A flag that is set when a signal asks the process to stop."""
 
     by_signal = False
 
 
 @contextmanager
 def asked_to_stop() -> Iterator[Asked]:
-    """The first Ctrl-C or SIGTERM only asks, so that an update is never cut in two; a second Ctrl-C interrupts."""
+    """Turns the first Ctrl-C or SIGTERM into a request, so that an update is finished; a second Ctrl-C interrupts."""
     asked = Asked()
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -149,7 +150,7 @@ def asked_to_stop() -> Iterator[Asked]:
 
 
 class _Bar:
-    """Steps of how many, speed, time left, and the mean return."""
+    """A progress bar: steps done and in total, speed, time left, and the mean return."""
 
     def __init__(self, config: RunConfig, steps: int):
         from tqdm import tqdm
@@ -178,7 +179,7 @@ def _mean(algorithm: OnPolicy) -> float:
 
 
 def report(training: Training) -> None:
-    """Says what became of the run, on stdout."""
+    """Prints the result of the run on stdout."""
     algorithm, run = training.algorithm, training.run
     if rank():
         return

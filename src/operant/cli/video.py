@@ -1,4 +1,4 @@
-"""Writes a video of episodes that a policy plays."""
+"""Writes a video of episodes played by a policy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def record(
     seed: int,
     env_options: Mapping[str, Any],
 ) -> int:
-    """Plays `episodes` episodes one after the other into an MP4 file; returns how many frames it has.
+    """Plays `episodes` episodes one after the other into an MP4 file; returns the number of frames.
 
     Raises:
         ImportError: a package of the extra `video` is missing.
@@ -35,13 +35,13 @@ def record(
     if path.suffix.lower() != ".mp4":
         raise ValueError(f"{path} must end in .mp4")
     if bare_id(env_id) in MULTIAGENT:
-        raise ValueError(f"{env_id} has several agents, and cannot be filmed: leave --video away")
+        raise ValueError(f"{env_id} has several agents, which --video cannot show: omit --video")
     try:
         import imageio.v2 as imageio
         import imageio_ffmpeg  # noqa: F401
     except ImportError as problem:
         raise ImportError(f"--video needs {problem.name}: pip install 'operant[video]'") from None
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn in memory: no display is needed
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # draw frames in memory, without a display
     try:
         authored = authored_spec(env_id)
         known = env_id if authored is None else register_env(authored.source)
@@ -51,7 +51,7 @@ def record(
     rate = float(env.metadata.get("render_fps") or 30)
     frames = 0
     try:
-        # Sides in multiples of 2, which H.264 needs; imageio's own 16 would stretch most frames.
+        # H.264 needs sides that are multiples of 2. imageio's default of 16 would stretch most frames.
         writer: Any = imageio.get_writer(path, fps=rate, macro_block_size=2)
         with writer:
             for episode in range(episodes):

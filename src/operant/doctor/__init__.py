@@ -1,4 +1,4 @@
-"""doctor: examines anybody's vector environment, and shows what is wrong with it in a few lines of Python.
+"""doctor: examines any vector environment, and shows each fault in a few lines of Python.
 
 from operant.doctor import examine
 for finding in examine(lambda num_envs: gym.make_vec("CartPole-v1", num_envs)):

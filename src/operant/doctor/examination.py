@@ -1,4 +1,4 @@
-"""The examination: every rule is tried on a subject, and the programs that fail are made as short as they get."""
+"""The examination: tries every rule on a subject, and shortens the programs that fail."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from operant.doctor.rules import BASICS, RULES, VALUES
 from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Dialect, Failure, Situation, close, plain_action, run
 from operant.doctor.subject import Subject, from_function
 
-PATIENCE = 120.0  # seconds that a program in a process of its own may take
+PATIENCE = 120.0  # time limit in seconds for a program in a process of its own
 
 
 def examine(make: Callable[..., Any] | Subject, *, seed: int = 0, num_envs: int = 4, steps: int = 256) -> list[Finding]:
-    """Looks for what is wrong with a vector environment of Gymnasium's interface and NumPy's arrays.
+    """Finds the faults of a vector environment with Gymnasium's interface and NumPy's arrays.
 
     Args:
-        make: returns the vector environment for a number of environments, a new one at every call. If it takes a
-            keyword `max_episode_steps`, time limits are examined too. Or a `Subject`.
-        seed: what reproductions reset with.
-        num_envs: how many environments are played at most, at least 2.
-        steps: how many steps a play lasts at most, at least 1.
+        make: a `Subject`, or a function that returns a new vector environment for a number of environments. If it takes
+            a keyword `max_episode_steps`, time limits are examined too.
+        seed: the seed of resets in reproductions.
+        num_envs: the largest number of environments in a play, at least 2.
+        steps: the largest number of steps in a play, at least 1.
 
     Returns:
-        Findings, errors first. A reproduction uses the name `make` for `make`.
+        Findings, errors first. Reproductions call the function `make`.
 
     Raises:
-        ValueError, TypeError: an argument that is none.
+        ValueError, TypeError: an argument is invalid.
     """
     subject = make if isinstance(make, Subject) else from_function(make)
     for name, value, least in (("seed", seed, 0), ("num_envs", num_envs, 2), ("steps", steps, 1)):
@@ -101,7 +101,7 @@ class _Doctor:
         yield from self._not_examined()
 
     def _suspected_values(self) -> set[str]:
-        """The rules of `VALUES` that do not hold: all are tried in the same plays, which are many steps."""
+        """Returns the names of the broken rules of `VALUES`; they share their plays, because plays are long."""
         left = [rule for rule in VALUES if rule.applies(self.facts)]
         suspected: set[str] = set()
         situations = [(situation, False) for situation in left[0].situations(self.facts)]
@@ -115,7 +115,7 @@ class _Doctor:
                 name = "raises" if found is None else found.name
                 suspected.add(name)
                 left = [rule for rule in left if rule.name != name and name not in rule.after]
-                if found is None:  # the play does not get on
+                if found is None:  # the play cannot continue
                     return suspected
         return suspected
 
@@ -148,7 +148,7 @@ class _Doctor:
         return self.facts.dialect.write(rule.template, situation, rule.check)
 
     def _run(self, rule: Rule, situation: Situation) -> Failure | None:
-        """How a rule's program fails; None where it does not, or where that is none of the environment's fault."""
+        """Runs a rule's program; returns its failure, or None if it does not fail or the rule forgives the failure."""
         program, subject = self._program(rule, situation), self.facts.dialect.subject
         failure = run_isolated(program, subject) if rule.isolated else run(program, subject)
         if failure is None or not (failure.own or failure.fatal or rule.raising):
@@ -156,7 +156,7 @@ class _Doctor:
         return None if rule.forgives(self.facts, failure.names) else failure
 
     def _shrunk(self, rule: Rule, situation: Situation, failure: Failure) -> Situation:
-        """The smallest situation found in which the rule's program fails in the same way."""
+        """Searches for a smaller situation in which the rule's program fails in the same way."""
 
         def fails(candidate: Situation) -> bool:
             other = self._run(rule, candidate)
@@ -170,7 +170,7 @@ class _Doctor:
             known = plain_action(self.facts.dialect.action_space, actions) is not None
             if situation.actions == SAMPLED and known and fails(replace(situation, actions=actions)):
                 situation = replace(situation, actions=actions)
-        # A program that fails after so many steps fails after more: bisection finds the fewest.
+        # A program that fails after some steps also fails after more, so bisection finds the fewest.
         low, high = 0, situation.steps
         while low + 1 < high:
             middle = (low + high) // 2
@@ -183,18 +183,18 @@ class _Doctor:
         return situation
 
     def _not_examined(self) -> Iterator[Finding]:
-        """What the subject gave no occasion to look at."""
+        """Yields a note for each aspect that could not be examined on this subject."""
         facts = self.facts
         ended = "in all rows at once " if facts.dialect.rows > 1 else ""
         for missing, sentence in (
-            (not facts.repeatable, "plays cannot be repeated: when episodes begin and end was not examined"),
+            (not facts.repeatable, "plays cannot be repeated: the beginning and end of episodes were not examined"),
             (
                 facts.repeatable and not facts.endings,
-                f"no episode ended {ended}in {facts.steps} steps: what happens then was not examined",
+                f"no episode ended {ended}in {facts.steps} steps: the end of episodes was not examined",
             ),
             (
                 facts.repeatable and not facts.distinct,
-                "first observations repeat: resets that are hidden or early cannot be told from play",
+                "first observations repeat: hidden and early resets cannot be distinguished from other steps",
             ),
         ):
             if missing:
@@ -202,13 +202,13 @@ class _Doctor:
 
 
 def _joined(rules: list[Rule]) -> Rule:
-    """One rule that checks what several do."""
+    """Joins several rules into one that checks all of them."""
     checks = "\n".join(textwrap.dedent(rule.check).strip() for rule in rules)
     return replace(rules[0], check=checks, raising=True, forgives=lambda facts, names: False)
 
 
 def run_isolated(program: str, subject: Subject) -> Failure | None:
-    """`run` in a forked process: what crashes or hangs there is a failure, too."""
+    """Calls `run` in a forked process, where a crash or a hang is a failure too."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(program, subject, sender))
@@ -235,7 +235,7 @@ def run_isolated(program: str, subject: Subject) -> Failure | None:
 
 
 def _child(program: str, subject: Subject, sender: Any) -> None:
-    # What a native environment says and leaves when it ends its process is not the user's.
+    # Hides the messages and core files of a native environment that crashes.
     faulthandler.disable()
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -243,4 +243,4 @@ def _child(program: str, subject: Subject, sender: Any) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     failure = run(program, subject)
     sender.send(None if failure is None else (failure.sentence, failure.line, failure.number, failure.own))
-    os._exit(0)  # without the destructors and threads of a native environment that has been mistreated
+    os._exit(0)  # skips the destructors and threads of a native environment that may be broken now

@@ -1,4 +1,4 @@
-"""Facts: what is found out about a subject before the rules, so that each rule knows whether and where to look."""
+"""Facts: observations of a subject made before the rules run; they tell each rule if and where to look."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from gymnasium.vector.utils import batch_space
 from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Dialect, Situation, close, plain_action
 from operant.doctor.subject import Subject
 
-STARTS = 64  # resets that the range of first observations is taken from
-SUSPECTS = 12  # steps a play that are looked at as hidden resets: those that jump farthest
-SLACK = 0.25  # of its width, by which a first observation may lie outside the range of those seen
+STARTS = 64  # resets from which the range of first observations is taken
+SUSPECTS = 12  # steps in a play that are examined as hidden resets: those with the largest jumps
+SLACK = 0.25  # a first observation may lie outside the range of those seen, by this fraction of the range's width
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a subject.
+    """The known facts about a subject.
 
     Attributes:
-        dialect: how programs for it are written.
+        dialect: writes programs for it.
         mode: its declared `AutoresetMode`; None if it declares none.
-        array: whether its observations are arrays.
-        steps: how many steps are played at most.
-        most: how many environments are made at most.
-        seeded: whether reset(seed=s) begins the same episode every time.
-        repeatable: whether a new one with the same seed and actions does the same.
-        starts: how many different first observations were seen.
-        distinct: whether no two resets began alike, so that a first observation is known when it is seen.
+        array: True if its observations are arrays.
+        steps: the largest number of steps in a play.
+        most: the largest number of environments in a play.
+        seeded: True if reset(seed=s) begins the same episode every time.
+        repeatable: True if a new instance with the same seed and actions returns the same.
+        starts: the number of different first observations seen.
+        distinct: True if no two resets began alike, so that a first observation can be recognised.
         endings: situations of one environment whose last step ends its first episode, shortest first.
-        terminations: those of them that are terminations and not truncations.
+        terminations: the endings by termination.
         suspects: situations of one environment whose last step may begin an episode without a flag.
         low, high: the range of first observations, flattened and with slack; None if they cannot be flattened.
         early: the first step at which an episode of plain actions ends; None if none does.
-        moves: whether every step of an episode changes the observation.
+        moves: True if every step of an episode changes the observation.
     """
 
     dialect: Dialect
@@ -62,7 +62,7 @@ class Facts:
     moves: bool = False
 
     def begins(self, observations: Any) -> bool:
-        """Whether all rows look like first observations; False where that cannot be said."""
+        """Returns True if all rows look like first observations; False if this is unknown."""
         flat = _flat(observations)
         if flat is None or self.low is None or self.high is None:
             return False
@@ -70,12 +70,12 @@ class Facts:
 
 
 def is_array(space: Any) -> bool:
-    """Whether a batch of its members is one array."""
+    """Returns True if a batch of the space's members is one array."""
     return isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary)
 
 
 def dialect_of(subject: Subject, envs: Any, seed: int, num_envs: int) -> Dialect:
-    """How programs are written for a subject, of which `envs` is an instance with `num_envs` environments."""
+    """Makes the dialect of a subject; `envs` is an instance of it with `num_envs` environments."""
     rows, rest = divmod(envs.num_envs, num_envs)
     return Dialect(
         subject,
@@ -91,7 +91,7 @@ def dialect_of(subject: Subject, envs: Any, seed: int, num_envs: int) -> Dialect
 
 
 def gather(subject: Subject, seed: int, num_envs: int, steps: int) -> Facts:
-    """Plays the subject with plain and with random actions, and says what was seen."""
+    """Plays the subject with plain and with random actions, and returns the facts."""
     envs = subject.make(2)
     try:
         mode = envs.metadata.get("autoreset_mode")
@@ -133,14 +133,14 @@ def gather(subject: Subject, seed: int, num_envs: int, steps: int) -> Facts:
 
 @dataclass(frozen=True)
 class _Play:
-    """What one environment returned.
+    """The results of playing one environment.
 
     Attributes:
-        situation: what was played.
-        observations: the first to the last.
-        flagged: for each of them, whether a flag came with it.
-        together: whether all rows ended where one first did.
-        terminated: whether they all did so by termination alone.
+        situation: the situation that was played.
+        observations: all observations in order, beginning with that of reset.
+        flagged: for each observation, True if terminated or truncated came with it.
+        together: True if all rows ended at the step at which the first one did.
+        terminated: True if they all ended by termination only.
     """
 
     situation: Situation
@@ -155,7 +155,7 @@ class _Play:
 
 
 def _play(facts: Facts, situation: Situation) -> _Play:
-    """Plays one environment; stops early where it raises, for that the rules will find."""
+    """Plays one environment; stops early if it raises, which the rules will find."""
     envs = facts.dialect.subject.make(1, situation.limit)
     observations: list[Any] = []
     flagged, together, terminated = [False], False, False
@@ -185,13 +185,13 @@ def _play(facts: Facts, situation: Situation) -> _Play:
 
 
 def _steps_within(play: _Play) -> Iterator[tuple[Any, Any]]:
-    """The observations before and after each step of a play's first episode but the last."""
+    """Yields the observations before and after each step of a play's first episode, except the last step."""
     last = len(play.observations) if play.end is None else play.end
     yield from zip(play.observations[: last - 1], play.observations[1:last], strict=True)
 
 
 def _kept(observations: Any) -> Any:
-    """A copy, however the environment reuses its arrays."""
+    """Copies observations, because the environment may reuse its arrays."""
     return deepcopy(observations)
 
 
@@ -204,7 +204,7 @@ def _same(facts: Facts, one: Any, other: Any) -> bool:
 
 
 def _with_starts(facts: Facts) -> Facts:
-    """With what first observations are like."""
+    """Adds the facts about first observations."""
     envs = facts.dialect.subject.make(2)
     try:
         seeded = [_kept(envs.reset(seed=facts.dialect.seed)[0]) for _ in range(2)]
@@ -234,7 +234,7 @@ def _has_nan(observations: Any) -> bool:
 
 
 def _flat(observations: Any) -> np.ndarray | None:
-    """Observations as float64 rows `[N, F]`, nested ones side by side; None if they are not made of numeric arrays."""
+    """Flattens observations to float64 rows `[N, F]`, nested parts side by side; None if a part is not numeric."""
     if isinstance(observations, dict | tuple):
         parts = observations.values() if isinstance(observations, dict) else observations
         flat = [_flat(part) for part in parts]
@@ -245,7 +245,10 @@ def _flat(observations: Any) -> np.ndarray | None:
 
 
 def _suspects(facts: Facts, plays: list[_Play]) -> Iterator[Situation]:
-    """Steps without a flag, and not after one, that look like first observations; the farthest jumps first."""
+    """Yields the steps, neither flagged nor after a flag, that look like first observations.
+
+    Only the SUSPECTS largest jumps of each play are yielded.
+    """
     for play in plays:
         jumps = []
         for k in range(1, len(play.observations)):

@@ -1,4 +1,4 @@
-"""A finding: what is wrong with a vector environment, how bad it is, and the lines that show it."""
+"""A finding: a fault of a vector environment, its severity, and the lines that reproduce it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import Enum
 
 
 class Severity(Enum):
-    """How bad a finding is; members are ordered, worst first."""
+    """The severity of a finding; members are ordered, worst first."""
 
     ERROR = "error"
-    """Training on it is wrong, or it cannot be used."""
+    """Training on the environment gives wrong results, or it cannot be used."""
     WARNING = "warning"
-    """It departs from what Gymnasium's own vector environments do, and code that relies on that breaks."""
+    """It behaves differently from Gymnasium's own vector environments, which breaks code that relies on them."""
     NOTE = "note"
-    """Worth knowing, or could not be examined."""
+    """A fact worth knowing, or an aspect that could not be examined."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Finding:
     """One departure from Gymnasium's contract.
 
     Attributes:
-        rule: which rule is broken, such as "final-obs".
-        severity: how bad that is.
-        sentence: what was seen.
-        reproduction: a Python program that ends with the exception that shows it; "" for what could not be examined.
+        rule: the broken rule, such as "final-obs".
+        severity: how bad the departure is.
+        sentence: a description of it.
+        reproduction: a Python program that ends with an exception that shows it; "" if nothing could be examined.
     """
 
     rule: str

@@ -1,4 +1,4 @@
-"""Silences the warnings that making other people's environments gives."""
+"""Silences warnings that arise when other projects' environments are made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import gymnasium as gym
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without Python's warnings and those of Gymnasium's logger: bounds in float32, old versions and the like."""
+    """Silences Python's warnings and those of Gymnasium's logger, such as those about bounds or old versions."""
     level = gym.logger.min_level
     gym.logger.min_level = gym.logger.ERROR
     try:

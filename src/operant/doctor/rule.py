@@ -1,7 +1,7 @@
-"""A rule: a few lines of Python that fail where a vector environment breaks it, and where to try them.
+"""A rule: a few lines of Python that fail if a vector environment breaks it, and the situations in which to try them.
 
-The lines are text because a finding's reproduction is made of them: `script.py` says which words are replaced. A rule
-is tried in several situations, and shown for the smallest in which it fails.
+The lines are text because a finding's reproduction is made of them; `script.py` says which words are replaced. A rule
+is tried in several situations, and reported for the smallest one in which it fails.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from operant.doctor.finding import Severity
 from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Situation, plain_action
 
 ERROR, WARNING, NOTE = Severity
-ALIKE = 8  # how many first observations must be alike to be found so
+ALIKE = 8  # so many equal first observations are no coincidence
 NEXT_STEP, SAME_STEP, DISABLED = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED
 
 PLAY = """
@@ -30,17 +30,17 @@ PLAY = """
 
 
 def once(facts: Facts) -> list[Situation]:
-    """One environment, one step: for rules that look at a single call."""
+    """One environment and one step, for rules about a single call."""
     return [Situation(steps=1)]
 
 
 def pair(facts: Facts) -> list[Situation]:
-    """Two environments, one step."""
+    """Two environments and one step."""
     return [Situation(num_envs=2, steps=1)]
 
 
 def plays(facts: Facts) -> list[Situation]:
-    """One step, then long plays with plain and with random actions; the last has many short episodes."""
+    """One step, then long plays with plain and with random actions; the last play has many short episodes."""
     restarts = facts.mode is DISABLED
     kinds = [each for each in (ZEROS, HIGHS) if plain_action(facts.dialect.action_space, each) is not None]
     return [
@@ -68,12 +68,12 @@ def suspects(facts: Facts) -> list[Situation]:
 
 
 def limits(facts: Facts) -> list[Situation]:
-    """A time limit of two steps, and all of them played."""
+    """One episode with a time limit of two steps."""
     return [Situation(1, 2, ZEROS if written_actions(facts) else SAMPLED, 2)]
 
 
 def again(facts: Facts) -> list[Situation]:
-    """The same, played for two episodes."""
+    """Two episodes with a time limit of two steps."""
     return [Situation(1, 5 if facts.mode is NEXT_STEP else 4, ZEROS if written_actions(facts) else SAMPLED, 2)]
 
 
@@ -91,22 +91,22 @@ def never(facts: Facts, names: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that a vector environment must do.
+    """One requirement on a vector environment.
 
     Attributes:
-        name: what a finding is called.
+        name: the name of its findings.
         severity: how bad it is to break it.
-        check: lines that fail; they stand for `<check>`.
-        template: the program around them.
-        situations: where to look.
-        applies: whether to look.
-        shrinks: whether a situation may be made smaller; not where the number of steps has a meaning.
-        forgives: whether a failure is none, given what the program had defined.
-        raising: whether an environment that raises breaks the rule; it breaks the rule `raises` anyway.
-        isolated: whether the program runs in a process of its own, which it may crash or hang.
-        after: rules that make this one moot when they are broken.
-        each: whether the check holds after every step, not after the last alone.
-        resets: whether it holds for what reset returned, too.
+        check: lines that fail if it is broken; they replace `<check>`.
+        template: the program around the check.
+        situations: the situations in which to try it, from the facts.
+        applies: returns True if the rule can be tried, from the facts.
+        shrinks: True if a situation may be made smaller; False if the number of steps has a meaning.
+        forgives: returns True if a failure should be ignored, from the facts and the program's variables.
+        raising: True if an exception of the environment breaks the rule; it breaks the rule `raises` in any case.
+        isolated: True if the program runs in a process of its own, because it may crash or hang.
+        after: rules; if one of them is broken, this one is not tried.
+        each: True if the check runs after every step, not only after the last.
+        resets: True if the check applies to the result of reset too.
     """
 
     name: str
@@ -137,17 +137,17 @@ def repeatable(facts: Facts) -> bool:
 
 
 def tells_episodes_apart(facts: Facts) -> bool:
-    """Whether an observation that equals the next episode's first is one, and no coincidence."""
+    """Returns True if only a first observation of the next episode can equal it, without coincidence."""
     return facts.repeatable and facts.distinct
 
 
 def various(facts: Facts) -> bool:
-    """Whether eight first observations that are all alike are no coincidence."""
+    """Returns True if `ALIKE` equal first observations cannot be a coincidence."""
     return facts.starts >= ALIKE
 
 
 def limitable(facts: Facts) -> bool:
-    """Whether a time limit of two steps ends episodes that would go on."""
+    """Returns True if a time limit of two steps ends episodes that would otherwise continue."""
     return facts.dialect.subject.limitable and (facts.early is None or facts.early > 5)
 
 
@@ -160,5 +160,8 @@ def box(facts: Facts) -> bool:
 
 
 def looks_begun(facts: Facts, names: Mapping[str, Any]) -> bool:
-    """An environment whose resets do not share a generator with `reset()` begins another episode: that is fine."""
+    """Forgives an observation that begins another episode than expected.
+
+    Autoresets and `reset()` need not share a random generator.
+    """
     return facts.begins(names.get("observations"))

@@ -1,6 +1,6 @@
-"""A script: a rule's template filled in for one situation, as the Python program that is run and that is printed.
+"""A script: a rule's template filled in for one situation, which gives the Python program to run and to print.
 
-The doctor finds nothing by any other means, so what it prints is what it saw fail.
+The doctor finds faults only by running these programs, so every printed program is one that failed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from operant.doctor.subject import Subject
 
 FILE = "<reproduction>"
 ZEROS, HIGHS, SAMPLED = "zeros", "highs", "sampled"
-"""Which actions are played, plainest first: all zero, all the greatest, or drawn from the seeded action space."""
+"""The actions to play, plainest first: all zero, all the greatest, or drawn from the seeded action space."""
 IMPORTS = {
     "deepcopy": "from copy import deepcopy",
     "combinations": "from itertools import combinations",
@@ -40,15 +40,15 @@ MOST_LITERALS = 8
 
 @dataclass(frozen=True)
 class Situation:
-    """What a reproduction can be made smaller in.
+    """The quantities in which a reproduction can be made smaller.
 
     Attributes:
-        num_envs: environments.
-        steps: how many steps `<steps>` stands for.
+        num_envs: the number of environments.
+        steps: the number of steps of `<steps>`.
         actions: ZEROS, HIGHS or SAMPLED.
-        limit: the time limit that they are made with; None leaves their own.
-        restarts: whether finished environments are reset; in mode DISABLED somebody must.
-        each: whether `<check>` stands after every step, or after the last alone.
+        limit: the time limit with which environments are made; None keeps their own.
+        restarts: True if the program resets finished environments, which mode DISABLED requires.
+        each: True if `<check>` follows every step, not only the last.
     """
 
     num_envs: int = 1
@@ -61,16 +61,16 @@ class Situation:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the templates' words are said for one subject.
+    """Translates the templates' words for one subject.
 
     Attributes:
-        subject: how it is made.
-        seed: what `<reset>` seeds with.
-        action_space: of one environment.
-        rows: rows that an environment has: one for each agent.
-        batched: whether the environment's own action and observation spaces are those of the batch.
-        nested: whether observations are dicts or tuples of arrays.
-        nan: whether observations hold NaN, which equals nothing.
+        subject: the subject.
+        seed: the seed of `<reset>`.
+        action_space: the action space of one environment.
+        rows: the number of rows of an environment, one for each agent.
+        batched: True if the environment's own action and observation spaces are those of the batch.
+        nested: True if observations are dicts or tuples of arrays.
+        nan: True if observations hold NaN, which equals nothing.
     """
 
     subject: Subject
@@ -82,18 +82,18 @@ class Dialect:
     nan: bool = False
 
     def write(self, template: str, situation: Situation, check: str = "") -> str:
-        """The program for a situation.
+        """Writes the program for a situation.
 
-        A line that is one of these words becomes the lines that it stands for:
+        A line that consists of one of these words is replaced by the lines for it:
 
-            <make>, <make one>          makes the environment, or one of a single environment
+            <make>, <make one>          makes the vector environment, or one with a single environment
             <reset>                     resets it with the seed
-            <step>, <steps>             plays one step, or the situation's
-            <steps but one>             plays all but the last
-            <check>                     the check, in the loop of the `<steps>` just before it or after that
+            <step>, <steps>             plays one step, or all steps of the situation
+            <steps but one>             plays all steps but the last
+            <check>                     the check, inside the loop of `<steps>` just before it, or after that loop
 
-        In any line `SAME(a, b)` compares observations, `ROWS(a)` are those of all rows, `ROW(a, i)` is that of row i,
-        and the words of `words_in_lines` are replaced.
+        In any line `SAME(a, b)` compares observations, `ROWS(a)` lists the observations of all rows, `ROW(a, i)` is the
+        observation of row i, and the words of `words_in_lines` are replaced.
         """
         lines: list[str] = []
         words = textwrap.dedent(template).strip().splitlines()
@@ -150,7 +150,7 @@ class Dialect:
         return [line]
 
     def step(self, situation: Situation) -> str:
-        """The line that plays one step."""
+        """Returns the line that plays one step."""
         plain = self.plain(situation.actions, situation.num_envs * self.rows)
         sample = "envs.action_space.sample()" if self.batched else "actions.sample()"
         return f"observations, rewards, terminated, truncated, infos = envs.step({plain or sample})"
@@ -166,7 +166,7 @@ class Dialect:
         return [f"for _ in range({steps}):", *(f"    {line}" for line in body)]
 
     def plain(self, actions: str, rows: int) -> str | None:
-        """The expression for the same action in `rows` rows; None if there is none that can be written down."""
+        """Returns the expression for the same action in `rows` rows, or None if it cannot be written as a literal."""
         value = plain_action(self.action_space, actions)
         if value is None:
             return None
@@ -187,15 +187,15 @@ class Dialect:
         return self.with_imports(same + text)
 
     def with_imports(self, body: str) -> str:
-        """The body after the imports that it needs."""
+        """Puts the imports that the body needs before it."""
         lines = set(self.subject.imports)
         lines |= {line for name, line in IMPORTS.items() if re.search(rf"(?<![\w.\"']){name}\b", body)}
-        theirs = {line for line in lines if line.split()[1].partition(".")[0] not in sys.stdlib_module_names}
-        ordered = [*sorted(lines - theirs), *sorted(theirs, key=lambda line: (line.startswith("from"), line))]
+        third_party = {line for line in lines if line.split()[1].partition(".")[0] not in sys.stdlib_module_names}
+        ordered = [*sorted(lines - third_party), *sorted(third_party, key=lambda line: (line.startswith("from"), line))]
         return "\n".join([*ordered, "", body.rstrip(), ""]).lstrip("\n")
 
     def cut(self, program: str, number: int) -> str:
-        """The program as far as the statement on line `number`."""
+        """Cuts the program off after the statement on line `number`."""
         statements = [each for each in ast.parse(program).body if not isinstance(each, ast.Import | ast.ImportFrom)]
         kept = [each for each in statements if each.lineno <= number]
         if not kept:
@@ -205,7 +205,7 @@ class Dialect:
 
 
 def plain_action(space: Any, actions: str) -> np.ndarray | None:
-    """The action that ZEROS or HIGHS plays in one environment; None for SAMPLED and for spaces that have none."""
+    """Returns the action of ZEROS or HIGHS in one environment; None for SAMPLED and for unsupported or large spaces."""
     low: Any
     if isinstance(space, spaces.Discrete):
         low, high, dtype = space.start, space.start + space.n - 1, space.dtype
@@ -225,15 +225,15 @@ def plain_action(space: Any, actions: str) -> np.ndarray | None:
 
 @dataclass(frozen=True)
 class Failure:
-    """How a program ended.
+    """The failure of a program.
 
     Attributes:
-        sentence: what it says is wrong.
+        sentence: a description of the fault.
         line: the line of the program that failed.
-        number: which line that is, from 1 on; 0 if it is none.
-        own: whether an assertion of the program failed; else something under it raised.
-        names: what the program had defined.
-        fatal: whether the process ended, or hung.
+        number: the number of that line, from 1 on; 0 if it is unknown.
+        own: True if an assertion of the program failed; False if code that it called raised.
+        names: the variables of the program.
+        fatal: True if the process ended or hung.
     """
 
     sentence: str
@@ -244,7 +244,7 @@ class Failure:
     fatal: bool = False
 
     def like(self, other: Failure) -> bool:
-        """Whether it is the same thing that is wrong, in another situation."""
+        """Returns True if the other failure shows the same fault, perhaps in another situation."""
         if self.own != other.own:
             return False
         if self.own:
@@ -253,7 +253,7 @@ class Failure:
 
 
 def run(program: str, subject: Subject) -> Failure | None:
-    """Executes a program; returns how it failed, or None. What it made is closed."""
+    """Executes a program and closes its environment; returns the failure, or None."""
     names: dict[str, Any] = dict(subject.names)
     linecache.cache[FILE] = (len(program), None, program.splitlines(keepends=True), FILE)
     try:
@@ -280,4 +280,4 @@ def close(envs: Any) -> None:
         if envs is not None:
             envs.close()
     except Exception:
-        return  # a rule of its own looks at close()
+        return  # the rule close-twice examines close()

@@ -1,4 +1,4 @@
-"""A subject: how the environment under examination is made, as Python that a reproduction can show."""
+"""A subject: the Python expression that makes the environment under examination, as reproductions show it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import gymnasium as gym
 
 VECTORS = ("sync", "async", "vector_entry_point", "operant", "envpool")
-"""What `--vector` takes."""
+"""The values of `--vector`."""
 MODES = ("NextStep", "SameStep", "Disabled")
-"""What `--autoreset-mode` takes: the values of `gymnasium.vector.AutoresetMode`."""
+"""The values of `--autoreset-mode`, which are those of `gymnasium.vector.AutoresetMode`."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Subject:
     """The expression that makes a vector environment.
 
     Attributes:
-        title: what it is called in a report.
-        call: the expression, with `{num_envs}` where the number of environments goes and, if `limitable`, `{limit}`
-            where `, max_episode_steps=7` goes.
-        imports: the lines that the expression needs.
-        limitable: whether it can be made with another time limit.
-        names: what the expression finds defined besides its imports.
+        title: its name in a report.
+        call: the expression, with `{num_envs}` in place of the number of environments and, if `limitable`, `{limit}` in
+            place of an argument such as `, max_episode_steps=7`.
+        imports: the import lines that the expression needs.
+        limitable: True if it can be made with another time limit.
+        names: variables that the expression needs besides its imports.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Subject:
     names: Mapping[str, Any] = field(default_factory=dict)
 
     def expression(self, num_envs: int, limit: int | None = None) -> str:
-        """The expression for `num_envs` environments whose episodes are truncated after `limit` steps."""
+        """Returns the expression for `num_envs` environments whose episodes are truncated after `limit` steps."""
         text = self.call.replace("{num_envs}", str(num_envs))
         return text.replace("{limit}", "" if limit is None else f", max_episode_steps={limit}")
 
@@ -48,7 +48,7 @@ class Subject:
 
 
 def from_function(make: Callable[..., Any], call: str = "make", imports: tuple[str, ...] = ()) -> Subject:
-    """The subject of a function of `num_envs`; it may take a keyword `max_episode_steps` too.
+    """Makes the subject of a function of `num_envs`, which may also take a keyword `max_episode_steps`.
 
     Raises:
         TypeError: `make` cannot be called.
@@ -66,15 +66,16 @@ def from_function(make: Callable[..., Any], call: str = "make", imports: tuple[s
 
 
 def from_id(env_id: str, vector: str | None = None, mode: str | None = None) -> Subject:
-    """The subject of an id, or of a Python function.
+    """Makes the subject of an id, or of a Python function.
 
     Args:
         env_id: an id of any namespace, "module:id", or "module:function", a function of num_envs.
         vector: one of `VECTORS`; None leaves the choice to `gymnasium.make_vec`.
-        mode: one of `MODES`, given to the environment; None gives none.
+        mode: one of `MODES`, passed to the environment; None passes nothing.
 
     Raises:
-        ValueError: there is no such module or environment, or the options do not go together. One line.
+        ValueError: the module or environment does not exist, or the options contradict each other. The message is one
+            line.
     """
     if vector is not None and vector not in VECTORS:
         raise ValueError(f"vector={vector!r} must be one of {', '.join(VECTORS)}")
@@ -86,12 +87,12 @@ def from_id(env_id: str, vector: str | None = None, mode: str | None = None) -> 
     if not colon:
         return _of_gymnasium(env_id, name, vector, mode)
     if vector == "operant":
-        raise ValueError(f"--vector operant takes one of our ids, not {env_id}")
+        raise ValueError(f"--vector operant takes only operant's ids, not {env_id}")
     function = getattr(_import(module, env_id), name, None)
     if not callable(function):
         return _of_gymnasium(env_id, name, vector, mode)
     if vector is not None or mode is not None:
-        raise ValueError(f"{env_id} is a function, which makes its own: leave out --vector and --autoreset-mode")
+        raise ValueError(f"{env_id} is a function, which chooses them itself: omit --vector and --autoreset-mode")
     return from_function(function, name, (f"from {module} import {name}",))
 
 
@@ -105,7 +106,7 @@ def _import(module: str, env_id: str) -> Any:
 
 def _of_envpool(env_id: str, mode: str | None) -> Subject:
     if mode not in (None, "NextStep"):
-        raise ValueError(f"EnvPool has no autoreset mode but NextStep, not {mode}")
+        raise ValueError(f"EnvPool's only autoreset mode is NextStep, not {mode}")
     try:
         envpool = importlib.import_module("envpool")
     except ImportError as problem:
@@ -117,7 +118,7 @@ def _of_envpool(env_id: str, mode: str | None) -> Subject:
 
 
 def _of_gymnasium(env_id: str, name: str, vector: str | None, mode: str | None) -> Subject:
-    """Of `env_id`, which is `name`, or `module:name` where the module has been imported."""
+    """Makes the subject of `env_id`, which is `name` or `module:name`; the module is imported already."""
     if vector == "operant" and not env_id.startswith("operant/"):
         env_id = name = f"operant/{env_id}"
     imports: tuple[str, ...] = ("import gymnasium as gym",)
@@ -127,8 +128,8 @@ def _of_gymnasium(env_id: str, name: str, vector: str | None, mode: str | None) 
     try:
         spec = gym.spec(name)
     except gym.error.Error as problem:
-        what = "id" if name == env_id else "function or id"
-        raise ValueError(f"no {what} {name!r}: {' '.join(str(problem).split())}") from problem
+        kind = "id" if name == env_id else "function or id"
+        raise ValueError(f"no {kind} {name!r}: {' '.join(str(problem).split())}") from problem
     chosen = vector or ("vector_entry_point" if spec.vector_entry_point else "sync")
     if chosen == "vector_entry_point" and spec.vector_entry_point is None:
         raise ValueError(f"{env_id} has no vector_entry_point: choose --vector sync or async")

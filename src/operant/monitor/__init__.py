@@ -1,1 +1,1 @@
-"""Recording a run while it trains, and watching it from another process."""
+"""Records a run during training, and shows it in another process."""

@@ -18,12 +18,19 @@ Lines = dict[str, NDArray[np.float64]]
 
 
 class Curve(PlotextPlot):
-    """A plot with a title; `show` draws lines over x, of which NaN is left out."""
+    """A plot with a title. `show` draws lines over x and omits NaN."""
 
     def __init__(
         self, title: str, names: Sequence[str], unit: Callable[[float], str] = number, from_zero: bool = False
     ):
-        """`names`: the lines' names; several stand in a legend, without seconds_. `unit` writes a value."""
+        """Makes an empty plot.
+
+        Args:
+            title: the title; it also shows the newest value of a single line.
+            names: the names of the lines. Two or more get a legend, without the prefix seconds_.
+            unit: formats a value of y.
+            from_zero: begin the y axis at 0.
+        """
         super().__init__()
         self.title = title
         self.names = tuple(names)
@@ -68,7 +75,7 @@ class Curve(PlotextPlot):
 
 
 def thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """At most `_POINTS` points, each the mean of as many neighbours; the newest is in the last."""
+    """Reduces a line to at most `_POINTS` points, each the mean of equally many neighbours, up to rounding."""
     if len(x) <= _POINTS:
         return x, y
     edges = np.linspace(0, len(x), _POINTS + 1).astype(int)

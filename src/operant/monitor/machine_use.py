@@ -1,4 +1,4 @@
-"""How busy the machine is: a process's CPU time and memory, the machine's, and those of Nvidia GPUs."""
+"""The load of a machine: CPU and memory of one process and of the whole machine, and the use of Nvidia GPUs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class GpuUse:
-    """One GPU: its `name`, `percent` of the time at work, memory used and there, in bytes."""
+    """One GPU. `percent` is the share of time it was busy; `memory` is in use, `memory_total` exists, in bytes."""
 
     name: str
     percent: float
@@ -18,10 +18,10 @@ class GpuUse:
 
 @dataclass(frozen=True)
 class MachineUse:
-    """A process and its machine since the last reading.
+    """The load of a process and of its machine since the last reading.
 
-    cpu is in percent of one core, so that 200 is two cores, and memory in bytes; NaN and 0 once the process has gone.
-    machine_cpu is in percent of all cores.
+    cpu is in percent of one core, so that 200 means two cores; memory is in bytes. They are NaN and 0 after the process
+    has ended. machine_cpu is in percent of all cores.
     """
 
     cpu: float
@@ -33,7 +33,7 @@ class MachineUse:
 
 
 class MachineReader:
-    """Reads the use that the process `pid` makes of the machine; `local=False`: it runs on another one.
+    """Reads the load of the machine and of its process `pid`; pass `local=False` if `pid` runs on another machine.
 
     Raises:
         ImportError: psutil is not installed.
@@ -58,7 +58,7 @@ class MachineReader:
         self._gpus = _gpus()
 
     def read(self) -> MachineUse:
-        """The use since the last call."""
+        """Returns the load since the last call."""
         cpu, memory = float("nan"), 0
         try:
             if self._process is not None:
@@ -77,7 +77,7 @@ class MachineReader:
 
 
 def _gpus() -> list[Any]:
-    """Nvidia's handles; none without a GPU, its driver or nvidia-ml-py."""
+    """Returns NVML's handles of the GPUs; an empty list without a GPU, its driver or nvidia-ml-py."""
     try:
         import pynvml
     except ImportError:

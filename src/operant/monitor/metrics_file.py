@@ -1,17 +1,17 @@
-"""The memory-mapped metrics file: one process writes a row per update, any number of others read.
+"""The memory-mapped metrics file: one process writes a row per update, and any number of processes read.
 
-All numbers are in the machine's own byte order. The file is HEADER bytes, and then `capacity` rows of `width` float64,
-used as a ring: row k lies at k mod capacity.
+All numbers are in the machine's own byte order. The file has HEADER bytes, then `capacity` rows of `width` float64.
+The rows form a ring: row k lies at k mod capacity.
 
     offset  bytes
          0      8  magic
          8      8  version
-        16      8  size of the header: where the rows begin
+        16      8  size of the header: the rows begin there
         24      8  capacity: rows in the ring
         32      8  width: columns in a row
         40      8  the writer's process id
-        48      8  sequence: odd while the writer is at it
-        56      8  count: rows that have been written, ever
+        48      8  sequence: odd while a row is being written
+        56      8  count: all rows written so far, also those overwritten since
         64      8  columns in use
        128    128  the run's id in UTF-8, padded with zeros
        256   4096  64 column names of 64 bytes in UTF-8, padded with zeros
@@ -43,18 +43,18 @@ _RUN_ID, _NAMES = 128, 256
 _VERSION, _SIZE, _CAPACITY, _WIDTH, _PID, _SEQUENCE, _COUNT, _COLUMNS = range(1, 9)
 _WORDS = 9
 _TRIES = 200
-_PAUSE = 0.0001  # seconds; a row takes the writer some microseconds, so 200 tries outlast it unless it has died
+_PAUSE = 0.0001  # seconds; writing a row takes some microseconds, so 200 tries suffice unless the writer has died
 
 
 class MetricsFileError(ValueError):
-    """The file is foreign, torn or of a newer version; the text is one line that names it."""
+    """An unreadable metrics file: foreign, torn or of a newer version. The message is one line that names the file."""
 
 
 class MetricsWriter:
-    """Makes the file at `path` (under a temporary name, then renamed) and writes rows.
+    """Creates the file at `path` (under a temporary name, then renamed) and writes rows.
 
     Raises:
-        OSError: the file cannot be made: its room is taken on the disk here, so that no later store can fail.
+        OSError: the file cannot be created. Its disk space is allocated here, so that no later write can fail.
     """
 
     def __init__(self, path: str | os.PathLike[str], run_id: str, capacity: int = CAPACITY):
@@ -77,10 +77,11 @@ class MetricsWriter:
         self._barrier = threading.Lock()
 
     def write(self, metrics: dict[str, float]) -> None:
-        """Appends a row; a column that it lacks is NaN in it, a name that is new makes a column.
+        """Appends a row. A column missing from `metrics` is NaN; a new name adds a column.
 
         Raises:
-            ValueError: a 65th column; a name of more than 64 bytes.
+            ValueError: there would be more than 64 columns, or a name has more than 64 bytes.
+            TypeError: a value is not a number.
         """
         with self._lock:
             names, packer, added = self._columns, self._row, {}
@@ -92,8 +93,8 @@ class MetricsWriter:
                 row = packer.pack(*[metrics.get(name, math.nan) for name in names])
             except struct.error:
                 wrong = next(f"{name}={value!r}" for name, value in metrics.items() if not hasattr(value, "__float__"))
-                raise TypeError(f"{wrong} is no number") from None
-            # Columns that are not in use hold the NaN that they were made with.
+                raise TypeError(f"{wrong} is not a number") from None
+            # Unused columns keep their initial NaN.
             start = HEADER + 8 * WIDTH * (self._count % self._capacity)
             words = self._words
             words[_SEQUENCE] = self._sequence + 1
@@ -109,20 +110,20 @@ class MetricsWriter:
             words[_SEQUENCE] = self._sequence
 
     def close(self) -> None:
-        """Unmaps the file, which stays; a second time does nothing."""
+        """Unmaps the file and keeps it on disk; a second call does nothing."""
         with self._lock:
             self._words.release()
             self._map.close()
 
     def _fence(self) -> None:
-        """Keeps the stores on either side in their order, also on Arm: a release, and then an acquire."""
+        """Keeps the stores before and after it in order, also on Arm: a release, then an acquire."""
         for _ in range(2):
             self._barrier.acquire()
             self._barrier.release()
 
     def _checked(self, new: list[str]) -> dict[str, bytes]:
         if len(self._columns) + len(new) > WIDTH:
-            raise ValueError(f"{self.path} holds {WIDTH} columns at most: {new[-1]!r} is one too many, record fewer")
+            raise ValueError(f"{self.path} holds at most {WIDTH} columns: {new[-1]!r} is one too many, record fewer")
         return {name: _padded(name, NAME) for name in new}
 
     def _name(self, added: dict[str, bytes]) -> None:
@@ -135,7 +136,7 @@ class MetricsWriter:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Consistent rows of the file: `rows` [count - first, columns] are those numbered from `first` on."""
+    """A consistent copy of the file's rows: `rows` [count - first, columns] holds rows `first` to `count` - 1."""
 
     columns: tuple[str, ...]
     rows: NDArray[np.float64]
@@ -143,24 +144,24 @@ class Snapshot:
     count: int
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """One column [rows]; of a name that is not there, NaN."""
+        """Returns one column [rows], filled with NaN if there is no column of this name."""
         if name not in self.columns:
             return np.full(len(self.rows), np.nan)
         return self.rows[:, self.columns.index(name)]
 
     def last(self) -> dict[str, float]:
-        """The last row by name, without NaN."""
+        """Returns the last row's values by name, without NaN."""
         if not len(self.rows):
             return {}
         return {name: float(v) for name, v in zip(self.columns, self.rows[-1], strict=True) if v == v}
 
 
 class MetricsReader:
-    """Reads the file at `path`, and never writes.
+    """Reads the file at `path`, and never writes to it.
 
     Raises:
-        MetricsFileError: the file is no metrics file, torn, or of a newer operant.
-        OSError: there is none.
+        MetricsFileError: the file is not a metrics file, or torn, or written by a newer operant.
+        OSError: the file does not exist or cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -176,17 +177,21 @@ class MetricsReader:
     def _open(self) -> None:
         head = self._file.read(HEADER)
         if head[:8] != MAGIC:
-            raise MetricsFileError(f"{self.path} is no metrics file of operant (or of another machine's make)")
+            raise MetricsFileError(
+                f"{self.path} is not a metrics file of operant (or has another machine's byte order)"
+            )
         if len(head) < 8 * _WORDS:
-            raise MetricsFileError(f"{self.path} is torn: {len(head)} bytes are no header")
+            raise MetricsFileError(f"{self.path} is torn: {len(head)} bytes are too few for a header")
         words = np.frombuffer(head, np.uint64, _WORDS)
         version = int(words[_VERSION])
         if version != VERSION:
-            raise MetricsFileError(f"{self.path} has version {version}, this operant reads {VERSION}: update operant")
+            raise MetricsFileError(
+                f"{self.path} has version {version}, but this operant reads {VERSION}: update operant"
+            )
         self._capacity, self._width, header = (int(words[k]) for k in (_CAPACITY, _WIDTH, _SIZE))
         self._size = header + 8 * self._capacity * self._width
         if header != HEADER or not 0 < self._width <= WIDTH or self._capacity == 0:
-            raise MetricsFileError(f"{self.path} is torn: its header contradicts itself")
+            raise MetricsFileError(f"{self.path} is torn: its header is inconsistent")
         self._check_size()
         self.run_id = _text(head[_RUN_ID:_NAMES])
         self.pid = int(words[_PID])
@@ -197,13 +202,13 @@ class MetricsReader:
         )
 
     def read(self) -> Snapshot:
-        """The rows in the ring, the oldest first: all that were complete when it was called.
+        """Returns the complete rows in the ring, the oldest first.
 
-        A writer that overtakes costs the oldest rows only. One that died in the middle of a row leaves the sequence
-        odd for ever: after some hundredths of a second, that row is left out.
+        If the writer overtakes the reader, only the oldest rows are lost. If the writer died while writing a row, the
+        sequence stays odd: after some hundredths of a second that row is omitted.
         """
         for attempt in range(_TRIES):
-            self._check_size()  # a load beyond a file's end would be a bus error
+            self._check_size()  # reading beyond the file's end would be a bus error
             before = int(self._words[_SEQUENCE])
             if before % 2 and attempt < _TRIES - 1:
                 time.sleep(_PAUSE)
@@ -221,14 +226,14 @@ class MetricsReader:
         raise MetricsFileError(f"{self.path} changes faster than it can be read: try again")
 
     def is_replaced(self) -> bool:
-        """Whether another file has taken the name: a run that resumed made it, and this one gets no more rows."""
+        """Returns True if a resumed run has replaced the file; this one then gets no more rows."""
         try:
             return not os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
         except FileNotFoundError:
             return True
 
     def close(self) -> None:
-        """Unmaps the file; a second time does nothing. `contextlib.closing` calls it."""
+        """Unmaps the file; a second call does nothing. `contextlib.closing` calls it."""
         self._words = self._table = None  # type: ignore[assignment]  # they keep the map open
         self._map.close()
         self._file.close()
@@ -236,13 +241,13 @@ class MetricsReader:
     def _check_size(self) -> None:
         size = os.fstat(self._file.fileno()).st_size
         if size < self._size:
-            raise MetricsFileError(f"{self.path} is torn: {size} bytes, its header says {self._size}")
+            raise MetricsFileError(f"{self.path} is torn: it has {size} bytes, its header says {self._size}")
 
 
 def _padded(text: str, size: int) -> bytes:
     data = text.encode()
     if len(data) > size or "\0" in text or not text:
-        raise ValueError(f"{text!r} must have 1 to {size} bytes and no zeros")
+        raise ValueError(f"{text!r} must have 1 to {size} bytes in UTF-8, none of them zero")
     return data.ljust(size, b"\0")
 
 

@@ -1,4 +1,4 @@
-"""Recorder: takes the metrics of each update to everything that keeps or shows them."""
+"""Recorder: writes the metrics of each update to every file and service that keeps or shows them."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from operant.runs.run_directory import RunDirectory
 
 
 class Recorder:
-    """Records a run: `record` once per update, `close` at its end.
+    """Records a run: call `record` once per update, and `close` at the end.
 
         with Recorder(run) as recorder:
             for metrics in ppo.iterate(total_steps):
                 recorder.record(metrics)
 
     Metrics go to run.csv_path, to the metrics file (which monitors read), to TensorBoard's event file and, if `wandb`
-    is a project's name, to Weights & Biases. Leaving the block closes it with the status finished, interrupted (Ctrl-C)
-    or failed.
+    names a project, to Weights & Biases. Leaving the block closes the recorder with the status finished, interrupted
+    (Ctrl-C) or failed.
 
     Args:
         run: the run's directory.
-        tensorboard: whether to write TensorBoard's file.
-        wandb: the project at Weights & Biases.
-        resume_at: the number of steps after which a run goes on that was recorded here before; rows beyond it are
-            dropped, for they will come again.
+        tensorboard: write TensorBoard's file.
+        wandb: the project at Weights & Biases; None does not record there.
+        resume_at: the number of steps at which an earlier run continues. Recorded rows beyond it are dropped, because
+            those steps are repeated.
 
     Raises:
-        ImportError: `wandb` is asked for and not installed.
-        OSError: a file cannot be written; the text names it and the remedy.
+        ImportError: `wandb` is given but not installed.
+        OSError: a file cannot be written; the message names it and the remedy.
     """
 
     def __init__(
@@ -56,12 +56,13 @@ class Recorder:
                 self._metrics_file.write(dict(zip(columns, row, strict=True)))
         self._tensorboard = TensorBoard(run.path, resume_at) if tensorboard else None
         self._is_closed = False
-        self._recorded = math.nan  # when, in seconds, the last update was
+        self._recorded = math.nan  # time of the last update, in seconds
 
     def record(self, metrics: dict[str, float]) -> None:
         """Records the metrics of one update; `steps` is the number of environment steps so far.
 
-        With seconds_rollout and seconds_update it adds seconds_other: what else has passed since the last call.
+        If the metrics have seconds_rollout and seconds_update, this adds seconds_other: the rest of the time since the
+        last call.
         """
         now = time.perf_counter()
         if "seconds_rollout" in metrics and "seconds_update" in metrics:
@@ -77,7 +78,10 @@ class Recorder:
             self._wandb.log(finite, step=int(metrics["steps"]))
 
     def close(self, status: str = "finished") -> None:
-        """Ends the recording and writes `status` (finished, interrupted or failed) to run.json; once."""
+        """Ends the recording and writes `status` (finished, interrupted or failed) to run.json.
+
+        A second call does nothing.
+        """
         if self._is_closed:
             return
         self._is_closed = True

@@ -1,4 +1,4 @@
-"""RunView: what a monitor shows of a run, read from its directory and never written to."""
+"""RunView: the state of a run as monitors show it. It reads the run's directory and never writes to it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from operant.runs.logger import read_csv
 from operant.runs.run_directory import RunDirectory
 
 _EMPTY = Snapshot((), np.empty((0, 0)), 0, 0)
-_RECENT = 50  # updates over which the speed is taken that the time left is estimated from
+_RECENT = 50  # updates over which the speed is averaged; the time left is estimated from it
 
 
 class RunView:
-    """The state of `run` when `refresh` was last called.
+    """The state of `run` at the last call of `refresh`.
 
-    Rows come from the metrics file: the last 4095 updates. Where that is missing or damaged they come from the CSV
-    file, and `problem` says why.
+    Rows come from the metrics file, which holds the last 4095 updates. If it is missing or damaged, they come from the
+    CSV file, and `problem` says why.
     """
 
     def __init__(self, run: RunDirectory):
@@ -34,8 +34,8 @@ class RunView:
         self.refresh()
 
     def refresh(self) -> None:
-        """Reads what has changed; a run that was resumed is followed into its new file."""
-        with contextlib.suppress(ValueError):  # its directory has just been removed: the last state stays
+        """Reads the present state; after a resume it switches to the run's new file."""
+        with contextlib.suppress(ValueError):  # if the directory was just removed, the last state stays
             self.run.refresh()
         self.status = self.run.status
         try:
@@ -57,30 +57,30 @@ class RunView:
             self._reader = None
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """One metric of all rows [rows]; NaN where it has not been recorded."""
+        """Returns one metric of all rows [rows]; NaN if it was not recorded."""
         return self.rows.column(name)
 
     def latest(self, name: str) -> float:
-        """A metric's newest value; NaN where there is none."""
+        """Returns a metric's newest value, or NaN if it has none."""
         values = self.column(name)
         values = values[~np.isnan(values)]
         return float(values[-1]) if len(values) else math.nan
 
     @property
     def total_steps(self) -> int | None:
-        """The steps that the run is to take."""
+        """The number of steps after which the run will end; None if it is unknown."""
         total: Any = self.run.record.get("total_steps")
         return None if total is None else int(total)
 
     def steps_per_second(self) -> float:
-        """The speed of the last updates."""
+        """Returns the average speed of the last updates."""
         steps, seconds = self.column("steps")[-_RECENT:], self.column("seconds")[-_RECENT:]
         if len(steps) < 2 or not seconds[-1] > seconds[0]:
             return self.latest("steps_per_second")
         return float((steps[-1] - steps[0]) / (seconds[-1] - seconds[0]))
 
     def seconds_left(self) -> float:
-        """The time until total_steps at the present speed; NaN where that is not known, or the run has ended."""
+        """Estimates the time until total_steps at the present speed; NaN if it is unknown or the run has ended."""
         speed = self.steps_per_second()
         if self.status != "running" or self.total_steps is None or not speed > 0:
             return math.nan

@@ -20,7 +20,7 @@ from operant.monitor.machine_use import MachineReader, MachineUse
 from operant.monitor.run_view import RunView
 from operant.monitor.summary import duration, status_line
 
-PERIOD = 0.5  # seconds between two looks at the metrics file
+PERIOD = 0.5  # seconds between reads of the metrics file
 _MACHINE_PERIOD = 1.0
 _MACHINE_POINTS = 600
 _STATUS_COLOURS = {"running": "green", "finished": "cyan", "interrupted": "yellow", "failed": "red", "crashed": "red"}
@@ -45,7 +45,7 @@ def _gigabytes(value: float) -> str:
 
 
 class MonitorApp(App[None]):
-    """Shows `view`, reads it again twice a second, and writes nothing. Four pages of curves; q quits.
+    """Shows `view` as four pages of curves. It reads the run twice a second and writes nothing; q quits.
 
     Raises:
         ImportError: psutil is not installed.
@@ -70,7 +70,7 @@ class MonitorApp(App[None]):
         pid, host = view.run.record.get("pid", 0), view.run.record.get("host")
         self._machine = MachineReader(int(pid), local=host == socket.gethostname() and view.status == "running")
         self._uses: deque[tuple[float, MachineUse]] = deque(maxlen=_MACHINE_POINTS)
-        # Held here, because the timers still tick when the screen has been taken down.
+        # Stored here, because the timers still run after the screen is closed.
         self._status, self._pages = Static(id="status"), TabbedContent(id="pages")
         self._curves = {
             "return": [
@@ -94,7 +94,7 @@ class MonitorApp(App[None]):
                 ),
             ],
             "machine": [
-                Curve("CPU of the run (of a core)", ["cpu"], _percent, from_zero=True),
+                Curve("CPU of the run (of one core)", ["cpu"], _percent, from_zero=True),
                 Curve("CPU of the machine", ["machine_cpu"], _percent, from_zero=True),
                 Curve("Memory of the run", ["memory"], _gigabytes, from_zero=True),
                 Curve("Memory of the machine", ["machine_memory"], _gigabytes, from_zero=True),
@@ -103,12 +103,12 @@ class MonitorApp(App[None]):
         for index, gpu in enumerate(self._machine.read().gpus):
             name = f"GPU {index} {gpu.name}"
             self._curves["machine"] += [
-                Curve(f"{name}, at work", [f"gpu_{index}"], _percent, from_zero=True),
+                Curve(f"{name}, busy", [f"gpu_{index}"], _percent, from_zero=True),
                 Curve(f"{name}, memory", [f"gpu_{index}_memory"], _gigabytes, from_zero=True),
             ]
 
     def compose(self) -> ComposeResult:
-        """The status line above the pages."""
+        """Yields the status line, the pages and the footer."""
         yield self._status
         with self._pages:
             for page, title in _PAGES.items():
@@ -117,7 +117,7 @@ class MonitorApp(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Shows the run as it is, and looks again from time to time."""
+        """Shows the present state of the run, and starts the timers that refresh it."""
         if self._view.rows.columns and "learning_rate" not in self._view.rows.columns:
             self._curves["losses"].pop().remove()
         self._look()
@@ -126,15 +126,15 @@ class MonitorApp(App[None]):
         self.set_interval(_MACHINE_PERIOD, self._measure)
 
     def on_unmount(self) -> None:
-        """Lets go of the metrics file."""
+        """Closes the metrics file."""
         self._view.close()
 
     def on_tabbed_content_tab_activated(self) -> None:
-        """Draws the page that has come to the front; the others are not kept up to date."""
+        """Draws the page that was just selected; hidden pages are not updated."""
         self._draw()
 
     def action_page(self, page: str) -> None:
-        """Brings a page to the front."""
+        """Selects a page."""
         self._pages.active = page
 
     def _look(self) -> None:

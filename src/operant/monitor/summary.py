@@ -1,4 +1,4 @@
-"""A run in plain text: its status line, and all its newest metrics."""
+"""A run in plain text: its status line and its newest metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operant.monitor.run_view import RunView
 
 
 def status_line(view: RunView) -> str:
-    """The run's id, environment, algorithm, steps of how many, speed, time left and status, in one line."""
+    """Writes the run's id, environment, algorithm, steps done and in total, time left and status in one line."""
     record = view.run.record
     steps, total, left = view.latest("steps"), view.total_steps, view.seconds_left()
     parts = [
@@ -24,7 +24,7 @@ def status_line(view: RunView) -> str:
 
 
 def summary(view: RunView) -> str:
-    """The status line and each metric's newest value, in lines."""
+    """Writes the status line, and each metric's newest value on a line of its own."""
     lines = [status_line(view)]
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view.run.created))
     lines.append(f"started {began}, {view.rows.count} updates, in {view.run.path}")
@@ -38,7 +38,7 @@ def summary(view: RunView) -> str:
 
 
 def number(value: float | None) -> str:
-    """1.23M of 1234567; "-" of NaN and None."""
+    """Writes 1234567 as 1.23M; NaN and None as "-"."""
     if value is None or math.isnan(value):
         return "-"
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -48,7 +48,7 @@ def number(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """1 h 02 min of 3720 seconds, 2 min 05 s of 125, 7 s of 7.2."""
+    """Writes 3720 seconds as 1 h 02 min, 125 as 2 min 05 s, and 7.2 as 7 s."""
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02} min"

@@ -1,4 +1,4 @@
-"""TensorBoard's event file of a run, written by tensorboardX when there has been time to import it."""
+"""TensorBoard's event file of a run, written by tensorboardX, which is imported late."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-DELAY = 30.0  # seconds; the import takes 0.25 s beside torch, 1% of this
-FLUSH = 10.0  # seconds between writes to the file; a row is 0.1 ms of work
+DELAY = 30.0  # seconds; the import takes 0.25 s in addition to torch's, 1% of this
+FLUSH = 10.0  # seconds between writes to the file; a row takes 0.1 ms
 
 
 class TensorBoard:
-    """Collects rows of scalars and writes them to an event file in `folder`, whose step is their `steps`.
+    """Collects rows of scalars and writes them to an event file in `folder`; their `steps` is the events' step.
 
-    Until DELAY seconds have passed, or `close`, rows are only kept, so that short runs start and end quickly. Without
-    tensorboardX one line on stderr says so, and rows are dropped.
+    Rows are only collected for the first DELAY seconds or until `close`, so that short runs start and end quickly. If
+    tensorboardX is missing, one line on stderr says so, and rows are dropped.
     """
 
     def __init__(self, folder: str | os.PathLike[str], resume_at: float | None = None):
-        """`resume_at`: TensorBoard forgets what earlier event files in `folder` hold beyond that step."""
+        """Prepares the file; with `resume_at`, TensorBoard hides events of earlier files beyond that step."""
         self._folder = Path(folder)
         self._resume_at = resume_at
         self._rows: list[tuple[float, dict[str, float]]] = []
@@ -30,7 +30,7 @@ class TensorBoard:
         self._is_missing = False
 
     def add(self, metrics: dict[str, float]) -> None:
-        """Keeps a row, and now and then writes what has been kept."""
+        """Collects a row, and writes the collected rows from time to time."""
         if self._is_missing:
             return
         self._rows.append((time.time(), metrics))
@@ -39,7 +39,7 @@ class TensorBoard:
             self._due = time.monotonic() + FLUSH
 
     def flush(self) -> None:
-        """Writes the rows that have been kept."""
+        """Writes the collected rows."""
         if self._is_missing or not self._rows:
             return
         try:
@@ -52,7 +52,7 @@ class TensorBoard:
             print("operant: no TensorBoard file is written: pip install tensorboardX", file=sys.stderr)
             return
         if self._writer is None:
-            # The number keeps the file of a resume apart from one of the same second.
+            # The number distinguishes the file of a resumed run from one created in the same second.
             earlier = len(list(self._folder.glob("events.out.tfevents.*")))
             self._writer = EventsWriter(str(self._folder / "events"), f".{earlier}")
             if self._resume_at is not None:
@@ -60,7 +60,8 @@ class TensorBoard:
                 self._writer.write_event(Event(wall_time=time.time(), step=int(self._resume_at) + 1, session_log=start))
         rows, self._rows = self._rows, []
         for when, metrics in rows:
-            # One event for all scalars of a row: SummaryWriter.add_scalar, an event for each, takes ten times as long.
+            # One event holds all scalars of a row. SummaryWriter.add_scalar, with an event for each, takes ten times as
+            # long.
             values = [
                 Summary.Value(tag=name, simple_value=value)
                 for name, value in metrics.items()
@@ -71,7 +72,7 @@ class TensorBoard:
         self._writer.flush()
 
     def close(self) -> None:
-        """Writes what is left and closes the file."""
+        """Writes the remaining rows and closes the file."""
         self.flush()
         if self._writer is not None:
             self._writer.close()

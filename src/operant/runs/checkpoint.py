@@ -1,4 +1,4 @@
-"""Checkpoints: state dicts with tensors and NumPy arrays in files that are there whole or not at all."""
+"""Checkpoints: files that hold state dicts of tensors and NumPy arrays, and are complete or absent."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _ARRAY, _SCALAR = "numpy.ndarray", "numpy.generic"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be loaded; the text is one line that names the file and what is wrong."""
+    """A checkpoint that cannot be loaded; the message is one line that names the file and its fault."""
 
 
 def save_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
-    """Writes `state` to the file at `path` by way of a temporary name: a crash leaves the old file or the new one.
+    """Writes `state` to a temporary file and renames it to `path`, so that a crash leaves the old file or the new one.
 
-    It may hold tensors, NumPy arrays and scalars (of structured dtypes, too), numbers, strings, bytes and None, in
-    dicts, lists and tuples.
+    `state` may hold tensors, NumPy arrays and scalars (structured dtypes included), numbers, strings, bytes and None,
+    in dicts, lists and tuples.
 
     Raises:
-        TypeError: it holds something else; the text names the place.
-        OSError: the file cannot be written; the text names it and the remedy.
+        TypeError: it holds something else; the message names the place.
+        OSError: the file cannot be written; the message names it and the remedy.
     """
     _save(path, {"state": _encode(state, "state")})
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The state that `save_checkpoint` wrote, with tensors on the CPU; no code in the file is ever run.
+    """Loads a state written by `save_checkpoint`, with tensors on the CPU. It never runs code from the file.
 
     Raises:
-        CheckpointError: the file is corrupt, truncated, something else's, or a newer operant's; or there is none.
+        CheckpointError: the file is missing, corrupt, truncated, of another program, or written by a newer operant.
     """
     state: dict[str, Any] = _decode(_load(path)["state"])
     return state
@@ -50,8 +50,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
 class CheckpointFolder:
     """The checkpoints of a run in the folder `path`: the last `keep` and the best.
 
-    `save` writes step-000008192.pt; if its score is higher than that of best.pt, that becomes the same file. Also after
-    a resume.
+    `save` writes step-000008192.pt. If its score is higher than that of best.pt, best.pt becomes the same file; this
+    also holds after a resume.
     """
 
     def __init__(self, path: str | os.PathLike[str], keep: int = 3):
@@ -62,9 +62,9 @@ class CheckpointFolder:
         self._best_score: float | None = None
 
     def save(self, state: dict[str, Any], steps: int, score: float = math.nan) -> Path:
-        """Saves the state after `steps` steps, and removes the oldest beyond `keep`; returns the file's path.
+        """Saves the state after `steps` steps, removes the oldest beyond `keep`, and returns the file's path.
 
-        `score` is what the best is chosen by, such as the mean return; NaN is never the best.
+        `score`, such as the mean return, decides which checkpoint is the best; NaN is never the best.
         """
         path = self.path / f"step-{steps:09d}.pt"
         try:
@@ -77,20 +77,20 @@ class CheckpointFolder:
             self._best_score = score
         for old in [file for file in self.steps() if file != path][: -self._keep + 1 or None]:
             old.unlink(missing_ok=True)
-        for left in self.path.glob(".*.tmp"):  # of a process that was killed while it saved
-            left.unlink(missing_ok=True)
+        for leftover in self.path.glob(".*.tmp"):  # from a process that was killed while saving
+            leftover.unlink(missing_ok=True)
         return path
 
     def steps(self) -> list[Path]:
-        """The checkpoints that are kept, the one of the fewest steps first; the best is not among them."""
+        """Lists the step-*.pt checkpoints, the one with the fewest steps first; best.pt is not included."""
         found = [(int(match[1]), file) for file in self.path.glob("*") if (match := _STEP.fullmatch(file.name))]
         return [file for _, file in sorted(found)]
 
     def latest(self) -> Path:
-        """The checkpoint of the most steps.
+        """Returns the checkpoint with the most steps.
 
         Raises:
-            CheckpointError: there is none.
+            CheckpointError: the folder has no checkpoint.
         """
         files = self.steps()
         if not files:
@@ -98,10 +98,10 @@ class CheckpointFolder:
         return files[-1]
 
     def best(self) -> Path:
-        """The checkpoint of the highest score, or the latest where none has a score.
+        """Returns the checkpoint with the highest score, or the latest if none has a score.
 
         Raises:
-            CheckpointError: there is none.
+            CheckpointError: the folder has no checkpoint.
         """
         best = self.path / "best.pt"
         return best if best.exists() else self.latest()
@@ -148,11 +148,13 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Any]:
         reason = "it is a directory" if unreadable.errno == errno.EISDIR else unreadable.strerror
         raise CheckpointError(f"{path} cannot be read: {reason}") from None
     except pickle.UnpicklingError:
-        raise CheckpointError(f"{path} is no checkpoint of operant: it holds objects, not numbers alone") from None
-    except Exception:  # whatever torch raises for a zip file that is something else's
-        raise CheckpointError(f"{path} is no checkpoint of operant") from None
+        raise CheckpointError(
+            f"{path} is not a checkpoint of operant: it holds Python objects, not only numbers"
+        ) from None
+    except Exception:  # torch's errors for a zip file of another program vary
+        raise CheckpointError(f"{path} is not a checkpoint of operant") from None
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of operant, though torch can read it")
+        raise CheckpointError(f"{path} is not a checkpoint of operant, though torch can read it")
     if contents["version"] > VERSION:
         raise CheckpointError(
             f"{path} was written by a newer operant (version {contents['version']}, this one reads {VERSION}): update"
@@ -161,16 +163,16 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _damage(file: BinaryIO) -> str | None:
-    """What is wrong with a file that torch.save should have written: torch itself compares no checksums."""
+    """Describes the damage of a file written by torch.save, or returns None; torch itself compares no checksums."""
     start = file.read(4)
     file.seek(0)
     if not start:
         return "is empty"
     if start != b"PK\x03\x04":
-        return "is no checkpoint of operant"
+        return "is not a checkpoint of operant"
     try:
         with zipfile.ZipFile(file) as archive:
-            # torch takes an entry with the mark of a folder, 16, for an empty one.
+            # torch reads an entry with the directory attribute, 16, as an empty one.
             broken = archive.testzip() or any(entry.external_attr & 16 for entry in archive.infolist())
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError):
         return "is truncated or corrupt: use an earlier checkpoint"
@@ -179,7 +181,10 @@ def _damage(file: BinaryIO) -> str | None:
 
 
 def _encode(value: Any, place: str) -> Any:
-    """`value` of types that torch.load(weights_only=True) takes; an array becomes its dtype's description and bytes."""
+    """Converts `value` to types that torch.load(weights_only=True) accepts.
+
+    An array becomes the description of its dtype, its shape and its bytes. `place` names the value in errors.
+    """
     import torch
 
     if value is None or type(value) in (bool, int, float, str, bytes) or isinstance(value, torch.Tensor):

@@ -1,4 +1,4 @@
-"""Logger: rows of numbers in a CSV file that a crash leaves readable."""
+"""Logger: writes rows of numbers to a CSV file that stays readable after a crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from operant.files.atomic import disk_error, disk_errors, write_atomically
 
-Number = Any  # int, float, a NumPy scalar or a tensor of one element: whatever float() takes
+Number = Any  # anything that float() accepts: int, float, a NumPy scalar or a tensor of one element
 
 
 class Logger:
@@ -22,14 +22,15 @@ class Logger:
         with Logger(csv_path="training.csv") as logger:
             logger.log(steps=8192, reward=21.5, length=21.5)
 
-    Each row goes to the operating system at once and as a whole, so that a process that is killed loses none that it
-    has logged. A file that exists is continued: a last line that a crash has torn is removed first. A keyword that no
-    row had before becomes a column at the right end, empty in the rows above (the file is then rewritten under a
-    temporary name and renamed); a column that a row does not name stays empty. Several threads may log.
+    Each row is passed to the operating system at once and as a whole, so a killed process loses no logged row. An
+    existing file is continued, after removing a last line that a crash has torn. A new keyword becomes a column at the
+    right end, empty in earlier rows; the file is then rewritten under a temporary name and renamed. A column missing
+    from a row stays empty. Several threads may log.
 
     Raises:
-        ValueError: an existing file is no table of numbers, or shares no column with the first row; a closed logger.
-        OSError: the file cannot be written; the text names it and the remedy, and what was there before is intact.
+        ValueError: an existing file is not a table of numbers, or shares no column with the first row; or the logger is
+            closed.
+        OSError: the file cannot be written; the message names it and the remedy. The previous content stays intact.
     """
 
     def __init__(self, csv_path: str | os.PathLike[str]):
@@ -40,7 +41,7 @@ class Logger:
         with disk_errors("open", self.path):
             self._file: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
-            # A device or a pipe is written to and never read.
+            # A device or a pipe is only written to.
             self._is_regular = stat.S_ISREG(os.fstat(self._file).st_mode)
             if self._is_regular:
                 self._continue()
@@ -49,15 +50,15 @@ class Logger:
             raise
 
     def log(self, **values: Number) -> None:
-        """Appends a row; a keyword is a column's name, a value any real number.
+        """Appends a row. Keywords are the columns' names, values are real numbers.
 
         Raises:
-            TypeError: a value that is no number.
+            TypeError: a value is not a number.
         """
         self.log_row(values)
 
     def log_row(self, values: dict[str, Number]) -> None:
-        """As `log`, of a dict."""
+        """Appends a row given as a dict; see `log`."""
         if not values:
             raise ValueError("a row needs at least one value, such as log(steps=8192)")
         cells = [repr(value) if type(value) is float else _cell(name, value) for name, value in values.items()]
@@ -74,7 +75,7 @@ class Logger:
             self._append(",".join(cells))
 
     def drop_after(self, column: str, value: float) -> int:
-        """Removes the rows from the first whose `column` exceeds `value` on; returns how many.
+        """Removes the first row whose `column` exceeds `value` and all later rows; returns their number.
 
         A run that resumes from a checkpoint logs the steps after it again.
         """
@@ -91,7 +92,7 @@ class Logger:
             return len(lines) - kept
 
     def close(self) -> None:
-        """Closes the file; a second time does nothing."""
+        """Closes the file; a second call does nothing."""
         with self._lock:
             if self._file is not None:
                 os.close(self._file)
@@ -106,7 +107,7 @@ class Logger:
         self.close()
 
     def _continue(self) -> None:
-        """Reads the columns of a file that is there, and cuts off what a crash left unfinished."""
+        """Reads the columns of an existing file, and cuts off an unfinished last line."""
         assert self._file is not None
         contents = _contents(self._file)
         lines = contents.splitlines(keepends=True)
@@ -123,7 +124,7 @@ class Logger:
         os.ftruncate(self._file, whole)
 
     def _add(self, new: list[str], width: int) -> None:
-        """Makes columns of the names `new`, which are some of the `width` names of a row."""
+        """Adds the columns `new`, which are among the `width` names of a row."""
         for name in new:
             if not name or any(character in name for character in ',"\r\n') or name != name.strip():
                 raise ValueError(f"{name!r} cannot name a column: leave out commas, quotes, line ends and outer spaces")
@@ -143,7 +144,7 @@ class Logger:
     def _widen(self, columns: list[str], added: int) -> None:
         assert self._file is not None
         if not self._is_regular:
-            raise ValueError(f"{self.path} is no regular file: log the same columns in each row")
+            raise ValueError(f"{self.path} is not a regular file: log the same columns in each row")
         _, *rows = _contents(self._file).splitlines()
         lines = [",".join(columns).encode(), *(row + b"," * added for row in rows)]
         write_atomically(self.path, b"\n".join([*lines, b""]))
@@ -157,14 +158,14 @@ class Logger:
             written = os.write(self._file, data)
         except OSError as problem:
             raise disk_error("write", self.path, problem) from None
-        if written != len(data):  # the disk is full in the middle of the row
+        if written != len(data):  # the disk became full within the row
             if self._is_regular:
                 os.ftruncate(self._file, os.fstat(self._file).st_size - written)
             raise disk_error("write", self.path, OSError(errno.ENOSPC, "short write"))
 
 
 def read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[list[float]]]:
-    """The columns and the complete rows of a Logger's file; an empty cell is NaN."""
+    """Reads the columns and the complete rows of a Logger's file; an empty cell is NaN."""
     with disk_errors("read", path), open(path, "rb") as file:
         lines = file.read().splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n"):
@@ -190,12 +191,12 @@ def _header(path: str, line: bytes) -> list[str]:
 
 
 def _foreign(path: str) -> str:
-    return f"{path} is no log of operant (its first line does not name columns): choose another file or remove it"
+    return f"{path} is not a log of operant (its first line does not name columns): choose another file or remove it"
 
 
 def _cell(name: str, value: Number) -> str:
     if isinstance(value, str):
-        raise TypeError(f"{name}={value!r} is no number")
+        raise TypeError(f"{name}={value!r} is not a number")
     try:
         return str(operator.index(value))
     except TypeError:
@@ -203,7 +204,7 @@ def _cell(name: str, value: Number) -> str:
     try:
         return repr(float(value))
     except (TypeError, ValueError):
-        raise TypeError(f"{name}={value!r} is no number") from None
+        raise TypeError(f"{name}={value!r} is not a number") from None
 
 
 def _number(cell: str) -> float:

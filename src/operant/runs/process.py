@@ -1,4 +1,4 @@
-"""Whether a process is still there, also after its number has gone to another one."""
+"""Checks that a process is alive, even if its number has been reused by another process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 
 
 def started(pid: int) -> str | None:
-    """A mark of when the process started, in units of its own; None where the system does not tell, or it is gone."""
+    """Returns a mark of the process's start time, in the system's units.
+
+    None means that the process has ended, or that the system does not tell.
+    """
     fields = _stat(pid)
     return None if fields is None or fields[0] in "ZX" else fields[19]
 
 
 def is_alive(pid: int, mark: str | None) -> bool:
-    """Whether the process `pid` runs, and is the one of which `started` gave `mark` (None: any)."""
+    """Returns True if the process `pid` runs and has the start mark `mark` of `started` (None: any)."""
     if Path("/proc/self/stat").exists():
         found = started(pid)
         return found is not None and mark in (None, found)
@@ -27,7 +30,7 @@ def is_alive(pid: int, mark: str | None) -> bool:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat after the name, which may itself hold spaces: the state is first."""
+    """Returns the fields of /proc/PID/stat after the name, which may hold spaces; the state comes first."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""RunDirectory: everything that is kept of one training run, and how it is found again."""
+"""RunDirectory: the files of one training run, and the search for a run by its id."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ STATUSES = ("running", "finished", "interrupted", "failed")
 
 
 class RunError(ValueError):
-    """A run that cannot be found or read; the text is one line that says what to change."""
+    """A run that cannot be found or read; the message is one line that says what to change."""
 
 
 class RunDirectory:
     """The folder `path` of one run: config.toml, run.json, metrics.csv, metrics.bin, checkpoints/, TensorBoard's file.
 
-    `create`, `find`, `latest` and `all` make them.
+    `create` makes a new one; `find`, `latest` and `all` return existing ones.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -38,7 +38,7 @@ class RunDirectory:
             newest = int(self._record["format"])
             self.id = str(self._record["id"])
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise RunError(f"{self.path} is no run directory: its run.json cannot be read ({problem})") from None
+            raise RunError(f"{self.path} is not a run directory: its run.json cannot be read ({problem})") from None
         if newest > FORMAT:
             raise RunError(f"{self.path} was written by a newer operant (format {newest}): update operant")
 
@@ -56,8 +56,8 @@ class RunDirectory:
     ) -> RunDirectory:
         """Makes the directory of a run that starts now, in this process.
 
-        Its id is `name` with the date and the time, and a number where another run has taken that: two processes never
-        share one. `config` is what config.toml holds (nested dicts of TOML's types; None is left out).
+        Its id is `name` with the date and the time, and with a number if another run has that id already; two processes
+        never share an id. `config` becomes config.toml (nested dicts of TOML's types; None is omitted).
         """
         stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('-.') or 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
         folder = runs_root(root)
@@ -90,10 +90,10 @@ class RunDirectory:
 
     @classmethod
     def find(cls, root: str | os.PathLike[str] | None, run_id: str) -> RunDirectory:
-        """The run of that id, or the only one whose id begins so; a path to a run directory will do as well.
+        """Finds a run by its id, by an unambiguous beginning of the id, or by the path of its directory.
 
         Raises:
-            RunError: there is none (the nearest is named), or there are several (they are named).
+            RunError: no run matches (the message names the nearest), or several do (it names them).
         """
         folder = runs_root(root)
         if os.sep in run_id and (Path(run_id) / "run.json").is_file():
@@ -113,7 +113,7 @@ class RunDirectory:
 
     @classmethod
     def latest(cls, root: str | os.PathLike[str] | None) -> RunDirectory:
-        """The run that was created last; RunError where there is none."""
+        """Returns the run that was created last; raises RunError if there is none."""
         runs = cls.all(root)
         if not runs:
             raise RunError(
@@ -123,7 +123,7 @@ class RunDirectory:
 
     @classmethod
     def all(cls, root: str | os.PathLike[str] | None) -> list[RunDirectory]:
-        """All runs, the oldest first; a directory that is no run, or is damaged, is left out."""
+        """Lists all runs, the oldest first; damaged runs and other directories are omitted."""
         folder = runs_root(root)
         runs = []
         for name in _names(folder):
@@ -133,12 +133,12 @@ class RunDirectory:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What config.toml holds."""
+        """The content of config.toml."""
         return read_toml(self.path / "config.toml")
 
     @property
     def csv_path(self) -> Path:
-        """The metrics of every update."""
+        """The CSV file with the metrics of every update."""
         return self.path / "metrics.csv"
 
     @property
@@ -153,19 +153,20 @@ class RunDirectory:
 
     @property
     def created(self) -> float:
-        """When it was created, in seconds since 1970."""
+        """The time of creation, in seconds since 1970."""
         return float(self._record["created"])
 
     @property
     def record(self) -> dict[str, Any]:
-        """What run.json holds, as it was read."""
+        """The content of run.json when it was last read."""
         return dict(self._record)
 
     @property
     def status(self) -> str:
-        """running, finished, interrupted or failed as run.json says; crashed: it says running, but its process is gone.
+        """The status: running, finished, interrupted or failed as in run.json, or crashed.
 
-        A run of another machine cannot be looked after: it is what run.json says.
+        A run has crashed if run.json says running but its process is gone. This cannot be checked on another machine;
+        there the status is that of run.json.
         """
         status = str(self._record["status"])
         if status == "running" and self._record["host"] == socket.gethostname():
@@ -177,7 +178,7 @@ class RunDirectory:
         self._record = type(self)(self.path).record
 
     def update(self, **fields: Any) -> None:
-        """Changes fields of run.json, such as `status` or what a run found out."""
+        """Changes fields of run.json, such as `status`, or a result of the run."""
         if fields.get("status", "running") not in STATUSES:
             raise ValueError(f"status {fields['status']!r} does not exist: choose from {', '.join(STATUSES)}")
         self.refresh()
@@ -185,17 +186,17 @@ class RunDirectory:
         _write_json(self.path / "run.json", self._record)
 
     def restart(self) -> None:
-        """Says that this process goes on with the run."""
+        """Records in run.json that this process continues the run."""
         self.update(**_this_process())
 
 
 def runs_root(option: str | os.PathLike[str] | None = None) -> Path:
-    """Where runs are kept: `option`, else $OPERANT_RUNS, else ./runs."""
+    """Returns the folder of the runs: `option`, else $OPERANT_RUNS, else ./runs."""
     return Path(option or os.environ.get("OPERANT_RUNS") or "runs")
 
 
 def _names(folder: Path) -> list[str]:
-    """The directories in `folder` that have a run.json, sorted."""
+    """Lists the directories in `folder` that have a run.json, sorted."""
     if not folder.is_dir():
         return []
     return sorted(entry.name for entry in os.scandir(folder) if os.path.isfile(os.path.join(entry.path, "run.json")))
@@ -220,7 +221,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def _version(name: str) -> str | None:
-    """A package's version; None if it is not installed."""
+    """Returns a package's version, or None if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

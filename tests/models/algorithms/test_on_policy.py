@@ -186,7 +186,7 @@ def test_a_foreign_checkpoint_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"state.pt was saved by None: load it with that class"):
         PPO.load(tmp_path / "state.pt")
     torch.save({"weights": torch.ones(2)}, tmp_path / "other.pt")
-    with pytest.raises(CheckpointError, match=r"other.pt is no checkpoint of operant"):
+    with pytest.raises(CheckpointError, match=r"other.pt is not a checkpoint of operant"):
         PPO.load(tmp_path / "other.pt")
 
 

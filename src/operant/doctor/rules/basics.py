@@ -1,4 +1,4 @@
-"""What must hold for anything else to be examined."""
+"""Rules that must hold before anything else can be examined."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ BASICS = (
         "num-envs-grows",
         ERROR,
         """
-        assert envs.num_envs == <count> * one, f"num_envs is {one} of 1, and {envs.num_envs} of <count>"
+        assert envs.num_envs == <count> * one, f"num_envs is {one} for 1 environment, and {envs.num_envs} for <count>"
         """,
         """
         <make one>
@@ -90,4 +90,4 @@ BASICS = (
         raising=True,
     ),
 )
-"""Where one of these is broken nothing else can be examined."""
+"""If one of these is broken, nothing else can be examined."""

@@ -1,4 +1,4 @@
-"""What an environment says of itself."""
+"""Rules about an environment's attributes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DECLARED = (
     Rule(
         "num-envs",
         WARNING,
-        'assert envs.num_envs == <count>, f"num_envs is {envs.num_envs} where <count> were asked for"',
+        'assert envs.num_envs == <count>, f"num_envs is {envs.num_envs}, but <count> were requested"',
         "<make>\n<check>",
         pair,
         raising=True,
@@ -50,7 +50,7 @@ DECLARED = (
         ERROR,
         """
         assert envs.action_space == batch_space(envs.single_action_space, envs.num_envs), (
-            "action_space is not that of the batch: its sample() is no argument for step"
+            "action_space is not that of the batch: step cannot take its sample()"
         )
         """,
         "<make>\n<check>",

@@ -1,4 +1,4 @@
-"""Where episodes end and begin: autoreset, time limits, reset masks, resets that nothing tells of."""
+"""Rules about the beginning and end of episodes: autoreset, time limits, reset masks, hidden resets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NEXT_EPISODE = """
     <step>
     <check>
 """
-"""`expected`: the first observation of the episode after the one that `<steps>` ends."""
+"""`expected` is the first observation of the episode after the one that `<steps>` ends."""
 
 SAME_EPISODE = """
     <make>
@@ -50,14 +50,14 @@ SAME_EPISODE = """
     <steps>
     <check>
 """
-"""`expected`: the first observation of the next episode, had it begun in the last step."""
+"""`expected` is the first observation of the next episode if it begins in the last step."""
 
 EPISODES = (
     Rule(
         "next-step-resets",
         ERROR,
         """
-        assert SAME(observations, expected), "the step after an end does not begin the next episode, as NEXT_STEP says"
+        assert SAME(observations, expected), "the step after an end does not begin the next episode, as NEXT_STEP must"
         """,
         NEXT_EPISODE,
         endings,
@@ -72,7 +72,7 @@ EPISODES = (
         ERROR,
         """
         assert not (rewards.any() or terminated.any() or truncated.any()), (
-            "the step that resets has a reward or a flag, where NEXT_STEP has 0, False and False"
+            "the step that resets has a reward or a flag, but NEXT_STEP requires 0, False and False"
         )
         """,
         """
@@ -105,7 +105,7 @@ EPISODES = (
         "same-step-resets",
         ERROR,
         """
-        assert SAME(observations, expected), "the step that ends an episode does not begin the next, as SAME_STEP says"
+        assert SAME(observations, expected), "the step that ends an episode does not begin the next, as SAME_STEP must"
         """,
         SAME_EPISODE,
         endings,
@@ -118,7 +118,7 @@ EPISODES = (
         ERROR,
         """
         assert not SAME(infos["final_obs"][0], expected), (
-            "final_obs is the next episode's first observation, not the last of the one that ended"
+            "final_obs is the next episode's first observation, not the last one of the episode that ended"
         )
         """,
         """
@@ -155,7 +155,9 @@ EPISODES = (
     Rule(
         "disabled-resets",
         ERROR,
-        'assert not SAME(observations, expected), "the step after an end begins the next episode, though DISABLED"',
+        """
+        assert not SAME(observations, expected), "the step after an end begins the next episode, though it is DISABLED"
+        """,
         NEXT_EPISODE,
         endings,
         applies=in_mode(DISABLED, also=tells_episodes_apart),
@@ -175,7 +177,7 @@ EPISODES = (
         except Exception:
             pass
         else:
-            raise AssertionError("step goes on with an episode that has ended, though resets are DISABLED")
+            raise AssertionError("step continues an episode that has ended, though resets are DISABLED")
         """,
         endings,
         applies=in_mode(DISABLED),
@@ -187,7 +189,7 @@ EPISODES = (
             "reset-mask",
             severity,
             """
-            assert len(ROWS(observations)) == <n>, "reset with a reset_mask returns the masked environments alone"
+            assert len(ROWS(observations)) == <n>, "reset with a reset_mask returns only the masked environments"
             assert SAME(ROW(observations, 1), other), "reset with a reset_mask resets an environment outside the mask"
             """,
             """
@@ -220,7 +222,7 @@ EPISODES = (
         ERROR,
         """
         assert truncated.all() or not terminated.any(), "the time limit is reported as a termination"
-        assert truncated.all(), "an episode goes on beyond its time limit"
+        assert truncated.all(), "an episode continues beyond its time limit"
         """,
         PLAY,
         limits,

@@ -1,4 +1,4 @@
-"""Whose memory is whose: arrays that are returned are the caller's, and arguments stay as they were."""
+"""Rules about memory: returned arrays belong to the caller, and arguments do not change."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ MEMORY = (
     Rule(
         "actions-change",
         ERROR,
-        'assert np.array_equal(actions, copy), "step writes into the actions that it is given"',
+        'assert np.array_equal(actions, copy), "step writes into the actions passed to it"',
         """
         <make>
         envs.reset(seed=<seed>)
@@ -125,7 +125,7 @@ MEMORY = (
     Rule(
         "options-change",
         NOTE,
-        'assert "reset_mask" in options, "reset takes reset_mask out of the dict that it is given"',
+        'assert "reset_mask" in options, "reset removes reset_mask from the dict passed to it"',
         """
         <make>
         <reset>

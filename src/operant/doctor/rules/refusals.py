@@ -1,4 +1,4 @@
-"""What must be refused, and what comes after close()."""
+"""Rules about invalid actions, which must be refused, and about close()."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def _refusal(name: str, actions: str, sentence: str, applies: Callable[[Facts], 
 
 
 REFUSALS = (
-    _refusal("actions-too-many", "<more actions>", "step takes more actions than environments", written_actions),
-    _refusal("actions-too-few", "<fewer actions>", "step takes fewer actions than environments", written_actions),
+    _refusal("actions-too-many", "<more actions>", "step accepts more actions than environments", written_actions),
+    _refusal("actions-too-few", "<fewer actions>", "step accepts fewer actions than environments", written_actions),
     _refusal(
         "actions-shape",
         "<actions>[:, None]",
-        "step takes actions with a dimension too many",
+        "step accepts actions with one dimension too many",
         written_actions,
     ),
     _refusal(
         "actions-range",
         "<actions> + <beyond>",
-        "step takes a discrete action that its space has not",
+        "step accepts a discrete action outside its space",
         discrete,
     ),
-    _refusal("actions-nan", "<actions> + np.nan", "step takes an action that is NaN", box),
+    _refusal("actions-nan", "<actions> + np.nan", "step accepts an action that is NaN", box),
     Rule(
         "close-twice",
         ERROR,
@@ -70,10 +70,10 @@ REFUSALS = (
         except Exception:
             pass
         else:
-            raise AssertionError("step goes on after close()")
+            raise AssertionError("step still works after close()")
         """,
         once,
         isolated=True,
     ),
 )
-"""What must be refused, and the end. Those that are isolated may crash a native environment."""
+"""Rules about invalid actions and close(). The isolated ones may crash a native environment."""

@@ -1,4 +1,4 @@
-"""Seeds: the same one begins the same episodes, others begin others."""
+"""Rules about seeds: the same seed begins the same episodes, different seeds begin different ones."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ SEEDS = (
     Rule(
         "steps-seed",
         ERROR,
-        'assert SAME(observations, first), "after reset(seed=<seed>) once more, the same actions lead elsewhere"',
+        'assert SAME(observations, first), "after a second reset(seed=<seed>), the same actions lead elsewhere"',
         """
         <make>
         <reset>

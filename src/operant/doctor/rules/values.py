@@ -1,4 +1,4 @@
-"""What every reset and step returns."""
+"""Rules about the results of every reset and step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operant.doctor.rule import ERROR, NOTE, SAME_STEP, WARNING, Rule, arrays, i
 
 
 def _value(name: str, severity: Severity, check: str, **options: Any) -> Rule:
-    """A rule about what every step returns."""
+    """Makes a rule about the results of every step."""
     return Rule(name, severity, check, each=True, **options)
 
 
@@ -30,7 +30,7 @@ VALUES = (
         ERROR,
         """
         dtype = envs.single_observation_space.dtype
-        assert observations.dtype == dtype, f"observations are {observations.dtype}, and their space {dtype}"
+        assert observations.dtype == dtype, f"observations are {observations.dtype}, but their space is {dtype}"
         """,
         applies=arrays,
         resets=True,
@@ -54,7 +54,7 @@ VALUES = (
         NOTE,
         """
         assert observations.flags.c_contiguous, (
-            "observations are not in C order: what reads them row by row has to copy them first"
+            "observations are not in C order: code that reads them row by row has to copy them first"
         )
         """,
         applies=arrays,
@@ -110,7 +110,7 @@ VALUES = (
         WARNING,
         """
         for key, value in infos.items():
-            assert isinstance(value, dict) or np.shape(value)[:1] == (<n>,), f'infos["{key}"] has not a row for each'
+            assert isinstance(value, dict) or np.shape(value)[:1] == (<n>,), f'infos["{key}"] lacks a row for each'
         """,
         resets=True,
     ),
@@ -152,7 +152,7 @@ VALUES = (
         """
         for i in np.flatnonzero(terminated | truncated):
             final = infos["final_obs"][i]
-            assert final in envs.single_observation_space, 'infos["final_obs"] is no observation where an episode ended'
+            assert final in envs.single_observation_space, 'infos["final_obs"] lacks an observation of its space'
         """,
         applies=in_mode(SAME_STEP),
         after=("final-obs", "flags-dtype"),
@@ -170,4 +170,4 @@ VALUES = (
         after=("final-obs", "flags-dtype"),
     ),
 )
-"""What every reset and step returns. They are tried all in one play first."""
+"""Rules about the results of every reset and step. They are first tried together in one play."""
