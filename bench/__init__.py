@@ -1,11 +1,11 @@
-"""What `operant bench` runs: operant and its peers side by side.
+"""The benchmark behind `operant bench`: operant and its peers side by side.
 
-timing      takes turns and keeps every round; knows nothing of environments
-peers       operant, Gymnasium and EnvPool, each as something that `timing` can time
-workloads   the rows: what is compared with what, and which figure it must reach
+timing      times contenders in turn and keeps every round; independent of environments
+peers       makes contenders of operant, Gymnasium and EnvPool
+workloads   the rows: the contenders of each, and the figures to reach
 training    the rows about training
-cuda        the rows of a GPU, and cuda_training those of training there
-probes      what needs a fresh process: memory, the time that an import takes
+cuda        the rows for a GPU; cuda_training has those about training there
+probes      measurements in a fresh process: memory, and the time of an import
 machine     versions and CPU
 report      tables and JSON
 main        the command line

@@ -2,10 +2,10 @@
 
     python -m operant.bench.cleanrl [seed]
 
-The original here is our own reproduction of ppo.py with its default settings, since CleanRL's file is in no package: 4
-environments of SyncVectorEnv, 128 steps, 4 epochs of 4 minibatches, learning rate 2.5e-4 annealed over 500,000 steps,
-clipped value loss, entropy coefficient 0.01, truncation taken for termination, nothing logged. Both run on one thread.
-Run it and the example in turn; both print the steps and the seconds at which the last 100 episodes reached 475.
+This file reproduces ppo.py with its default settings, because no package contains CleanRL's file: 4 environments of
+SyncVectorEnv, 128 steps, 4 epochs of 4 minibatches, learning rate 2.5e-4 annealed over 500,000 steps, clipped value
+loss, entropy coefficient 0.01, truncation treated as termination, no logging. Both programs run on one thread. Run them
+in turn; both print the steps and the seconds at which the last 100 episodes reached 475.
 """
 
 import math
@@ -23,7 +23,7 @@ GAMMA, GAE_LAMBDA, CLIP, RATE = 0.99, 0.95, 0.2, 2.5e-4
 
 
 def updates_of_original(seed: int) -> Iterator[tuple[int, float]]:
-    """Trains as ppo.py does. Yields after each update: steps so far, and the mean return of the last 100 episodes."""
+    """Trains like ppo.py. Yields the steps so far and the mean return of the last 100 episodes after each update."""
     import torch
     from torch import nn
     from torch.distributions import Categorical
@@ -92,7 +92,7 @@ def updates_of_original(seed: int) -> Iterator[tuple[int, float]]:
 
 
 def original(seed: int) -> None:
-    """Prints when the last 100 episodes reach 475, and ends there."""
+    """Trains until the last 100 episodes reach 475, and prints the steps and the seconds."""
     start = time.perf_counter()
     for steps, mean in updates_of_original(seed):
         if mean >= 475:

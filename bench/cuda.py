@@ -1,6 +1,6 @@
-"""The rows of `operant bench --device cuda`: environments in a GPU's memory against a copy kernel and our CPU figure.
+"""The rows of `operant bench --device cuda`: environments in a GPU's memory against a copy kernel and against the CPU.
 
-A GPU's work is timed by its own events, around all calls of a measurement; the CPU's by the clock.
+The GPU's work is timed by CUDA events around all calls of a measurement, the CPU's work by the clock.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
     from operant.cuda.batch import CudaBatch
 
-SIZE = 1 << 22  # environments: the size that the targets are stated for
+SIZE = 1 << 22  # environments; the targets are stated for this size
 EMULATED_SIZE = 1 << 10
 SMALL_SIZES = (4096, 65_536)
 OTHERS = ("MountainCar-v0", "Pendulum-v1", "Acrobot-v1", "Quadrotor-v0", "Snake-v0")
 OTHERS_SIZE = 1 << 20
-COPY_BYTES, EMULATED_COPY_BYTES = 1 << 30, 1 << 20  # the first is beyond any GPU's caches
+COPY_BYTES, EMULATED_COPY_BYTES = 1 << 30, 1 << 20  # the first is larger than any GPU's caches
 ACTION_SETS = 4  # distinct tensors of actions, cycled
-GRAPH_STEPS = 32  # as many as a rollout has
+GRAPH_STEPS = 32  # the steps of a rollout
 
 
 @dataclasses.dataclass(frozen=True)
 class DevicePlan(Plan):
-    """A plan for the rows of a device: "cuda", "cuda:1", or "emulated"."""
+    """A plan for the rows on a device: "cuda", "cuda:1", or "emulated"."""
 
     sizes: tuple[int, ...] = (SIZE,)
     device: str = "cuda"
@@ -57,20 +57,20 @@ class DevicePlan(Plan):
         return self.engine.device.type != "cuda"
 
     def target(self, num_envs: int = SIZE, **bound: Any) -> Target | None:
-        """A target that holds for CartPole-v1 in batches of SIZE on a GPU, and is silent elsewhere."""
+        """Returns a target for CartPole-v1 in batches of SIZE on a GPU, and None for anything else."""
         judged = not self.emulated and (self.spec.id, num_envs) == ("CartPole-v1", SIZE)
         return Target(**bound) if judged else None
 
     def size(self, num_envs: int) -> int:
-        """The size of a batch: so many environments, fewer where they are emulated."""
+        """Returns the size of a batch, which is smaller on the emulated device."""
         return min(num_envs, EMULATED_SIZE) if self.emulated else num_envs
 
-    def titled(self, what: str) -> str:
-        return f"{what}, emulated: speeds mean nothing" if self.emulated else what
+    def titled(self, title: str) -> str:
+        return f"{title}, emulated: speeds mean nothing" if self.emulated else title
 
     @contextlib.contextmanager
     def selected(self) -> Iterator[None]:
-        """Makes the GPU PyTorch's current one; a MemoryError says that its memory does not suffice."""
+        """Makes the GPU PyTorch's current one; raises MemoryError if its memory does not suffice."""
         import torch
 
         with contextlib.nullcontext() if self.emulated else torch.cuda.device(self.engine.device):
@@ -81,12 +81,12 @@ class DevicePlan(Plan):
 
 
 def describe_device(plan: DevicePlan) -> dict[str, str]:
-    """The device, its driver and its compiler, by name, in the order to print them."""
+    """Returns the device, its driver and its compiler by name, in the order to print them."""
     import torch
 
     facts = {"torch": str(torch.__version__)}
     if plan.emulated:
-        return facts | {"device": "emulated: the GPU's code, thread by thread on the CPU; its speeds mean nothing"}
+        return facts | {"device": "emulated: the GPU's code runs thread by thread on the CPU; its speeds mean nothing"}
     properties = torch.cuda.get_device_properties(plan.engine.device)
     driver = getattr(plan.engine, "driver_version", 0)
     facts["GPU"] = (
@@ -98,7 +98,7 @@ def describe_device(plan: DevicePlan) -> dict[str, str]:
 
 
 def cuda_step(plan: DevicePlan) -> Iterator[Row]:
-    """Stepping on the GPU against its copy kernel and the CPU."""
+    """Steps on the GPU against its copy kernel and against the CPU."""
     for num_envs in plan.sizes:
         moved = bytes_per_step(plan.spec)
         with contextlib.ExitStack() as stack:
@@ -126,7 +126,7 @@ def cuda_step(plan: DevicePlan) -> Iterator[Row]:
             Measure(f"{name}: share of the copy's bandwidth", "%", shares, plan.target(num_envs, at_least=60.0)),
             Measure("the copy's bandwidth, read and written", "GB/s", copied),
         ]
-        result.notes.append("What an episode's end reads and writes beyond a step's bytes is not counted.")
+        result.notes.append("Bytes that the end of an episode moves in addition are not counted.")
         yield result
 
 
@@ -154,7 +154,7 @@ def cuda_environments(plan: DevicePlan) -> Iterator[Row]:
 
 
 def cuda_graph(plan: DevicePlan) -> Iterator[Row]:
-    """Smaller batches on the GPU, a launch a step and many steps in one CUDA graph."""
+    """Smaller batches on the GPU: one launch per step, and many steps in one CUDA graph."""
     for num_envs in dict.fromkeys(map(plan.size, SMALL_SIZES)):
         with contextlib.ExitStack() as stack:
             each = device_step(stack, plan, plan.spec, num_envs, "a launch a step")
@@ -176,11 +176,11 @@ FOR_ANY_ENVIRONMENT = ("cuda_step", "cuda_graph")
 
 
 def bytes_per_step(spec: EnvSpec) -> int:
-    """Bytes that one step of one environment reads and writes in a GPU's memory, as native/cuda/layout.h has it.
+    """Counts the bytes that one step of one environment reads and writes in a GPU's memory; see native/cuda/layout.h.
 
-    Of each environment: state and steps elapsed read and written. Of each row: the action (int32 or float32); the
-    episode's return read and written; observation; reward; two flags. Parameters are the same for all, and lie in the
-    caches.
+    Each environment reads and writes its state and its elapsed steps. Each row reads the action (int32 or float32),
+    reads and writes the episode's return, and writes the observation, the reward and two flags. Parameters are the same
+    for all environments and stay in the caches.
     """
     components = len(spec.action_counts) + len(spec.action_bounds)
     number = np.dtype(spec.number_type).itemsize
@@ -191,7 +191,10 @@ def bytes_per_step(spec: EnvSpec) -> int:
 def device_step(
     stack: contextlib.ExitStack, plan: DevicePlan, spec: EnvSpec, num_envs: int, name: str, *, at_once: int = 1
 ) -> Contender:
-    """Steps of a batch on the device in SAME_STEP mode, `at_once` of them a call: if several, as one CUDA graph."""
+    """Makes a contender whose call is `at_once` steps of a batch on the device, in SAME_STEP mode.
+
+    Several steps are one CUDA graph.
+    """
     from operant.cuda.batch import CudaBatch
     from operant.cuda.graphs import WARM_UPS, Graph
 
@@ -216,13 +219,13 @@ def device_step(
     call: Callable[[], object] = step
     if at_once > 1:
         call = Graph(step, plan.engine.device)
-        for _ in range(WARM_UPS + 1):  # the last records it
+        for _ in range(WARM_UPS + 1):  # the last call records the graph
             call()
     return Contender(name, timed_on(plan.engine, call), float(num_envs * at_once))
 
 
 def prepare_actions(batch: CudaBatch) -> list[Tensor]:
-    """Random actions on the batch's device: `ACTION_SETS` tensors of int32 or float32."""
+    """Draws random actions on the batch's device: `ACTION_SETS` tensors of int32 or float32."""
     import torch
 
     space: Any = action_space(batch.spec, defaults(batch.spec))
@@ -237,7 +240,7 @@ def prepare_actions(batch: CudaBatch) -> list[Tensor]:
 
 
 def copy_contender(plan: DevicePlan, unit: int) -> Contender:
-    """`torch.Tensor.copy_` on the device, whose work is the bytes that it reads and writes, `unit` bytes being one."""
+    """Makes a contender of `torch.Tensor.copy_` on the device; its work is the bytes read and written over `unit`."""
     import torch
 
     size = EMULATED_COPY_BYTES if plan.emulated else COPY_BYTES
@@ -247,7 +250,7 @@ def copy_contender(plan: DevicePlan, unit: int) -> Contender:
 
 
 def timed_on(engine: Engine, call: Callable[[], object]) -> Callable[[int], float]:
-    """A `Contender.measure` of work that a call gives to the device: from when that begins to when it has ended."""
+    """Returns a `Contender.measure` for a call that starts work on the device: it times the work from start to end."""
     import torch
 
     if engine.device.type != "cuda":

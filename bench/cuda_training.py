@@ -1,6 +1,6 @@
-"""The rows of `operant bench --device cuda` about training: PPO on CartPole-v1 that never leaves the device.
+"""The rows of `operant bench --device cuda` about training: PPO on CartPole-v1 entirely on the device.
 
-All is timed by the clock, in a process that has trained before: kernels are compiled, and libraries loaded.
+Everything is timed by the clock, in a process that has trained before, so kernels are compiled and libraries loaded.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ LARGE: dict[str, Any] = {  # a rollout of 262,144 steps, in minibatches of 32,76
     "gae_lambda": 0.9,
 }
 LARGE_STEPS = 20_000_000
-TINY: dict[str, Any] = {"num_envs": 16, "rollout_steps": 32}  # where they are emulated
+TINY: dict[str, Any] = {"num_envs": 16, "rollout_steps": 32}  # on the emulated device
 TINY_UPDATES = 8
 CPU_STEPS = 100_000
-WARM_UPDATES = 4  # after them an update is a CUDA graph
-POINTS = 8  # of the learning curve
+WARM_UPDATES = 4  # later updates are a CUDA graph
+POINTS = 8  # points of the learning curve
 SEEDS = 3
-EPISODES = 100  # of an evaluation
+EPISODES = 100  # episodes in an evaluation
 SOLVED = 475.0
-NEAR = 400.0  # mean return in training from which an evaluation is worth its time
+NEAR = 400.0  # evaluate once the mean return in training reaches this
 
 
 @dataclass(frozen=True)
 class Learning:
-    """A run: after each update the steps, the seconds, and the mean return of the last 100 episodes."""
+    """A run: the steps, the seconds, and the mean return of the last 100 episodes after each update."""
 
     steps: list[int]
     seconds: list[float]
     returns: list[float]
 
     def rate(self, after: int = 0) -> float:
-        """Steps a second from the end of update `after` to the last."""
+        """Returns the steps per second from the end of update `after` to the end of the last."""
         if after == 0:
             return self.steps[-1] / self.seconds[-1]
         return (self.steps[-1] - self.steps[after - 1]) / (self.seconds[-1] - self.seconds[after - 1])
@@ -53,7 +53,7 @@ class Learning:
 
 @dataclass(frozen=True)
 class Solution:
-    """A run that ended when its policy was good enough, or out of steps."""
+    """A run that ended because its policy was good enough, or because its steps were used up."""
 
     steps: int
     seconds: float
@@ -62,7 +62,7 @@ class Solution:
 
 
 def cuda_train(plan: DevicePlan) -> Iterator[Row]:
-    """PPO on the device, in steps/s of rollouts and updates, with the learning curve beside it."""
+    """PPO on the device: steps/s of rollouts and updates, and the learning curve."""
     options, total = LARGE, LARGE_STEPS
     if plan.emulated:
         options, total = LARGE | TINY, TINY["num_envs"] * TINY["rollout_steps"] * TINY_UPDATES
@@ -88,12 +88,14 @@ def cuda_train(plan: DevicePlan) -> Iterator[Row]:
         label = f"mean return of 100 episodes at {runs[0].steps[k]:,} steps"
         result.measures.append(Measure(label, "", [run.returns[k] for run in runs]))
         result.measures.append(Measure("  in TF32", "", [run.returns[k] for run in coarse]))
-    result.notes.append(f"The first {WARM_UPDATES} updates record CUDA graphs. Returns are of a policy that explores.")
+    result.notes.append(
+        f"The first {WARM_UPDATES} updates record CUDA graphs. Returns are those of the exploring policy."
+    )
     yield result
 
 
 def cuda_solve(plan: DevicePlan) -> Iterator[Row]:
-    """Seconds until PPO on the device plays CartPole-v1 to a mean of 475 over 100 greedy episodes."""
+    """Seconds until PPO on the device solves CartPole-v1: a mean return of 475 over 100 greedy episodes."""
     from operant.models.algorithms.tuned import tuned
 
     options, total = tuned_options(), tuned(CARTPOLE, "ppo")["timesteps"]
@@ -112,7 +114,7 @@ def cuda_solve(plan: DevicePlan) -> Iterator[Row]:
         Measure("mean return of the greedy episodes", "", [run.mean for run in runs]),
         Measure("share of seeds that solve", "%", [sum(solved) / len(solved)], targets[1]),
     ]
-    result.notes.append("From making the algorithm until the mean is known; episodes are played on the CPU.")
+    result.notes.append("The time runs from making the algorithm to knowing the mean; episodes are played on the CPU.")
     yield result
 
 

@@ -1,4 +1,4 @@
-"""What a figure depends on besides the code: versions, compiler, CPU."""
+"""Facts on which a figure depends besides the code: versions, compiler, CPU."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operant.catalog import CATALOG
 
 
 def describe() -> dict[str, str]:
-    """Versions of everything and the CPU, by name, in the order to print them."""
+    """Returns the versions and the CPU by name, in the order to print them."""
     facts = {
         "operant": operant.__version__,
         "git": _git_describe(),
@@ -35,7 +35,7 @@ def describe() -> dict[str, str]:
 
 
 def version(package: str) -> str | None:
-    """A distribution's version, None if it is not installed."""
+    """Returns a distribution's version, or None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -43,15 +43,15 @@ def version(package: str) -> str | None:
 
 
 def available_cores() -> int:
-    """How many cores this process may use."""
+    """Counts the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _git_describe() -> str:
-    """The commit that the package's sources stand at; nothing if it is not run from a checkout of its own."""
+    """Describes the commit of the package's sources; "" if the package is not in a checkout of its own."""
     package = Path(operant.__file__).parent
     try:
-        # Tracked, not merely inside: a virtual environment may lie in a checkout of something else.
+        # The file must be tracked: a virtual environment may lie inside the checkout of another project.
         for command in (["ls-files", "--error-unmatch", "__init__.py"], ["describe", "--always", "--dirty"]):
             answer = subprocess.run(["git", *command], cwd=package, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
@@ -60,7 +60,7 @@ def _git_describe() -> str:
 
 
 def _compiler() -> str:
-    """What the compiler of the core left in its file."""
+    """Reads the compiler's name and version from the core's library."""
     path = getattr(sys.modules.get("operant._native"), "__file__", None)
     if path is None:
         return ""

@@ -1,4 +1,4 @@
-"""`operant bench`: runs the rows and prints each as it is done, or one JSON object; with targets a summary too."""
+"""`operant bench`: runs the rows and prints each when it is done, or one JSON object; with targets a summary too."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from operant.cuda.engine import CudaError
 from operant.environments.lookup import find_spec
 from operant.messages import unknown
 
-QUICK = (3, 0.03)  # rounds, seconds of each
+QUICK = (3, 0.03)  # number of rounds, seconds per round
 CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = workloads.ROWS | training.ROWS
 DEVICE_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = cuda.ROWS | cuda_training.ROWS
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Makes the parser of the command line."""
     listings = [
         "\n".join(f"  {name:17} {(function.__doc__ or '').strip()}" for name, function in rows.items())
         for rows in (CPU_ROWS, DEVICE_ROWS)
     ]
     result = argparse.ArgumentParser(
         prog="operant bench",
-        description="Measures operant beside Gymnasium and EnvPool, taking turns: medians, spreads and ratios.",
-        epilog=f"rows:\n{listings[0]}\n\nrows of --device:\n{listings[1]}\n\n"
+        description="Measures operant, Gymnasium and EnvPool in turn, and prints medians, spreads and ratios.",
+        epilog=f"rows:\n{listings[0]}\n\nrows with --device:\n{listings[1]}\n\n"
         "Ratios are formed within a round; (min .. max) is over the rounds.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -38,17 +38,24 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--num-envs", metavar="N", type=int, nargs="+", help=f"batch sizes (4096; with --device {cuda.SIZE})"
     )
-    result.add_argument("--rows", metavar="NAME", nargs="+", help="what to run (all; with --env those about that one)")
-    result.add_argument("--device", help="the rows of a GPU: cuda or cuda:1, or emulated to try them without one")
-    result.add_argument("--train", action="store_true", help="the rows about training; --rows chooses among them")
-    result.add_argument("--targets", action="store_true", help="add the figures that operant aims for, met or not")
+    result.add_argument(
+        "--rows", metavar="NAME", nargs="+", help="rows to run (all; with --env those that take an environment)"
+    )
+    result.add_argument("--device", help="run the rows for a GPU: cuda or cuda:1, or emulated to try them without one")
+    result.add_argument("--train", action="store_true", help="run the rows about training; --rows chooses among them")
+    result.add_argument("--targets", action="store_true", help="add operant's targets, and say which are met")
     result.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute for all rows")
-    result.add_argument("--json", action="store_true", help="print one JSON object with every round, and nothing else")
+    result.add_argument("--json", action="store_true", help="print only one JSON object, with every round")
     return result
 
 
 def make_plan(given: argparse.Namespace) -> workloads.Plan:
-    """What to run, and on which device; a ValueError or a CudaError says what cannot be."""
+    """Makes the plan, with the device to run on.
+
+    Raises:
+        ValueError: the environment or a batch size is invalid.
+        CudaError: the device cannot be used.
+    """
     spec = find_spec(given.env or "CartPole-v1")
     if spec.agents:
         raise ValueError(f"--env {given.env}: environments of several agents are measured by --rows agents")
@@ -65,7 +72,11 @@ def make_plan(given: argparse.Namespace) -> workloads.Plan:
 
 
 def row_names(given: argparse.Namespace) -> list[str]:
-    """The rows that were asked for; a ValueError names one that does not exist, or not with the other options."""
+    """Returns the names of the requested rows.
+
+    Raises:
+        ValueError: a row does not exist, or contradicts the other options; the message names it.
+    """
     on_device = given.device is not None
     known = DEVICE_ROWS if on_device else CPU_ROWS
     about_training = list(cuda_training.ROWS if on_device else training.ROWS)
@@ -89,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the benchmark.
 
     Returns:
-        0, missed targets or not; 1 if it cannot run; 2 for a name or a device that does not exist.
+        0, even if targets are missed; 1 if it cannot run; 2 if a name or a device does not exist; 130 after Ctrl-C.
     """
     given = parser().parse_args(argv)
     given.device = None if given.device == "cpu" else given.device
@@ -116,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
                     rows.append(row if given.targets else row.without_targets())
                     if not given.json:
                         print(f"\n{report.format_row(rows[-1])}", flush=True)
-    # A gymnasium too old for vector environments, a batch too large, a GPU that gave up.
+    # For example a gymnasium too old for vector environments, a batch too large, or a failed GPU.
     except (ImportError, MemoryError, CudaError) as problem:
         print(f"operant bench: {problem}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The obvious NumPy loops that the training kernels are measured against: vectorised over N, one turn per step."""
+"""The obvious NumPy loops, against which the training kernels are measured: vectorised over N, one pass per step."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class RolloutArrays:
         return cls(rewards, values, terminated, truncated, last_values, final_values, log_ratios)
 
     def after(self, t: int, following: np.ndarray) -> np.ndarray:
-        """What follows step t, `[N]`: 0, the final value, or `following`."""
+        """Returns the value after step t, `[N]`: 0 if terminated, the final value if truncated, else `following`."""
         return np.where(self.terminated[t], ZERO, np.where(self.truncated[t], self.final_values[t], following))
 
 
 def gae(rollout: RolloutArrays, gamma: float, lam: float) -> tuple[np.ndarray, np.ndarray]:
-    """Advantages and returns `[T, N]`."""
+    """Computes advantages and returns `[T, N]`."""
     gamma, lam = np.float32(gamma), np.float32(lam)
     advantages = np.empty_like(rollout.rewards)
     following, advantage = rollout.last_values, np.zeros_like(rollout.last_values)
@@ -49,7 +49,7 @@ def gae(rollout: RolloutArrays, gamma: float, lam: float) -> tuple[np.ndarray, n
 
 
 def vtrace(rollout: RolloutArrays, gamma: float, lam: float) -> tuple[np.ndarray, np.ndarray]:
-    """Value targets and policy-gradient advantages `[T, N]`, both bars at 1."""
+    """Computes value targets and policy-gradient advantages `[T, N]`, with rho-bar and c-bar 1."""
     gamma, lam, one = np.float32(gamma), np.float32(lam), np.float32(1)
     targets, advantages = np.empty_like(rollout.rewards), np.empty_like(rollout.rewards)
     value_after = target_after = rollout.last_values
@@ -67,7 +67,7 @@ def vtrace(rollout: RolloutArrays, gamma: float, lam: float) -> tuple[np.ndarray
 
 
 def discounted_returns(rollout: RolloutArrays, gamma: float) -> np.ndarray:
-    """Returns `[T, N]`."""
+    """Computes the discounted returns `[T, N]`."""
     returns = np.empty_like(rollout.rewards)
     following = rollout.last_values
     for t in reversed(range(len(returns))):

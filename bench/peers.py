@@ -1,6 +1,7 @@
-"""Operant, Gymnasium and EnvPool, each made ready to be timed: reset, with actions prepared beforehand.
+"""Contenders of operant, Gymnasium and EnvPool: reset, with actions drawn beforehand.
 
-Every function registers with `stack` what must be closed, and returns a `Contender` whose work is environment steps.
+Every function registers its environments with `stack` for closing, and returns a `Contender` whose work is environment
+steps.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from operant.environments.spaces import action_space
 from operant.spec import EnvSpec
 
 ACTION_SETS = 8  # distinct arrays of actions, cycled
-SYNC_ENVS = 256  # Gymnasium's sync hardly gains beyond it (a few percent at 4096), and samples stay short
+SYNC_ENVS = 256  # larger batches hardly speed up Gymnasium's sync (a few percent at 4096), and samples stay short
 
 
 def prepare_actions(space: gymnasium.spaces.Space[Any], num_envs: int, discrete: type = np.int64) -> list[np.ndarray]:
-    """Random actions for `num_envs` environments with the single action space `space`: `ACTION_SETS` arrays."""
+    """Draws `ACTION_SETS` arrays of random actions for `num_envs` environments with the single action space `space`."""
     generator = np.random.default_rng(0)
     if isinstance(space, gymnasium.spaces.Discrete):
         return [generator.integers(0, space.n, num_envs).astype(discrete) for _ in range(ACTION_SETS)]
     if not isinstance(space, gymnasium.spaces.Box):
-        raise TypeError(f"no actions are known for the space {space}")
+        raise TypeError(f"cannot draw actions for the space {space}: it must be a Discrete or a Box")
     shape = (num_envs, *space.shape)
     return [generator.uniform(space.low, space.high, shape).astype(np.float32) for _ in range(ACTION_SETS)]
 
@@ -60,7 +61,7 @@ def operant_vector(
 
 
 def operant_batch(stack: contextlib.ExitStack, spec: EnvSpec, num_envs: int, name: str) -> Contender:
-    """`Batch.step`, below Gymnasium's interface, which an environment without an id has too."""
+    """`Batch.step`, below Gymnasium's interface; it also works for an environment without an id."""
     batch = Batch(spec, num_envs)
     stack.callback(batch.close)
     batch.seed(0)
@@ -70,7 +71,7 @@ def operant_batch(stack: contextlib.ExitStack, spec: EnvSpec, num_envs: int, nam
 
 
 def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name: str = "kernel only") -> Contender:
-    """The core's `operant_step` alone, with pointers made beforehand; outputs alternate as they do for `step`."""
+    """The core's `operant_step` alone, with pointers made beforehand; outputs alternate as in `step`."""
     envs: Any = gymnasium.make_vec(f"operant/{env_id}", num_envs=num_envs)
     stack.callback(envs.close)
     envs.reset(seed=0)
@@ -92,7 +93,7 @@ def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name
 
 
 def peer_spec(env_id: str) -> gymnasium.envs.registration.EnvSpec:
-    """What Gymnasium makes for a name: its own environment, or of one that is ours alone the reference class."""
+    """Returns the Gymnasium spec for a name: Gymnasium's own, or one that makes operant's reference class."""
     if env_id in gymnasium.registry or env_id not in CATALOG:
         return gymnasium.spec(env_id)
     spec = CATALOG[env_id]
@@ -112,9 +113,9 @@ def gymnasium_sync(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> C
 
 
 def one_by_one(stack: contextlib.ExitStack, spec: EnvSpec, num_envs: int) -> Contender:
-    """The bare reference class, one environment after another in a loop, each reset where its episode ends.
+    """The bare reference class, one environment after another in a loop, each reset when its episode ends.
 
-    There are no wrappers, so no time limits, and nothing is gathered into arrays, as a vector environment must.
+    Unlike a vector environment, it has no wrappers, therefore no time limits, and gathers nothing into arrays.
     """
     envs = [reference_env(spec) for _ in range(num_envs)]
     for i, env in enumerate(envs):
@@ -137,7 +138,7 @@ def one_by_one(stack: contextlib.ExitStack, spec: EnvSpec, num_envs: int) -> Con
 
 
 def gymnasium_numpy(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender | None:
-    """Gymnasium's own vector class in NumPy; None where it has none."""
+    """Gymnasium's own vector class in NumPy, or None if it has none."""
     if peer_spec(env_id).vector_entry_point is None:
         return None
     with quiet():
@@ -149,25 +150,25 @@ def gymnasium_numpy(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> 
 
 
 def envpool_vector(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender | str:
-    """EnvPool with one thread, or why it is left out."""
+    """EnvPool with one thread, or a sentence that says why it is omitted."""
     try:
         import envpool
     except Exception as problem:  # a broken installation must not end the benchmark
-        return f"EnvPool left out: {problem}"
+        return f"EnvPool omitted: {problem}"
     try:
         with quiet():
             envs = envpool.make(env_id, env_type="gymnasium", num_envs=num_envs, num_threads=1, seed=0)
             stack.callback(envs.close)
             envs.reset()
-            # int32 is what its own specification asks for.
+            # EnvPool's specification requires int32.
             actions = prepare_actions(envs.action_space, num_envs, np.int32)
     except Exception as problem:
-        return f"EnvPool left out: it cannot make {env_id}: {problem}"
+        return f"EnvPool omitted: it cannot make {env_id}: {problem}"
     return Contender(f"EnvPool {version('envpool')}, 1 thread", timed_over(envs.step, actions), num_envs)
 
 
 def single(stack: contextlib.ExitStack, env_id: str, name: str, *, unwrapped: bool = True) -> Contender:
-    """`gym.make(env_id).step`, of the bare environment unless `unwrapped` is False. Resets do not count."""
+    """`gym.make(env_id).step`, for the bare environment unless `unwrapped` is False. Resets are not timed."""
     with quiet():
         env: Any = gymnasium.make(peer_spec(env_id))
     stack.callback(env.close)
@@ -180,7 +181,7 @@ def single(stack: contextlib.ExitStack, env_id: str, name: str, *, unwrapped: bo
 
 
 def episodes(step: Callable[[Any], Any], reset: Callable[[], Any], actions: list[Any]) -> Callable[[int], float]:
-    """A `Contender.measure` that steps one environment, with the clock stopped while it resets."""
+    """Returns a `Contender.measure` that steps one environment, with the clock stopped during resets."""
     endless = itertools.cycle(actions)
 
     def measure(calls: int) -> float:
@@ -201,7 +202,7 @@ def episodes(step: Callable[[Any], Any], reset: Callable[[], Any], actions: list
 
 
 def sb3_envs(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: bool) -> Any:
-    """Made by SB3's `make_vec_env`: its DummyVecEnv of Gymnasium's environments, or if `native` ours as one batch."""
+    """Calls SB3's `make_vec_env`, for a DummyVecEnv of Gymnasium's environments or, if `native`, an OperantVecEnv."""
     from stable_baselines3.common.env_util import make_vec_env
 
     from operant.compat.sb3 import OperantVecEnv
@@ -216,14 +217,14 @@ def sb3_envs(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native:
 
 
 def sb3_step(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: bool) -> Contender:
-    """`step` of those, with the statistics of Monitor."""
+    """`step` of `sb3_envs`, with the statistics of Monitor."""
     envs = sb3_envs(stack, env_id, num_envs, native=native)
     name = "OperantVecEnv.step" if native else "DummyVecEnv.step, Gymnasium's environments"
     return Contender(name, timed_over(envs.step, prepare_actions(envs.action_space, num_envs)), num_envs)
 
 
 def sb3_ppo(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: bool) -> Contender:
-    """PPO on those: a call is one rollout of 32 steps and 4 epochs of 4 minibatches."""
+    """SB3's PPO on `sb3_envs`: a call is one rollout of 32 steps and 4 epochs of 4 minibatches."""
     from stable_baselines3 import PPO
 
     envs = sb3_envs(stack, env_id, num_envs, native=native)
@@ -239,10 +240,10 @@ def sb3_ppo(stack: contextlib.ExitStack, env_id: str, num_envs: int, *, native: 
 
 
 def operant_agents(stack: contextlib.ExitStack, name: str, num_envs: int) -> Contender:
-    """`step` of an environment of several agents as rows; a step of one agent is a step."""
+    """`step` of a multi-agent environment with a row for each agent; the work counts steps of one agent."""
     from operant.environments.vector import OperantVectorEnv
 
-    envs = OperantVectorEnv(name, num_envs, autoreset_mode="SameStep")  # so that every call is a step
+    envs = OperantVectorEnv(name, num_envs, autoreset_mode="SameStep")  # every call is then a step
     stack.callback(envs.close)
     envs.reset(seed=0)
     return Contender(
@@ -251,7 +252,7 @@ def operant_agents(stack: contextlib.ExitStack, name: str, num_envs: int) -> Con
 
 
 def mpe2_agents(stack: contextlib.ExitStack, name: str) -> Contender:
-    """mpe2's `parallel_env`, reset where its episode ends."""
+    """mpe2's `parallel_env`, reset when its episode ends."""
     with quiet():
         env = importlib.import_module(f"mpe2.{name.replace('-', '_')}").parallel_env()
     stack.callback(env.close)

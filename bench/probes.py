@@ -1,4 +1,4 @@
-"""Figures that need a process of their own: what a batch takes in memory, and what an import takes in time."""
+"""Figures that need a process of their own: the memory of a batch, and the time of an import."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ print(json.dumps([gymnasium_done - start, operant_done - gymnasium_done, made - 
 
 
 def time_imports() -> tuple[float, float, float]:
-    """Seconds that a fresh interpreter takes to import gymnasium, then operant, then to make its first batch."""
+    """Measures the seconds for importing gymnasium, then operant, and for the first batch, in a fresh interpreter."""
     first, second, third = _run(_IMPORT)
     return first, second, third
 
 
 def probe_memory(env_id: str, num_envs: int) -> dict[str, float]:
-    """`measure_memory` in a fresh interpreter."""
+    """Calls `measure_memory` in a fresh interpreter."""
     call = f"measure_memory({env_id!r}, {num_envs})"
     return dict(_run(f"import json; from operant.bench.probes import *; print(json.dumps({call}))"))
 
@@ -45,8 +45,8 @@ def _run(code: str) -> Any:
 def measure_memory(env_id: str, num_envs: int) -> dict[str, float]:
     """Makes a batch, resets it and steps it ten times, keeping the last results; returns bytes per environment.
 
-    "peak" is how far this process grew at most, "resident" how far it stays grown, "core" what the C core says it
-    holds, "returned" the arrays that `step` hands out, "spaces" Gymnasium's batched observation and action space.
+    "peak" is the largest growth of this process, "resident" its lasting growth, "core" the memory that the C core
+    reports, "returned" the arrays that `step` returns, "spaces" Gymnasium's batched observation and action space.
     """
     from operant.bench.peers import prepare_actions
 
@@ -58,7 +58,7 @@ def measure_memory(env_id: str, num_envs: int) -> dict[str, float]:
             held = envs.step(actions)
         return envs, held
 
-    # The caller's actions and what the first batch of all imports and caches are not what a batch takes.
+    # The caller's actions, and imports and caches of the very first batch, do not count as the batch's memory.
     space = gymnasium.make_vec(f"operant/{env_id}", num_envs=1).single_action_space
     made: dict[int, np.ndarray] = {num_envs: prepare_actions(space, num_envs)[0]}
     play(64)
@@ -86,7 +86,7 @@ def measure_memory(env_id: str, num_envs: int) -> dict[str, float]:
 
 
 def _status(field: str) -> int | None:
-    """A field of /proc/self/status in bytes. getrusage would count what the parent held when it forked."""
+    """Reads a field of /proc/self/status in bytes. getrusage would include the parent's memory at the fork."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -110,6 +110,6 @@ def _resident() -> int:
 
 
 def _restart_peak() -> None:
-    """Makes the peak start from here, so that what import needed for a moment does not hide what a batch needs."""
-    with contextlib.suppress(OSError):  # the peak is then that of the whole process
+    """Restarts the measurement of the peak, so that a temporary peak during imports does not hide the batch's."""
+    with contextlib.suppress(OSError):  # without it, the peak is that of the whole process
         Path("/proc/self/clear_refs").write_text("5")

@@ -1,6 +1,6 @@
-"""What a row of the benchmark holds, and how it is printed.
+"""The rows of the benchmark as data, tables and JSON.
 
-Everything printed is a `Measure`: samples, one per round, and the figure they should reach.
+Every printed figure is a `Measure`: one sample per round, and the target for their median.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from operant.bench.timing import Comparison, Summary, summarize
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A bound on a median. An `aim` is what we would like, without a verdict if it is missed."""
+    """A bound on a median. Missing an `aim` is reported, but not as a failure."""
 
     at_least: float | None = None
     at_most: float | None = None
@@ -34,12 +34,12 @@ class Measure:
     """One figure.
 
     Attributes:
-        label: what was measured, in words that stand alone.
-        unit: "steps/s", "x" (a ratio), "us", "ms", "%", "B/env", "GB/s"; "" of a bare number.
-        samples: one per round.
+        label: the name of the measured quantity, understandable without the table.
+        unit: "steps/s", "x" (a ratio), "us", "ms", "%", "B/env", "GB/s"; "" for a bare number.
+        samples: one number per round.
         target: the figure to reach, if any.
-        subject: the contender that it is about, whose line of the table shows it.
-        restated: true of a figure that the table shows already, and that is listed for its target alone.
+        subject: the contender in whose line of the table the figure is shown.
+        restated: True if the table shows the figure already, and it is listed only for its target.
     """
 
     label: str
@@ -55,7 +55,7 @@ class Measure:
 
     @property
     def verdict(self) -> str:
-        """ "met" or "NOT MET"; nothing without a target."""
+        """The verdict: "met" or "NOT MET", "not reached" for a missed aim, "" without a target."""
         if self.target is None:
             return ""
         if self.target.met(self.summary.median):
@@ -79,17 +79,17 @@ class Measure:
 
 @dataclasses.dataclass
 class Row:
-    """One row of the benchmark: contenders that took turns, and what follows from their times.
+    """One row of the benchmark: contenders that were timed in turn, and figures derived from their times.
 
     Attributes:
-        name: what `--rows` calls it.
+        name: its name for `--rows`.
         title: the workload.
-        comparison: None if nothing took turns.
+        comparison: the times of the contenders; None if there are none.
         ratio: heading of the column of ratios.
-        rate: heading of the column of rates, and how many of the contenders' units of work it counts in.
-        measures: those with a subject are shown in its line, the others below the table.
-        notes: what a reader must know to read the figures.
-        skipped: why it was not run.
+        rate: heading of the column of rates, and its unit as a multiple of the contenders' unit of work per second.
+        measures: the figures. Those with a subject are shown in its line, the others below the table.
+        notes: explanations that a reader of the figures needs.
+        skipped: the reason why it was not run; None if it was.
     """
 
     name: str
@@ -102,11 +102,11 @@ class Row:
     skipped: str | None = None
 
     def add_ratio(self, subject: str, label: str, samples: Sequence[float], target: Target | None = None) -> None:
-        """Shows `samples` in the line of contender `subject`."""
+        """Adds a ratio, which is shown in the line of contender `subject`."""
         self.measures.append(Measure(label, "x", samples, target, subject))
 
     def without_targets(self) -> Row:
-        """The row as a comparison alone, with nothing to reach."""
+        """Returns the row without its targets, as a mere comparison."""
         kept = [dataclasses.replace(measure, target=None) for measure in self.measures if not measure.restated]
         return dataclasses.replace(self, measures=kept)
 
@@ -142,7 +142,7 @@ def _contender(comparison: Comparison, name: str) -> dict[str, Any]:
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands separated, never an exponent for what is large."""
+    """Writes three significant digits, with separated thousands, and large numbers without an exponent."""
     if abs(value) >= 99.95:
         return f"{value:,.0f}"
     if abs(value) >= 9.995:
@@ -151,20 +151,20 @@ def number(value: float) -> str:
 
 
 def quantity(value: float, unit: str) -> str:
-    """A number with its unit; steps/s in millions."""
+    """Writes a number with its unit; steps/s in millions."""
     if unit == "steps/s":
         return f"{number(value / 1e6)} M steps/s"
     return f"{number(value)}{'' if unit in ('x', '%', '') else ' '}{unit}"
 
 
 def spread(measure: Measure) -> str:
-    """The smallest and the largest sample."""
+    """Writes the smallest and the largest sample."""
     scale = 1e-6 if measure.unit == "steps/s" else 1.0
     return f"({number(measure.summary.low * scale)} .. {number(measure.summary.high * scale)})"
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = None, right: Iterable[int] = ()) -> str:
-    """Columns padded to their widest cell, those of `right` flush right. A column of empty cells vanishes."""
+    """Pads columns to their widest cell; those with indices `right` are flush right. Empty columns are omitted."""
     kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows)]
     shown = [*([header] if header else []), *rows]
     widths = {k: max(len(row[k]) for row in shown) for k in kept}
@@ -178,7 +178,7 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = None, ri
 
 
 def format_row(row: Row) -> str:
-    """A row as a small table, its further figures and its notes."""
+    """Writes a row as a small table, with its further figures and its notes below."""
     parts = [f"{row.name}: {row.title}"]
     if row.skipped is not None:
         return f"{parts[0]}\n  skipped: {row.skipped}"
@@ -208,12 +208,12 @@ def _cells(measure: Measure) -> list[str]:
 
 
 def format_facts(facts: dict[str, str]) -> str:
-    """Versions and CPU, one a line."""
+    """Writes versions and CPU, one per line."""
     return table([[name, value] for name, value in facts.items()])
 
 
 def format_summary(rows: Sequence[Row]) -> str:
-    """Every figure that has a target, with the verdict."""
+    """Writes every figure that has a target, with the verdict; "" if there is none."""
     lines = [
         [f"{row.name}: {measure.label}", *_cells(measure)] for row in rows for measure in row.measures if measure.target
     ]
@@ -226,5 +226,5 @@ def format_summary(rows: Sequence[Row]) -> str:
 
 
 def as_json(facts: dict[str, str], options: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
-    """Everything, raw rounds included: `{"machine": ..., "options": ..., "rows": [...]}`."""
+    """Returns all results with the raw rounds: `{"machine": ..., "options": ..., "rows": [...]}`."""
     return {"machine": facts, "options": options, "rows": [row.as_dict() for row in rows]}

@@ -1,11 +1,11 @@
-"""`make study`: every algorithm on every classic-control task, by the options that ship, as a Markdown table.
+"""`make study`: every algorithm on every classic-control task, with the shipped options, as a Markdown table.
 
     python -m operant.bench.study [--environments NAME ...] [--algorithms NAME ...] [--seeds N]
 
-A seed is what `operant train NAME --algorithm ALGORITHM --seed SEED` does: it trains until 100 greedy episodes of
-Gymnasium's own environment reach the task's goal, or the timesteps are made. The return is that of another 100 greedy
-episodes, with other seeds than those that ended the run. Seconds are of the processor, on one thread and without the
-start of the interpreter: those of the clock on a machine with nothing else to do.
+Each seed does the same as `operant train NAME --algorithm ALGORITHM --seed SEED`: it trains until 100 greedy episodes
+of Gymnasium's own environment reach the task's goal, or the timesteps are done. The return is the mean of another 100
+greedy episodes with different seeds. Seconds are processor time on one thread, without the start of the interpreter;
+on an idle machine they equal the clock's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HEAD = "| command | goal | reached | return | worst | steps | CPU seconds |"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One seed: whether it reached the goal, the mean of its 100 last episodes, and what it took."""
+    """The result of one seed: goal reached or not, mean return of 100 later episodes, steps and CPU seconds."""
 
     solved: bool
     score: float
@@ -30,7 +30,7 @@ class Outcome:
 
 
 def train(environment: str, algorithm: str, seed: int) -> Outcome:
-    """Trains one seed, as the command line does, keeping nothing."""
+    """Trains one seed like the command line, but saves nothing."""
     from operant.cli.run_config import merge
     from operant.cli.training import Training
     from operant.models.evaluation import evaluate, reference_id
@@ -40,7 +40,7 @@ def train(environment: str, algorithm: str, seed: int) -> Outcome:
     made = config.make()
     try:
         training = Training(config, made, None, every=float("inf"), keep=1, show=False)
-        if training.train():  # Ctrl-C ended it, and is to end the study
+        if training.train():  # Ctrl-C ended the training; it ends the study too
             raise KeyboardInterrupt
         seconds = time.process_time() - begun
         judge = reference_id(config.environment) or config.environment
@@ -51,7 +51,7 @@ def train(environment: str, algorithm: str, seed: int) -> Outcome:
 
 
 def line(environment: str, algorithm: str, goal: float, outcomes: list[Outcome]) -> str:
-    """A row of the table: medians over the seeds, and the worst of their returns."""
+    """Writes a row of the table: medians over the seeds, and the worst return."""
     scores = [each.score for each in outcomes]
     cells = [
         f"`operant train {environment}" + ("`" if algorithm == "ppo" else f" --algorithm {algorithm}`"),
@@ -66,7 +66,7 @@ def line(environment: str, algorithm: str, goal: float, outcomes: list[Outcome])
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Prints the table, a row as soon as its seeds are done."""
+    """Prints the table, each row as soon as its seeds are done."""
     from operant.cli.names import ALGORITHMS, short_name
     from operant.models.algorithms.tuned import GOALS, TUNED
 
@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m operant.bench.study", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--environments", nargs="+", default=whole, choices=list(goals), metavar="NAME")
     parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS), metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="0 to N - 1 (5)")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="number of seeds, from 0 on (5)")
     given = parser.parse_args(argv)
     if given.seeds < 1:
         parser.error(f"--seeds {given.seeds} must be at least 1")

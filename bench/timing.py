@@ -1,7 +1,7 @@
-"""Comparing the speed of things on a machine that does other work too.
+"""Compares the speed of contenders on a machine that does other work too.
 
-The contenders take turns, round after round, so that a disturbance hits all of them alike; a ratio is formed within a
-round, from neighbours in time, and only then summarised. Nothing here knows what is being timed:
+The contenders take turns, round after round, so that a disturbance affects all of them equally. A ratio is formed
+within a round, from neighbours in time, and only then summarised. This module does not depend on what is timed:
 
     comparison = compare([
         Contender("ours", timed(lambda: train(ours)), work=batch_size),
@@ -24,7 +24,7 @@ MAX_CALLS = 1 << 24
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """The median of some samples and how far they spread."""
+    """The median, minimum and maximum of some samples."""
 
     median: float
     low: float
@@ -32,18 +32,18 @@ class Summary:
 
 
 def summarize(samples: Sequence[float]) -> Summary:
-    """Median, smallest and largest of at least one sample."""
+    """Computes median, minimum and maximum of at least one sample."""
     return Summary(statistics.median(samples), min(samples), max(samples))
 
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """Something to time.
+    """A call to time.
 
     Attributes:
         name: unique within a comparison.
-        measure: makes this many calls and returns the seconds they took; what it leaves out does not count.
-        work: how much one call does, in the unit that the contenders share: environment steps, samples, bytes.
+        measure: makes the given number of calls and returns the seconds they took; it may exclude preparations.
+        work: the work of one call, in a unit that all contenders share: environment steps, samples, bytes.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Contender:
 
 
 def timed(call: Callable[[], object]) -> Callable[[int], float]:
-    """A `Contender.measure` that times `call()`, the loop around it (about 20 ns) included."""
+    """Returns a `Contender.measure` that times `call()`, including the loop around it (about 20 ns)."""
 
     def measure(calls: int) -> float:
         start = time.perf_counter()
@@ -64,9 +64,9 @@ def timed(call: Callable[[], object]) -> Callable[[int], float]:
 
 
 def timed_over(call: Callable[[Any], object], arguments: Iterable[Any]) -> Callable[[int], float]:
-    """A `Contender.measure` that times `call(argument)`, going round and round the arguments.
+    """Returns a `Contender.measure` that times `call(argument)`, cycling through the arguments.
 
-    A result is held until the next one is there, as a program holds it that works with what it gets.
+    Each result is held until the next one arrives, like in a program that uses its results.
     """
     endless: Iterator[Any] = itertools.cycle(arguments)
 
@@ -84,11 +84,11 @@ def timed_over(call: Callable[[Any], object], arguments: Iterable[Any]) -> Calla
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What `compare` measured.
+    """The result of `compare`.
 
     Attributes:
-        contenders: in the order given.
-        calls: how many calls one measurement of a contender made, by name.
+        contenders: the contenders in the given order.
+        calls: the number of calls in one measurement of a contender, by name.
         seconds: seconds per call by name, one number per round.
     """
 
@@ -97,35 +97,35 @@ class Comparison:
     seconds: dict[str, list[float]]
 
     def rates(self, name: str) -> list[float]:
-        """Work per second, one number per round."""
+        """Returns the work per second, one number per round."""
         work = self._contender(name).work
         return [work / seconds for seconds in self.seconds[name]]
 
     def ratios(self, name: str, reference: str) -> list[float]:
-        """How many times the rate of `reference` that of `name` was, one number per round."""
-        return [ours / theirs for ours, theirs in zip(self.rates(name), self.rates(reference), strict=True)]
+        """Returns the rate of `name` divided by the rate of `reference`, one number per round."""
+        return [rate / divisor for rate, divisor in zip(self.rates(name), self.rates(reference), strict=True)]
 
     def _contender(self, name: str) -> Contender:
         return next(contender for contender in self.contenders if contender.name == name)
 
 
 def calibrate(contender: Contender, seconds: float) -> int:
-    """How many calls take about `seconds`, and at least one; warms up on the way."""
+    """Finds the number of calls, at least one, that takes about `seconds`; this also warms up the contender."""
     calls = 1
     contender.measure(1)
     while (taken := contender.measure(calls)) < seconds / 4 and calls < MAX_CALLS:
-        # A clock may return 0 for a short measurement: never grow more than tenfold at a time.
+        # A clock may return 0 for a short measurement, so the number grows at most tenfold at a time.
         calls = min(MAX_CALLS, max(2 * calls, int(calls * min(10.0, seconds / max(taken, 1e-9)))))
     return max(1, min(MAX_CALLS, round(calls * seconds / max(taken, 1e-9))))
 
 
 def compare(contenders: Sequence[Contender], *, rounds: int, seconds: float) -> Comparison:
-    """Times contenders in turn, `rounds` times over.
+    """Times contenders in turn, for a number of rounds.
 
     Args:
-        contenders: what to time. Every second round goes through them backwards: a steady drift then cancels.
-        rounds: how many samples to take of each.
-        seconds: about how long one sample takes; a call that takes longer is made once.
+        contenders: the contenders. Every second round times them in reverse order, which cancels a steady drift.
+        rounds: the number of samples of each contender.
+        seconds: the approximate duration of one sample; a call that takes longer is made once.
     """
     names = [contender.name for contender in contenders]
     if len(set(names)) != len(names):

@@ -1,7 +1,6 @@
-"""The rows of `operant bench --train`: our trainers against Stable-Baselines3's and CleanRL's, on CartPole-v1, and what
-an LSTM is for.
+"""The rows of `operant bench --train`: operant's trainers against Stable-Baselines3's and CleanRL's, and an LSTM.
 
-A call is one update with the rollout before it, and its work are environment steps. All is on one thread.
+A call is one update with the rollout before it; its work is environment steps. Everything runs on one thread.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ MINIBATCH = 4096  # rows
 EPOCHS = 10  # Stable-Baselines3's default
 SEEDS = 10
 MEMORY_SEEDS, MEMORY_STEPS = 5, 200_000
-MEMORY_EPISODES = 1000  # greedy ones, so that chance is 50% with a deviation of 1.6%
+MEMORY_EPISODES = 1000  # greedy episodes; guessing then gives 50% with a standard deviation of 1.6%
 ENDLESS = 1 << 60  # steps
 SOLVED = re.compile(r"solved: mean ([\d.]+) over 100 greedy episodes of CartPole-v1")
 
 
 def train_ppo(plan: Plan) -> Iterator[Row]:
-    """PPO with SB3's network and epochs, against SB3 as it is by default and on our batch."""
+    """PPO with SB3's network and epochs, against SB3 with its default setup and on operant's batch."""
     title = f"PPO with 64x64 tanh networks and {EPOCHS} epochs on CartPole-v1, one thread"
     if (missing := _missing()) is not None:
         yield Row("train_ppo", title, skipped=missing)
@@ -83,7 +82,7 @@ def train_tuned(plan: Plan) -> Iterator[Row]:
 
 
 def train_solve(plan: Plan) -> Iterator[Row]:
-    """Seconds from the shell until `operant train cartpole` has solved Gymnasium's CartPole-v1, idle and busy."""
+    """Seconds of the whole command `operant train cartpole` until CartPole-v1 is solved, idle and busy."""
     title = f"operant train cartpole, from the shell to a mean of 500, {SEEDS} seeds"
     if (missing := _missing()) is not None:
         yield Row("train_solve", title, skipped=missing)
@@ -106,12 +105,12 @@ def train_solve(plan: Plan) -> Iterator[Row]:
         ),
         Measure("of which: import torch alone", "s", imports),
     ]
-    result.notes.append("Processes are counted whole: the interpreter's start, torch's import, training, evaluation.")
+    result.notes.append("Whole processes are timed: the interpreter's start, torch's import, training, evaluation.")
     yield result
 
 
 def train_logging(plan: Plan) -> Iterator[Row]:
-    """What recording a run costs: CSV, metrics file and TensorBoard."""
+    """The cost of recording a run: CSV, metrics file and TensorBoard."""
     title = "tuned PPO on CartPole-v1, one thread, recorded or not"
     if (missing := _missing()) is not None:
         yield Row("train_logging", title, skipped=missing)
@@ -136,7 +135,7 @@ def train_logging(plan: Plan) -> Iterator[Row]:
 
 
 def train_memory(plan: Plan) -> Iterator[Row]:
-    """Memory-v0, which no policy without memory solves: PPO with an LSTM, and with the same options without one."""
+    """PPO with and without an LSTM on Memory-v0, which no policy without memory can solve."""
     title = f"Memory-v0, PPO, {MEMORY_STEPS:,} steps, {MEMORY_SEEDS} seeds"
     if (missing := _missing()) is not None:
         yield Row("train_memory", title, skipped=missing)
@@ -150,7 +149,9 @@ def train_memory(plan: Plan) -> Iterator[Row]:
         result.measures.append(
             Measure(f"{name}: right answers in {MEMORY_EPISODES} greedy episodes", "%", shares, target)
         )
-    result.notes.append("The question looks the same whichever cue was shown: without memory 50% is the best there is.")
+    result.notes.append(
+        "The question does not show which cue was given, so a policy without memory reaches at most 50%."
+    )
     yield result
 
 
@@ -184,7 +185,7 @@ def make_ppo(stack: contextlib.ExitStack, env_id: str = CARTPOLE, seed: int = 0,
 
 
 def _right_answers(seed: int, options: dict[str, Any]) -> float:
-    """Trains on Memory-v0; the share of right answers afterwards, in percent."""
+    """Trains on Memory-v0; returns the share of right answers afterwards, in percent."""
     from operant.models.evaluation import evaluate
 
     with contextlib.ExitStack() as stack, _one_thread():
@@ -200,7 +201,7 @@ def _ours(stack: contextlib.ExitStack, name: str, **options: Any) -> Contender:
 
 
 def _sb3(stack: contextlib.ExitStack, name: str, num_envs: int | None) -> Contender:
-    """SB3's PPO: as it is by default, or on our adapter with the rollout and minibatches of `train_ppo`."""
+    """SB3's PPO: its default setup, or operant's adapter with the rollout and minibatches of `train_ppo`."""
     from stable_baselines3 import PPO
 
     from operant.compat.sb3 import OperantVecEnv
@@ -235,7 +236,7 @@ def _seconds(command: list[str]) -> tuple[float, str]:
 
 
 def _solve(seed: int) -> tuple[float, bool]:
-    """The seconds of a whole process that trains, and whether its evaluation reached 500."""
+    """Trains in a process; returns its seconds, and True if its evaluation reached 500."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "operant.cli.main", "train", "cartpole", "--seed", str(seed)]
         seconds, output = _seconds([*command, "--runs", str(Path(folder))])
@@ -245,7 +246,7 @@ def _solve(seed: int) -> tuple[float, bool]:
 
 @contextlib.contextmanager
 def _busy_cores() -> Iterator[None]:
-    """A process on each core that only computes."""
+    """Keeps every core busy with a computing process."""
     processes = [
         multiprocessing.get_context("spawn").Process(target=_spin, daemon=True) for _ in range(available_cores())
     ]

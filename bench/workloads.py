@@ -1,7 +1,7 @@
-"""The rows of the benchmark: what is compared with what, and which figure it must reach.
+"""The rows of the benchmark: their contenders, and the figures to reach.
 
-A row is a function that yields one `Row` per batch size. Its contenders use the public API with default options, one
-worker unless they say otherwise, and actions prepared beforehand.
+A row is a function that yields one `Row` per batch size. Unless it says otherwise, its contenders use the public API
+with default options, one worker, and actions drawn beforehand.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from operant.rollout import advantages as rollout
 from operant.spec import EnvSpec
 from operant.utils import RunningNormalizer
 
-STANDARD = 4096  # the batch size that the targets are stated for
+STANDARD = 4096  # the targets are stated for this batch size
 WORKERS_SIZE, MEMORY_SIZE = 65_536, 1_048_576
-LARGE_COPY = 1 << 27  # bytes, well beyond any cache
+LARGE_COPY = 1 << 27  # bytes, much larger than any cache
 
-AGENTS_TARGETS = {("simple_spread-v3", STANDARD): 1000.0}  # how many times the speed of mpe2
-SB3_TARGETS = {64: 20.0, 1024: 80.0}  # by batch size: how many times the speed of DummyVecEnv
+AGENTS_TARGETS = {("simple_spread-v3", STANDARD): 1000.0}  # times the speed of mpe2
+SB3_TARGETS = {64: 20.0, 1024: 80.0}  # by batch size: times the speed of DummyVecEnv
 TASK_TARGETS = {"Bandit-v0": 500.0, "Squared-v0": 500.0, "FrozenLake-v1": 500.0, "Snake-v0": 500.0}  # times sync
 TASK_RATES = {"Quadrotor-v0": 20e6}  # steps/s
 SYNC_TARGETS = {"CartPole-v1": 4000.0, "MountainCar-v0": 3000.0, "Pendulum-v1": 2500.0, "Acrobot-v1": 2000.0}
@@ -46,9 +46,9 @@ SYNC_TARGETS = {"CartPole-v1": 4000.0, "MountainCar-v0": 3000.0, "Pendulum-v1": 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What to run: the environment, the batch sizes, and how long.
+    """The plan of a benchmark: the environment, the batch sizes, and its duration.
 
-    `rounds` samples of about `seconds` each are taken of every contender.
+    Each contender gives `rounds` samples of about `seconds` each.
     """
 
     spec: EnvSpec
@@ -60,7 +60,7 @@ class Plan:
         return compare(contenders, rounds=self.rounds, seconds=self.seconds)
 
     def target(self, num_envs: int = STANDARD, **bound: Any) -> Target | None:
-        """A target that holds for CartPole-v1 in batches of 4096, and is silent elsewhere."""
+        """Returns a target for CartPole-v1 in batches of 4096, and None for anything else."""
         return Target(**bound) if (self.spec.id, num_envs) == ("CartPole-v1", STANDARD) else None
 
     def title(self, num_envs: int) -> str:
@@ -72,7 +72,7 @@ ROWS: dict[str, RowFunction] = {}
 
 
 def row(function: RowFunction) -> RowFunction:
-    """Registers a row under its function's name; its docstring is its help."""
+    """Registers a row under its function's name; the docstring is its help text."""
     ROWS[function.__name__] = function
     return function
 
@@ -102,14 +102,14 @@ def vector(plan: Plan) -> Iterator[Row]:
             result.measures.append(Measure(label, "steps/s", comparison.rates(ours.name), aim, restated=True))
         if num_envs > peers.SYNC_ENVS:
             result.notes.append(
-                f"Gymnasium sync runs {peers.SYNC_ENVS} environments: its steps/s hardly change beyond."
+                f"Gymnasium sync runs {peers.SYNC_ENVS} environments: with more, its steps/s hardly change."
             )
         yield result
 
 
 @row
 def environments(plan: Plan) -> Iterator[Row]:
-    """The other classic-control environments against Gymnasium's sync form."""
+    """The other classic-control environments against Gymnasium's sync vector environment."""
     chosen = [spec for spec in CATALOG.values() if is_classic(spec) and not spec.id.startswith("CartPole-")]
     for num_envs in plan.sizes:
         with contextlib.ExitStack() as stack:
@@ -135,13 +135,13 @@ def environments(plan: Plan) -> Iterator[Row]:
 
 
 def is_classic(spec: EnvSpec) -> bool:
-    """Whether it is one of Gymnasium's classic-control tasks."""
+    """Returns True for Gymnasium's classic-control tasks."""
     return spec.reference.startswith("gymnasium.envs.classic_control.")
 
 
 @row
 def tasks(plan: Plan) -> Iterator[Row]:
-    """Every environment that is not classic control against Gymnasium's sync form of its reference, and a bare loop."""
+    """All other environments against their reference class, in Gymnasium's sync form and in a bare loop."""
     chosen = [spec for spec in CATALOG.values() if not is_classic(spec)]
     for num_envs in plan.sizes:
         contenders = []
@@ -163,13 +163,15 @@ def tasks(plan: Plan) -> Iterator[Row]:
                 rate = Target(at_least=TASK_RATES[spec.id])
                 result.measures.append(Measure(ours.name, "steps/s", comparison.rates(ours.name), rate, restated=True))
         if num_envs > peers.SYNC_ENVS:
-            result.notes.append(f"The references are {peers.SYNC_ENVS} objects: their steps/s hardly change beyond.")
+            result.notes.append(
+                f"The references are {peers.SYNC_ENVS} objects: with more, their steps/s hardly change."
+            )
         yield result
 
 
 @row
 def kernel(plan: Plan) -> Iterator[Row]:
-    """The C core called directly against the public API: what Python costs."""
+    """The C core called directly, against the public API: the cost of Python."""
     for num_envs in plan.sizes:
         with contextlib.ExitStack() as stack:
             ours = peers.operant_vector(stack, plan.spec.id, num_envs)
@@ -184,7 +186,7 @@ def kernel(plan: Plan) -> Iterator[Row]:
 
 @row
 def bandwidth(plan: Plan) -> Iterator[Row]:
-    """Bytes moved per second against what this machine's memory copies."""
+    """Bytes moved per second, against the speed of copying memory on this machine."""
     for num_envs in sorted({*plan.sizes, MEMORY_SIZE}):
         moved = bytes_per_step(plan.spec)
         with contextlib.ExitStack() as stack:
@@ -195,16 +197,16 @@ def bandwidth(plan: Plan) -> Iterator[Row]:
             comparison = plan.compare([ours, same, large])
         title = f"{plan.spec.id}, {num_envs:,} environments, {moved} bytes a step"
         result = Row("bandwidth", title, comparison, rate=("GB/s", 1e9))
-        for copy, what in ((same, "a copy as large"), (large, "a large copy")):
+        for copy, title in ((same, "an equally large copy"), (large, "a large copy")):
             share = [100 * ratio for ratio in comparison.ratios(ours.name, copy.name)]
-            result.measures.append(Measure(f"share of the bandwidth of {what}, {num_envs:,} environments", "%", share))
-        result.notes.append("A copy may fetch what it overwrites, a step updates state in place: 100% is no limit.")
+            result.measures.append(Measure(f"share of the bandwidth of {title}, {num_envs:,} environments", "%", share))
+        result.notes.append("A copy may also fetch the bytes that it overwrites, so a step can exceed 100%.")
         yield result
 
 
 @row
 def authored(plan: Plan) -> Iterator[Row]:
-    """The built-in header compiled as a user's is: what it runs at, and how long compiling takes."""
+    """The built-in header compiled like a user's: its speed, and the time of compiling."""
     header = native_folder() / "envs" / f"{plan.spec.header}.h"
     own = dataclasses.replace(plan.spec, source=str(header))
     seconds = library.build(header, again=True).seconds
@@ -223,9 +225,10 @@ def authored(plan: Plan) -> Iterator[Row]:
 
 
 def bytes_per_step(spec: EnvSpec) -> int:
-    """Bytes that one step of one environment of the fast build reads and writes, with int64 or float32 actions.
+    """Counts the bytes that one step of one environment of the fast build reads and writes.
 
-    Action; state read and written; deadline; observation; reward; two flags; episode return read and written.
+    These are the action (int64 or float32), the state (read and written), the deadline, the observation, the reward,
+    two flags, and the episode return (read and written).
     """
     action = 8 * len(spec.action_counts) + 4 * len(spec.action_bounds)
     number = np.dtype(spec.number_type).itemsize
@@ -233,14 +236,14 @@ def bytes_per_step(spec: EnvSpec) -> int:
 
 
 def copy_contender(name: str, moved: int) -> Contender:
-    """`np.copyto` that reads and writes `moved` bytes altogether."""
+    """Makes a contender of `np.copyto` that reads and writes `moved` bytes in total."""
     source, target = np.ones(moved // 2, np.uint8), np.zeros(moved // 2, np.uint8)
     return Contender(name, timed(lambda: np.copyto(target, source)), float(2 * source.nbytes))
 
 
 @row
 def exact(plan: Plan) -> Iterator[Row]:
-    """The float64 build, which returns Gymnasium's bits, against Gymnasium's sync form."""
+    """The float64 build, which matches Gymnasium bit for bit, against Gymnasium's sync vector environment."""
     for num_envs in plan.sizes:
         with contextlib.ExitStack() as stack:
             ours = peers.operant_vector(stack, plan.spec.id, num_envs, "operant, float64", precision="float64")
@@ -256,7 +259,7 @@ def exact(plan: Plan) -> Iterator[Row]:
 
 @row
 def isa(plan: Plan) -> Iterator[Row]:
-    """Every instruction set that runs here against the best one."""
+    """Every instruction set of this CPU, against the best one."""
     names = [name for name, runs in isas().items() if runs and name != "exact"]
     for num_envs in plan.sizes:
         with contextlib.ExitStack() as stack:
@@ -294,7 +297,7 @@ def single(plan: Plan) -> Iterator[Row]:
         result.add_ratio(theirs.name, f"{ours.name}, times {theirs.name}", ratios, target)
     microseconds = [1e6 * seconds for seconds in comparison.seconds[batch.name]]
     result.measures.append(Measure(batch.name, "us", microseconds, plan.target(at_most=1.5), restated=True))
-    result.notes.append("The clock stands still while make()'s environments reset.")
+    result.notes.append("Resets of make()'s environments are not timed.")
     yield result
 
 
@@ -303,7 +306,7 @@ def workers(plan: Plan) -> Iterator[Row]:
     """Two threads against one."""
     title = f"{plan.spec.id}, {WORKERS_SIZE:,} environments"
     if available_cores() < 2:
-        yield Row("workers", title, skipped="this process may use one core only")
+        yield Row("workers", title, skipped="this process may use only one core")
         return
     with contextlib.ExitStack() as stack:
         one = peers.operant_vector(stack, plan.spec.id, WORKERS_SIZE, "1 worker")
@@ -312,7 +315,7 @@ def workers(plan: Plan) -> Iterator[Row]:
     result = Row("workers", title, comparison, "of 1 worker")
     ratios = comparison.ratios(two.name, one.name)
     result.add_ratio(two.name, "2 workers, times 1 worker", ratios, plan.target(at_least=1.7))
-    result.notes.append("Needs two cores that nothing else uses.")
+    result.notes.append("This needs two otherwise idle cores.")
     yield result
 
 
@@ -337,14 +340,14 @@ def memory(plan: Plan) -> Iterator[Row]:
 
 @row
 def imports(plan: Plan) -> Iterator[Row]:
-    """What `import operant` takes beyond gymnasium."""
-    probes.time_imports()  # writes the byte code
+    """The time of `import operant`, after gymnasium."""
+    probes.time_imports()  # writes the bytecode
     samples = [probes.time_imports() for _ in range(min(7, plan.rounds))]
-    result = Row("imports", "in a fresh interpreter each, one after the other")
+    result = Row("imports", "each time in a fresh interpreter, one after the other")
     for k, (label, target) in enumerate(
         (
             ("import gymnasium", None),
-            ("import operant, gymnasium being there", Target(at_most=50.0)),
+            ("import operant, after gymnasium", Target(at_most=50.0)),
             ("the first make_vec", None),
         )
     ):
@@ -354,7 +357,7 @@ def imports(plan: Plan) -> Iterator[Row]:
 
 @row
 def mypyc(plan: Plan) -> Iterator[Row]:
-    """What compiling operant.batch.outputs buys."""
+    """The gain from compiling operant.batch.outputs."""
     compiled = operant.batch.outputs
     title = "operant.batch.outputs compiled by mypyc, against the same source in Python"
     if not is_compiled(compiled):
@@ -386,7 +389,7 @@ def is_compiled(module: ModuleType) -> bool:
 
 
 def python_twin(module: ModuleType) -> ModuleType:
-    """The module that the source file beside a compiled one makes, under another name."""
+    """Loads the source file beside a compiled module, under another module name."""
     path = Path(str(module.__file__)).with_name(f"{module.__name__.rpartition('.')[2]}.py")
     spec = importlib.util.spec_from_file_location(f"{module.__name__}_in_python", path)
     if spec is None or spec.loader is None:
@@ -398,7 +401,7 @@ def python_twin(module: ModuleType) -> ModuleType:
 
 @row
 def options(plan: Plan) -> Iterator[Row]:
-    """What the options cost: parameters per environment, autoreset modes, action types, statistics."""
+    """The cost of options: parameters per environment, autoreset modes, action types, statistics."""
     parameter = parameters(plan.spec)[0]
     name, usual = parameter.name, parameter.default
     low, high = max(0.9 * usual, parameter.low), min(1.1 * usual, parameter.high)
@@ -426,14 +429,14 @@ def options(plan: Plan) -> Iterator[Row]:
 
 @row
 def sb3(plan: Plan) -> Iterator[Row]:
-    """Stable-Baselines3: its step and its whole PPO on our batch, against Gymnasium's environments."""
+    """Stable-Baselines3: its step and its whole PPO on operant's batch, against Gymnasium's environments."""
     env_id = plan.spec.id
     title = "{}, {:,} environments, one thread"
     sizes = tuple(SB3_TARGETS) if plan.sizes == (STANDARD,) else plan.sizes
     try:
         import torch
 
-        import operant.compat.sb3  # noqa: F401 - is it there at all?
+        import operant.compat.sb3  # noqa: F401 - checks that SB3 is installed
     except ImportError as problem:
         yield Row("sb3", title.format(env_id, sizes[0]), skipped=str(problem))
         return
@@ -460,7 +463,7 @@ def sb3(plan: Plan) -> Iterator[Row]:
 
 @row
 def agents(plan: Plan) -> Iterator[Row]:
-    """Environments of several agents, in steps of one agent, against mpe2."""
+    """Multi-agent environments against mpe2, in steps of one agent."""
     for spec, num_envs in itertools.product(MULTIAGENT.values(), plan.sizes):
         title = f"{spec.id}, {num_envs:,} environments, one worker"
         if importlib.util.find_spec("mpe2") is None:
@@ -474,14 +477,14 @@ def agents(plan: Plan) -> Iterator[Row]:
         label = f"{spec.id}, {num_envs:,} environments, times mpe2"
         ratios = comparison.ratios(ours.name, theirs.name)
         result.add_ratio(theirs.name, label, ratios, None if least is None else Target(at_least=least))
-        result.notes.append("A step is one agent's.")
+        result.notes.append("A step is a step of one agent.")
         yield result
 
 
 @row
 def kernels(plan: Plan) -> Iterator[Row]:
     """The training kernels on one thread against the obvious NumPy loops, at T = 128."""
-    steps, size = 128, 4  # T; numbers in an observation
+    steps, size = 128, 4  # T and D
     for num_envs in plan.sizes:
         given = numpy_loops.RolloutArrays.random(steps, num_envs)
         arrays = (given.rewards, given.values, given.terminated, given.truncated, given.last_values, given.final_values)

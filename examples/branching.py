@@ -1,7 +1,7 @@
 """Plans by random shooting: branches the present state into 4096 futures, and takes the first action of the best.
 
-The model that it plans with is the environment itself. `get_state` is everything there is of an environment, the
-position of its random numbers included; `set_state` writes one such record into all environments of a batch.
+The model for planning is the environment itself. `get_state` returns the complete state of an environment, including
+its position in the random numbers; `set_state` writes one such record into all environments of a batch.
 """
 
 import time
@@ -11,16 +11,16 @@ import numpy as np
 
 import operant  # noqa: F401 - registers operant/*
 
-FUTURES, HORIZON, HOLD = 4096, 40, 4  # an action is drawn for every HOLD steps: held pushes swing the pendulum up
+FUTURES, HORIZON, HOLD = 4096, 40, 4  # each drawn action is held for HOLD steps, which swings the pendulum up
 STEPS = 150
 
 world = gym.make_vec("operant/Pendulum-v1", num_envs=1)
-model = gym.make_vec("operant/Pendulum-v1", num_envs=FUTURES, copy=False)  # its arrays are used up at once: reuse them
+model = gym.make_vec("operant/Pendulum-v1", num_envs=FUTURES, copy=False)  # reuses its arrays, which are read at once
 rng = np.random.default_rng(0)
 
 
 def plan() -> np.ndarray:
-    """The first action `[1, 1]` of the best of FUTURES random action sequences from the world's present state."""
+    """Returns the first action `[1, 1]` of the best of FUTURES random sequences from the world's present state."""
     model.unwrapped.set_state(world.unwrapped.get_state())
     actions = rng.uniform(-2, 2, size=(HORIZON // HOLD, FUTURES, 1)).astype(np.float32)
     returns = np.zeros(FUTURES)

@@ -1,10 +1,10 @@
-"""PPO in one file, in CleanRL's style: trains on operant/CartPole-v1, and is judged on Gymnasium's own CartPole-v1.
+"""PPO in one file, in CleanRL's style: trains on operant/CartPole-v1, and is evaluated on Gymnasium's own CartPole-v1.
 
     python examples/cleanrl_ppo.py --env-id CartPole-v1 --seed 1
 
-Read it from top to bottom. What differs from CleanRL's ppo.py: hundreds of environments step as one native batch, so
-that a policy gradient is an average over many episodes and fewer, larger updates suffice; and an episode that was cut
-off by its time limit is not taken for one that ended (see "truncation").
+Read it from top to bottom. It differs from CleanRL's ppo.py in two ways. Hundreds of environments step as one native
+batch, so a policy gradient is an average over many episodes, and fewer, larger updates suffice. Truncation by the time
+limit is not treated as termination (see "truncation").
 """
 
 import argparse
@@ -25,9 +25,9 @@ class Args:
     env_id: str = "CartPole-v1"
     seed: int = 1
     total_timesteps: int = 200_000
-    target: float = 475.0  # mean return of the last 100 episodes: the time to it is printed
+    target: float = 475.0  # mean return of the last 100 episodes; the time until it is reached is printed
     num_envs: int = 128
-    num_steps: int = 32  # of each environment between two updates
+    num_steps: int = 32  # steps of each environment between two updates
     learning_rate: float = 3e-3  # annealed to 0
     gamma: float = 0.98
     gae_lambda: float = 0.9
@@ -57,10 +57,10 @@ args = Args(**vars(parser.parse_args()))
 batch_size = args.num_envs * args.num_steps
 num_updates = args.total_timesteps // batch_size
 
-torch.set_num_threads(1)  # the networks are tiny: a second thread would only be in the way
+torch.set_num_threads(1)  # the networks are too small for a second thread to help
 torch.manual_seed(args.seed)
 
-# SAME_STEP: an episode that ends is followed by the next one in the same step, so that every step is experience.
+# SAME_STEP: when an episode ends, the next one begins in the same step, so every step is experience.
 envs = gym.make_vec(f"operant/{args.env_id}", num_envs=args.num_envs, autoreset_mode="SameStep")
 assert isinstance(envs.single_action_space, gym.spaces.Discrete), "only discrete actions are supported"
 inputs, actions_count = envs.single_observation_space.shape[0], int(envs.single_action_space.n)
@@ -68,7 +68,7 @@ actor, critic = network(inputs, actions_count, 0.01), network(inputs, 1, 1.0)
 parameters = [*actor.parameters(), *critic.parameters()]
 optimizer = torch.optim.Adam(parameters, lr=args.learning_rate, eps=1e-5)
 
-# [T, N]; the observations hold one more row, what follows the last step.
+# [T, N]; the observations have one more row, for the observation after the last step.
 obs = torch.zeros(args.num_steps + 1, args.num_envs, inputs)
 actions = torch.zeros(args.num_steps, args.num_envs, dtype=torch.int64)
 rewards = torch.zeros(args.num_steps, args.num_envs)
@@ -82,7 +82,7 @@ for update in range(num_updates):
     remaining = 1 - update / num_updates
     optimizer.param_groups[0]["lr"], clip = args.learning_rate * remaining, args.clip_coef * remaining
 
-    # Rollout: only the actor is needed at each step. Adding Gumbel noise and taking the largest samples the softmax.
+    # Rollout: each step needs only the actor. The argmax of logits plus Gumbel noise is a sample of the softmax.
     with torch.no_grad():
         for step in range(args.num_steps):
             logits = actor(obs[step])
@@ -92,8 +92,8 @@ for update in range(num_updates):
             obs[step + 1] = torch.from_numpy(next_obs)
             rewards[step] = torch.from_numpy(reward)
             dones[step] = torch.from_numpy(terminated | truncated)
-            # Truncation: the episode would have gone on, and the critic says what that would have been worth. It
-            # belongs to what the last step earned, since the next observation is of another episode.
+            # Truncation: the episode could have continued, and the critic estimates the value of that. It is added to
+            # the last reward, because the next observation belongs to another episode.
             if truncated.any():
                 final = torch.from_numpy(np.stack(infos["final_obs"][truncated]))
                 rewards[step, torch.from_numpy(truncated)] += args.gamma * critic(final).squeeze(1)
@@ -138,7 +138,7 @@ for update in range(num_updates):
 print(f"trained for {global_step} steps in {time.perf_counter() - start:.2f} s")
 envs.close()
 
-# The judge is Gymnasium's environment, not ours, and the policy takes its best action.
+# The evaluation uses Gymnasium's environment, not operant's, and the policy takes its best action.
 judge = gym.make_vec(args.env_id, num_envs=20, vectorization_mode="sync")
 judge = gym.wrappers.vector.RecordEpisodeStatistics(judge, buffer_length=100)
 observations, _ = judge.reset(seed=args.seed + 10_000)

@@ -18,7 +18,7 @@ envs = gym.make_vec("operant/CartPole-v1", num_envs=CANDIDATES * EPISODES)
 
 
 def scores(candidates: np.ndarray, seed: int) -> np.ndarray:
-    """Mean return of each candidate `[C, 4]` over EPISODES first episodes: `[C]`."""
+    """Returns the mean return `[C]` of each candidate `[C, 4]` over EPISODES first episodes."""
     weights = np.repeat(candidates, EPISODES, axis=0)
     observations, _ = envs.reset(seed=seed)
     alive = np.ones(len(weights), bool)
@@ -39,7 +39,7 @@ for generation in range(1, 51):
     returns = scores(candidates, seed=10_000 * generation)
     best = candidates[np.argsort(returns)[-ELITE:]]
     mean, spread = best.mean(axis=0), best.std(axis=0) + np.float32(0.02)
-    # Fresh episodes judge the mean itself: the candidates' own scores were picked for being high.
+    # New episodes evaluate the mean policy: the best candidates' scores are biased, because they were selected.
     score = scores(np.tile(mean, (CANDIDATES, 1)), seed=10_000_000).mean()
     print(f"generation {generation}: best {returns.max():5.1f}, the mean policy {score:5.1f}")
     if score >= TARGET:

@@ -1,4 +1,4 @@
-"""An environment of one's own: puck.h and puck.toml beside this file, 4096 at a time.
+"""Runs your own environment, puck.h and puck.toml beside this file, as a batch of 4096.
 
 Run: python examples/own_environment.py
 """
@@ -13,13 +13,13 @@ import operant
 
 N = 4096
 
-env_id = operant.register_env(Path(__file__).with_name("puck.h"))  # compiles it, unless that has been done
+env_id = operant.register_env(Path(__file__).with_name("puck.h"))  # compiles it if necessary
 envs = gym.make_vec(env_id, num_envs=N)
 print(f"{env_id}: observations {envs.observation_space.shape}, actions {envs.action_space.shape}")
 
 
 def mean_return(gain: float, **options) -> float:
-    """Mean return of one episode each under a controller that pulls to the middle and brakes."""
+    """Returns the mean return of one episode each, under a controller that pulls to the middle and brakes."""
     envs = gym.make_vec(env_id, num_envs=N, **options)
     observations, _ = envs.reset(seed=0)
     returns = np.zeros(N)
@@ -31,7 +31,7 @@ def mean_return(gain: float, **options) -> float:
     return float(returns.mean())
 
 
-# Parameters, randomisation, snapshots and all else are there without a further line.
+# Parameters, randomisation, snapshots and all other features need no further code.
 for gain in (0.5, 2.0, 8.0):
     print(f"gain {gain:3.1f}: mean return {mean_return(gain):6.1f}", end="")
     print(f", with storms of every strength {mean_return(gain, randomize={'wind': (0.0, 3.0)}):6.1f}")

@@ -1,6 +1,6 @@
 """Trains PufferLib's PuffeRL on operant/CartPole-v1: one native batch writes straight into PufferLib's buffers.
 
-What each option means is PufferLib's; `puffer train` knows no environments but its own, so this uses its Python API.
+The options are PufferLib's. `puffer train` knows only PufferLib's own environments, so this uses its Python API.
 """
 
 import tempfile
@@ -16,7 +16,7 @@ TARGET = 475.0  # the reward threshold at which Gymnasium calls CartPole-v1 solv
 NUM_ENVS = 256
 
 torch.manual_seed(0)
-torch.set_num_threads(1)  # the network is tiny: a second thread would only be in the way
+torch.set_num_threads(1)  # the network is too small for a second thread to help
 envs = vector.make(OperantPufferEnv, env_args=["operant/CartPole-v1", NUM_ENVS], env_kwargs={"report_interval": 32})
 policy = models.Default(envs, hidden_size=64)
 config = pufferl.load_config("default")["train"] | {

@@ -1,9 +1,9 @@
-"""Trains RLlib's PPO on operant/CartPole-v1: here, or on the Ray cluster whose address is given.
+"""Trains RLlib's PPO on operant/CartPole-v1, on this machine or on a Ray cluster.
 
     python examples/rllib_ppo.py
     python examples/rllib_ppo.py --address 10.0.0.5:6379 --env-runners 16
 
-Every machine of a cluster needs operant, and nothing else of ours.
+Every machine of a cluster needs the operant package and nothing else from this project.
 """
 
 import argparse
@@ -15,10 +15,12 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from operant.compat.rllib import configure
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--address", help="of a Ray cluster, as `ray start --head` prints it; without it Ray starts here")
-parser.add_argument("--env-runners", type=int, default=1, help="processes that step a batch, anywhere; 0: in this one")
+parser.add_argument(
+    "--address", help="address of a Ray cluster, as printed by `ray start --head` (default: start Ray here)"
+)
+parser.add_argument("--env-runners", type=int, default=1, help="processes that step a batch each; 0: this process")
 parser.add_argument("--envs", type=int, default=32, help="environments in each batch")
-parser.add_argument("--iterations", type=int, default=6, help="updates of the policy at most")
+parser.add_argument("--iterations", type=int, default=6, help="largest number of policy updates")
 parser.add_argument("--target", type=float, default=150.0, help="mean return at which training ends")
 arguments = parser.parse_args()
 
@@ -42,4 +44,4 @@ try:
     print("reached" if mean >= arguments.target else "not reached", f"a mean return of {arguments.target:.0f}")
     algorithm.stop()
 finally:
-    ray.shutdown()  # on Ctrl-C too: no process of Ray's is left behind
+    ray.shutdown()  # also after Ctrl-C, so that no process of Ray is left behind

@@ -1,4 +1,4 @@
-"""Collects from 4096 CartPoles with TorchRL's Collector and a small policy; prints the frames per second."""
+"""Collects frames from 4096 CartPoles with TorchRL's Collector and a small policy; prints the frames per second."""
 
 import time
 
@@ -9,13 +9,13 @@ from torchrl.collectors import Collector
 
 from operant.compat.torchrl import make_env
 
-NUM_ENVS, STEPS, BATCHES = 4096, 32, 20  # frames in all: their product
+NUM_ENVS, STEPS, BATCHES = 4096, 32, 20  # their product is the total number of frames
 
 torch.manual_seed(0)
-torch.set_num_threads(1)  # the network is tiny: a second thread would only be in the way
+torch.set_num_threads(1)  # the network is too small for a second thread to help
 env = make_env("operant/CartPole-v1", NUM_ENVS, categorical_action_encoding=True, episode_statistics=True)
 
-# Pushes left or right at random, more often towards where the pole leans and falls.
+# Pushes left or right at random, more often to the side to which the pole leans and falls.
 network = nn.Linear(4, 2)
 with torch.no_grad():
     network.weight.copy_(torch.tensor([[0.0, 0.0, -10.0, -1.0], [0.0, 0.0, 10.0, 1.0]]))

@@ -1,4 +1,4 @@
-"""Steps 4096 CartPoles at once through Gymnasium's vector API and measures how fast that is."""
+"""Steps 4096 CartPoles at once through Gymnasium's vector API, and measures the speed."""
 
 import time
 
@@ -9,7 +9,7 @@ import operant  # noqa: F401 - registers operant/*; or write "operant:operant/Ca
 
 N, STEPS = 4096, 2000
 
-# One native batch, not 4096 Python objects. Everything else is Gymnasium's vector API as you know it.
+# One native batch replaces 4096 Python objects. Everything else is Gymnasium's usual vector API.
 envs = gym.make_vec("operant/CartPole-v1", num_envs=N)
 observations, infos = envs.reset(seed=0)  # environment i gets the seed 0 + i
 print(f"observations {observations.shape} {observations.dtype}, actions {envs.single_action_space}")
@@ -19,13 +19,13 @@ returns = []
 for _ in range(500):
     actions = (observations[:, 2] + observations[:, 3] > 0).astype(np.int64)
     observations, rewards, terminated, truncated, infos = envs.step(actions)
-    # Finished episodes: which environments, their returns and their lengths. An environment that finished begins its
-    # next episode by itself with the next step (Gymnasium's NEXT_STEP autoreset).
+    # The finished episodes: indices of their environments, returns and lengths. An environment whose episode has
+    # finished begins the next one with its next step (Gymnasium's NEXT_STEP autoreset).
     environments, episode_returns, episode_lengths = envs.unwrapped.finished_episodes()
     returns.extend(episode_returns)
 print(f"mean return of {len(returns)} episodes of a simple controller: {np.mean(returns):.0f}")
 
-# The speed of the environments alone: actions are drawn beforehand.
+# Actions are drawn beforehand, so that this measures only the environments.
 actions = np.random.default_rng(0).integers(0, 2, size=(64, N))
 start = time.perf_counter()
 for step in range(STEPS):

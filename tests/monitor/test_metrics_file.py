@@ -103,7 +103,9 @@ def test_files_that_are_foreign_torn_or_newer_are_refused_in_one_line(path):
     )
     assert message(good[:40]) == "is torn: 40 bytes are too few for a header"
     assert message(good[:5000]) == f"is torn: it has 5000 bytes, its header says {len(good)}"
-    assert message(good[:8] + struct.pack("Q", 2) + good[16:]) == "has version 2, this operant reads 1: update operant"
+    assert (
+        message(good[:8] + struct.pack("Q", 2) + good[16:]) == "has version 2, but this operant reads 1: update operant"
+    )
     assert message(good[:24] + struct.pack("Q", 0) + good[32:]) == "is torn: its header is inconsistent"
     with pytest.raises(OSError, match=r"cannot read .*missing: "):
         MetricsReader(path.with_name("missing"))

@@ -172,13 +172,14 @@ def test_many_points_are_thinned_to_means():
 
 # In a real terminal, beside a real training process.
 
+IMPORTED_FROM = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__))]
 TRAINER = """
 import sys, time
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[2:]
 from test_screen import metrics
 from operant.monitor.recorder import Recorder
 from operant.utils import RunDirectory
-run = RunDirectory.create(sys.argv[2], "cartpole-ppo", {}, environment="operant/CartPole-v1", algorithm="ppo")
+run = RunDirectory.create(sys.argv[1], "cartpole-ppo", {}, environment="operant/CartPole-v1", algorithm="ppo")
 with Recorder(run, tensorboard=False) as recorder:
     for update in range(1, 10**6):
         recorder.record(metrics(update))
@@ -224,7 +225,7 @@ def terminal(tmp_path):
 def test_monitors_in_a_terminal_attach_detach_and_see_the_crash(tmp_path, terminal):
     folder = tmp_path / "runs"
     trainer = subprocess.Popen(
-        [sys.executable, "-c", TRAINER, os.path.dirname(__file__), folder], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", TRAINER, folder, *IMPORTED_FROM], stdout=subprocess.PIPE, text=True
     )
     try:
         run_id = trainer.stdout.readline().strip()
