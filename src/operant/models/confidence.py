@@ -8,9 +8,9 @@ import numpy as np
 
 
 def mean_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t-interval of the mean of `values` `[N]`; (nan, nan) of fewer than two.
+    """Computes Student's t-interval of the mean of `values` `[N]`; (nan, nan) for fewer than two values.
 
-    It holds for normal values, and about for any others once there are some tens of them.
+    It is exact for normally distributed values, and a good approximation for some tens of any other values.
     """
     if len(values) < 2:
         return math.nan, math.nan
@@ -20,10 +20,10 @@ def mean_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, 
 
 
 def t_quantile(probability: float, degrees: int) -> float:
-    """x with P(T <= x) = `probability`, above 0.5, for Student's T of so many degrees of freedom.
+    """Computes x with P(T <= x) = `probability`, above 0.5, for Student's T with `degrees` degrees of freedom.
 
-    With x = sqrt(degrees) tan(a), P(T <= x) = 1/2 + the integral of cos^(degrees - 1) from 0 to a over that from -pi/2
-    to pi/2, which is sqrt(pi) gamma(degrees / 2) / gamma((degrees + 1) / 2).
+    With x = sqrt(degrees) tan(a), P(T <= x) = 1/2 + I(0, a) / I(-pi/2, pi/2), where I(a, b) is the integral of
+    cos^(degrees - 1) from a to b. I(-pi/2, pi/2) = sqrt(pi) gamma(degrees / 2) / gamma((degrees + 1) / 2).
     """
     nodes, weights = np.polynomial.legendre.leggauss(64)
     whole = 0.5 * math.log(math.pi) + math.lgamma(degrees / 2) - math.lgamma((degrees + 1) / 2)

@@ -1,4 +1,4 @@
-"""Plays whole episodes with a trained policy and says what they returned."""
+"""Plays whole episodes with a trained policy, and returns their returns."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from operant.environments.lookup import is_native
 from operant.environments.vector import OperantVectorEnv
 from operant.models.algorithms.on_policy import OnPolicy
 
-LONGEST = 1000  # steps of an episode
+LONGEST = 1000  # steps after which an episode without a time limit is truncated
 
 
 def reference_id(env_id: str) -> str | None:
-    """The id of Gymnasium's own environment that one of ours is the same task as; None where there is none."""
+    """Returns the id of Gymnasium's environment for the same task as operant's `env_id`, or None if there is none."""
     name = bare_id(env_id)
     return name if env_id != name and name in CATALOG and name in gym.registry else None
 
@@ -31,10 +31,14 @@ def evaluate(
     seed: int = 0,
     env_options: Mapping[str, Any] | None = None,
 ) -> np.ndarray:
-    """Returns of `episodes` first episodes `[episodes]`, one in each of as many environments.
+    """Plays one episode in each of `episodes` environments, and returns their returns `[episodes]`.
 
-    Environments of several agents return one number for each row. Actions are greedy unless `deterministic` is false.
-    Episodes of a task of ours that has no time limit are cut after LONGEST steps: a greedy policy may go in circles.
+    Multi-agent environments have one return for each agent's row. Actions are greedy unless `deterministic` is False.
+    In an operant environment without a time limit, episodes are truncated after LONGEST steps, because a greedy policy
+    may go in circles.
+
+    Raises:
+        ValueError: `episodes` is less than 1.
     """
     if episodes < 1:
         raise ValueError(f"episodes={episodes} must be at least 1")

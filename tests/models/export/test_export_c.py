@@ -159,7 +159,7 @@ def test_the_header_needs_expf_and_tanhf_alone(tmp_path):
         (spaces.Dict(a=VECTOR), "policy", "not the nested observation Dict"),
         (spaces.Box(0, 255, (3, 12, 12), np.uint8), "policy", "cannot express NatureCNN"),
         (spaces.Discrete(3), "policy", "cannot express OneHot"),
-        (VECTOR, "my-policy", "'my-policy' is no name for C functions"),
+        (VECTOR, "my-policy", "'my-policy' cannot name C functions"),
     ],
 )
 def test_what_c_cannot_express_is_refused_by_name(space, name, expected):

@@ -98,7 +98,7 @@ def test_a_run_becomes_a_header_named_for_its_file(runs, tmp_path, capsys):
         (["short", "--format", "onx"], (2, "unknown format 'onx': did you mean 'onnx'?")),
         (["short", "--format", "c", "--pufferlib"], (2, "choose one")),
         (["shirt", "--format", "c"], (1, "no run 'shirt'")),
-        (["short", "--format", "c", "--name", "2x"], (1, "'2x' is no name for C functions")),
+        (["short", "--format", "c", "--name", "2x"], (1, "'2x' cannot name C functions")),
         (["short", "--format", "c", "--out", "/missing/x.h"], (1, "cannot write /missing/x.h")),
     ],
 )

@@ -227,18 +227,18 @@ def test_an_extractor_and_a_value_head_of_ones_own_take_their_places():
         (
             (spaces.Discrete(3), spaces.Discrete(2), {"action_masks": np.ones((2, 3), bool)}),
             ValueError,
-            r"action_masks of shape \(2, 3\) are not for Discrete\(3\) and Discrete\(2\): they have a row for each",
+            r"action_masks of shape \(2, 3\) do not fit Discrete\(3\) and Discrete\(2\): they need a row for each",
         ),
         (
             (spaces.MultiDiscrete([3]), spaces.Discrete(2), {"action_masks": np.ones((3, 2), bool)}),
             ValueError,
-            r"action_masks of shape \(3, 2\) are not for MultiDiscrete\(\[3\]\) and Discrete\(2\)",
+            r"action_masks of shape \(3, 2\) do not fit MultiDiscrete\(\[3\]\) and Discrete\(2\)",
         ),
         ((MASKED, BOUNDED, {}), ValueError, r"'action_mask' has shape \(5,\).* takes no masks"),
         (
             (spaces.Dict(action_mask=spaces.MultiBinary(2)), spaces.Discrete(2), {}),
             TypeError,
-            "has nothing but 'action_mask'",
+            "has only 'action_mask'",
         ),
     ],
 )

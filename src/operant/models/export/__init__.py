@@ -1,1 +1,1 @@
-"""A trained policy as a file for other programs: ONNX, or C without dependencies."""
+"""Writes a trained policy as a file for other programs: ONNX, or C without dependencies."""

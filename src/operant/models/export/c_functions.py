@@ -1,9 +1,9 @@
-"""The C functions that an exported policy is made of; NAME becomes the prefix of the header."""
+"""The C functions of an exported policy; NAME is replaced by the header's prefix."""
 
 from __future__ import annotations
 
 ACTIVATIONS = {"Tanh": "tanh", "ReLU": "relu", "ELU": "elu", "GELU": "gelu", "SiLU": "silu"}
-"""By the name of torch's class."""
+"""The key of `FUNCTIONS` by the name of torch's class."""
 
 FUNCTIONS = {
     "tanh": "static inline float NAME_tanh(float x) { return tanhf(x); }\n",
@@ -30,7 +30,7 @@ static inline float NAME_gelu(float x) {
 """,
     "sigmoid": "static inline float NAME_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }\n",
     "standardize": """\
-/* In double with one rounding, as it was trained. */
+/* Computes in double and rounds once, as in training. */
 static inline void NAME_standardize(const float *x, const double *mean, const double *deviation, double clip, int n,
                                     float *y) {
     for (int k = 0; k < n; k++) {
@@ -51,7 +51,7 @@ static inline void NAME_linear(const float *weight, const float *bias, const flo
 }
 """,
     "lstm": """\
-/* Gates in torch's order (input, forget, cell, output) from the observation, a, and from the hidden state, b. */
+/* Gates in torch's order (input, forget, cell, output): a from the observation, b from the hidden state. */
 static inline void NAME_lstm(const float *a, const float *b, int n, float *state) {
     float *hidden = state, *cell = state + n;
     for (int k = 0; k < n; k++) {

@@ -1,7 +1,7 @@
-"""A policy as one C99 header without dependencies: its weights, and the functions that act with them.
+"""Writes a policy as one C99 header without dependencies: its weights, and functions that act with them.
 
-For vectors of numbers (a Box of under three dimensions, or MultiBinary), an MLP and an LSTM. Images, categories and
-nested observations are refused by name.
+It supports vectors of numbers (a Box of less than three dimensions, or MultiBinary), MLPs and LSTMs. For images,
+categories and nested observations, an error names the unsupported part.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from operant.rollout.normalizer import RunningNormalizer
 HEADER = Template("""\
 /* ${name}.h: ${summary}
  *
- * Written by `operant export`; SPDX-License-Identifier: MIT for the code, the weights are yours. C99 with libm's expf
- * and tanhf alone: nothing is allocated, nothing global is written, any number of threads may call it.
+ * Written by `operant export`; SPDX-License-Identifier: MIT for the code, the weights are yours. C99; needs only libm's
+ * expf and tanhf. It allocates nothing and writes no globals, so any number of threads may call it.
  *
  *   const float observation[${NAME}_OBSERVATION] = {0};   raw: normalisation is part of the policy
 ${usage}
@@ -43,7 +43,7 @@ ${weights}
 static inline void ${name}_forward(const float *observation, ${state_argument}float *parameters) {
 ${forward}}
 
-/* The greedy action, as operant's predict returns it. */
+/* The greedy action, the same as that of operant's predict. */
 static inline void ${name}_act(const float *observation, ${state_argument}${action_type} *action) {
 ${act}}
 #endif
@@ -51,13 +51,13 @@ ${act}}
 
 
 def c_header(policy: ActorCritic, normalizer: RunningNormalizer | None, name: str, summary: str) -> str:
-    """The header's text; its functions and macros begin with `name`, so that a file can include several.
+    """Writes the header's text; functions and macros begin with `name`, so a file can include several headers.
 
     Raises:
-        ValueError: `name` is no C identifier, or the policy has a part that C is not written for; it is named.
+        ValueError: `name` is not a C identifier, or a part of the policy is not supported; the message names it.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise ValueError(f"{name!r} is no name for C functions: letters, digits and _ only, a letter first")
+        raise ValueError(f"{name!r} cannot name C functions: use only letters, digits and _, and begin with a letter")
     return _Writer(policy, normalizer, name).text(" ".join(summary.replace("*/", "").split()))
 
 
@@ -80,7 +80,7 @@ class _Writer:
         state = "float *state, " if units else ""
         usage = [f"{action_type} action[{name.upper()}_ACTIONS];"]
         if units:
-            usage.insert(0, f"float state[{name.upper()}_STATE] = {{0}};   zeros where an episode begins")
+            usage.insert(0, f"float state[{name.upper()}_STATE] = {{0}};   set it to zeros when an episode begins")
         usage.append(f"{name}_act(observation, {'state, ' if units else ''}action);")
         return HEADER.substitute(
             name=name,
@@ -151,7 +151,7 @@ class _Writer:
         return hidden, units
 
     def _act(self, head: ActionHead, parameters: int) -> tuple[str, str, int, str]:
-        """The statements, the action's C type, its length and what the parameters are."""
+        """Writes the statements; returns them, the action's C type, its length and the meaning of the parameters."""
         call = f"{self.name}_forward(observation, {'state, ' if self.policy.lstm is not None else ''}parameters);"
         lines = [f"float parameters[{parameters}];", call]
         if isinstance(head, NormalHead):
@@ -174,16 +174,16 @@ class _Writer:
         lines.append(f"float x{self.buffers}[{width}];")
         return f"x{self.buffers}"
 
-    def _array(self, what: str, values: Tensor | np.ndarray) -> str:
-        """Adds an array of exact literals and returns its name: double where NumPy's are float64."""
+    def _array(self, kind: str, values: Tensor | np.ndarray) -> str:
+        """Adds an array of exact literals, double for float64 values and float otherwise; returns its name."""
         numbers = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-        name = f"{self.name}_{what}{len(self.weights)}"
+        name = f"{self.name}_{kind}{len(self.weights)}"
         double = numbers.dtype == np.float64
         literals = [_literal(float(number), "" if double else "f") for number in numbers.ravel()]
         rows = [", ".join(literals[k : k + 5]) for k in range(0, len(literals), 5)]
-        kind = "double" if double else "float"
+        c_type = "double" if double else "float"
         body = ",\n    ".join(rows)
-        self.weights.append(f"static const {kind} {name}[{len(literals)}] = {{\n    {body}}};")
+        self.weights.append(f"static const {c_type} {name}[{len(literals)}] = {{\n    {body}}};")
         return name
 
 
@@ -201,7 +201,7 @@ def _choices(head: ActionHead) -> tuple[list[int], list[int]]:
 
 
 def _check(policy: ActorCritic) -> None:
-    """Raises ValueError that names the first part which C is not written for."""
+    """Raises ValueError with the name of the first unsupported part, if there is one."""
     space = policy.observation_space
     other = "use --format onnx"
     if isinstance(space, spaces.Dict | spaces.Tuple):

@@ -1,4 +1,4 @@
-"""What an exported policy computes: raw observations to the greedy action and the distribution's parameters."""
+"""The computation of an exported policy: from raw observations to the greedy action and distribution parameters."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from operant.rollout.normalizer import RunningNormalizer
 
 
 class GreedyPolicy(nn.Module):
-    """One step of a policy for a batch: the observation space's leaves `[N, ...]`, and an LSTM's state `[2, N, H]`.
+    """One step of a policy for a batch of N observations.
 
-    Returns the action `[N, ...]`; the logits `[N, K]`, or of numbers the mean and log_std `[N, *A]` before a squash;
-    and of an LSTM the new state. `inputs` and `outputs` are their names. Logits of several choices are `[N, D, K]`,
-    padded with -1.7e38 where a choice has fewer than K.
+    Its inputs are the observation space's leaves `[N, ...]` and, with an LSTM, the state `[2, N, H]`. It returns the
+    action `[N, ...]`, then the logits `[N, K]`, or for continuous actions the mean and log_std `[N, *A]` before
+    squashing, and with an LSTM the new state. `inputs` and `outputs` are the names. Logits of several choices are
+    `[N, D, K]`, padded with -1.7e38 if a choice has fewer than K actions.
     """
 
     def __init__(self, policy: ActorCritic, normalizer: RunningNormalizer | None) -> None:
@@ -55,7 +56,7 @@ class GreedyPolicy(nn.Module):
         return choices.logits.argmax(-1) + choices.start, choices.logits, *state
 
     def examples(self, rows: int, seed: int = 0) -> list[Tensor]:
-        """Inputs for a batch of `rows`: samples of the spaces, and of an LSTM's states."""
+        """Makes inputs for a batch of `rows`: samples of the spaces, and random states for an LSTM."""
         generator = torch.Generator().manual_seed(seed)
         batch = []
         for _, space in self.leaves:
@@ -67,7 +68,10 @@ class GreedyPolicy(nn.Module):
 
 
 class Standardize(nn.Module):
-    """(x - mean) / deviation within [-clip, clip], in float64 with one rounding, as `RunningNormalizer.normalize`."""
+    """Computes (x - mean) / deviation, clipped to [-clip, clip], in float64 with one rounding.
+
+    The result equals that of `RunningNormalizer.normalize`.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -84,7 +88,7 @@ class Standardize(nn.Module):
 
 
 def leaves(space: spaces.Space[Any], name: str = "observation") -> list[tuple[str, spaces.Space[Any]]]:
-    """Every space that is not nested, with its place: "observation", or "observation.camera.0"."""
+    """Lists the spaces within a nested space, with names such as "observation" or "observation.camera.0"."""
     parts: Any = ()
     if isinstance(space, spaces.Dict):
         parts = space.spaces.items()
@@ -96,7 +100,7 @@ def leaves(space: spaces.Space[Any], name: str = "observation") -> list[tuple[st
 
 
 def _assemble(space: spaces.Space[Any], flat: list[Tensor]) -> tuple[Any, list[Tensor]]:
-    """The structure of a space from its leaves in order, and those that are left."""
+    """Builds the structure of a space from its leaves in order; returns it and the unused leaves."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
         items: Any = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
         structure = {}

@@ -1,4 +1,4 @@
-"""A policy as an ONNX file, checked against torch by onnxruntime."""
+"""Writes a policy as an ONNX file, and compares onnxruntime's results with torch's."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from operant.models.networks.actor_critic import ActorCritic
 from operant.rollout.normalizer import RunningNormalizer
 
 OPSET = 18
-# Sums are taken in another order, and onnxruntime has its own tanh and exp: some ulps of the largest term.
+# onnxruntime sums in another order and has its own tanh and exp: the difference is some ulps of the largest term.
 TOLERANCE = 1e-5
 
 
 def write_onnx(policy: ActorCritic, normalizer: RunningNormalizer | None, path: Path) -> GreedyPolicy:
-    """Writes the file with a batch of any size N, and returns what it computes.
+    """Writes the file, for batches of any size N, and returns the exported computation.
 
     Raises:
         ImportError: a package of the extra `export` is missing.
-        ValueError: onnxruntime computes something else than torch does.
+        ValueError: onnxruntime's results differ from torch's.
     """
     try:
         import onnx  # noqa: F401
@@ -38,7 +38,7 @@ def write_onnx(policy: ActorCritic, normalizer: RunningNormalizer | None, path: 
     shapes = tuple({1: batch} if name == "state" else {0: batch} for name in greedy.inputs)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with torch.no_grad():
-        greedy(*greedy.examples(1))  # what the policy keeps after its first call becomes a constant of the graph
+        greedy(*greedy.examples(1))  # tensors cached in the first call become constants of the graph
     with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -61,16 +61,16 @@ def write_onnx(policy: ActorCritic, normalizer: RunningNormalizer | None, path: 
 
 @torch.no_grad()
 def largest_difference(greedy: GreedyPolicy, path: Path, rows: int = 64) -> float:
-    """The largest of |onnxruntime - torch| / max(1, |torch|) over all outputs of real numbers, for random inputs."""
+    """Computes the largest |onnxruntime - torch| / max(1, |torch|) over floating-point outputs, for random inputs."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     inputs = greedy.examples(rows)
     expected = greedy(*inputs)
     feed = {name: value.numpy() for name, value in zip(greedy.inputs, inputs, strict=True)}
-    given = session.run(greedy.outputs, feed)
+    actual = session.run(greedy.outputs, feed)
     return max(
         float(np.max(np.abs(one - other.numpy()) / np.maximum(1, np.abs(other.numpy()))))
-        for one, other in zip(given, expected, strict=True)
+        for one, other in zip(actual, expected, strict=True)
         if other.is_floating_point()
     )

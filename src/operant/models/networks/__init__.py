@@ -1,1 +1,1 @@
-"""Policies and value functions, and the distributions that they act by."""
+"""Policies, value functions, and distributions over actions."""

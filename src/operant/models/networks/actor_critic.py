@@ -1,4 +1,4 @@
-"""The networks that the algorithms train: a policy and a value function over any observation that has a Layout."""
+"""The networks that the algorithms train: a policy and a value function for any observation with a Layout."""
 
 from __future__ import annotations
 
@@ -29,15 +29,25 @@ MASK = "action_mask"
 
 
 class ActorCritic(nn.Module):
-    """Observations to a distribution over actions and a value, each by an MLP of its own over shared features.
+    """Maps observations to a distribution over actions and to a value, with an MLP for each over shared features.
 
-    Observations are rows of `Layout(observation_space)`, `[..., *layout.shape]`. The extractor (a CNN for images, see
-    `extractor_for`) is always shared; `share` shares the hidden layers too. `lstm` is the number of LSTM units between
-    extractor and hidden layers, 0 for a feed-forward network. A part "action_mask" of a Dict is no feature but forbids
-    actions where it is 0. `extractor` (a module with `.features`) and `value_head` (a module from the last hidden layer
-    to `[..., 1]`) replace the default ones. `action_masks` `[values, actions]` bool says of each value of a Discrete
-    observation which actions it allows. `seed` makes the initial weights reproducible and leaves torch's own generator
-    alone.
+    Observations are rows of `Layout(observation_space)`, `[..., *layout.shape]`. A part "action_mask" of a Dict is not
+    a feature; it forbids the actions for which it is 0.
+
+    Args:
+        hidden: sizes of the hidden layers.
+        activation: a key of `ACTIVATIONS`.
+        share: share the hidden layers between actor and critic. The extractor is always shared.
+        lstm: the number of LSTM units between extractor and hidden layers; 0 for a feed-forward network.
+        squash: keep continuous actions within their bounds by tanh.
+        extractor: replaces the default of `extractor_for` (a CNN for images); a module with `.features`.
+        value_head: replaces the default; a module from the last hidden layer to `[..., 1]`.
+        action_masks: bool `[values, actions]`, the allowed actions for each value of a Discrete observation.
+        seed: makes the initial weights reproducible; torch's own generator is not used then.
+
+    Raises:
+        ValueError: an option is invalid, or a mask does not fit the spaces.
+        TypeError: a space is not supported.
     """
 
     action_masks: Tensor | None
@@ -61,14 +71,14 @@ class ActorCritic(nn.Module):
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r} must be one of {', '.join(ACTIVATIONS)}")
         if lstm < 0 or min(hidden, default=1) < 1:
-            raise ValueError(f"hidden={tuple(hidden)} must be positive sizes and lstm={lstm} a size, 0 for none")
+            raise ValueError(f"hidden={tuple(hidden)} must be positive sizes, and lstm={lstm} must be at least 0")
         self.observation_space, self.action_space = observation_space, action_space
         self.layout = Layout(observation_space)
         self.masked = isinstance(observation_space, spaces.Dict) and MASK in observation_space.spaces
         with seeded(seed):
             self.extractor = extractor_for(self._feature_space()) if extractor is None else extractor
             if not isinstance(getattr(self.extractor, "features", None), int):
-                raise TypeError(f"{type(extractor).__name__} needs an attribute features: how many it returns")
+                raise TypeError(f"{type(extractor).__name__} needs an attribute features: the number of its outputs")
             width = int(self.extractor.features)  # type: ignore[arg-type]
             self.lstm = orthogonal_lstm(width, lstm) if lstm else None
             width = lstm or width
@@ -90,10 +100,11 @@ class ActorCritic(nn.Module):
     def forward(
         self, observations: Tensor, state: Tensor | None = None, starts: Tensor | None = None
     ) -> tuple[Distribution, Tensor, Tensor | None]:
-        """The distribution, the values `[...]` and the LSTM's new state (None without an LSTM).
+        """Returns the distribution, the values `[...]`, and the LSTM's new state (None without an LSTM).
 
-        A recurrent network takes `[T, N, ...]`, the `state` `[2, N, H]` before the first step (None: zeros) and bool
-        `starts` `[T, N]`: whether an episode begins at t, so that its state is zero before t (None: nowhere).
+        A recurrent network takes observations `[T, N, ...]`, the `state` `[2, N, H]` before the first step (None:
+        zeros), and bool `starts` `[T, N]`. If `starts` is true at t, an episode begins there, and the state before t is
+        zero (None: no episode begins).
         """
         features, mask = self._features(observations)
         if self.lstm is not None:
@@ -102,25 +113,25 @@ class ActorCritic(nn.Module):
         return self.head(self.actor(features), mask), self._value(features), state
 
     def distribution(self, observations: Tensor) -> Distribution:
-        """The actor alone, of a feed-forward network."""
+        """Evaluates only the actor; for feed-forward networks."""
         self._check_feed_forward("distribution")
         features, mask = self._features(observations)
         distribution: Distribution = self.head(self.actor(self.shared(features)), mask)
         return distribution
 
     def values(self, observations: Tensor) -> Tensor:
-        """The critic alone, of a feed-forward network: `[...]`."""
+        """Evaluates only the critic, `[...]`; for feed-forward networks."""
         self._check_feed_forward("values")
         return self._value(self.shared(self._features(observations)[0]))
 
     def initial_state(self, num_envs: int) -> Tensor | None:
-        """The state before the first step: zeros `[2, N, H]`, or None without an LSTM."""
+        """Returns the state before the first step: zeros `[2, N, H]`, or None without an LSTM."""
         if self.lstm is None:
             return None
         return torch.zeros(2, num_envs, self.lstm.hidden_size, device=next(self.parameters()).device)
 
     def noise(self, leading: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
-        """Noise for the distributions' `sample(noise=...)`, drawn at once for a whole rollout `[T, N]`."""
+        """Draws noise for the distributions' `sample(noise=...)`, for example for a whole rollout `[T, N]` at once."""
         return self.head.noise(leading, generator)
 
     def _value(self, features: Tensor) -> Tensor:
@@ -131,7 +142,7 @@ class ActorCritic(nn.Module):
         return self.extractor(structure), mask
 
     def split(self, structure: Any) -> tuple[Any, Tensor | None]:
-        """What the extractor takes of an observation, and the actions that it allows (None: all)."""
+        """Splits an observation into the extractor's input and the mask of allowed actions (None: all are allowed)."""
         if self.action_masks is not None:
             return structure, self.action_masks[structure.long()]
         return structure, structure.pop(MASK) != 0 if self.masked else None
@@ -141,7 +152,7 @@ class ActorCritic(nn.Module):
         if not (self.masked and isinstance(space, spaces.Dict)):
             return space
         if len(space.spaces) == 1:
-            raise TypeError(f"the observation space {space} has nothing but {MASK!r}: add a part to observe")
+            raise TypeError(f"the observation space {space} has only {MASK!r}: add a part to observe")
         return spaces.Dict({key: part for key, part in space.spaces.items() if key != MASK})
 
     def _check_mask(self) -> None:
@@ -150,7 +161,7 @@ class ActorCritic(nn.Module):
             values = int(space.n) if isinstance(space, spaces.Discrete) and space.start == 0 else 0
             if not values or not self.head.mask_size or shape != (values, self.head.mask_size):
                 raise ValueError(
-                    f"action_masks of shape {shape} are not for {space} and {self.action_space}: they have a row for "
+                    f"action_masks of shape {shape} do not fit {space} and {self.action_space}: they need a row for "
                     "each value of a Discrete observation, and a column for each action"
                 )
         if self.masked:
@@ -165,16 +176,17 @@ class ActorCritic(nn.Module):
 
 
 class DiscreteActorCritic(ActorCritic):
-    """An ActorCritic from sizes: observations `[..., observation_size]` float32, actions 0 to `actions` - 1."""
+    """An ActorCritic made from sizes: observations `[..., observation_size]` float32, actions 0 to `actions` - 1."""
 
     def __init__(self, observation_size: int, actions: int, **options: Any) -> None:
         super().__init__(_vector(observation_size, -np.inf, np.inf), spaces.Discrete(actions), **options)
 
 
 class ContinuousActorCritic(ActorCritic):
-    """An ActorCritic from sizes: observations `[..., observation_size]`, actions `[..., action_size]`, both float32.
+    """An ActorCritic made from sizes, for continuous actions.
 
-    `low` and `high` are the bounds of an action, numbers or `[action_size]`.
+    Observations are `[..., observation_size]` and actions `[..., action_size]`, both float32. `low` and `high` are the
+    bounds of an action, numbers or `[action_size]`.
     """
 
     def __init__(
@@ -201,7 +213,7 @@ def _vector(size: int, low: Any, high: Any) -> spaces.Box:
 
 
 def mlp(features: int, hidden: Sequence[int], activation: str) -> nn.Sequential:
-    """Linear layers of the sizes `hidden`, each followed by the activation, orthogonal with gain sqrt(2)."""
+    """Makes linear layers of the sizes `hidden`, orthogonal with gain sqrt(2), each followed by the activation."""
     layers: list[nn.Module] = []
     for width in hidden:
         layers += [orthogonal(nn.Linear(features, width), math.sqrt(2)), ACTIVATIONS[activation]()]
@@ -210,11 +222,14 @@ def mlp(features: int, hidden: Sequence[int], activation: str) -> nn.Sequential:
 
 
 def flatten_parameters(module: nn.Module) -> Tensor:
-    """One contiguous tensor that all the module's parameters, and their gradients, become slices of.
+    """Turns the module's parameters and their gradients into slices of one contiguous tensor, and returns it.
 
-    An optimiser of `[flat]` moves the module, and `backward` fills `flat.grad`, so that a step, a norm and a clip are
-    one kernel each. Empty the gradient with `flat.grad.zero_()`: `zero_grad()` would cut the slices off. Call it again
-    after `module.to(device)` or a deep copy, whose parameters are separate tensors.
+    An optimiser of `[flat]` updates the module, and `backward` fills `flat.grad`, so a step, a norm and a clip are one
+    kernel each. Clear the gradient with `flat.grad.zero_()`, because `zero_grad()` would detach the slices. Call this
+    again after `module.to(device)` or a deep copy, because both make separate tensors.
+
+    Raises:
+        ValueError: the parameters differ in dtype or device.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if len({(parameter.dtype, parameter.device) for parameter in parameters}) != 1:

@@ -1,4 +1,4 @@
-"""Feature extractors: observations of a space, as `Layout.unflatten` gives them, to features `[..., F]` float32."""
+"""Feature extractors: map observations, as returned by `Layout.unflatten`, to features `[..., F]` float32."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from operant.environments.layout import SUPPORTED
 from operant.models.networks.heads import orthogonal
 
-# The kernels of Mnih et al. need 36 pixels a side: smaller images get kernels that keep what they have.
+# Filters, kernel, stride, padding. Mnih et al.'s kernels need sides of 36 pixels; smaller images get small kernels.
 _NATURE = ((32, 8, 4, 0), (64, 4, 2, 0), (64, 3, 1, 0))
 _SMALL = ((32, 3, 1, 1), (64, 3, 2, 1), (64, 3, 2, 1))
 _NATURE_SIDE = 36
@@ -26,7 +26,7 @@ class Extractor(nn.Module):
 
 
 class Flatten(Extractor):
-    """A Box or MultiBinary of any shape as float32 numbers in one dimension."""
+    """Flattens a Box or MultiBinary of any shape to one dimension of float32 numbers."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Flatten(Extractor):
 
 
 class OneHot(Extractor):
-    """Discrete `[...]` or MultiDiscrete `[..., D]` as one-hot vectors, one after the other."""
+    """Encodes Discrete `[...]` or MultiDiscrete `[..., D]` as concatenated one-hot vectors."""
 
     offsets: Tensor
 
@@ -59,8 +59,8 @@ class OneHot(Extractor):
 class NatureCNN(Extractor):
     """The convolutions of Mnih et al. (2015) for an image `[..., C, H, W]` or `[..., H, W, C]`.
 
-    The smaller of the first and last dimensions is taken for the channels. Bytes up to 255 are `scaled` by 1/255. An
-    image of under 36 pixels a side gets kernels of 3 pixels, padded.
+    The smaller of the first and last dimensions is assumed to be the channels. `scaled` divides bytes by 255. An image
+    with a side of less than 36 pixels gets padded kernels of 3 pixels.
     """
 
     def __init__(self, shape: tuple[int, ...], scaled: bool, features: int = 512) -> None:
@@ -84,7 +84,7 @@ class NatureCNN(Extractor):
 
 
 class Concatenate(Extractor):
-    """A Dict's or Tuple's features, in the space's order."""
+    """Concatenates the features of a Dict's or Tuple's parts, in the space's order."""
 
     def __init__(self, parts: dict[Any, Extractor]) -> None:
         super().__init__()
@@ -96,12 +96,12 @@ class Concatenate(Extractor):
 
 
 def is_grid(space: spaces.Box) -> bool:
-    """Whether it is `[H, W, C]` truths, bytes of 0 or 1: no image, and small. An MLP learns faster than a CNN."""
+    """Returns True for a grid `[H, W, C]` of bytes 0 or 1. It is small, so an MLP learns faster than a CNN."""
     return bool(space.dtype == np.uint8 and space.high.max() <= 1)
 
 
 def extractor_for(space: spaces.Space[Any]) -> Extractor:
-    """The extractor for an observation space. Raises TypeError for a space that no policy supports."""
+    """Makes the extractor for an observation space; raises TypeError for an unsupported space."""
     if isinstance(space, spaces.Dict) and space.spaces:
         return Concatenate({key: extractor_for(part) for key, part in space.spaces.items()})
     if isinstance(space, spaces.Tuple) and space.spaces:
@@ -109,7 +109,7 @@ def extractor_for(space: spaces.Space[Any]) -> Extractor:
     if isinstance(space, spaces.Discrete):
         return OneHot(np.array([space.n]), np.array([space.start]), scalar=True)
     if isinstance(space, spaces.MultiDiscrete):
-        start = getattr(space, "start", np.zeros_like(space.nvec))  # gymnasium 0.29 has none
+        start = getattr(space, "start", np.zeros_like(space.nvec))  # gymnasium 0.29 has no start
         return OneHot(space.nvec, start, scalar=False)
     if isinstance(space, spaces.MultiBinary):
         return Flatten(tuple(space.shape))

@@ -1,4 +1,4 @@
-"""The last layer of a policy: features to a distribution over the action space."""
+"""The last layer of a policy: maps features to a distribution over the action space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUPPORTED = "Discrete, MultiDiscrete and MultiBinary of one dimension, and Box o
 
 
 def orthogonal(layer: nn.Linear | nn.Conv2d, gain: float) -> Any:
-    """The layer with orthogonal weights of that gain (Saxe et al. 2014) and zero biases."""
+    """Initialises a layer with orthogonal weights of gain `gain` (Saxe et al. 2014) and zero biases, and returns it."""
     nn.init.orthogonal_(layer.weight, gain)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -26,28 +26,28 @@ def orthogonal(layer: nn.Linear | nn.Conv2d, gain: float) -> Any:
 
 
 def full_precision(numbers: Tensor) -> Tensor:
-    """As float32, where autocast has made them of 16 bits: too few for the ratio of two probabilities."""
+    """Converts autocast's 16-bit numbers to float32, because 16 bits are too few for ratios of probabilities."""
     return numbers.float() if numbers.dtype in (torch.bfloat16, torch.float16) else numbers
 
 
 class ActionHead(nn.Module):
-    """Maps features `[..., F]` to a distribution; `mask_size` is the length of an action mask, 0 where none applies."""
+    """Maps features `[..., F]` to a distribution; `mask_size` is the length of an action mask, or 0."""
 
     mask_size: int
     noise_shape: tuple[int, ...]
 
     @abstractmethod
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Distribution:
-        """The distribution for features `[..., F]` and a bool mask `[..., mask_size]`."""
+        """Returns the distribution for features `[..., F]` and a bool mask `[..., mask_size]`."""
 
     def noise(self, leading: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
-        """Noise for `sample(noise=...)` of distributions `[*leading]`, such as a whole rollout's `[T, N]`."""
+        """Draws noise for `sample(noise=...)` of distributions `[*leading]`, such as `[T, N]` for a whole rollout."""
         kind = Categorical if self.mask_size else Normal
         return kind.noise((*leading, *self.noise_shape), generator, next(self.parameters()).device)
 
 
 class CategoricalHead(ActionHead):
-    """For Discrete(actions, start)."""
+    """The head for Discrete(actions, start)."""
 
     def __init__(self, features: int, actions: int, start: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class CategoricalHead(ActionHead):
 
 
 class MultiCategoricalHead(ActionHead):
-    """For MultiDiscrete(sizes, start)."""
+    """The head for MultiDiscrete(sizes, start)."""
 
     start: Tensor
 
@@ -78,7 +78,7 @@ class MultiCategoricalHead(ActionHead):
 
 
 class NormalHead(ActionHead):
-    """For Box: a mean from the features and a `log_std` of its own, 0 at first; TanhNormal where `squash`."""
+    """The head for Box: a mean from the features, and a parameter `log_std`, initially 0. `squash`: a TanhNormal."""
 
     low: Tensor
     high: Tensor
@@ -101,10 +101,13 @@ class NormalHead(ActionHead):
 
 
 def action_head(space: spaces.Space[Any], features: int, *, squash: bool = False) -> ActionHead:
-    """The head for an action space, on `features` inputs.
+    """Makes the head for an action space, with `features` inputs.
 
-    `squash` keeps a Box's actions within its bounds, which must be finite. Raises TypeError for a space that no policy
-    supports, ValueError for a squash that cannot be.
+    `squash` keeps a Box's actions within its bounds, which must be finite.
+
+    Raises:
+        TypeError: the space is not supported.
+        ValueError: the space cannot be squashed.
     """
     if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and space.shape:
         if squash and not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
@@ -115,7 +118,7 @@ def action_head(space: spaces.Space[Any], features: int, *, squash: bool = False
     if isinstance(space, spaces.Discrete):
         return CategoricalHead(features, int(space.n), int(space.start))
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
-        start = getattr(space, "start", np.zeros_like(space.nvec))  # gymnasium 0.29 has none
+        start = getattr(space, "start", np.zeros_like(space.nvec))  # gymnasium 0.29 has no start
         return MultiCategoricalHead(features, space.nvec.tolist(), start.tolist())
     if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
         return MultiCategoricalHead(features, [2] * space.shape[0], [0] * space.shape[0])

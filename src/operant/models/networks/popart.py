@@ -1,4 +1,4 @@
-"""PopArt: a value head whose targets are normalised while what it predicts is preserved.
+"""PopArt: a value head that normalises its targets and preserves its predictions.
 
 van Hasselt et al. (2016), "Learning values across many orders of magnitude", https://arxiv.org/abs/1602.07714.
 """
@@ -14,8 +14,8 @@ from operant.models.machine.data_parallel import mean_in_place
 class PopArtValueHead(nn.Module):
     """A linear value head over `features`, in units of running standard deviations of the returns.
 
-    `forward` gives normalised values `[..., 1]`; `update` takes returns into the mean and deviation, by the rate `beta`
-    at each call, and rescales the layer so that `denormalize(forward(x))` stays what it was.
+    `forward` returns normalised values `[..., 1]`. `update` averages returns into the mean and deviation, with the rate
+    `beta` per call, and rescales the layer so that `denormalize(forward(x))` does not change.
     """
 
     mean: Tensor
@@ -32,11 +32,11 @@ class PopArtValueHead(nn.Module):
         self.beta, self.epsilon = beta, epsilon
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("square", torch.ones(()))
-        self.register_buffer("weight", torch.zeros(()))  # of what was seen, to correct the averages' start from 0
+        self.register_buffer("weight", torch.zeros(()))  # total weight so far, which corrects the averages' start at 0
 
     @property
     def deviation(self) -> Tensor:
-        """Of the returns so far, at least `epsilon`; 1 before the first."""
+        """The standard deviation of the returns so far, at least `epsilon`; 1 before the first update."""
         return (self.square - self.mean.square()).clamp(min=self.epsilon**2).sqrt()
 
     def forward(self, features: Tensor) -> Tensor:
@@ -44,16 +44,19 @@ class PopArtValueHead(nn.Module):
         return values
 
     def normalize(self, returns: Tensor) -> Tensor:
-        """(R - mean) / deviation."""
+        """Computes (R - mean) / deviation."""
         return (returns - self.mean) / self.deviation
 
     def denormalize(self, values: Tensor) -> Tensor:
-        """Values in units of reward."""
+        """Converts normalised values to units of reward."""
         return values * self.deviation + self.mean
 
     @torch.no_grad()
     def update(self, returns: Tensor) -> None:
-        """mean <- mean + b (mean(R) - mean), likewise of squares; w <- w s / s', bias <- (s bias + m - m') / s'."""
+        """Updates the statistics with returns R, and rescales the layer.
+
+        mean <- mean + b (mean(R) - mean), and likewise for squares; w <- w s / s', bias <- (s bias + m - m') / s'.
+        """
         mean, deviation = self.mean.clone(), self.deviation
         self.weight += self.beta * (1 - self.weight)
         rate = self.beta / self.weight

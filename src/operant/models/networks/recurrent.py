@@ -1,4 +1,4 @@
-"""An LSTM over sequences in which episodes begin: state `[2, N, H]`, the hidden and the cell state."""
+"""An LSTM over sequences within which episodes may begin; its state `[2, N, H]` is the hidden and the cell state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from operant.cuda.graphs import inside_graph
 
 
 def orthogonal_lstm(features: int, units: int) -> nn.LSTM:
-    """One layer of orthogonal weights and zero biases."""
+    """Makes an LSTM of one layer, with orthogonal weights and zero biases."""
     lstm = nn.LSTM(features, units)
     for name, parameter in lstm.named_parameters():
         if "weight" in name:
@@ -22,11 +22,14 @@ def orthogonal_lstm(features: int, units: int) -> nn.LSTM:
 
 
 def run_lstm(lstm: nn.LSTM, features: Tensor, state: Tensor | None, starts: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Hidden states `[T, N, H]` for features `[T, N, F]`, and the state after the last step.
+    """Computes the hidden states `[T, N, H]` for features `[T, N, F]`, and the state after the last step.
 
-    `state` is the one before the first step (None: zeros); where `starts` `[T, N]` is true it is zero before step t
-    (None: nowhere). Runs maximal segments without such a step at once; in a CUDA graph, which cannot look where they
-    are, single steps. Raises ValueError for features of another rank.
+    `state` is the state before the first step (None: zeros). If `starts` `[T, N]` is true at t, the state before step t
+    is zero (None: at no step). Segments between such steps run at once. In a CUDA graph, which cannot depend on the
+    values of `starts`, every step runs alone.
+
+    Raises:
+        ValueError: the features do not have three dimensions.
     """
     if features.ndim != 3:
         leading = list(features.shape[:-1])

@@ -1,4 +1,4 @@
-"""Makes initial weights that a seed determines."""
+"""Makes initial weights reproducible by a seed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import torch
 
 @contextlib.contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Within it torch draws from `seed`, on one thread; afterwards both are as before. None changes nothing.
+    """Seeds torch and sets it to one thread within the block, and restores both afterwards. None changes nothing.
 
-    The QR decomposition that orthogonal weights are made by rounds differently on another number of threads.
+    One thread is needed because the rounding of orthogonal weights (a QR decomposition) depends on the number of
+    threads.
     """
     if seed is None:
         yield
@@ -21,7 +22,7 @@ def seeded(seed: int | None) -> Iterator[None]:
     torch.set_num_threads(1)
     try:
         with torch.random.fork_rng(devices=[]):
-            # Of the CPU alone, where weights are made: `torch.manual_seed` would seed GPUs too.
+            # Weights are made on the CPU; `torch.manual_seed` would also seed GPUs.
             torch.default_generator.manual_seed(seed)
             yield
     finally:

@@ -1,7 +1,7 @@
 """Distributions over actions, lean enough for updates of many small minibatches on a CPU.
 
-Each takes its parameters with any leading dimensions `[...]` and offers `sample`, `log_prob`, `entropy`, `mode`, `kl`
-and `detach`. Nothing is validated and nothing is computed before it is asked for.
+Each takes parameters with any leading dimensions `[...]`, and has `sample`, `log_prob`, `entropy`, `mode`, `kl` and
+`detach`. Arguments are not validated, and results are computed only on demand.
 """
 
 from operant.models.networks.distributions.categorical import Categorical, MultiCategorical

@@ -15,16 +15,17 @@ from operant.models.networks.distributions.distribution import Distribution
 
 
 class Categorical(Distribution):
-    """One of K actions, int64 `[...]` from `start` on, of `logits` `[..., K]`.
+    """A distribution over K actions, int64 `[...]` counted from `start`, with `logits` `[..., K]`.
 
-    `mask` (bool, broadcast to the logits) is true where an action is allowed; the others have probability exactly 0,
-    and entropy and gradients stay finite. `sample` and `mode` raise ValueError where a row allows no action, unless a
-    CUDA graph is being recorded, which cannot look; the other methods take such a row for uniform, because its actions
-    cannot have been sampled.
+    `mask` (bool, broadcast to the logits) is true for allowed actions. Forbidden actions have probability exactly 0,
+    while entropy and gradients stay finite. `sample` and `mode` raise ValueError if a row allows no action, except
+    while a CUDA graph is recorded, which cannot check values. The other methods treat such a row as uniform, because
+    its actions cannot have been sampled.
     """
 
     def __init__(self, logits: Tensor, mask: Tensor | None = None, start: int | Tensor = 0) -> None:
-        # Finite, so that 0 * log 0 is 0; half of the least number, so that subtracting the largest logit stays finite.
+        # The value is finite, so that 0 * log 0 is 0. It is half of the lowest number, so that the difference to the
+        # largest logit is finite too.
         self.logits = logits if mask is None else logits.masked_fill(~mask, torch.finfo(logits.dtype).min / 2)
         self.mask = mask
         self.start = start
@@ -32,12 +33,12 @@ class Categorical(Distribution):
 
     @staticmethod
     def noise(shape: Sequence[int], generator: torch.Generator | None = None, device: Any = None) -> Tensor:
-        """Gumbel noise of the logits' shape: `argmax(logits + noise)` is a sample (Maddison et al. 2014)."""
+        """Draws Gumbel noise of the logits' shape; `argmax(logits + noise)` is a sample (Maddison et al. 2014)."""
         return torch.empty(tuple(shape), device=device).exponential_(generator=generator).log_().neg_()
 
     @property
     def log_probs(self) -> Tensor:
-        """Log-probabilities `[K, ...]`, computed once. Actions first: short rows leave vector units idle."""
+        """The log-probabilities `[K, ...]`, computed once. Actions come first: short rows waste vector units."""
         if self._log_probs is None:
             self._log_probs = functional.log_softmax(self.logits.movedim(-1, 0).contiguous(), 0)
         return self._log_probs
@@ -74,14 +75,14 @@ class Categorical(Distribution):
     def _check(self) -> None:
         if self.mask is not None and not inside_graph() and not bool(self.mask.any(-1).all()):
             row = (~self.mask.any(-1)).nonzero()[0].tolist()
-            raise ValueError(f"the action mask of row {row} allows no action: let at least one be allowed in each")
+            raise ValueError(f"the action mask of row {row} allows no action: allow at least one in each row")
 
 
 class MultiCategorical(Distribution):
-    """D independent choices, int64 `[..., D]`, choice d of `sizes[d]`, from the concatenated `logits` `[..., sum]`.
+    """A distribution over D independent choices, int64 `[..., D]`; choice d has `sizes[d]` actions.
 
-    `mask` is concatenated likewise, `start` `[D]` is the least action of each choice. All choices are one padded
-    Categorical `[..., D, max(sizes)]`, whatever D.
+    `logits` `[..., sum(sizes)]` and `mask` are concatenated over the choices; `start` `[D]` is each choice's first
+    action. All choices are computed as one padded Categorical `[..., D, max(sizes)]`.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class MultiCategorical(Distribution):
 
 @functools.lru_cache(maxsize=64)
 def _padding(sizes: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
-    """For each place of `[D, max(sizes)]` its index in the concatenation, and whether there is one."""
+    """Returns each place's index in the concatenation, `[D, max(sizes)]`, and False for places that are padding."""
     offsets = torch.tensor([0, *sizes[:-1]], device=device).cumsum(0)
     places = torch.arange(max(sizes), device=device)
     valid = places < torch.tensor(sizes, device=device).unsqueeze(-1)

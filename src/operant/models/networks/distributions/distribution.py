@@ -1,4 +1,4 @@
-"""What every distribution over actions can do."""
+"""The interface of distributions over actions."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ from torch import Tensor
 
 
 class Distribution(ABC):
-    """What every distribution can do; actions have the shape and the values that the environment takes."""
+    """A distribution over actions; they have the shape and the values that the environment takes."""
 
     @abstractmethod
     def sample(self, generator: torch.Generator | None = None, noise: Tensor | None = None) -> Tensor:
-        """Actions drawn by `generator`, or made of `noise` that the class's `noise` drew earlier. No gradient."""
+        """Draws actions with `generator`, or computes them from `noise` drawn earlier by the class's `noise`.
+
+        They have no gradient.
+        """
 
     @abstractmethod
     def log_prob(self, actions: Tensor) -> Tensor:
-        """Log of the probability, or density, of the actions: `[...]`."""
+        """Computes the log of the actions' probability or density, `[...]`."""
 
     @abstractmethod
     def entropy(self) -> Tensor:
-        """In nats: `[...]`."""
+        """Computes the entropy in nats, `[...]`."""
 
     @abstractmethod
     def mode(self) -> Tensor:
-        """The greedy actions."""
+        """Returns the greedy actions."""
 
     @abstractmethod
     def kl(self, other: Any) -> Tensor:
-        """KL(self || other) to a distribution of the same kind, in nats: `[...]`."""
+        """Computes KL(self || other) to a distribution of the same class, in nats, `[...]`."""
 
     @abstractmethod
     def detach(self) -> Distribution:
-        """The same distribution, cut from the graph."""
+        """Returns the same distribution, detached from the autograd graph."""
