@@ -100,7 +100,10 @@ def test_an_environment_that_is_none_of_vectors_ends_the_examination(operant, la
         (["CartPole-v1", "--steps", "0"], "steps=0 must be at least 1"),
         (["Pendulum-v1", "--vector", "vector_entry_point"], "has no vector_entry_point: choose --vector sync or async"),
         (["Pendulum-v2", "--vector", "envpool"], "EnvPool has no environment 'Pendulum-v2'"),
-        (["Pendulum-v1", "--vector", "envpool", "--autoreset-mode", "SameStep"], "EnvPool's only autoreset mode is NextStep"),
+        (
+            ["Pendulum-v1", "--vector", "envpool", "--autoreset-mode", "SameStep"],
+            "only autoreset mode is NextStep, not SameStep",
+        ),
         (["json:loads", "--vector", "sync"], "is a function, which chooses them itself"),
     ],
 )
