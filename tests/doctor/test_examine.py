@@ -64,7 +64,7 @@ def test_a_spec_that_makes_something_else_is_found():
     gym.register("Misnamed-v1", vector_entry_point=lambda num_envs, **how: gym.make_vec("Misnamed-v0", 1), kwargs={})
     try:
         findings = {finding.rule: finding for finding in examine(from_id("Misnamed-v1", "vector_entry_point"))}
-        assert findings["num-envs-grows"].sentence == "num_envs is 1 of 1, and 1 of 2"
+        assert findings["num-envs-grows"].sentence == "num_envs is 1 for 1 environment, and 1 for 2"
     finally:
         del gym.registry["Misnamed-v0"], gym.registry["Misnamed-v1"]
 
