@@ -9,8 +9,15 @@
 #error "a target defines LANES and EXACT before it includes core/target.h"
 #endif
 
-/* No more than is needed: reading the intrinsics takes a compiler longer than an environment does. */
-#if defined(__x86_64__) && LANES > 4
+/* No more than is needed: reading the intrinsics takes a compiler longer than an environment does. Of the 46,000 lines of
+ * GCC's immintrin.h, AVX2 needs these two files, which ask whether it includes them. */
+#if defined(__x86_64__) && LANES == 8 && defined(__GNUC__) && !defined(__clang__)
+#include <smmintrin.h>
+#define _IMMINTRIN_H_INCLUDED
+#include <avxintrin.h>
+#include <avx2intrin.h>
+#undef _IMMINTRIN_H_INCLUDED
+#elif defined(__x86_64__) && LANES > 4
 #include <immintrin.h>
 #elif defined(__x86_64__) && LANES > 1
 #include <emmintrin.h>
