@@ -7,7 +7,7 @@
  *   void platform_unmap(void *pages, size_t bytes)
  *
  * Shared libraries
- *   void *platform_load(const char *path, char *message, size_t size)   NULL on failure, with the reason in `message`
+ *   void *platform_load(const char *path, char *message, size_t size)   the path is UTF-8; NULL with why in `message`
  *   void *platform_symbol(void *library, const char *name)              NULL if the library has no such symbol
  *
  * Threads

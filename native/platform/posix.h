@@ -44,6 +44,8 @@ typedef pthread_cond_t platform_condition;
 
 static inline void platform_lock(platform_mutex *mutex) { pthread_mutex_lock(mutex); }
 static inline void platform_unlock(platform_mutex *mutex) { pthread_mutex_unlock(mutex); }
-static inline void platform_wait(platform_condition *condition, platform_mutex *mutex) { pthread_cond_wait(condition, mutex); }
+static inline void platform_wait(platform_condition *condition, platform_mutex *mutex) {
+    pthread_cond_wait(condition, mutex);
+}
 static inline void platform_wake_one(platform_condition *condition) { pthread_cond_signal(condition); }
 static inline void platform_wake_all(platform_condition *condition) { pthread_cond_broadcast(condition); }

@@ -1,10 +1,15 @@
 """The core compiles for other systems and CPUs without a warning; emulated, it computes this machine's bits."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from building import ROOT, make, needs, run
 from compare_certificates import compare
+
+from operant.headers.library import ONE_LANE, core_flags, list_environment
 
 compiled = pytest.mark.test_all("compiles the core for another system and runs it, with tools that a newcomer has not")
 
@@ -32,6 +37,28 @@ def test_another_system_computes_the_bits_of_this_machine(system):
     assert [line.split()[0] for line in lines] == sorted(path.stem for path in (ROOT / "native" / "envs").glob("*.h"))
     for line in lines:
         assert set(line.split()[1].split("/")) >= TARGETS[system], line
+
+
+@compiled
+def test_windows_loads_the_library_of_a_header_and_says_why_it_cannot(tmp_path):
+    needs("wine", "wine")
+    make("windows")
+    list_environment(ROOT / "native" / "envs" / "taxi.h", tmp_path)
+    folders = (f"-I{tmp_path}", f"-I{ROOT / 'native'}")
+    sources = [ROOT / "native" / name for name in ("library/library.c", "targets/scalar.c", "targets/exact.c")]
+    library = tmp_path / "taxi.dll"
+    zig = (sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu", "-shared")
+    command = (*zig, *core_flags(), "-DOPERANT_LIBRARY", ONE_LANE, *folders, *sources, "-o", library)
+    run(*command, env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(ROOT / "build" / "zig")})
+
+    wine = os.environ | {"WINEPREFIX": str(ROOT / "build" / "wine"), "WINEDEBUG": "-all"}
+    program = ROOT / "build" / "windows" / "certificates"
+    loaded = run("wine", program, "1", library, env=wine).splitlines()
+    assert len(loaded) == 2
+    assert set(loaded) < set((ROOT / "build" / "windows" / "hashes").read_text().splitlines())
+    missing = subprocess.run(["wine", program, "1", "missing.dll"], env=wine, stderr=subprocess.PIPE, check=False)
+    assert missing.returncode == 1
+    assert b"missing.dll: Windows error 126" in missing.stderr
 
 
 @compiled
