@@ -1,6 +1,6 @@
 /* acrobot.h: swing the free end of a two-link chain above a line by torque on the middle joint.
- * Sutton (1996), "book" equations of Sutton & Barto (2018); fourth-order Runge-Kutta and order of operations of Gymnasium's
- * Acrobot-v1, which holds the fresh state in float32. */
+ * Sutton (1996), with the "book" equations of Sutton & Barto (2018). Fourth-order Runge-Kutta and the order of
+ * operations are those of Gymnasium's Acrobot-v1, which holds the fresh state in float32. */
 typedef struct { vf theta1, theta2, theta1_dot, theta2_dot; } acrobot_state; /* rad, rad/s; both 0 hangs straight down */
 #define PARAMETERS(P)                                                                      \
     P(gravity, 9.8, "m/s2", 0, 1000)                                                       \

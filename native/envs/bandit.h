@@ -1,18 +1,18 @@
 /* bandit.h: find the best of ten slot machines while playing them.
- * The ten-armed testbed of Sutton & Barto (2018), section 2.3: every episode draws the arms' means, every pull a reward around
- * its arm's mean. What was pulled last and what it gave is observed, as in Wang et al. (2016). */
+ * The ten-armed testbed of Sutton & Barto (2018), section 2.3: every episode draws the arms' means, and every pull
+ * draws a reward around its arm's mean. The last arm and its reward are observed, as in Wang et al. (2016). */
 enum { bandit_arms = 10 };
 typedef struct {
     vf means[bandit_arms];
-    vf reward;                             /* of the last pull; 0 before the first */
-    vi arm;                                /* the one pulled last; -1 before the first */
+    vf reward;                             /* of the last pull; 0 before the first pull */
+    vi arm;                                /* pulled last; -1 before the first pull */
 } bandit_state;
 #define PARAMETERS(P)                                   \
     P(mean, 0, "1", -1e6, 1e6) /* of the arms' means */ \
     P(mean_deviation, 1, "1", 0, 1e6)                   \
     P(reward_deviation, 1, "1", 0, 1e6) /* of a reward around its arm's mean */
 typedef struct { PARAMETERS(MEMBER) } bandit_params;
-typedef vi bandit_action; /* which arm to pull */
+typedef vi bandit_action; /* the arm to pull */
 enum { bandit_observation_size = 1 + bandit_arms, bandit_action_size = 1, bandit_actions = bandit_arms, bandit_agents = 1 };
 
 LANE_FN void bandit_reset(bandit_state *s, rng *r, const bandit_params *p) {

@@ -3,7 +3,7 @@
 typedef struct {
     vi player_sum, player_has_ace, player_cards; /* aces count 1 in the sum; has_ace is 0 or 1 */
     vi dealer_card, dealer_hidden;               /* 1 an ace to 10 */
-    vi suit, face;                               /* of the dealer's card, for drawing: clubs, diamonds, hearts, spades; J, Q, K */
+    vi suit, face;                               /* dealer's, for frames: clubs, diamonds, hearts, spades; J, Q, K */
 } blackjack_state;
 #define PARAMETERS(P)                                                              \
     P(natural, 0, "bool", 0, 1) /* 1: a natural wins 1.5; without effect if sab */ \
@@ -12,9 +12,9 @@ typedef struct { PARAMETERS(MEMBER) } blackjack_params;
 typedef vi blackjack_action; /* 0 sticks, 1 hits */
 enum { blackjack_observation_size = 3, blackjack_action_size = 1, blackjack_actions = 2, blackjack_agents = 1 };
 
-enum { blackjack_dealer_draws = 10 }; /* at most: to 1 1 come 1 1 1 1 6 1 1 1 1 1 */
+enum { blackjack_dealer_draws = 10 }; /* at most: 1 1 1 1 6 1 1 1 1 1 after 1 1 */
 
-/** A card's value, 1 to 10; 0 and in the exact build no draw where none is needed. */
+/** Draws a card: its value, 1 to 10. Where none is needed it is 0, and the exact build does not draw. */
 LANE_FN vi blackjack_card(rng *r, vm needed) {
 #if EXACT
     if (!needed) return 0;
@@ -23,7 +23,7 @@ LANE_FN vi blackjack_card(rng *r, vm needed) {
     return vsel_int(needed, vsel_int(card > 10, vint(10), card), vint(0));
 }
 
-/** What a hand is worth: an ace counts 11 if that is not beyond 21. */
+/** The value of a hand, in which an ace counts 11 unless that would exceed 21. */
 LANE_FN vi blackjack_value(vi sum, vm has_ace) { return vsel_int(has_ace & (sum <= 11), sum + 10, sum); }
 
 LANE_FN void blackjack_reset(blackjack_state *s, rng *r, const blackjack_params *p) {

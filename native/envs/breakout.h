@@ -30,7 +30,7 @@ LANE_FN void breakout_reset(breakout_state *s, rng *r, const breakout_params *p)
 LANE_FN vm breakout_step(breakout_state *s, const breakout_action *a, rng *r, const breakout_params *p, vf *reward) {
     const vi none = vint(0), one = vint(1), last = vint(breakout_side - 1);
     vi action = a[0];
-    if (vany(p->sticky_actions > 0)) /* the only draw of a step, so that nothing else shifts */
+    if (vany(p->sticky_actions > 0)) /* the only draw of a step, so it shifts no other numbers */
         action = vsel_int(uniform(r, vreal(0), vreal(1)) < p->sticky_actions, s->last_action, action);
     s->last_action = action;
     s->paddle = s->paddle - vsel_int((action == 1) & (s->paddle > 0), one, none) +
@@ -46,7 +46,8 @@ LANE_FN vm breakout_step(breakout_state *s, const breakout_action *a, rng *r, co
     vi place = (row - 1) * breakout_side + column;
     vm among = (place >= 0) & (place < breakout_bricks) & vnot(ceiling);
     vi brick = vsel_int(among, one << vsel_int(among, place, none), none);
-    vm struck = (s->bricks & brick) != 0, breaks = struck & (s->strike == 0); /* after a strike the ball passes through */
+    /* After a strike the ball passes through the next brick. */
+    vm struck = (s->bricks & brick) != 0, breaks = struck & (s->strike == 0);
     vi bricks = vsel_int(breaks, s->bricks & ~brick, s->bricks);
 
     vm bottom = row == last;
@@ -63,7 +64,7 @@ LANE_FN vm breakout_step(breakout_state *s, const breakout_action *a, rng *r, co
     return bottom & vnot(middle) & vnot(edge);
 }
 
-/** Four truths for each cell, eight cells a word: whether the paddle is there, the ball, where the ball was before, a brick. */
+/** Writes four bits for each cell, eight cells per word: paddle, ball, the ball's last cell, brick. */
 LANE_FN void breakout_observe(const breakout_state *s, rng *r, const breakout_params *p, vi *observation) {
     (void)r, (void)p;
     enum { WORDS = (breakout_observation_size + 31) / 32 };
@@ -71,7 +72,7 @@ LANE_FN void breakout_observe(const breakout_state *s, rng *r, const breakout_pa
     const vi ball = s->ball_row * breakout_side + s->ball_column, trail = s->trail_row * breakout_side + s->trail_column;
     const vi paddle = s->paddle + (breakout_side - 1) * breakout_side;
     const vu ball_bit = (vu)vint(2) << (vu)((ball & 7) * 4), trail_bit = (vu)vint(4) << (vu)((trail & 7) * 4);
-    const vu paddle_bit = (vu)vint(1) << (vu)((paddle & 7) * 4), bricks = (vu)s->bricks << 2; /* the first is in cell 10 */
+    const vu paddle_bit = (vu)vint(1) << (vu)((paddle & 7) * 4), bricks = (vu)s->bricks << 2; /* from cell 10 on */
     UNROLLED for (int word = 0; word < WORDS; word++) {
         vu seen = word >= 1 && word <= 4 ? vspread4(bricks >> 8 * (word - 1) & 255) << 3 : none;
         seen |= (vu)vsel_int(ball >> 3 == word, (vi)ball_bit, vint(0)) | (vu)vsel_int(trail >> 3 == word, (vi)trail_bit, vint(0));

@@ -1,5 +1,5 @@
 /* cartpole.h: balance a pole hinged to a cart by pushing the cart left or right.
- * Barto, Sutton & Anderson (1983), equations as corrected by Florian (2007); order of operations of Gymnasium's CartPole-v1. */
+ * Barto, Sutton & Anderson (1983), as corrected by Florian (2007); order of operations of Gymnasium's CartPole-v1. */
 typedef struct { vf x, x_dot, theta, theta_dot; } cartpole_state; /* m, m/s, rad, rad/s; theta 0 is upright */
 #define PARAMETERS(P)                                                                               \
     P(gravity, 9.8, "m/s2", 0, 1000)                                                                \

@@ -1,13 +1,13 @@
 /* memory.h: recall after a delay which of two cues was shown.
- * A delayed-response task as in Bakker (2002), "Reinforcement learning with long short-term memory", without the way there. */
+ * A delayed-response task as in Bakker (2002), "Reinforcement learning with long short-term memory", with no maze. */
 typedef struct {
     vf cue;                                /* -1 or 1 */
-    vf time;                               /* steps since it was shown */
+    vf time;                               /* steps since the cue was shown */
 } memory_state;
 #define PARAMETERS(P) \
     P(delay, 8, "steps", 0, 998) /* between the cue and the question, in which nothing is shown */
 typedef struct { PARAMETERS(MEMBER) } memory_params;
-typedef vi memory_action; /* the answer: 0 for the cue -1, 1 for the cue 1; before the question it is ignored */
+typedef vi memory_action; /* the answer: 0 for cue -1, 1 for cue 1; ignored before the question */
 enum { memory_observation_size = 2, memory_action_size = 1, memory_actions = 2, memory_agents = 1 };
 
 LANE_FN void memory_reset(memory_state *s, rng *r, const memory_params *p) {

@@ -2,7 +2,7 @@
  * Moore (1990), section 4.3; order of operations of Gymnasium's MountainCar-v0. */
 typedef struct { vf position, velocity; } mountain_car_state;
 #define PARAMETERS(P)                                                \
-    P(force, 0.001, "m/step2", 0, 1) /* change of velocity a step */ \
+    P(force, 0.001, "m/step2", 0, 1) /* change of velocity per step */ \
     P(gravity, 0.0025, "m/step2", 0, 1)                              \
     P(min_position, -1.2, "m", -INFINITY, INFINITY)                  \
     P(max_position, 0.6, "m", -INFINITY, INFINITY)                   \

@@ -1,9 +1,9 @@
-/* mountain_car_continuous.h: the mountain car with a continuous throttle and a price on using it.
- * Moore (1990), section 4.3; order of operations of Gymnasium's MountainCarContinuous-v0, which holds the state in float64
- * until the first step and in float32 from then on. narrow() and narrow_unless() mark where it rounds. */
+/* mountain_car_continuous.h: the mountain car with a continuous throttle that costs reward.
+ * Moore (1990), section 4.3; order of operations of Gymnasium's MountainCarContinuous-v0, which holds the state in
+ * float64 until the first step and in float32 from then on. narrow() and narrow_unless() mark its roundings. */
 typedef struct { vf position, velocity; } mountain_car_continuous_state;
 #define PARAMETERS(P)                                                 \
-    P(power, 0.0015, "m/step2", 0, 1) /* change of velocity a step */ \
+    P(power, 0.0015, "m/step2", 0, 1) /* change of velocity per step */ \
     P(gravity, 0.0025, "m/step2", 0, 1)                               \
     P(min_position, -1.2, "m", -INFINITY, INFINITY)                   \
     P(max_position, 0.6, "m", -INFINITY, INFINITY)                    \
@@ -32,9 +32,9 @@ LANE_FN vm mountain_car_continuous_step(mountain_car_continuous_state *s, const 
     vf force = vclip(a[0], vreal(-1), vreal(1));
     vf slope = p->gravity * vcos(narrow_unless(fresh, R(3) * s->position));
     vf within = narrow(narrow(force * narrow(p->power)) - narrow(slope));
-    vf beyond = narrow_unless(fresh, force * p->power - slope); /* a clipped force is Python's float, not NumPy's */
+    vf beyond = narrow_unless(fresh, force * p->power - slope); /* a clipped force is a Python float, not NumPy's */
     vf velocity = narrow_unless(fresh, s->velocity + vsel(force == a[0], within, beyond));
-    /* What a clip sets is Python's float again: it is not rounded, and what it is compared with is not either. */
+    /* A clip sets a Python float again: neither it nor the number that it is compared with is rounded. */
     vm limited = velocity > narrow_unless(fresh, p->max_speed);
     velocity = vsel(limited, p->max_speed, velocity);
     vm reversed = velocity < narrow_unless(fresh, -p->max_speed);

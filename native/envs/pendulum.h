@@ -1,5 +1,5 @@
 /* pendulum.h: swing a pendulum up and hold it there with a torque too weak to lift it directly.
- * Order of operations of Gymnasium's Pendulum-v1, which computes with the action in float32: narrow() marks where. */
+ * Order of operations of Gymnasium's Pendulum-v1, which computes with the action in float32, as narrow() marks. */
 typedef struct { vf theta, theta_dot; } pendulum_state;    /* rad, rad/s; theta 0 is upright */
 #define PARAMETERS(P)                                            \
     P(gravity, 10.0, "m/s2", -1000, 1000)                        \

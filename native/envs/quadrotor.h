@@ -1,6 +1,7 @@
 /* quadrotor.h: fly to a point and hover there with four rotors, as a rigid body in three dimensions.
- * Model and numbers of the Crazyflie 2.0: Foerster (2015), as in RotorPy (Folk, Paulos & Kumar 2023): thrust and drag of each
- * rotor at its own airspeed, motors with a lag. Commands as in Molchanov et al. (2019). Integrated by the midpoint method. */
+ * The model and its numbers are the Crazyflie 2.0's from Foerster (2015), as in RotorPy (Folk, Paulos & Kumar 2023):
+ * thrust and drag of each rotor at its own airspeed, motors with a lag. Commands are as in Molchanov et al. (2019). The
+ * state is integrated by the midpoint method. */
 typedef struct {
     vf x, y, z;                                         /* m; z up, the floor at 0 */
     vf vx, vy, vz;                                      /* m/s */
@@ -36,7 +37,7 @@ typedef struct {
     P(velocity_cost, 0.2, "s2/m2", 0, 1e6)                                         \
     P(rate_cost, 0.02, "s2/rad2", 0, 1e6)
 typedef struct { PARAMETERS(MEMBER) } quadrotor_params;
-typedef vf quadrotor_action; /* each rotor's thrust: -1 none, 1 all it has */
+typedef vf quadrotor_action; /* each rotor's thrust: from -1 (none) to 1 (full) */
 enum { quadrotor_observation_size = 22, quadrotor_action_size = 4, quadrotor_actions = 0, quadrotor_agents = 1 };
 
 LANE_FN void quadrotor_reset(quadrotor_state *s, rng *r, const quadrotor_params *p) {
@@ -58,7 +59,7 @@ LANE_FN void quadrotor_reset(quadrotor_state *s, rng *r, const quadrotor_params 
     s->front_left = s->front_right = s->back_right = s->back_left = hover;
 }
 
-/** The rotation matrix of the attitude, row by row: m times a vector of the body's frame is one of the world's. */
+/** The rotation matrix of the attitude, row by row: m times a vector of the body's frame is a vector of the world's. */
 LANE_FN void quadrotor_rotation(const quadrotor_state *s, vf *m) {
     vf x = s->qx + s->qx, y = s->qy + s->qy, z = s->qz + s->qz;
     vf wx = s->qw * x, wy = s->qw * y, wz = s->qw * z;
@@ -68,7 +69,7 @@ LANE_FN void quadrotor_rotation(const quadrotor_state *s, vf *m) {
     m[6] = xz - wy, m[7] = yz + wx, m[8] = R(1) - (xx + yy);
 }
 
-/** The time derivatives of the first 13 members of the state: of what is a rigid body's. */
+/** The time derivatives of the first 13 members of the state, which are those of a rigid body. */
 LANE_FN void quadrotor_slope(const quadrotor_state *s, const quadrotor_params *p, vf *slope) {
     static const real forward[4] = {1, 1, -1, -1}, left[4] = {1, -1, -1, 1}, turn[4] = {1, -1, 1, -1};
     const vf rotors[4] = {s->front_left, s->front_right, s->back_right, s->back_left};
@@ -103,7 +104,7 @@ LANE_FN void quadrotor_slope(const quadrotor_state *s, const quadrotor_params *p
     slope[12] = vdiv(torque_z + (p->inertia_x - p->inertia_y) * (roll * pitch), p->inertia_z);
 }
 
-/** `to` is `from`, whose body has moved on with this slope for h seconds and whose rotors by half a step. */
+/** Sets the body of `to` to that of `from` moved by h * slope; moves the rotors of `to` by `share` towards `speed`. */
 LANE_FN void quadrotor_move(quadrotor_state *to, const quadrotor_state *from, const vf *slope, vf h, const vf *speed, vf share) {
     const vf rotors[4] = {to->front_left, to->front_right, to->back_right, to->back_left};
     vf w[4];
@@ -143,7 +144,8 @@ LANE_FN void quadrotor_observe(const quadrotor_state *s, rng *r, const quadrotor
     vf m[9];
     quadrotor_rotation(s, m);
     UNROLLED for (int k = 0; k < 6; k++) observation[k] = moving[k];
-    UNROLLED for (int k = 0; k < 9; k++) observation[6 + k] = vclip(m[k], vreal(-1), vreal(1)); /* rounding may lead beyond */
+    /* Clipped because rounding may exceed 1. */
+    UNROLLED for (int k = 0; k < 9; k++) observation[6 + k] = vclip(m[k], vreal(-1), vreal(1));
     UNROLLED for (int k = 0; k < 3; k++) observation[15 + k] = moving[6 + k];
     UNROLLED for (int k = 0; k < 4; k++) observation[18 + k] = vdiv(rotors[k], p->max_rotor_speed);
 }

@@ -1,5 +1,5 @@
 /* squared.h: walk from the middle of a grid to its target, without leaving the grid and before patience ends.
- * The rules of PufferLib 3.0's ocean/squared/squared.h; the target is drawn among the other cells instead of redrawn. */
+ * The rules of PufferLib 3.0's ocean/squared/squared.h, but the target is drawn once, among the other cells. */
 #define squared_observes_bits 2
 enum { squared_side = 11, squared_cells = squared_side * squared_side };
 typedef struct { vi row, column, target, ticks; } squared_state; /* the agent's place; a cell; steps taken */
@@ -34,13 +34,12 @@ LANE_FN vm squared_step(squared_state *s, const squared_action *a, rng *r, const
     return lost | arrived;
 }
 
-/** A number for each cell, as a plane of bits for the agent, which is 1, and one for the target, which is 2. Who is outside the
- *  grid is not seen. */
+/** Writes a number for each cell as two planes of bits: 1 for the agent unless it is outside, 2 for the target. */
 LANE_FN void squared_observe(const squared_state *s, rng *r, const squared_params *p, vi *observation) {
     (void)r, (void)p;
     enum { WORDS = (squared_cells + 31) / 32 };
     const vi none = vint(0), agent = vsel_int(squared_inside(s), s->row * squared_side + s->column, vint(-1));
-    const vi target = vsel_int(s->target == agent, vint(-1), s->target); /* the agent hides it */
+    const vi target = vsel_int(s->target == agent, vint(-1), s->target); /* the agent hides the target */
     const vi agent_bit = (vi)((vu)vint(1) << (vu)(agent & 31)), target_bit = (vi)((vu)vint(1) << (vu)(target & 31));
     UNROLLED for (int word = 0; word < WORDS; word++) {
         observation[word] = vsel_int(agent >> 5 == word, agent_bit, none);

@@ -1,11 +1,11 @@
-/* taxi.h: drive to a passenger on a grid with walls, pick them up, and put them down where they want to go.
+/* taxi.h: drive to a passenger on a grid with walls, pick them up, and drop them off at their destination.
  * Dietterich (2000); Gymnasium's Taxi-v4. */
 #include "envs/toy_text/outcome.h"
 
 typedef struct {
-    vi row, column;              /* of 5 and 5 */
+    vi row, column;              /* of the taxi, 0 to 4 */
     vi passenger, destination;   /* 0 red, 1 green, 2 yellow, 3 blue; a passenger is 4 in the taxi */
-    vi fickle;                   /* 1: the passenger will think of another destination when the taxi first moves */
+    vi fickle;                   /* 1: the passenger will change the destination when the taxi first moves */
 } taxi_state;
 #define PARAMETERS(P)                                                                                           \
     P(is_rainy, 0, "bool", 0, 1)                                                                                \
@@ -13,18 +13,18 @@ typedef struct {
     P(rainy_probability, 0.8, "1", 0, 1) /* that a rainy move goes where it is meant to; else to either side */ \
     P(fickle_probability, 0.3, "1", 0, 1) /* that a fickle passenger changes their mind */
 typedef struct { PARAMETERS(MEMBER) } taxi_params;
-typedef vi taxi_action; /* 0 south, 1 north, 2 east, 3 west, 4 picks up, 5 puts down */
+typedef vi taxi_action; /* 0 south, 1 north, 2 east, 3 west, 4 picks up, 5 drops off */
 enum { taxi_observation_size = 1, taxi_action_size = 1, taxi_actions = 6, taxi_agents = 1 };
 
-/** Which of the four places a cell is, or -1. */
+/** The index of a cell among the four places, or -1. */
 LANE_FN vi taxi_place(vi row, vi column) {
     vi cell = row * 5 + column;
     return vsel_int(cell == 0, vint(0), vsel_int(cell == 4, vint(1), vsel_int(cell == 20, vint(2), vsel_int(cell == 23, vint(3), vint(-1)))));
 }
 
-/** Whether there is neither a wall nor the border in a direction. */
+/** True where neither a wall nor the border is in a direction. */
 LANE_FN vm taxi_is_open(vi row, vi column, vi direction) {
-    enum { EAST = 0xA53DAD }; /* by cell: whether the one to the east can be reached */
+    enum { EAST = 0xA53DAD }; /* a bit per cell: 1 if its eastern neighbour can be reached */
     vi east = vint(EAST) >> (row * 5 + column), west = (vint(EAST) << 1) >> (row * 5 + column);
     vi open = vsel_int(direction == 2, east & 1, west & 1);
     return ((direction == 0) & (row < 4)) | ((direction == 1) & (row > 0)) | ((direction > 1) & (open == 1));
@@ -32,7 +32,7 @@ LANE_FN vm taxi_is_open(vi row, vi column, vi direction) {
 
 LANE_FN void taxi_reset(taxi_state *s, rng *r, const taxi_params *p) {
 #if EXACT
-    /* One of the 300 starts by categorical_sample; beyond the rounded sum of their probabilities it is state 0. */
+    /* One of the 300 starts as in categorical_sample: a draw above the rounded sum of the probabilities is state 0. */
     const real draw = uniform(r, 0, 1);
     lane_int start = -1;
     real sum = 0;
@@ -58,7 +58,7 @@ LANE_FN vm taxi_step(taxi_state *s, const taxi_action *a, rng *r, const taxi_par
     vi left = vsel_int(a[0] < 2, a[0] + 2, 3 - a[0]);
     vi drifted = vsel_int(outcome == 0, a[0], vsel_int(outcome == 1, left, left ^ 1));
     vi heading = vsel_int(p->is_rainy != 0, drifted, a[0]);
-    /* Rain does not carry a taxi aside that could not have gone ahead. */
+    /* Rain carries a taxi aside only if it could have gone ahead. */
     vm moves = (a[0] < 4) & taxi_is_open(s->row, s->column, a[0]) & taxi_is_open(s->row, s->column, heading);
 
     vi place = taxi_place(s->row, s->column), inside = vint(4);

@@ -1,7 +1,8 @@
-/* particles.h: round bodies in a plane that are pushed, slowed, and repelled where they overlap: the physics of the
- * Multi-Agent Particle Environments. Lowe et al. (2017), Mordatch & Abbeel (2018); order of operations of mpe2's World.step. */
+/* particles.h: the physics of the Multi-Agent Particle Environments.
+ * Round bodies in a plane are pushed, slowed, and repelled where they overlap. Lowe et al. (2017), Mordatch & Abbeel
+ * (2018); order of operations of mpe2's World.step. */
 
-/* Each environment comes with discrete and, where its header defines CONTINUOUS, with continuous actions. */
+/* Actions are discrete, or continuous if the environment's header defines CONTINUOUS. */
 #undef PUSH
 #undef PUSH_ACTION
 #ifdef CONTINUOUS
@@ -19,20 +20,20 @@ enum { X(action_size) = 1, X(actions) = 5 };
 
 typedef struct { vf x, y; } plane; /* a point or a vector */
 
-/* The parameters that all of these environments have; their own come after them. */
+/* The parameters that all these environments share. Each environment's own parameters follow them. */
 #define PARTICLE_PARAMETERS(P)         \
     P(dt, 0.1, "s", 1e-6, 10)          \
     P(damping, 0.25, "per step", 0, 1) \
     P(contact_force, 100, "N", 0, 1e6) \
     P(contact_margin, 1e-3, "m", 1e-6, 1e3)
 typedef struct { PARTICLE_PARAMETERS(MEMBER) } particle_physics;
-/* Those of an environment whose parameters `p` points to: particle_physics physics = {PARTICLE_PARAMETERS(OF_P)}. */
+/* Copies them from the parameters that `p` points to: particle_physics physics = {PARTICLE_PARAMETERS(OF_P)}. */
 #define OF_P(name, value, unit, low, high) p->name,
 
 #if EXACT
 #define NEAREST R(1e-300)
 #else
-#define NEAREST R(1.1e-19) /* below it a square is 0 in float32, while the difference is not */
+#define NEAREST R(1.1e-19) /* the square of a smaller number is 0 in float32 */
 #endif
 
 LANE_FN plane plane_minus(plane a, plane b) { return VALUE(plane, a.x - b.x, a.y - b.y); }
@@ -43,7 +44,7 @@ LANE_FN plane plane_uniform(rng *r, vf extent) {
     return VALUE(plane, x, y);
 }
 
-/** Writes a point or vector to an observation; returns where the next goes. */
+/** Writes a point or vector to an observation; returns the place after it. */
 LANE_FN vf *plane_observe(vf *observation, plane a) {
     observation[0] = a.x;
     observation[1] = a.y;
@@ -57,15 +58,15 @@ LANE_FN plane push_of_choice(const vi *choice, vf strength) {
                  vsel(*choice == 3, -strength, vsel(*choice == 4, strength, none)));
 }
 
-/** The force of a continuous action: how much of none, left, right, down and up, in [0, 1]; mpe2 subtracts in float32. */
+/** The force of a continuous action: degrees in [0, 1] of none, left, right, down and up; mpe2 subtracts in float32. */
 LANE_FN plane push_of_degrees(const vf *degrees, vf strength) {
     vf each[5];
     for (int k = 1; k < 5; k++) each[k] = vclip(degrees[k], vreal(0), vreal(1));
     return VALUE(plane, narrow(each[2] - each[1]) * strength, narrow(each[4] - each[3]) * strength);
 }
 
-/** Adds the force between bodies at `a` and `b`, whose radii sum to `reach`: a softened spring. Where the two coincide it
- *  has no direction and is 0 (mpe2 divides by zero). */
+/** Adds the force of a softened spring between bodies at `a` and `b`, whose radii sum to `reach`. If they coincide, the
+ *  force has no direction and is 0 (mpe2 divides by zero). */
 LANE_FN void particle_contact(plane a, plane b, vf reach, const particle_physics *p, plane *force_a, plane *force_b) {
     plane apart = plane_minus(a, b);
     vf distance = vmax(vsqrt(plane_square(apart)), vreal(NEAREST));
@@ -79,7 +80,7 @@ LANE_FN void particle_contact(plane a, plane b, vf reach, const particle_physics
     force_b->y = -y + force_b->y;
 }
 
-/** One Euler step of a body of mass 1. */
+/** Moves a body of mass 1 by one Euler step. */
 LANE_FN void particle_move(plane *position, plane *velocity, plane force, const particle_physics *p) {
     position->x = position->x + velocity->x * p->dt;
     position->y = position->y + velocity->y * p->dt;
@@ -87,7 +88,7 @@ LANE_FN void particle_move(plane *position, plane *velocity, plane force, const 
     velocity->y = velocity->y * (R(1) - p->damping) + force.y * p->dt;
 }
 
-/** Shortens a velocity to `most`. */
+/** Limits a velocity to the speed `most`. */
 LANE_FN void particle_limit(plane *velocity, vf most) {
     vf speed = vsqrt(plane_square(*velocity));
     vm over = speed > most;

@@ -1,5 +1,5 @@
-/* spread.h: agents cover as many landmarks without bumping into each other. Included by a header for each number of them,
- * AGENTS. Lowe et al. (2017); mpe2's simple_spread_v3. */
+/* spread.h: AGENTS agents cover as many landmarks without bumping into each other.
+ * Lowe et al. (2017); mpe2's simple_spread_v3. A header for each number of agents includes this file. */
 #include "envs/mpe/particles.h"
 
 typedef struct { plane position[AGENTS], velocity[AGENTS], landmark[AGENTS]; } X(state); /* m, m/s, m */
@@ -57,7 +57,7 @@ LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vf *obser
         for (int k = 0; k < AGENTS; k++) observation = plane_observe(observation, plane_minus(s->landmark[k], s->position[i]));
         for (int j = 0; j < AGENTS; j++)
             if (j != i) observation = plane_observe(observation, plane_minus(s->position[j], s->position[i]));
-        for (int j = 1; j < AGENTS; j++) /* silent */
+        for (int j = 1; j < AGENTS; j++) /* the other agents' messages: they are silent */
             observation = plane_observe(observation, VALUE(plane, vreal(0), vreal(0)));
     }
 }

@@ -1,5 +1,6 @@
-/* tag.h: three slow adversaries chase one fast agent between obstacles. Lowe et al. (2017); mpe2's simple_tag_v3.
- * The adversaries come first. The agent observes two numbers less than they do: its last two are 0. */
+/* tag.h: three slow adversaries chase one fast agent between obstacles.
+ * Lowe et al. (2017); mpe2's simple_tag_v3. The adversaries come first. The agent observes two numbers fewer than they
+ * do, so its last two are 0. */
 #include "envs/mpe/particles.h"
 
 #define ADVERSARIES 3
@@ -31,7 +32,7 @@ LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
     for (int k = 0; k < OBSTACLES; k++) s->obstacle[k] = plane_uniform(r, p->obstacle_extent);
 }
 
-/** What the agent pays for a coordinate near or beyond the border, so that it can be caught. */
+/** The agent's penalty for a coordinate near or beyond the border, which keeps it where it can be caught. */
 LANE_FN vf X(penalty)(vf coordinate) {
     vf x = vabs(coordinate), beyond = vmin(vexp(R(2) * x - R(2)), vreal(10));
     return vsel(x < R(0.9), vreal(0), vsel(x < 1, (x - R(0.9)) * R(10), beyond));

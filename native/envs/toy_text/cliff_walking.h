@@ -1,16 +1,16 @@
 /* cliff_walking.h: walk from one end of a cliff to the other, the longer way round or along its edge.
  * Sutton & Barto (2018), example 6.6; Gymnasium's CliffWalking-v1.
- * A header that includes this file says whether it is slippery: X(slippery) is 0 or 1. */
+ * A header that includes this file defines X(slippery), 0 or 1: the default of is_slippery. */
 #include "envs/toy_text/outcome.h"
 
-typedef struct { vi row, column; } X(state); /* of 4 and 12; the cliff is row 3 but for its ends, start and goal */
-#define PARAMETERS(P) P(is_slippery, X(slippery), "bool", 0, 1) /* 1: a step goes where it is meant to or to either side */
+typedef struct { vi row, column; } X(state); /* 0 to 3, 0 to 11; the cliff is row 3 between its ends, start and goal */
+#define PARAMETERS(P) P(is_slippery, X(slippery), "bool", 0, 1) /* 1: a step may go to either side */
 typedef struct { PARAMETERS(MEMBER) } X(params);
 typedef vi X(action); /* 0 up, 1 right, 2 down, 3 left */
 enum { X(observation_size) = 1, X(action_size) = 1, X(actions) = 4, X(agents) = 1 };
 
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
-    (void)p, (void)uniform(r, vreal(0), vreal(1)); /* Gymnasium draws among one start */
+    (void)p, (void)uniform(r, vreal(0), vreal(1)); /* Gymnasium draws, although there is only one start */
     s->row = vint(3);
     s->column = vint(0);
 }

@@ -1,6 +1,6 @@
 /* frozen_lake.h: cross a frozen lake from the start to the goal without falling into a hole; the ice is slippery.
- * Gymnasium's FrozenLake-v1. A header that includes this file has the map: X(width), X(last), and X(row_0) to X(row_7),
- * in each of which a tile is 2 bits, the left one lowest: see X(tile). */
+ * Gymnasium's FrozenLake-v1. A header that includes this file defines the map: X(width), X(last), and X(row_0) to
+ * X(row_7). A row has 2 bits for each tile, the left one lowest: see X(tile). */
 #include "envs/toy_text/outcome.h"
 
 typedef struct { vi row, column; } X(state);
@@ -26,7 +26,7 @@ typedef struct { PARAMETERS(MEMBER) } X(params);
 typedef vi X(action); /* 0 left, 1 down, 2 right, 3 up */
 enum { X(observation_size) = 1, X(action_size) = 1, X(actions) = 4, X(agents) = 1 };
 
-/** What is at a place: 0 ice, 1 a hole, 2 the goal. */
+/** The tile at a place: 0 ice, 1 a hole, 2 the goal. */
 LANE_FN vi X(tile)(const X(params) *p, vi row, vi column) {
     const vf rows[8] = {p->tiles_0, p->tiles_1, p->tiles_2, p->tiles_3, p->tiles_4, p->tiles_5, p->tiles_6, p->tiles_7};
     vf tiles = rows[0];
@@ -35,7 +35,7 @@ LANE_FN vi X(tile)(const X(params) *p, vi row, vi column) {
 }
 
 LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
-    (void)uniform(r, vreal(0), vreal(1)); /* Gymnasium draws among one start */
+    (void)uniform(r, vreal(0), vreal(1)); /* Gymnasium draws, although there is only one start */
     s->row = vtrunc(p->start_row);
     s->column = vtrunc(p->start_column);
 }

@@ -1,9 +1,9 @@
-/* outcome.h: how Gymnasium's toy text draws what an action leads to. */
+/* outcome.h: the draw of an action's outcome in Gymnasium's toy text. */
 #ifndef TOY_TEXT_OUTCOME_H
 #define TOY_TEXT_OUTCOME_H
 
-/** 0, 1 or 2 with the probabilities `first`, `second` and `third`: the first whose cumulative sum is above a draw, as
- *  Gymnasium's categorical_sample has it. Where the sum is rounded below 1 and the draw lies beyond, that is 0. */
+/** Draws 0, 1 or 2 with the probabilities `first`, `second` and `third`: the first whose cumulative sum is above a
+ *  uniform number, as in Gymnasium's categorical_sample. If no sum is, because of rounding, the result is 0. */
 LANE_FN vi outcome_of_three(rng *r, vf first, vf second, vf third) {
     vf draw = uniform(r, vreal(0), vreal(1));
     vf both = first + second, all = both + third;
