@@ -9,9 +9,9 @@
 #error "a target defines LANES and EXACT before it includes core/target.h"
 #endif
 
-/* No more than is needed: reading the intrinsics takes a compiler longer than an environment does. Of the 46,000 lines of
- * GCC's immintrin.h, AVX2 needs these two files, which ask whether it includes them. */
+/* Only the needed intrinsics, because a compiler takes longer to read all of them than to compile an environment. */
 #if defined(__x86_64__) && LANES == 8 && defined(__GNUC__) && !defined(__clang__)
+/* AVX2 needs only these of the 46,000 lines of GCC's immintrin.h. The files refuse to be included without it. */
 #include <smmintrin.h>
 #define _IMMINTRIN_H_INCLUDED
 #include <avxintrin.h>
