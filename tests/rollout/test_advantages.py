@@ -116,6 +116,9 @@ def test_results_go_into_the_arrays_and_tensors_that_are_given():
     [
         ({"rewards": np.zeros(3, np.float32)}, r"rewards must be \[T, N\] .* not of shape \(3,\)"),
         ({"rewards": [[1.0]]}, "rewards must be a NumPy array or a torch tensor, not list"),
+        ({"values": None}, "values must be a NumPy array or a torch tensor, not NoneType"),
+        ({"terminated": None}, "terminated must be a NumPy array or a torch tensor, not NoneType"),
+        ({"values": np.frombuffer(bytes(401), np.uint8)[1:].view(np.float32).reshape(5, 20)}, "values must be aligned"),
         ({"values": np.zeros((5, 20))}, r"values must be float32 \(5, 20\), not float64 \(5, 20\)"),
         ({"values": np.zeros((20, 5), np.float32).T}, r"values must be C-contiguous: give numpy.ascontiguousarray"),
         ({"terminated": np.zeros((5, 20), np.uint8)}, r"terminated must be bool \(5, 20\), not uint8"),
@@ -143,6 +146,26 @@ def test_a_read_only_output_is_refused():
     out[1].flags.writeable = False
     with pytest.raises(ValueError, match=r"out \(returns\) must be writeable"):
         gae(**loops.random_rollout(5, 20), **NUMBERS, out=out)
+
+
+def test_an_output_that_overlaps_an_input_or_the_other_output_is_refused():
+    rollout, own = loops.random_rollout(5, 20), np.zeros((5, 20), np.float32)
+    kept = {name: array.copy() for name, array in rollout.items()}
+    behind = np.zeros((6, 20), np.float32)
+    for out, name in (
+        ((rollout["rewards"], own), "advantages"),
+        ((own, rollout["values"]), "returns"),
+        ((own, own), "returns"),
+        ((behind[:5], behind[1:]), "returns"),
+    ):
+        with pytest.raises(ValueError, match=rf"out \({name}\) overlaps another argument: give an array of its own"):
+            gae(**rollout, **NUMBERS, out=out)
+    assert all(np.array_equal(rollout[name], kept[name], equal_nan=True) for name in kept) and not own.any()
+
+
+def test_vtrace_without_values_names_them():
+    with pytest.raises(ValueError, match="values must be a NumPy array or a torch tensor, not NoneType"):
+        vtrace(**(HAND | {"values": None}), log_ratios=column(0, 0, 0), gamma=0.5)
 
 
 def test_vtrace_refuses_invalid_bars():

@@ -138,6 +138,48 @@ def test_bad_arguments_are_named(call, message):
         call()
 
 
+def test_overlapping_memory_is_refused_unless_it_is_the_batch():
+    memory = rows(4, 4)
+    with pytest.raises(ValueError, match="out overlaps another argument"):
+        RunningNormalizer((4,)).normalize(memory[:3], out=memory[1:])
+
+
+@pytest.mark.parametrize(
+    "rewards, ended, message",
+    [
+        (np.ones(3, np.float32), np.zeros(3, np.uint8), r"ended must be bool \(3,\), not uint8"),
+        (np.ones(3, np.float32), np.zeros(2, bool), r"ended must be bool \(3,\), not bool \(2,\)"),
+        (np.ones(3), np.zeros(3, bool), r"rewards must be float32 \(3,\), not float64"),
+        (np.ones(4, np.float32), np.zeros(3, bool), r"rewards must be float32 \(3,\), not float32 \(4,\)"),
+    ],
+)
+def test_rewards_that_are_refused_change_nothing(rewards, ended, message):
+    normalizer = RewardNormalizer(3)
+    before = normalizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        normalizer(rewards, ended)
+    assert normalizer.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"mean": [0.0, np.nan]}, "the state's mean must be finite, not nan"),
+        ({"squares": [1.0, np.inf]}, "the state's squares must be finite, not inf"),
+        ({"squares": [1.0, -2.0]}, "the state's squares must be at least 0, not -2.0"),
+        ({"count": -1.0}, "the state's count must be at least 0, not -1.0"),
+        ({"count": np.nan}, "the state's count must be at least 0, not nan"),
+    ],
+)
+def test_an_impossible_state_is_refused_and_changes_nothing(change, message):
+    normalizer = RunningNormalizer((2,))
+    normalizer.update(rows(5, 2))
+    before = normalizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        normalizer.load_state_dict(before | change)
+    assert normalizer.state_dict() == before
+
+
 def test_rewards_are_scaled_as_gymnasiums_wrapper_scales_them_while_nothing_terminates():
     envs = gym.make_vec(
         "Pendulum-v1",

@@ -51,7 +51,8 @@ class TrainingKernels:
         out: Pair | None = None,
     ) -> Pair:
         """Generalised advantage estimation: advantages and returns, `[T, N]` float32."""
-        arguments = self._rollout(rewards, values, terminated, truncated, last_values, final_values, gamma, lam)
+        arguments = self._rollout(rewards, terminated, truncated, last_values, final_values, gamma, lam)
+        arguments.rollout.values = self._check("values", values, tuple(rewards.shape))
         advantages, returns = self._outputs(("advantages", "returns"), out, rewards)
         arguments.first, arguments.second = advantages.data_ptr(), returns.data_ptr()
         self._kernels.launch("operant_device_gae", rewards.shape[1], arguments)
@@ -76,7 +77,8 @@ class TrainingKernels:
         """V-trace: value targets and policy-gradient advantages, `[T, N]` float32."""
         if not (0 < c_bar <= rho_bar):
             raise ValueError(f"rho_bar={rho_bar} and c_bar={c_bar} must be above 0, and rho_bar at least c_bar")
-        arguments = self._rollout(rewards, values, terminated, truncated, last_values, final_values, gamma, lam)
+        arguments = self._rollout(rewards, terminated, truncated, last_values, final_values, gamma, lam)
+        arguments.rollout.values = self._check("values", values, tuple(rewards.shape))
         arguments.log_ratios = self._check("log_ratios", log_ratios, tuple(rewards.shape))
         arguments.rho_bar, arguments.c_bar = rho_bar, c_bar
         targets, advantages = self._outputs(("targets", "advantages"), out, rewards)
@@ -96,7 +98,7 @@ class TrainingKernels:
         out: Tensor | None = None,
     ) -> Tensor:
         """Discounted sums of rewards, bootstrapped from final and last values, `[T, N]` float32."""
-        arguments = self._rollout(rewards, None, terminated, truncated, last_values, final_values, gamma, 1.0)
+        arguments = self._rollout(rewards, terminated, truncated, last_values, final_values, gamma, 1.0)
         (returns,) = self._outputs(("returns",), None if out is None else (out,), rewards)
         arguments.first = returns.data_ptr()
         self._kernels.launch("operant_device_discounted_returns", rewards.shape[1], arguments)
@@ -105,7 +107,6 @@ class TrainingKernels:
     def _rollout(
         self,
         rewards: Tensor,
-        values: Tensor | None,
         terminated: Tensor,
         truncated: Tensor,
         last_values: Tensor,
@@ -122,8 +123,6 @@ class TrainingKernels:
             if not 0 <= number <= 1:
                 raise ValueError(f"{name}={number} must be from 0 to 1")
         rollout = Rollout(rewards=given, steps=shape[0], num_envs=shape[1], gamma=gamma, lam=lam)
-        if values is not None:
-            rollout.values = self._check("values", values, shape)
         rollout.terminated = self._check("terminated", terminated, shape, torch.bool)
         rollout.truncated = self._check("truncated", truncated, shape, torch.bool)
         rollout.last_values = self._check("last_values", last_values, shape[1:])

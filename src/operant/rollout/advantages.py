@@ -48,7 +48,8 @@ def gae(
             nothing was truncated.
         out: arrays for the two results.
     """
-    rollout, held, shape = _rollout(rewards, values, terminated, truncated, last_values, final_values, gamma, lam)
+    rollout, held, shape = _rollout(rewards, terminated, truncated, last_values, final_values, gamma, lam)
+    rollout.values = pointer_to("float[]", "values", values, shape, FLOAT32, held)
     results, pointers = outputs(("advantages", "returns"), out, shape, held)
     check_status(lib.operant_gae(rollout, isa_name(isa), worker_count(workers), *pointers), isa)
     advantages, returns = results
@@ -90,7 +91,8 @@ def vtrace(
     """
     if not (0 < c_bar <= rho_bar):
         raise ValueError(f"rho_bar={rho_bar} and c_bar={c_bar} must be above 0, and rho_bar at least c_bar")
-    rollout, held, shape = _rollout(rewards, values, terminated, truncated, last_values, final_values, gamma, lam)
+    rollout, held, shape = _rollout(rewards, terminated, truncated, last_values, final_values, gamma, lam)
+    rollout.values = pointer_to("float[]", "values", values, shape, FLOAT32, held)
     ratios = pointer_to("float[]", "log_ratios", log_ratios, shape, FLOAT32, held)
     results, pointers = outputs(("targets", "advantages"), out, shape, held)
     check_status(
@@ -117,7 +119,7 @@ def discounted_returns(
     G' is 0 after a termination, the final value after a truncation, else G_{t+1}, and after the last step the last
     value. For returns without a bootstrap give zeros. Arguments are those of `gae`.
     """
-    rollout, held, shape = _rollout(rewards, None, terminated, truncated, last_values, final_values, gamma, 1.0)
+    rollout, held, shape = _rollout(rewards, terminated, truncated, last_values, final_values, gamma, 1.0)
     results, pointers = outputs(("returns",), None if out is None else (out,), shape, held)
     check_status(lib.operant_discounted_returns(rollout, isa_name(isa), worker_count(workers), *pointers), isa)
     return results[0]
@@ -125,7 +127,6 @@ def discounted_returns(
 
 def _rollout(
     rewards: Any,
-    values: Any,
     terminated: Any,
     truncated: Any,
     last_values: Any,
@@ -146,8 +147,6 @@ def _rollout(
     rollout.steps, rollout.num_envs = shape
     rollout.gamma, rollout.lam = gamma, lam
     rollout.rewards = pointer_to("float[]", "rewards", rewards, shape, FLOAT32, held)
-    if values is not None:
-        rollout.values = pointer_to("float[]", "values", values, shape, FLOAT32, held)
     rollout.terminated = pointer_to("uint8_t[]", "terminated", terminated, shape, BOOL, held)
     rollout.truncated = pointer_to("uint8_t[]", "truncated", truncated, shape, BOOL, held)
     rollout.last_values = pointer_to("float[]", "last_values", last_values, shape[1:], FLOAT32, held)

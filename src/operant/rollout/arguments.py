@@ -28,29 +28,53 @@ def pointer_to(
     kind: str, name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype, held: list[Any], writeable: bool = False
 ) -> Any:
     """A pointer to an array's numbers, which `held` keeps alive, or a ValueError that names the argument."""
+    array = checked(name, value, shape, dtype, writeable)
+    held.append(array)
+    return ffi.from_buffer(kind, array)
+
+
+def checked(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype, writeable: bool = False) -> np.ndarray:
+    """An array that the core can read or write as it is, or a ValueError that names the argument."""
     array = as_numpy(name, value)
     if array.shape != shape or array.dtype != dtype:
         raise ValueError(f"{name} must be {dtype} {shape}, not {array.dtype} {array.shape}")
     if not array.flags.c_contiguous:
         raise ValueError(f"{name} must be C-contiguous: give numpy.ascontiguousarray({name})")
+    if not array.flags.aligned:
+        raise ValueError(f"{name} must be aligned: give {name}.copy()")
     if writeable and not array.flags.writeable:
         raise ValueError(f"{name} must be writeable")
-    held.append(array)
-    return ffi.from_buffer(kind, array)
+    return array
 
 
 def outputs(
-    names: tuple[str, ...], given: tuple[Any, ...] | None, shape: tuple[int, int], held: list[Any]
+    names: tuple[str, ...],
+    given: tuple[Any, ...] | None,
+    shape: tuple[int, int],
+    held: list[Any],
+    *,
+    in_place: bool = False,
 ) -> tuple[list[np.ndarray], list[Any]]:
-    """The arrays to write, those given or new ones, and pointers to them."""
+    """The arrays to write, those given or new ones, and pointers to them.
+
+    An array that overlaps those in `held` is refused, but with `in_place` one that is exactly an input is not.
+    """
     results: list[np.ndarray] = [np.empty(shape, FLOAT32) for _ in names] if given is None else list(given)
     if len(results) != len(names):
         raise ValueError(f"out must hold {len(names)} arrays ({', '.join(names)}), not {len(results)}")
-    pointers = [
-        pointer_to("float[]", name if name == "out" else f"out ({name})", array, shape, FLOAT32, held, writeable=True)
-        for name, array in zip(names, results, strict=True)
-    ]
+    pointers = []
+    for name, result in zip(names, results, strict=True):
+        title = name if name == "out" else f"out ({name})"
+        array = checked(title, result, shape, FLOAT32, writeable=True)
+        others = [other for other in held if isinstance(other, np.ndarray)]
+        if any(np.may_share_memory(array, other) and not (in_place and _same(array, other)) for other in others):
+            raise ValueError(f"{title} overlaps another argument: give an array of its own")
+        pointers.append(pointer_to("float[]", title, array, shape, FLOAT32, held, writeable=True))
     return results, pointers
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.ctypes.data == other.ctypes.data and one.nbytes == other.nbytes
 
 
 def isa_name(isa: str | None) -> Any:

@@ -75,7 +75,9 @@ class Moments:
         """
         held: list[Any] = []
         rows, pointer = self._rows(batch, held)
-        results, pointers = outputs(("out",), None if out is None else (out,), (rows, len(self.mean)), held)
+        results, pointers = outputs(
+            ("out",), None if out is None else (out,), (rows, len(self.mean)), held, in_place=True
+        )
         status = lib.operant_standardize(self._core, pointer, rows, epsilon, clip, centred, isa_name(isa), *pointers)
         check_status(status, isa)
         return results[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from operant.rollout.arguments import as_numpy
+from operant.rollout.arguments import BOOL, FLOAT32, as_numpy, checked
 from operant.rollout.moments import Moments
 
 
@@ -75,12 +75,18 @@ class RunningNormalizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores what `state_dict` returned."""
-        features = len(self._moments.mean)
-        for name in ("mean", "squares"):
-            if len(state[name]) != features:
-                raise ValueError(f"the state's {name} is of {len(state[name])} features, not of {features}")
-        self._moments.mean[:], self._moments.squares[:] = state["mean"], state["squares"]
-        self._moments.count = state["count"]
+        features, count = len(self._moments.mean), float(state["count"])
+        mean, squares = (np.array(state[name], np.float64) for name in ("mean", "squares"))
+        for name, numbers in (("mean", mean), ("squares", squares)):
+            if len(numbers) != features:
+                raise ValueError(f"the state's {name} is of {len(numbers)} features, not of {features}")
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"the state's {name} must be finite, not {numbers[~np.isfinite(numbers)][0]}")
+        if (squares < 0).any():
+            raise ValueError(f"the state's squares must be at least 0, not {squares.min()}")
+        if not (math.isfinite(count) and count >= 0):
+            raise ValueError(f"the state's count must be at least 0, not {count}")
+        self._moments.mean[:], self._moments.squares[:], self._moments.count = mean, squares, count
 
     def _standardize(self, batch: Any, centred: bool, out: Any) -> np.ndarray:
         rows, target = self._rows("batch", batch), None if out is None else self._rows("out", out)
@@ -122,11 +128,12 @@ class RewardNormalizer:
 
         R = gamma R + r; the scale is the standard deviation of all R so far; then R = 0 where the episode is over.
         """
-        reward = as_numpy("rewards", rewards)
+        reward = checked("rewards", rewards, self.returns.shape, FLOAT32)
+        over = checked("ended", ended, self.returns.shape, BOOL)
         self.returns *= np.float32(self.gamma)
         self.returns += reward
         self.statistics.update(self.returns)
-        self.returns[as_numpy("ended", ended)] = 0
+        self.returns[over] = 0
         return self.statistics.scale(reward)
 
     def state_dict(self) -> dict[str, Any]:
