@@ -10,14 +10,18 @@
 #endif
 
 /* Only the needed intrinsics, because a compiler takes longer to read all of them than to compile an environment. */
-#if defined(__x86_64__) && LANES == 8 && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && LANES == 8
+#if defined(__GNUC__) && !defined(__clang__)
 /* AVX2 needs only these of the 46,000 lines of GCC's immintrin.h. The files refuse to be included without it. */
 #include <smmintrin.h>
 #define _IMMINTRIN_H_INCLUDED
 #include <avxintrin.h>
 #include <avx2intrin.h>
 #undef _IMMINTRIN_H_INCLUDED
-#elif defined(__x86_64__) && LANES > 4
+#else
+#include <immintrin.h>
+#endif
+#elif defined(__x86_64__) && LANES > 8
 #include <immintrin.h>
 #elif defined(__x86_64__) && LANES > 1
 #include <emmintrin.h>
