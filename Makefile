@@ -11,6 +11,7 @@
 # make cross     does all four
 # make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
 # make study     trains every algorithm on every classic-control task, 5 seeds each: the table of docs/training.md
+# make hashes    completes the table of hashes in docs/exactness.md after an environment was added
 # make lint      runs ruff and mypy
 # make clean     removes everything that the others made, including .venv
 
@@ -51,7 +52,7 @@ OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))
 
 .PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread cross neon windows wasm macos cuda lint \
-	clean FORCE
+	hashes clean FORCE
 
 # The C library.
 
@@ -270,6 +271,9 @@ study: venv
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+hashes: venv
+	$(BIN)/python docs/hashes.py
 
 clean:
 	rm -rf .venv build dist native/build src/*.egg-info src/operant/*.so src/operant/batch/*.so

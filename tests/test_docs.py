@@ -1,16 +1,15 @@
 """What README and docs say is what the code does."""
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from properties.test_fast_step import ULPS
 
-from operant.batch.core import trajectory_hash
-from operant.catalog import header_names
-
 ROOT = Path(__file__).parent.parent
+HASHES = runpy.run_path(str(ROOT / "docs" / "hashes.py"))
 
 
 def table(page: str, heading: str) -> dict[str, list[str]]:
@@ -33,8 +32,17 @@ def test_every_python_snippet_of_the_readme_runs():
 
 @pytest.mark.check
 def test_exactness_states_the_hashes_that_are_computed():
-    stated = {name: cells[0] for name, cells in table("exactness.md", "| environment | float32 |").items()}
-    assert stated == {header: f"{trajectory_hash(header, 'scalar'):016x}" for header in header_names()}
+    page = (ROOT / "docs" / "exactness.md").read_text()
+    assert HASHES["completed"](page, HASHES["computed"]()) == page, "make hashes adds a row for a new environment"
+
+
+def test_make_hashes_adds_what_is_new_removes_what_is_gone_and_keeps_what_is_promised():
+    page = "Above.\n\n| environment | float32 |\n| --- | --- |\n| `a` | `12` |\n| `b` | `34` |\n\nBelow.\n"
+    assert HASHES["completed"](page, {"a": "12", "c": "56"}) == page.replace("| `b` | `34` |", "| `c` | `56` |")
+    with pytest.raises(
+        ValueError, match=r"b computes other numbers than exactness\.md promises: its hash is 35, not 34"
+    ):
+        HASHES["completed"](page, {"a": "12", "b": "35"})
 
 
 def test_exactness_states_the_ulps_that_are_tested():

@@ -25,7 +25,7 @@ def test_a_task_passes_every_check(env_id, name):
     assert CHECKS[name](CATALOG[env_id])
 
 
-@pytest.mark.parametrize("env_id", TASKS)
+@pytest.mark.parametrize("env_id", [env_id for env_id in TASKS if CATALOG[env_id].reference])
 def test_a_task_equals_its_reference_bit_for_bit(env_id):
     assert parity(CATALOG[env_id]).endswith("bit for bit")
 
