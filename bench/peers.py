@@ -92,6 +92,11 @@ def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name
     return Contender(name, measure, num_envs)
 
 
+def has_reference(env_id: str) -> bool:
+    """Whether there is an environment to compare with: Gymnasium's own, or the reference class of one of ours."""
+    return env_id in gymnasium.registry or env_id not in CATALOG or bool(CATALOG[env_id].reference)
+
+
 def peer_spec(env_id: str) -> gymnasium.envs.registration.EnvSpec:
     """Returns the Gymnasium spec for a name: Gymnasium's own, or one that makes operant's reference class."""
     if env_id in gymnasium.registry or env_id not in CATALOG:

@@ -85,7 +85,8 @@ def vector(plan: Plan) -> Iterator[Row]:
         with contextlib.ExitStack() as stack:
             ours = peers.operant_vector(stack, env_id, num_envs)
             bare = peers.gymnasium_numpy(stack, env_id, num_envs)
-            sync = peers.gymnasium_sync(stack, env_id, min(num_envs, peers.SYNC_ENVS))
+            few = min(num_envs, peers.SYNC_ENVS)
+            sync = peers.gymnasium_sync(stack, env_id, few) if peers.has_reference(env_id) else None
             pool = peers.envpool_vector(stack, env_id, num_envs)
             notes = [] if isinstance(pool, Contender) else [pool]
             least = Target(at_least=SYNC_TARGETS[env_id]) if env_id in SYNC_TARGETS and num_envs == STANDARD else None
@@ -142,7 +143,7 @@ def is_classic(spec: EnvSpec) -> bool:
 @row
 def tasks(plan: Plan) -> Iterator[Row]:
     """All other environments against their reference class, in Gymnasium's sync form and in a bare loop."""
-    chosen = [spec for spec in CATALOG.values() if not is_classic(spec)]
+    chosen = [spec for spec in CATALOG.values() if spec.reference and not is_classic(spec)]
     for num_envs in plan.sizes:
         contenders = []
         with contextlib.ExitStack() as stack:
@@ -248,11 +249,13 @@ def exact(plan: Plan) -> Iterator[Row]:
         with contextlib.ExitStack() as stack:
             ours = peers.operant_vector(stack, plan.spec.id, num_envs, "operant, float64", precision="float64")
             fast = peers.operant_vector(stack, plan.spec.id, num_envs, "operant, float32")
-            sync = peers.gymnasium_sync(stack, plan.spec.id, min(num_envs, peers.SYNC_ENVS))
-            comparison = plan.compare([ours, sync, fast])
+            few = min(num_envs, peers.SYNC_ENVS)
+            theirs = [peers.gymnasium_sync(stack, plan.spec.id, few)] if peers.has_reference(plan.spec.id) else []
+            comparison = plan.compare([ours, *theirs, fast])
         result = Row("exact", f"{plan.title(num_envs)}, precision float64", comparison, "exact is faster")
         target = plan.target(num_envs, at_least=200.0)
-        result.add_ratio(sync.name, f"exact, times {sync.name}", comparison.ratios(ours.name, sync.name), target)
+        for sync in theirs:
+            result.add_ratio(sync.name, f"exact, times {sync.name}", comparison.ratios(ours.name, sync.name), target)
         result.add_ratio(fast.name, "exact, times the fast build", comparison.ratios(ours.name, fast.name))
         yield result
 
@@ -280,10 +283,12 @@ def single(plan: Plan) -> Iterator[Row]:
         batch = peers.operant_vector(stack, env_id, 1, "operant make_vec(num_envs=1).step")
         bare = peers.single(stack, f"operant/{env_id}", "operant make().unwrapped.step")
         made = peers.single(stack, f"operant/{env_id}", "operant make().step", unwrapped=False)
-        their_bare = peers.single(stack, env_id, "Gymnasium make().unwrapped.step")
-        their_made = peers.single(stack, env_id, "Gymnasium make().step", unwrapped=False)
-        pairs = [(bare, their_bare, plan.target(at_least=4.0)), (made, their_made, None)]
-        contenders, notes = [batch, bare, made, their_bare, their_made], []
+        pairs, notes = [], []
+        if peers.has_reference(env_id):
+            their_bare = peers.single(stack, env_id, "Gymnasium make().unwrapped.step")
+            their_made = peers.single(stack, env_id, "Gymnasium make().step", unwrapped=False)
+            pairs = [(bare, their_bare, plan.target(at_least=4.0)), (made, their_made, None)]
+        contenders = [batch, bare, made, *(theirs for _, theirs, _ in pairs)]
         for peer in (peers.gymnasium_numpy(stack, env_id, 1), peers.envpool_vector(stack, env_id, 1)):
             if isinstance(peer, Contender):
                 contenders.append(dataclasses.replace(peer, name=f"{peer.name}, num_envs=1"))

@@ -1,5 +1,6 @@
 """The `operant bench` command, end to end with tiny batches. No test looks at a time."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -133,6 +134,14 @@ def test_every_row_that_needs_no_large_batch_yields_figures_or_a_reason(name):
 @pytest.mark.parametrize("name", ["kernel", "exact", "single", "options"])
 def test_rows_run_for_every_environment(name, env_id):
     assert all(row.measures for row in workloads.ROWS[name](workloads.Plan(CATALOG[env_id], **BRIEF)))
+
+
+@pytest.mark.parametrize("name", ["vector", "exact", "single"])
+def test_an_environment_without_a_reference_has_rows_of_its_own(name, monkeypatch):
+    spec = dataclasses.replace(CATALOG["Memory-v0"], reference="")
+    monkeypatch.setattr(peers, "CATALOG", CATALOG | {spec.id: spec})
+    for row in workloads.ROWS[name](workloads.Plan(spec, **BRIEF)):
+        assert not any("Gymnasium" in measure.label for measure in row.measures)
 
 
 def test_targets_hold_for_the_stated_workload_only():
