@@ -178,7 +178,7 @@ def test_a_gymnasium_environment_trains_by_its_own_id(tmp_path):
         (2, ["train", "cartpole", "--learning-rat", "1"], "'--learning-rat': did you mean '--learning-rate'?"),
         (2, ["train", "cartpole", "--learning-rate", "0"], "learning_rate=0.0 must be above 0"),
         (2, ["train", "cartpole", "--clip", "wide"], "'wide' must be a number"),
-        (2, ["train", "cartpole", "--dual-clip", "0.5"], "dual_clip=0.5 must be above 1, or 0 for none"),
+        (2, ["train", "cartpole", "--dual-clip", "0.5"], "dual_clip=0.5 must be above 1, or 0 for no bound"),
         (2, ["train", "cartpole", "--activation", "tan"], "activation='tan': did you mean 'tanh'?"),
         (1, ["train", "cartpole", "--squash", "--timesteps", "10", "--no-run"], "squash=True is for a Box"),
         (2, ["train", "cartpole", "--timesteps", "0"], "timesteps=0 must be an integer of at least 1"),

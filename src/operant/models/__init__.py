@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from operant.models.networks.popart import PopArtValueHead as PopArtValueHead
 
 NEEDS_NO_TORCH = ("algorithms", "algorithms.configs", "algorithms.options", "algorithms.tuned", "confidence")
-"""Options, tuned settings and statistics, for commands and trainers without torch."""
+"""Modules that can be imported without torch: options, tuned settings and statistics."""
 
 _MODULES = {
     "PPO": "algorithms.ppo",

@@ -45,10 +45,10 @@ def test_a_config_cannot_be_changed():
         ({"anneal": 1}, "anneal=1 must be true or false"),
         ({"gamma": "high"}, "gamma='high' must be a number"),
         ({"device": 3}, "device=3 must be a word"),
-        ({"hidden": (64, 0)}, r"hidden=\(64, 0\) must be positive integers"),
+        ({"hidden": (64, 0)}, r"hidden=\(64, 0\) must be a list of positive integers"),
         ({"activation": "tan"}, r"activation='tan': did you mean 'tanh'\?"),
         ({"activation": "zzz"}, "activation='zzz': choose from tanh, relu, "),
-        ({"dual_clip": 0.5}, "dual_clip=0.5 must be above 1, or 0 for none"),
+        ({"dual_clip": 0.5}, "dual_clip=0.5 must be above 1, or 0 for no bound"),
     ],
 )
 def test_a_wrong_option_is_named_with_what_it_may_be(options, message):

@@ -136,5 +136,5 @@ def test_values_of_a_popart_head_are_in_units_of_reward(lstm):
 
 
 def test_only_vectors_of_float32_are_normalised():
-    with pytest.raises(ValueError, match=r"normalize_observations=True is for vectors of float32, not .*: set it to f"):
+    with pytest.raises(ValueError, match=r"normalize_observations=True needs vectors of float32, not .*: set it to f"):
         collector("FrozenLake-v1", 4, normalize_observations=True)

@@ -149,7 +149,7 @@ def test_torchs_own_generator_is_left_alone(kind):
     ("options", "message"),
     [
         ({"features": 0}, "features=0 and minibatches=4 at least 1"),
-        ({"hidden": (8, 0)}, r"hidden=\(8, 0\) must be sizes of layers"),
+        ({"hidden": (8, 0)}, r"hidden=\(8, 0\) must be positive sizes"),
         ({"hidden": ()}, r"hidden=\(\) must"),
         ({"coefficient": -1}, "coefficient=-1 must be at least 0"),
         ({"gamma": 2}, "gamma=2 from 0 to 1"),

@@ -91,5 +91,5 @@ def test_an_id_that_is_not_there_is_an_error_with_the_nearest():
 
 
 def test_options_beside_a_vector_env_are_an_error():
-    with pytest.raises(ValueError, match=r"options \['gravity'\] are for an id"):
+    with pytest.raises(ValueError, match=r"options \['gravity'\] are only for an id"):
         make_environments(vector(Countdown), 2, {"gravity": 1})

@@ -45,13 +45,11 @@ def test_a_vector_env_stays_where_it_is():
 
 def test_exploration_with_environments_on_a_gpu_is_an_error():
     on_gpu = CudaVectorEnv("operant/CartPole-v1", 2, device="emulated", autoreset_mode="SameStep")
-    with pytest.raises(ValueError, match="exploration is for environments on the CPU: give their id instead of a Cuda"):
+    with pytest.raises(ValueError, match="exploration needs environments on the CPU: give their id instead of a Cuda"):
         open_workplace(on_gpu, 2, {}, "emulated", explores=True)
 
 
 def test_a_policy_on_another_device_than_the_environments_is_an_error():
     on_gpu = CudaVectorEnv("operant/CartPole-v1", 2, device="emulated", autoreset_mode="SameStep")
-    with pytest.raises(
-        ValueError, match=r"the environments are on cpu, and device='meta' is where the policy is to be"
-    ):
+    with pytest.raises(ValueError, match=r"the environments are on cpu, but device='meta' is the policy's"):
         open_workplace(on_gpu, 2, {}, "meta")

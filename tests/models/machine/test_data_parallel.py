@@ -122,7 +122,9 @@ def test_v_mpo_follows_the_better_half_of_all_advantages(results):
 
 
 def test_another_number_of_processes_is_refused_by_name(folder):
-    with pytest.raises(ValueError, match=r"is of 2 process.*not of 1: start as many, by torchrun --nproc-per-node 2"):
+    with pytest.raises(
+        ValueError, match=r"is from 2 process.*not from 1: start the same number with torchrun --nproc-per-node 2"
+    ):
         PPO.load(folder / "middle.pt")
 
 
@@ -160,7 +162,7 @@ def test_torchrun_keeps_one_run_which_ctrl_c_ends_and_as_many_processes_resume(t
     alone = [sys.executable, "-m", "operant.cli.main", "resume", run.path, "--timesteps", total]
     refused = subprocess.run(alone, capture_output=True, text=True, check=False)
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1
-    assert "start as many, by torchrun --nproc-per-node 2" in refused.stderr
+    assert "start the same number with torchrun --nproc-per-node 2" in refused.stderr
 
     process = start(tmp_path, "resume", run.id, "--timesteps", total, "--quiet")
     out, err = process.communicate(timeout=60)

@@ -1,1 +1,1 @@
-"""On-policy algorithms, each of which reads from top to bottom."""
+"""On-policy algorithms, each readable from top to bottom."""

@@ -1,7 +1,7 @@
 """A2C: advantage actor-critic, one gradient step for each short rollout.
 
-Mnih et al. (2016), https://arxiv.org/abs/1602.01783, in its synchronous form: all environments step together. With
-Adam instead of the paper's RMSprop.
+Mnih et al. (2016), https://arxiv.org/abs/1602.01783, in its synchronous form: all environments step together. Adam
+replaces the paper's RMSprop.
 """
 
 from __future__ import annotations

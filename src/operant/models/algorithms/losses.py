@@ -1,4 +1,4 @@
-"""The losses that the algorithms minimise, as pure functions of tensors `[B]`; each returns a scalar unless it says."""
+"""The losses of the algorithms, as pure functions of tensors `[B]`; each returns a scalar unless it says otherwise."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from torch import Tensor
 
 
 def policy_gradient(log_probs: Tensor, advantages: Tensor) -> Tensor:
-    """-mean(log pi(a|s) A): Williams (1992), Mnih et al. (2016)."""
+    """Computes -mean(log pi(a|s) A): Williams (1992), Mnih et al. (2016)."""
     return -(log_probs * advantages).mean()
 
 
 def surrogate(log_ratios: Tensor, advantages: Tensor) -> Tensor:
-    """-mean(r A), r the probability ratio: Schulman et al. (2015), equation 14."""
+    """Computes -mean(r A), where r is the probability ratio: Schulman et al. (2015), equation 14."""
     return -(log_ratios.exp() * advantages).mean()
 
 
 def clipped_surrogate(log_ratios: Tensor, advantages: Tensor, clip: float, dual_clip: float = 0.0) -> Tensor:
-    """-mean(min(r A, clip(r, 1 - c, 1 + c) A)), r the probability ratio: Schulman et al. (2017), equation 7.
+    """Computes -mean(min(r A, clip(r, 1 - c, 1 + c) A)): Schulman et al. (2017), equation 7.
 
-    With `dual_clip` d > 1, where A < 0 the objective is at least d A: Ye et al. (2020), equation 5.
+    r is the probability ratio. With `dual_clip` d > 1, the objective at A < 0 is at least d A: Ye et al. (2020),
+    equation 5.
     """
     ratios = log_ratios.exp()
     objective = torch.min(ratios * advantages, ratios.clamp(1 - clip, 1 + clip) * advantages)
@@ -31,36 +32,36 @@ def clipped_surrogate(log_ratios: Tensor, advantages: Tensor, clip: float, dual_
 
 
 def value_loss(values: Tensor, returns: Tensor) -> Tensor:
-    """mean((V - R)^2) / 2."""
+    """Computes mean((V - R)^2) / 2."""
     return 0.5 * (values - returns).square().mean()
 
 
 def clipped_value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float) -> Tensor:
-    """mean(max((V - R)^2, (V_old + clip(V - V_old, -c, c) - R)^2)) / 2: the value clipping of OpenAI's baselines."""
+    """Computes mean(max((V - R)^2, (V_old + clip(V - V_old, -c, c) - R)^2)) / 2, as OpenAI's baselines do."""
     clipped = old_values + (values - old_values).clamp(-clip, clip)
     return 0.5 * torch.max((values - returns).square(), (clipped - returns).square()).mean()
 
 
 def approximate_kl(log_ratios: Tensor) -> Tensor:
-    """mean((r - 1) - log r), an estimate of KL(old || new) never negative: Schulman, "Approximating KL" (2020)."""
+    """Computes mean((r - 1) - log r), a nonnegative estimate of KL(old || new): Schulman, "Approximating KL" (2020)."""
     return (log_ratios.exp() - 1 - log_ratios).mean()
 
 
 def clip_fraction(log_ratios: Tensor, clip: float) -> Tensor:
-    """The share of ratios further than `clip` from 1."""
+    """Computes the share of ratios that differ from 1 by more than `clip`."""
     return ((log_ratios.exp() - 1).abs() > clip).float().mean()
 
 
 def explained_variance(values: Tensor, returns: Tensor) -> Tensor:
-    """1 - var(R - V) / var(R); NaN where the returns are all equal."""
+    """Computes 1 - var(R - V) / var(R); NaN if all returns are equal."""
     variance = returns.var()
     return torch.where(variance > 0, 1 - (returns - values).var() / variance, torch.nan)
 
 
 def top_half_weights(advantages: Tensor, temperature: Tensor) -> Tensor:
-    """psi `[B]`: exp(A / eta) / sum(exp(A / eta)) over the larger half of the advantages, 0 for the others.
+    """Computes psi `[B]`: exp(A / eta) / sum(exp(A / eta)) over the larger half of the advantages, 0 for the others.
 
-    Song et al. (2019); of an odd number the half is rounded up. `advantages` may have any shape.
+    Song et al. (2019). For an odd number of advantages the half is rounded up. `advantages` may have any shape.
     """
     best = advantages.flatten().topk((advantages.numel() + 1) // 2)
     weights = torch.zeros_like(advantages.flatten())
@@ -68,14 +69,14 @@ def top_half_weights(advantages: Tensor, temperature: Tensor) -> Tensor:
 
 
 def temperature_loss(advantages: Tensor, temperature: Tensor, epsilon: float) -> Tensor:
-    """eta epsilon + eta log(mean(exp(A / eta))) over the larger half of the advantages: Song et al. (2019)."""
+    """Computes eta epsilon + eta log(mean(exp(A / eta))) over the larger half of the advantages: Song et al. (2019)."""
     best = advantages.flatten().topk((advantages.numel() + 1) // 2).values
     return temperature * (epsilon + torch.logsumexp(best / temperature, 0) - math.log(len(best)))
 
 
 def kl_penalty(kl: Tensor, alpha: Tensor, epsilon: float) -> Tensor:
-    """mean(alpha (epsilon - sg(KL)) + sg(alpha) KL), sg a stopped gradient: Song et al. (2019).
+    """Computes mean(alpha (epsilon - sg(KL)) + sg(alpha) KL), where sg stops the gradient: Song et al. (2019).
 
-    The policy's gradient pulls KL down, alpha's raises alpha while KL is above epsilon.
+    Descending it lowers the policy's KL, and raises alpha while KL is above epsilon.
     """
     return (alpha * (epsilon - kl.detach()) + alpha.detach() * kl).mean()

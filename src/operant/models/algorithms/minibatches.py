@@ -1,4 +1,4 @@
-"""Splits a rollout into random minibatches: of single steps, or of whole sequences where the policy has an LSTM."""
+"""Splits a rollout into random minibatches of single steps, or of whole sequences if the policy has an LSTM."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from operant.models.machine.devices import permutation
 
 @dataclass
 class Minibatch:
-    """`inputs` are the policy's arguments. The rest is `[B, ...]`, or `[T, B, ...]` of sequences."""
+    """A part of a rollout: `inputs`, the policy's arguments; the rest is `[B, ...]`, or `[T, B, ...]` for sequences."""
 
     inputs: tuple[Tensor, Tensor | None, Tensor | None]
     actions: Tensor
@@ -27,7 +27,7 @@ class Minibatch:
 def minibatches(
     rollout: Rollout, advantages: Tensor, returns: Tensor, count: int, generator: torch.Generator
 ) -> Iterator[Minibatch]:
-    """`count` minibatches of about the same size, which together are the rollout, in an order that `generator` draws.
+    """Yields `count` minibatches of about equal size, which together are the rollout, in an order drawn by `generator`.
 
     `advantages` and `returns` are `[T, N]`.
     """
@@ -39,7 +39,7 @@ def minibatches(
             inputs = (rollout.observations[:, rows], rollout.state[:, rows], rollout.starts[:, rows])
             yield Minibatch(inputs, *(part[:, rows] for part in parts))
         return
-    # Gathered once, and then cut: fewer and longer copies than a gather for each minibatch.
+    # Gathering once and then splitting needs fewer and longer copies than a gather for each minibatch.
     order = permutation(steps * num_envs, generator)
     shuffled = [part.flatten(0, 1)[order] for part in (rollout.observations, *parts)]
     pieces = [part.tensor_split(min(count, len(order))) for part in shuffled]
@@ -48,7 +48,7 @@ def minibatches(
 
 
 def whole(rollout: Rollout, advantages: Tensor, returns: Tensor) -> Minibatch:
-    """The rollout in one piece, in its own order: `[T * N]`, or `[T, N]` where the policy has an LSTM."""
+    """Returns the whole rollout in its own order: `[T * N]`, or `[T, N]` if the policy has an LSTM."""
     parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
     if rollout.state is not None:
         return Minibatch((rollout.observations, rollout.state, rollout.starts), *parts)

@@ -1,4 +1,4 @@
-"""The parts that all on-policy algorithms share: environments, policy, optimiser, and saving all of it."""
+"""The parts that all on-policy algorithms share: environments, policy, optimiser, and checkpoints."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from operant.models.networks.actor_critic import ActorCritic, flatten_parameters
 from operant.models.networks.popart import PopArtValueHead
 from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 
-MEASURED_ROWS = 2048  # of observations, when the number of threads is chosen
-SEED_STRIDE = 1 << 32  # between the processes of a data-parallel run, whose environments are seeded in sequence
+MEASURED_ROWS = 2048  # at most so many rows of observations are used to choose the number of threads
+SEED_STRIDE = 1 << 32  # difference of seeds between data-parallel processes, whose environments count up from theirs
 
 Self = TypeVar("Self", bound="OnPolicy")
 
@@ -37,11 +37,15 @@ class OnPolicy(ABC):
 
     Args:
         env: an id ("operant/CartPole-v1", or any of Gymnasium's), or a vector env in SAME_STEP mode.
-        config: the algorithm's `Config`.
-        policy: an `ActorCritic` of your own; by default one of the config's sizes.
+        config: the algorithm's `Config`; None uses the defaults.
+        policy: your own `ActorCritic`; None makes one with the config's sizes.
         exploration: an `RND` or `ICM`, which adds intrinsic rewards.
-        seed: of the weights, the actions and the environments.
+        seed: the seed of the weights, the actions and the environments.
         env_options: the environment's constructor arguments.
+
+    Raises:
+        TypeError: `config` has the wrong class.
+        ValueError: an argument is invalid, or the environments and the policy are on different devices.
     """
 
     Config: ClassVar[type[OnPolicyConfig]]
@@ -73,7 +77,7 @@ class OnPolicy(ABC):
         self.parameters = flatten_parameters(self.policy)
         broadcast(self.parameters.detach())
         self.optimizer = self.kernels.optimizer(self.parameters, c.learning_rate, epsilon=1e-5)
-        # The first process's: others might add the same numbers in another order.
+        # All processes use the first one's number: with another, sums could be in another order.
         self.threads = all_gather_object(c.threads or self._choose_threads())[0]
         seed += SEED_STRIDE * rank()
         self.collector = place.make_collector(
@@ -119,18 +123,18 @@ class OnPolicy(ABC):
 
     @property
     def recordable(self) -> bool:
-        """Whether `update` does the same at every call, and never waits for the GPU: then it may be a CUDA graph."""
+        """True if `update` does the same in every call and never waits for the GPU, so that it can be a CUDA graph."""
         return False
 
     def _update(self) -> dict[str, Tensor]:
-        """`update` with the last rollout."""
-        # Detached, for a loss keeps what computed it, and with that the stream that this was first done on.
+        """Calls `update` with the last rollout."""
+        # The losses are detached: otherwise they keep their autograd graph, and with it the stream of the first call.
         return {name: value.detach() for name, value in self.update(self.collector.rollout).items()}
 
     def iterate(self, total_steps: int) -> Iterator[dict[str, float]]:
-        """Trains until `total_steps` steps have been made in all, and yields metrics after each update.
+        """Trains until the total number of steps is `total_steps`, and yields metrics after each update.
 
-        Leaving the loop early is fine; another call goes on. The learning rate falls to 0 at `total_steps`.
+        The loop may be left early; another call continues. With `anneal`, the learning rate falls to 0 at the end.
         """
         torch.set_num_threads(self.threads)
         while self.steps < total_steps:
@@ -139,7 +143,7 @@ class OnPolicy(ABC):
             yield self._iteration()
 
     def _iteration(self) -> dict[str, float]:
-        """One rollout and one update; returns the metrics."""
+        """Collects one rollout and makes one update; returns the metrics."""
         begun = time.perf_counter()
         rollout = self.collector.collect()
         if self.exploration is not None:
@@ -170,7 +174,7 @@ class OnPolicy(ABC):
         }
 
     def learn(self: Self, total_steps: int) -> Self:
-        """`iterate` to its end; returns the algorithm."""
+        """Runs `iterate` to its end; returns the algorithm."""
         for _ in self.iterate(total_steps):
             pass
         return self
@@ -178,9 +182,9 @@ class OnPolicy(ABC):
     def predict(
         self, observations: Any, state: Tensor | None = None, starts: Any = None, deterministic: bool = True
     ) -> tuple[np.ndarray, Tensor | None]:
-        """Actions for a batch of observations `[N, ...]`, greedy or sampled, and the LSTM's state for the next call.
+        """Returns greedy or sampled actions for observations `[N, ...]`, and the LSTM's state for the next call.
 
-        `state` None begins all episodes; `starts` `[N]` bool says which begin now.
+        A `state` of None begins all episodes. `starts` `[N]` bool is true for episodes that begin now.
         """
         policy = self.policy
         rows = self.collector.normalized(policy.layout.flatten(observations))
@@ -196,19 +200,22 @@ class OnPolicy(ABC):
         space = self.environments.action_space
         return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions, state
 
-    # For the updates.
+    # Methods for `update`.
 
     def _advantages(self, rollout: Rollout, gae_lambda: float) -> tuple[Tensor, Tensor]:
-        """Advantages and returns `[T, N]` by GAE, on the policy's device."""
+        """Computes advantages and returns `[T, N]` by GAE, on the policy's device."""
         return self.kernels.gae(rollout, gamma=self.config.gamma, lam=gae_lambda)
 
     def _vtrace(self, rollout: Rollout, values: Tensor, log_ratios: Tensor, lam: float) -> tuple[Tensor, Tensor]:
-        """V-trace's advantages and value targets `[T, N]` for `values` and the policy that `log_ratios` leads to."""
+        """Computes V-trace's advantages and value targets `[T, N]`.
+
+        `values` and `log_ratios` are those of the present policy; the ratios are relative to the rollout's policy.
+        """
         targets, advantages = self.kernels.vtrace(rollout, values, log_ratios, gamma=self.config.gamma, lam=lam)
         return advantages, self._normalized_returns(targets)
 
     def _descend(self, loss: Tensor) -> Tensor:
-        """One step of the optimiser down the loss; returns the length that its gradient had."""
+        """Takes one optimiser step down the loss; returns the gradient's norm before clipping."""
         gradient = self.parameters.grad
         assert gradient is not None
         gradient.zero_()
@@ -219,7 +226,7 @@ class OnPolicy(ABC):
         return length
 
     def _scaled_returns(self, returns: Tensor) -> Tensor:
-        """Returns as the value head predicts them; a PopArt head takes them into its statistics first."""
+        """Converts returns to the value head's units; a PopArt head first updates its statistics with them."""
         head = self.policy.value_head
         if not isinstance(head, PopArtValueHead):
             return returns
@@ -234,12 +241,12 @@ class OnPolicy(ABC):
         head = self.policy.value_head
         return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
 
-    # Saving.
+    # Checkpoints.
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything: weights, optimiser, environments, generators, normalisers, counters.
+        """Returns the complete state: weights, optimiser, environments, generators, normalisers, counters.
 
-        Of a data-parallel run `processes` has what differs between them: all of them must call it.
+        In a data-parallel run all processes must call it; `processes` holds the parts that differ between them.
         """
         own = {"collector": self.collector.state_dict(), "generator": self.generator.get_state()}
         return {
@@ -253,17 +260,21 @@ class OnPolicy(ABC):
             **own,
             "processes": all_gather_object(own) if world_size() > 1 else [],
             "exploration": None if self.exploration is None else self.exploration.state_dict(),
-            "threads": self.threads,  # another number of them may add in another order
+            "threads": self.threads,  # with another number, sums may be in another order
             "counters": {"steps": self.steps, "updates": self.updates, "seconds": self.seconds},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues where `state_dict` was called; the algorithm must have been made with the same arguments."""
+        """Restores a state of `state_dict`; the algorithm must have been made with the same arguments.
+
+        Raises:
+            ValueError: the state is from another number of processes.
+        """
         processes = state.get("processes") or [state]
         if len(processes) != world_size():
             raise ValueError(
-                f"the checkpoint is of {len(processes)} process(es), not of {world_size()}: start as many, by "
-                f"torchrun --nproc-per-node {len(processes)}"
+                f"the checkpoint is from {len(processes)} process(es), not from {world_size()}: start the same number "
+                f"with torchrun --nproc-per-node {len(processes)}"
             )
         own = processes[rank()]
         self.policy.load_state_dict(state["policy"])
@@ -277,14 +288,20 @@ class OnPolicy(ABC):
             setattr(self, name, value)
 
     def save(self, path: str | Path) -> None:
-        """Writes a checkpoint; the file is complete or not there. All processes call it, and the first one writes."""
+        """Writes a checkpoint; the file is complete or absent. All processes must call it; the first one writes."""
         state = self.state_dict()
         if rank() == 0:
             save_checkpoint(Path(path), state)
 
     @classmethod
     def load(cls: type[Self], path: str | Path, env: str | VectorEnv | None = None, **arguments: Any) -> Self:
-        """The algorithm that `save` wrote. What was passed in, such as a vector env or a policy, is passed in again."""
+        """Loads an algorithm written by `save`.
+
+        Objects that were passed to its constructor, such as a vector env or a policy, must be passed again.
+
+        Raises:
+            ValueError: the file was saved by another class, or needs `env`.
+        """
         state = load_checkpoint(Path(path))
         if state.get("algorithm") != cls.name:
             raise ValueError(f"{path} was saved by {state.get('algorithm')}: load it with that class")

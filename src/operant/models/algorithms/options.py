@@ -1,6 +1,6 @@
-"""Options of an algorithm: fields of a frozen dataclass that carry their meaning and limits.
+"""Options of an algorithm: fields of a frozen dataclass, with their meaning and limits.
 
-The command line and the TOML files are made from them.
+The flags of the command line and the keys of TOML files are derived from them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def option(
     at_most: float | None = None,
     choices: Sequence[str] | None = None,
 ) -> Any:
-    """A dataclass field with its default, what it means in one line, and which values it may have."""
+    """Makes a dataclass field with its default, its meaning in one line, and its limits."""
     limits = {"meaning": meaning, "at_least": at_least, "above": above, "at_most": at_most, "choices": choices}
     return dataclasses.field(default=default, metadata=limits)
 
 
 def check_options(config: Any) -> None:
-    """Raises ValueError, which names the option and what it may be, for the first that has a wrong type or value."""
+    """Checks all options; raises ValueError for the first invalid one, with its name and the allowed values."""
     kinds = get_type_hints(type(config))
     for field in dataclasses.fields(config):
         value = _convert(field.name, getattr(config, field.name), kinds[field.name])
@@ -45,7 +45,7 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
         value = tuple(value)
         if all(isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in value):
             return value
-        raise ValueError(f"{name}={value!r} must be positive integers")
+        raise ValueError(f"{name}={value!r} must be a list of positive integers")
     if kind in (int, float, str, bool) and (type(value) is not kind):
         raise ValueError(f"{name}={value!r} must be {describe(kind)}")
     if kind is float and math.isnan(value):
@@ -54,7 +54,7 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
 
 
 def describe(kind: Any) -> str:
-    """A type in words."""
+    """Writes a type in words."""
     words = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
     return words.get(kind, "a list of integers")
 
@@ -75,9 +75,10 @@ def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
 
 
 def make_config(kind: type[T], *layers: Mapping[str, Any]) -> T:
-    """The config of that class with the values of `layers`, the later ones over the earlier.
+    """Makes a config of class `kind` from the values of `layers`; later layers override earlier ones.
 
-    Raises ValueError for a key that is no option, with the nearest one that is.
+    Raises:
+        ValueError: a key is not an option; the message names the nearest option.
     """
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     merged: dict[str, Any] = {}

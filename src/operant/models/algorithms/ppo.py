@@ -1,7 +1,7 @@
 """PPO: proximal policy optimisation with a clipped surrogate objective.
 
-Schulman et al. (2017), https://arxiv.org/abs/1707.06347. Options that are off by default: value clipping (OpenAI's
-baselines), dual clipping (Ye et al. 2020), stopping at a KL divergence (Spinning Up), and advantages corrected for the
+Schulman et al. (2017), https://arxiv.org/abs/1707.06347. Some options are off by default: value clipping (OpenAI's
+baselines), dual clipping (Ye et al. 2020), stopping at a KL divergence (Spinning Up), and correcting advantages for the
 policy's change within an update (V-trace, Espeholt et al. 2018).
 """
 
@@ -29,7 +29,7 @@ class PPO(OnPolicy):
 
     @property
     def recordable(self) -> bool:
-        return not self.config.target_kl  # which ends an update by what it finds
+        return not self.config.target_kl  # with it, the length of an update depends on computed values
 
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
         c = self.config
@@ -42,7 +42,7 @@ class PPO(OnPolicy):
             log_ratios = distribution.log_prob(batch.actions) - batch.log_probs
             kl = losses.approximate_kl(log_ratios.detach())
             if c.target_kl:
-                mean_in_place(kl)  # all processes end together
+                mean_in_place(kl)  # all processes must end together
                 if kl > 1.5 * c.target_kl:
                     break
             weights = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
@@ -67,7 +67,7 @@ class PPO(OnPolicy):
         }
 
     def _batches(self, rollout: Rollout, advantages: Tensor, targets: Tensor) -> Iterator[Minibatch]:
-        """The minibatches of all passes over a rollout."""
+        """Yields the minibatches of all passes over a rollout."""
         c = self.config
         for epoch in range(c.epochs):
             if c.vtrace and epoch:
@@ -76,7 +76,7 @@ class PPO(OnPolicy):
 
     @torch.no_grad()
     def _corrected(self, rollout: Rollout) -> tuple[Tensor, Tensor]:
-        """V-trace's advantages and value targets `[T, N]`, for the policy and values as they are now."""
+        """Computes V-trace's advantages and value targets `[T, N]` for the present policy and values."""
         batch = whole(rollout, rollout.rewards, rollout.rewards)
         distribution, values, _ = self.policy(*batch.inputs)
         log_ratios = (distribution.log_prob(batch.actions) - batch.log_probs).view_as(rollout.rewards)

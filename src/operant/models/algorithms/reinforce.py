@@ -1,10 +1,10 @@
-"""REINFORCE: the policy gradient of returns as they were sampled, with or without a learnt baseline.
+"""REINFORCE: the policy gradient of sampled returns, with or without a learnt baseline.
 
 Williams (1992), "Simple statistical gradient-following algorithms for connectionist reinforcement learning".
 
-With the baseline V(s), what follows a truncated episode, and one that the rollout ends in, counts as V of its last
-observation. Without one there is no V: it counts as nothing, as if the task ended there, so that a rollout should be
-much longer than 1 / (1 - gamma) steps. A termination is followed by nothing in both.
+With the baseline V(s), the return after a truncation, and after the end of the rollout within an episode, is estimated
+by V of the last observation. Without a baseline it is 0, as if the task ended there, so a rollout should be much longer
+than 1 / (1 - gamma) steps. After a termination the return is 0 in both cases.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class REINFORCE(OnPolicy):
         return {**metrics, "gradient_norm": self._descend(loss)}
 
     def _returns(self, rollout: Rollout) -> Tensor:
-        """Discounted returns `[T, N]`, with what the baseline expects after the last step of each."""
+        """Computes discounted returns `[T, N]`, with the baseline's estimate after the last step of each episode."""
         if not self.config.baseline:
             nothing = (torch.zeros_like(rollout.last_values), torch.zeros_like(rollout.final_values))
             rollout = replace(rollout, last_values=nothing[0], final_values=nothing[1])

@@ -1,7 +1,7 @@
-"""TRPO: the policy gradient in units of KL divergence, as far as a bound on it allows.
+"""TRPO: the natural policy gradient, with steps limited by a bound on the KL divergence.
 
-Schulman et al. (2015), https://arxiv.org/abs/1502.05477, with generalised advantage estimation. Layers that the policy
-shares with the value function are the policy's: only the trust region moves them.
+Schulman et al. (2015), https://arxiv.org/abs/1502.05477, with generalised advantage estimation. Layers shared by policy
+and value function count as the policy's: only the trust-region step changes them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TRPO(OnPolicy):
         return {**metrics, "value_loss": value_loss, "explained_variance": variance}
 
     def _improve(self, batch: Minibatch, part: Minibatch) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Takes the policy's step, with the Fisher matrix of `part`; returns the metrics and what the policy is of."""
+        """Takes the policy's step, with the Fisher matrix of `part`; returns metrics and the policy's parameters."""
         c = self.config
         weights = standardize(batch.advantages)
         old = self._distribution(batch)
@@ -77,7 +77,7 @@ class TRPO(OnPolicy):
         }, parameters
 
     def _fit_values(self, rollout: Rollout, advantages: Tensor, targets: Tensor, policy: Sequence[Tensor]) -> Tensor:
-        """The optimiser's epochs on the value loss, with the parameters of the policy held; returns the last loss."""
+        """Fits the value function with the policy's parameters frozen; returns the last loss."""
         c = self.config
         for parameter in policy:
             parameter.requires_grad_(False)
@@ -106,9 +106,10 @@ class TRPO(OnPolicy):
 
 
 def fisher_vector_product(kl: Tensor, parameters: Sequence[Tensor], damping: float) -> Callable[[Tensor], Tensor]:
-    """v `[P]` -> (H + damping I) v, H the Hessian by the parameters of a scalar `kl`, never formed.
+    """Returns the function v `[P]` -> (H + damping I) v, where H is the Hessian of the scalar `kl`.
 
-    Where `kl` is KL(old || new) at new = old, H is the Fisher matrix: Schulman et al. (2015), appendix C.
+    H is never formed. If `kl` is KL(old || new) at new = old, H is the Fisher matrix: Schulman et al. (2015), appendix
+    C.
     """
     gradient = flat(torch.autograd.grad(kl, parameters, create_graph=True))
 
@@ -122,9 +123,9 @@ def fisher_vector_product(kl: Tensor, parameters: Sequence[Tensor], damping: flo
 def conjugate_gradient(
     product: Callable[[Tensor], Tensor], target: Tensor, iterations: int, tolerance: float = 1e-10
 ) -> Tensor:
-    """x with A x = `target`, about, where `product` is v -> A v of a positive definite A: Hestenes and Stiefel (1952).
+    """Solves A x = `target` approximately: Hestenes and Stiefel (1952).
 
-    Ends early once the squared length of the residual is below `tolerance`.
+    `product` is v -> A v, with A positive definite. It ends early if the residual's squared norm is below `tolerance`.
     """
     x, residual = torch.zeros_like(target), target.clone()
     direction, square = residual.clone(), residual @ residual
@@ -141,18 +142,18 @@ def conjugate_gradient(
 
 
 def flat(tensors: Sequence[Tensor]) -> Tensor:
-    """All their numbers: `[P]`."""
+    """Concatenates all numbers of the tensors: `[P]`."""
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
 def assign(parameters: Sequence[Tensor], values: Tensor) -> None:
-    """Writes `values` `[P]` into the parameters, in place: they may be slices of one tensor."""
+    """Writes `values` `[P]` into the parameters in place, because they may be slices of one tensor."""
     sizes = [parameter.numel() for parameter in parameters]
     for parameter, part in zip(parameters, torch.split(values, sizes), strict=True):
         parameter.copy_(part.view_as(parameter))
 
 
 def averaged(tensor: Tensor) -> Tensor:
-    """The tensor itself, made its mean over all processes."""
+    """Replaces the tensor by its mean over all processes, and returns it."""
     mean_in_place(tensor)
     return tensor

@@ -1,7 +1,7 @@
-"""Options that solve our environments: what `operant train` begins from, below a TOML file and the command line.
+"""Options that solve operant's environments; a TOML file and the command line override them.
 
-`timesteps` ends a run that was given none, and a task's goal ends it earlier: when the mean return of 100 greedy
-episodes, of Gymnasium's own environment where there is one, has reached it.
+Without explicit timesteps, a run ends after `timesteps`, or earlier when it reaches the task's goal: the mean return of
+100 greedy episodes, played in Gymnasium's own environment if there is one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ GOALS = {
 }
 
 _CARTPOLE = {"gamma": 0.98}
-# Rewards to -16 would make the values' gradient the whole of a gradient that is cut to a length.
+# Rewards are as low as -16: without normalisation, the value gradient would dominate the clipped gradient.
 _PENDULUM = {"gamma": 0.9, "normalize_rewards": True}
-# A reward of -1 a step says nothing until the hill is reached, so the discount looks far.
+# A reward of -1 per step is not informative until the hill is reached, so the discount factor is large.
 _MOUNTAIN_CAR = {
     "num_envs": 256,
     "rollout_steps": 64,
@@ -33,9 +33,9 @@ _MOUNTAIN_CAR = {
     "normalize_observations": True,
     "normalize_rewards": True,
 }
-# Actions of 1 or -1, for the most part, climb the hill by chance; the small ones of a narrow policy never do.
+# Actions mostly at the bounds 1 and -1 climb the hill by chance; the small actions of a narrow policy never do.
 _MOUNTAIN_CAR_CONTINUOUS = {**_MOUNTAIN_CAR, "log_std": 1.0}
-# The first layer sees hundreds of cells: policy and value share it.
+# The first layer has hundreds of inputs, so policy and value share it.
 _GRID = {"num_envs": 256, "rollout_steps": 64, "entropy_coefficient": 0.01, "activation": "relu", "share": True}
 
 TUNED: dict[str, dict[str, dict[str, Any]]] = {
@@ -263,23 +263,23 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
-"""By environment (the id without its namespace) and algorithm."""
+"""The tuned options by environment (the id without its namespace) and algorithm."""
 
-TIMESTEPS = 1_000_000  # where nothing else is said
+TIMESTEPS = 1_000_000  # the default for environments without tuned options
 
 
 def tuned(env_id: str, algorithm: str) -> dict[str, Any]:
-    """The options for an environment of ours; {} for any other."""
+    """Returns the tuned options for an operant environment; {} for any other."""
     return dict(TUNED.get(_ours(env_id), {}).get(algorithm, {}))
 
 
 def goal(env_id: str) -> float | None:
-    """The mean return that solves an environment of ours, or what its author says; None for any other."""
+    """Returns the mean return that solves an operant environment, or a user's by its descriptor; None for any other."""
     authored = authored_spec(env_id)
     return GOALS.get(_ours(env_id)) if authored is None else authored.reward_threshold
 
 
 def _ours(env_id: str) -> str:
-    """The id without its namespace; "" for an environment that is not ours."""
+    """Returns the id without its namespace; "" if it is not operant's."""
     name = env_id.rpartition(":")[2]
     return name.removeprefix("operant/") if name.startswith("operant/") else ""

@@ -1,7 +1,7 @@
 """V-MPO: maximum a posteriori policy optimisation with a value function.
 
-Song et al. (2019), https://arxiv.org/abs/1909.12238. The policy follows the better half of its actions, weighted by a
-temperature, and stays near the policy that made the rollout; temperature and penalties are Lagrange multipliers.
+Song et al. (2019), https://arxiv.org/abs/1909.12238. The policy imitates the better half of its actions, weighted by a
+temperature, and stays near the policy of the rollout. The temperature and the penalties are Lagrange multipliers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from operant.models.machine.adam import Adam
 from operant.models.machine.data_parallel import all_gather, mean_in_place, rank, standardize, world_size
 from operant.models.networks.distributions import Distribution, Normal, TanhNormal
 
-LEAST = 1e-8  # of a multiplier, as in the paper
+LEAST = 1e-8  # lower bound of the multipliers, as in the paper
 
 
 class VMPO(OnPolicy):
@@ -35,7 +35,7 @@ class VMPO(OnPolicy):
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
         c = self.config
-        self.target = copy.deepcopy(self.policy).requires_grad_(False)  # what made the rollout
+        self.target = copy.deepcopy(self.policy).requires_grad_(False)  # the policy of the rollout
         self.duals = torch.tensor([c.temperature, c.alpha, c.alpha], device=self.device, requires_grad=True)
         self.dual_optimizer = Adam(self.duals, c.dual_learning_rate)
 
@@ -53,7 +53,7 @@ class VMPO(OnPolicy):
                 gains = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
                 every = all_gather(gains)
                 weights = losses.top_half_weights(every, temperature.detach())[rank()]
-                # The gradients of all processes will be averaged; their policy losses add up to one.
+                # Gradients are averaged over processes, but the processes' policy losses must be summed.
                 policy_loss = -(weights * distribution.log_prob(batch.actions)).sum() * world_size()
                 temperature_loss = losses.temperature_loss(every, temperature, c.temperature_epsilon)
                 kl, std_kl = divergences(old, distribution)
@@ -78,9 +78,9 @@ class VMPO(OnPolicy):
         }
 
     def _descend_duals(self) -> None:
-        """One step of the multipliers, which stay positive."""
+        """Takes one optimiser step on the multipliers, and keeps them positive."""
         gradient = self.duals.grad
-        assert gradient is not None  # of the loss that the policy just went down
+        assert gradient is not None  # computed by the policy's step just before
         mean_in_place(gradient)
         self.dual_optimizer.step()
         with torch.no_grad():
@@ -99,9 +99,9 @@ class VMPO(OnPolicy):
 
 
 def divergences(old: Distribution, new: Any) -> tuple[Tensor, Tensor | None]:
-    """KL(old || new) `[B]`; of normal distributions in two parts, from the mean alone and from the deviation alone.
+    """Computes KL(old || new) `[B]`, for normal distributions in two parts: of the mean, and of the deviation.
 
-    Abdolmaleki et al. (2018), https://arxiv.org/abs/1806.06920. The second is None for discrete distributions.
+    Abdolmaleki et al. (2018), https://arxiv.org/abs/1806.06920. The second part is None for discrete distributions.
     """
     if isinstance(old, TanhNormal):
         return divergences(old.normal, new.normal)

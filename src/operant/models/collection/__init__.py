@@ -1,1 +1,1 @@
-"""Rollouts collected from any source of environments."""
+"""Collects rollouts from any source of environments."""

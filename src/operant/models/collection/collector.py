@@ -1,4 +1,4 @@
-"""Steps environments with a policy and keeps what happened: the rollout that an update learns from."""
+"""Steps environments with a policy, and collects the rollout from which an update learns."""
 
 from __future__ import annotations
 
@@ -23,18 +23,22 @@ from operant.rollout.device_normalizer import DeviceNormalizer, DeviceRewardNorm
 from operant.rollout.normalizer import RewardNormalizer, RunningNormalizer
 from operant.rollout.tensors import Tensors
 
-EPISODES = 100  # that the reported return is a mean of
-CLIP = 10.0  # of normalised observations and rewards, as in the wrappers of Gymnasium and Stable-Baselines3
-CHUNK = 16_384  # rows that the critic takes at a time
+EPISODES = 100  # the reported return is the mean of so many last episodes
+CLIP = 10.0  # bound of normalised observations and rewards, as in the wrappers of Gymnasium and Stable-Baselines3
+CHUNK = 16_384  # rows in one call of the critic
 
 
 @dataclass
 class Rollout:
-    """T steps of N environments. All are tensors `[T, N, ...]` unless it says otherwise; rewards as the algorithm sees
-    them (normalised, or with an intrinsic part), observations as the policy sees them.
+    """T steps of N environments, as tensors `[T, N, ...]` unless stated otherwise.
 
-    `starts` says where a step is the first of its episode, `final_values` is V of what a truncated episode ended on (0
-    elsewhere), `last_values` `[N]` V of `last_observations`, and `state` `[2, N, H]` the LSTM's before the first step.
+    Attributes:
+        observations: the policy's inputs (normalised, if that is on).
+        rewards: the algorithm's rewards (normalised, if that is on; with intrinsic rewards, if there are any).
+        starts: true if a step is the first of its episode.
+        final_values: V of a truncated episode's last observation; 0 for all other steps.
+        last_values: V of `last_observations`, `[N]`.
+        state: the LSTM's state before the first step, `[2, N, H]`.
     """
 
     observations: Tensor
@@ -51,16 +55,16 @@ class Rollout:
     state: Tensor | None
 
     def to(self, device: torch.device) -> Rollout:
-        """Moves all of it to a device."""
+        """Moves all tensors to a device, in place, and returns the rollout."""
         for name, value in vars(self).items():
             setattr(self, name, None if value is None else value.to(device))
         return self
 
 
 def check_normalized(shape: tuple[int, ...], is_float: bool, space: spaces.Space[Any]) -> None:
-    """Raises a ValueError for observations that `normalize_observations` is not for."""
+    """Raises ValueError for observations that cannot be normalised."""
     if len(shape) != 1 or not is_float:
-        raise ValueError(f"normalize_observations=True is for vectors of float32, not {space}: set it to false")
+        raise ValueError(f"normalize_observations=True needs vectors of float32, not {space}: set it to false")
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -69,10 +73,10 @@ def _mean(values: Iterable[float]) -> float:
 
 
 class CollectorBase(ABC):
-    """Collects rollouts, wherever the environments' memory lies.
+    """Collects rollouts from environments in the memory of the CPU or of a GPU.
 
-    `generator` draws every action. `returns` and `lengths` are of the last 100 episodes, of `episodes` that have ended.
-    `rollout` is the one that was last collected.
+    `generator` draws all actions. `returns` and `lengths` hold the last 100 ended episodes, `episodes` counts all ended
+    ones. `rollout` is the last rollout.
     """
 
     environments: Environments
@@ -91,31 +95,31 @@ class CollectorBase(ABC):
 
     @abstractmethod
     def collect(self) -> Rollout:
-        """The next T steps. What it returns is overwritten by the next call."""
+        """Collects the next T steps. The next call overwrites the result."""
 
     @abstractmethod
     def settle(self) -> None:
-        """Waits for the rollout and takes its episodes into `returns`, `lengths` and `episodes`."""
+        """Waits for the rollout, and adds its ended episodes to `returns`, `lengths` and `episodes`."""
 
     @abstractmethod
     def observation_statistics(self) -> RunningNormalizer | None:
-        """The normaliser of observations, in the CPU's memory; None where they are not normalised."""
+        """Returns the normaliser of observations, in the CPU's memory; None if they are not normalised."""
 
     @abstractmethod
     def _last_observations(self) -> np.ndarray:
-        """The observations that the next rollout begins on, `[N, ...]`, a copy."""
+        """Returns a copy of the observations at which the next rollout begins, `[N, ...]`."""
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Any]) -> None:
-        """Takes observations, starts and the LSTM's state from what `state_dict` returned."""
+        """Restores observations, starts and the LSTM's state from a state of `state_dict`."""
 
     def normalized(self, observations: np.ndarray) -> np.ndarray:
-        """Observations `[..., D]` in the CPU's memory as the policy sees them."""
+        """Normalises observations `[..., D]` in the CPU's memory, as for the policy."""
         statistics = self.observation_statistics()
         return statistics.normalize(np.ascontiguousarray(observations)) if statistics else observations
 
     def episode_metrics(self) -> dict[str, float]:
-        """How many episodes have ended, and means over the last 100, of all processes; NaN before the first."""
+        """Counts all ended episodes, and averages the last 100, over all processes; NaN before the first."""
         each = EPISODES // data_parallel.world_size() or 1
         own = (list(self.returns)[-each:], list(self.lengths)[-each:], self.episodes)
         returns, lengths, counts = zip(*data_parallel.all_gather_object(own), strict=True)
@@ -130,7 +134,7 @@ class CollectorBase(ABC):
         return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next rollout depends on, besides the policy, in the CPU's memory."""
+        """Returns the state on which the next rollout depends, except the policy, in the CPU's memory."""
         state: dict[str, Any] = {
             "environments": self.environments.state_dict(),
             "observations": self._last_observations(),
@@ -146,7 +150,7 @@ class CollectorBase(ABC):
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there."""
+        """Continues from a state of `state_dict`."""
         self.environments.load_state_dict(state["environments"])
         self._restore(state)
         self.generator.set_state(state["generator"])
@@ -158,7 +162,7 @@ class CollectorBase(ABC):
 
 
 class Collector(CollectorBase):
-    """Fills rollouts of T = `steps`, episode after episode, from environments on the CPU."""
+    """Collects rollouts of T = `steps` from environments on the CPU; episodes continue across rollouts."""
 
     environments: CpuEnvironments
     normalizer: RunningNormalizer | None
@@ -184,7 +188,7 @@ class Collector(CollectorBase):
             check_normalized(shape, self.buffer.observations.dtype == np.float32, environments.observation_space)
         self.normalizer = RunningNormalizer(shape, clip=CLIP) if normalize_observations else None
         self.reward_normalizer = RewardNormalizer(n, gamma=gamma, clip=CLIP) if normalize_rewards else None
-        self.starts = torch.ones(n, dtype=torch.bool)  # whether the next step is the first of its episode
+        self.starts = torch.ones(n, dtype=torch.bool)  # true if the next step is the first of its episode
         self.state = policy.initial_state(n)
         environments.reset(seed, self.buffer)
 
@@ -248,7 +252,7 @@ class Collector(CollectorBase):
         return self.rollout
 
     def settle(self) -> None:
-        """Nothing: `collect` has done it."""
+        """Does nothing, because `collect` has already done it."""
 
     def observation_statistics(self) -> RunningNormalizer | None:
         return self.normalizer
@@ -259,7 +263,7 @@ class Collector(CollectorBase):
         return inputs[t].to(self.device)
 
     def _critic(self, inputs: Tensor, values: Tensor) -> Tensor:
-        """Writes `values`, for all steps at once where no LSTM has, and returns those of the last observations."""
+        """Writes `values` of all steps, unless an LSTM has done so, and returns those of the last observations."""
         if self.policy.recurrent:
             starts = self.starts[None].to(self.device)
             return self._true(self.policy(inputs[-1:].to(self.device), self.state, starts)[1][0]).cpu()
@@ -270,7 +274,10 @@ class Collector(CollectorBase):
         return both[-1]
 
     def _final_values(self, cut: list[tuple[int, Episodes, Tensor | None]]) -> Tensor:
-        """V of what truncated episodes ended on, where they did: `[T, N]`. With each step comes the LSTM's state."""
+        """Computes V of the last observations of truncated episodes, `[T, N]`, 0 for other steps.
+
+        `cut` has the step, its episodes, and the LSTM's state of the truncated ones.
+        """
         final = torch.zeros(self.steps, self.environments.num_envs)
         if not cut:
             return final

@@ -1,6 +1,6 @@
-"""Steps environments that are on the GPU, and keeps what happened there: nothing leaves the device.
+"""Steps environments on a GPU, and collects the rollout there, so that no data leaves the device.
 
-A whole rollout, every step of the policy and of the environments, is one CUDA graph.
+A whole rollout, with all steps of the policy and of the environments, is one CUDA graph.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from operant.rollout.device_buffer import byte_rows
 from operant.rollout.device_normalizer import DeviceNormalizer, DeviceRewardNormalizer
 from operant.rollout.normalizer import RunningNormalizer
 
-CHUNK = 1 << 18  # rows that the critic takes at a time, for the memory of its layers
+CHUNK = 1 << 18  # rows in one call of the critic; this limits the memory of its layers
 
 
 class DeviceCollector(CollectorBase):
-    """Fills rollouts from environments on a GPU: the same arguments and the same rollouts as `Collector`'s."""
+    """Collects rollouts from environments on a GPU, with the arguments and the results of `Collector`."""
 
     environments: DeviceEnvironments
     normalizer: DeviceNormalizer | None
@@ -60,7 +60,9 @@ class DeviceCollector(CollectorBase):
         windows = len(self.final_observations)
         self._final_states = None if self.state is None else torch.zeros(windows, *self.state.shape, device=device)
         self._inputs = torch.zeros_like(self.observations) if self.normalizer else self.observations
-        self._ended = torch.zeros(3, dtype=torch.float64, device=device)  # episodes, their returns and lengths summed
+        self._ended = torch.zeros(
+            3, dtype=torch.float64, device=device
+        )  # number of ended episodes, sums of their returns and lengths
         self.rollout = Rollout(
             observations=self._inputs[:-1],
             actions=tensors.actions,
@@ -82,7 +84,7 @@ class DeviceCollector(CollectorBase):
 
     @torch.no_grad()
     def collect(self) -> Rollout:
-        """The next T steps, in the same tensors at each call; does not wait for them."""
+        """Starts the next T steps, without waiting for them; every call returns the same tensors."""
         scale = self.reward_normalizer
         statistics = [each for each in (self.normalizer, scale and scale.statistics) if each]
         before = [each.state_dict() for each in statistics] if data_parallel.world_size() > 1 else []
@@ -95,9 +97,9 @@ class DeviceCollector(CollectorBase):
         return self.rollout
 
     def settle(self) -> None:
-        """See `CollectorBase`.
+        """Waits for the rollout, and adds its ended episodes; raises the errors that the device has found.
 
-        Each of the last 100 numbers is the mean of those that ended in its rollout. Raises what the device found wrong.
+        Each episode counts with the mean return and length of its rollout's ended episodes.
         """
         count, returns, lengths = self._ended.tolist()
         self.environments.batch.check()
@@ -147,7 +149,7 @@ class DeviceCollector(CollectorBase):
         return self._inputs[t]
 
     def _critic(self) -> None:
-        """V of all observations, and of what truncated episodes ended on."""
+        """Computes V of all observations, and of the last observations of truncated episodes."""
         policy, rollout = self.policy, self.rollout
         final = self.final_observations
         if self.normalizer:
@@ -174,7 +176,7 @@ class DeviceCollector(CollectorBase):
             rollout.rewards[t].copy_(self.reward_normalizer(raw[t], ended))
 
     def _sum_episodes(self) -> None:
-        """Moves the batch's sums of ended episodes, one for each environment, into three numbers."""
+        """Moves the batch's sums over ended episodes, one for each environment, into three totals."""
         agents = self.environments.batch.agents
         count, returns, lengths = self.environments.batch.sums
         each = (count.sum() * agents, returns.double().sum(), lengths.sum() * agents)

@@ -1,12 +1,12 @@
-"""Intrinsic rewards for what is new: RND and ICM, values passed into an algorithm.
+"""Intrinsic rewards for novelty, passed to an algorithm: RND and ICM.
 
 ```python
 PPO("MountainCar-v0", config, exploration=RND(observation_space, coefficient=0.5))
 ```
 
-An intrinsic reward is the error of a prediction, over the running standard deviation of the errors' discounted sum. It
-is that of the observation which a step led to, and 0 where the step ended its episode, for the next observation is then
-another episode's. It joins the reward, so that one value function learns the sum.
+An intrinsic reward is a prediction error for the observation after a step, divided by the running standard deviation of
+the errors' discounted sum. It is 0 if the step ended its episode, because the next observation belongs to another
+episode. It is added to the reward, so one value function learns the sum.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from operant.models.networks.heads import action_head, orthogonal
 from operant.models.networks.seeding import seeded
 from operant.rollout.normalizer import RewardNormalizer, RunningNormalizer
 
-CLIP = 5.0  # of normalised observations: Burda et al. (2018), section 2.4
-CHUNK = 16_384  # transitions that are rewarded at a time
+CLIP = 5.0  # bound of normalised observations: Burda et al. (2018), section 2.4
+CHUNK = 16_384  # transitions in one call of the network
 
 
 class Exploration(ABC):
-    """Intrinsic rewards by a network's error of prediction.
+    """Intrinsic rewards from the prediction error of a network.
 
     Args:
         coefficient: the weight of the intrinsic rewards.
-        features: size of what is predicted.
+        features: the number of predicted features.
         hidden: sizes of the hidden layers.
-        learning_rate: of Adam.
-        gamma: discount of the errors' sum whose deviation they are divided by.
-        minibatches: that a rollout's transitions are split into, for one pass.
-        seed: of the weights and of the order of transitions.
-        device: that the networks are on.
+        learning_rate: the learning rate of Adam.
+        gamma: the discount factor of the errors' sum; errors are divided by its deviation.
+        minibatches: the number of minibatches in one pass over a rollout's transitions.
+        seed: the seed of the weights and of the order of transitions.
+        device: the device of the networks.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Exploration(ABC):
     ):
         if not hidden or min(features, minibatches, *hidden) < 1:
             raise ValueError(
-                f"hidden={hidden} must be sizes of layers, features={features} and minibatches={minibatches} at least 1"
+                f"hidden={hidden} must be positive sizes, features={features} and minibatches={minibatches} at least 1"
             )
         if not (coefficient >= 0 and learning_rate > 0 and 0 <= gamma <= 1):
             raise ValueError(
@@ -75,9 +75,11 @@ class Exploration(ABC):
         self.device = torch.device(device)
         self.layout = Layout(observation_space)
         vector = len(self.layout.shape) == 1 and self.layout.dtype == np.float32
-        # Images and one-hot vectors have a scale already.
+        # Images and one-hot vectors are scaled already.
         self.normalizer = RunningNormalizer(self.layout.shape, clip=CLIP) if vector else None
-        self.reward_normalizer: RewardNormalizer | None = None  # for as many environments as the first rollout has
+        self.reward_normalizer: RewardNormalizer | None = (
+            None  # made for the number of environments of the first rollout
+        )
         with seeded(seed):
             self.network = self._make(observation_space, features, hidden).to(self.device)
         self.parameters = flatten_parameters(self.network)
@@ -86,14 +88,14 @@ class Exploration(ABC):
 
     @abstractmethod
     def _make(self, space: spaces.Space[Any], features: int, hidden: tuple[int, ...]) -> nn.ModuleDict:
-        """The networks; what has no gradient is not trained."""
+        """Makes the networks; parameters without a gradient are not trained."""
 
     @abstractmethod
     def _errors(self, before: Tensor, actions: Tensor, after: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Errors `[B]` of transitions `[B, ...]`, and the losses whose sum is descended."""
+        """Computes the errors `[B]` of transitions `[B, ...]`, and the losses, whose sum is minimised."""
 
     def rewards(self, rollout: Rollout) -> Tensor:
-        """The intrinsic rewards `[T, N]` of a rollout, whose observations are first taken into the statistics."""
+        """Computes the intrinsic rewards `[T, N]` of a rollout, after updating the statistics with its observations."""
         steps, num_envs = rollout.rewards.shape
         if self.normalizer:
             self.normalizer.update(_rows(rollout.observations))
@@ -108,7 +110,7 @@ class Exploration(ABC):
         return self.coefficient * torch.from_numpy(scaled).to(rollout.rewards.device)
 
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
-        """One pass of Adam over the rollout's transitions within episodes; returns the mean losses."""
+        """Makes one pass of Adam over the rollout's transitions within episodes; returns the mean losses."""
         inside = ~(rollout.terminated | rollout.truncated).flatten().to(self.device)
         order = inside.nonzero().flatten()
         order = order[torch.randperm(len(order), generator=self.generator, device=self.device)]
@@ -123,11 +125,11 @@ class Exploration(ABC):
             torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
             mean_in_place(gradient)
             self.optimizer.step()
-        # Nothing is in a part where nearly all steps ended: the loss of it is NaN, and the gradient 0.
+        # If nearly all steps ended an episode, a minibatch may be empty: its loss is NaN, its gradient 0.
         return {name: torch.stack([losses[name].detach() for losses in each]).nanmean() for name in each[0]}
 
     def _transitions(self, rollout: Rollout) -> tuple[Tensor, Tensor, Tensor]:
-        """Observations before, actions, and observations after: `[T * N, ...]`."""
+        """Returns the observations before, the actions, and the observations after each step, `[T * N, ...]`."""
         observations = torch.cat((rollout.observations, rollout.last_observations[None]))
         rows = observations.flatten(0, 1)
         if self.normalizer:
@@ -137,7 +139,7 @@ class Exploration(ABC):
         return rows[:-num_envs], rollout.actions.flatten(0, 1).to(self.device), rows[num_envs:]
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` of another of the same sizes continues from."""
+        """Returns the state for `load_state_dict` of an object with the same sizes."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -147,7 +149,7 @@ class Exploration(ABC):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restores a state of `state_dict`."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
@@ -160,7 +162,7 @@ class Exploration(ABC):
 
 
 class RND(Exploration):
-    """Random network distillation: the error in predicting a fixed random network's features of an observation.
+    """Random network distillation: the error of predicting a fixed random network's features of an observation.
 
     Burda et al. (2018), https://arxiv.org/abs/1810.12894.
     """
@@ -177,13 +179,14 @@ class RND(Exploration):
 
 
 class ICM(Exploration):
-    """Intrinsic curiosity module: the error in predicting the next observation's features from action and features.
+    """Intrinsic curiosity module: the error of predicting the next observation's features from action and features.
 
-    Features are learnt by telling the action from the observations before and after it, so that they hold what actions
-    can change. Pathak et al. (2017), https://arxiv.org/abs/1705.05363; observations and rewards normalised as in RND.
+    The features are learnt by predicting the action from the observations before and after it, so they represent what
+    actions can change. Pathak et al. (2017), https://arxiv.org/abs/1705.05363; observations and rewards are normalised
+    as in RND.
 
     Args:
-        beta: the weight of the forward model's loss, 1 - beta that of the inverse model's.
+        beta: the weight of the forward model's loss; the inverse model's is 1 - beta.
 
     The other arguments are those of `Exploration`.
     """
@@ -230,11 +233,11 @@ def _encoder(space: spaces.Space[Any], features: int, hidden: tuple[int, ...]) -
 
 
 def _layers(size: int, features: int, hidden: tuple[int, ...]) -> nn.Sequential:
-    """Hidden layers and a linear one."""
+    """Makes hidden layers and a linear output layer."""
     return nn.Sequential(mlp(size, hidden, "relu"), orthogonal(nn.Linear(hidden[-1], features), math.sqrt(2)))
 
 
 def _rows(observations: Tensor) -> np.ndarray:
-    """`[T * N, ...]` on the CPU."""
+    """Returns observations as rows `[T * N, ...]` on the CPU."""
     rows: np.ndarray = observations.flatten(0, 1).cpu().contiguous().numpy()
     return rows

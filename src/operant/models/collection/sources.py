@@ -1,6 +1,6 @@
-"""The environments that training steps: a native batch, whose core fills the rollout itself, or any vector env.
+"""The environments for training: a native batch, whose core writes into the rollout itself, or any vector env.
 
-Episodes begin again in the same step (SAME_STEP), so that every row of a rollout is a transition of the task.
+The autoreset mode is SAME_STEP, so that every row of a rollout is a transition of the task.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ VectorEnv: TypeAlias = gym.vector.VectorEnv[Any, Any, Any]
 
 
 class Episodes(NamedTuple):
-    """The episodes that ended in a step, K of them: returns and lengths `[K]`.
+    """The K episodes that ended in a step: their returns and lengths `[K]`.
 
-    `truncated` `[J]` are the rows of those that were truncated and not terminated, `final_observations` `[J, ...]` what
-    they ended on.
+    `truncated` `[J]` holds the rows of episodes that were truncated but not terminated; `final_observations` `[J, ...]`
+    are their last observations.
     """
 
     returns: np.ndarray
@@ -48,9 +48,9 @@ class Episodes(NamedTuple):
 class Environments(ABC):
     """N environments (or rows of agents).
 
-    `env_id` is None for a foreign environment that was passed in without one. Observations in buffers are rows of
-    `Layout(observation_space)`. `action_masks` `[values, actions]` bool says what each value of a Discrete observation
-    allows; None: everything.
+    `env_id` is None for a vector env without an id. Observations in buffers are rows of `Layout(observation_space)`.
+    `action_masks` `[values, actions]` bool marks the allowed actions for each value of a Discrete observation; None
+    allows all.
     """
 
     env_id: str | None
@@ -62,7 +62,7 @@ class Environments(ABC):
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` continues from."""
+        """Returns the state for `load_state_dict`."""
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
@@ -76,19 +76,19 @@ class CpuEnvironments(Environments):
 
     @abstractmethod
     def allocate(self, steps: int) -> RolloutBuffer:
-        """A buffer of T = `steps` rows that `step` fills."""
+        """Allocates a buffer of T = `steps` rows for `step`."""
 
     @abstractmethod
     def reset(self, seed: int, buffer: RolloutBuffer) -> None:
-        """Begins an episode in every environment; its observations go into the buffer's last row, for `roll`."""
+        """Begins an episode in every environment; its observations go to the buffer's last row, for `roll`."""
 
     @abstractmethod
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
-        """Steps with row t of the buffer's actions and fills that row; None where no episode ended."""
+        """Steps with row t of the buffer's actions, and fills that row; returns None if no episode ended."""
 
 
 class BatchEnvironments(Environments):
-    """Environments of operant's: a batch of them, in a vector env under "SameStep"."""
+    """A batch of operant's environments, in a vector env in mode "SameStep"."""
 
     resumable = True
     batch: BatchBase
@@ -103,7 +103,7 @@ class BatchEnvironments(Environments):
 
     def state_dict(self) -> dict[str, Any]:
         records = self.batch.get_state()
-        without_metadata = np.dtype(records.dtype.descr)  # which files cannot hold
+        without_metadata = np.dtype(records.dtype.descr)  # files cannot hold a dtype's metadata
         return {"environments": records.view(without_metadata)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -114,7 +114,7 @@ class BatchEnvironments(Environments):
 
 
 class NativeEnvironments(BatchEnvironments, CpuEnvironments):
-    """On the CPU: observations, rewards and flags are written once, by the core."""
+    """Operant's environments on the CPU; the core writes observations, rewards and flags directly into the buffer."""
 
     batch: Batch
 
@@ -124,7 +124,7 @@ class NativeEnvironments(BatchEnvironments, CpuEnvironments):
         return buffer
 
     def _rows(self, observations: np.ndarray) -> np.ndarray:
-        """Observations as policies read them, in the same memory: integers as the bytes of `Layout`."""
+        """Views observations as policies read them, without a copy: integers become the bytes of `Layout`."""
         if isinstance(self.observation_space, spaces.Box):
             return observations
         leading = observations.ndim - len(self.batch.observation_shape)
@@ -144,18 +144,18 @@ class NativeEnvironments(BatchEnvironments, CpuEnvironments):
 
 
 class DeviceEnvironments(BatchEnvironments):
-    """On a GPU, as a `CudaVectorEnv` holds them; see `DeviceCollector`."""
+    """Operant's environments on a GPU, in a `CudaVectorEnv`; see `DeviceCollector`."""
 
     batch: CudaBatch
 
     def allocate(self, steps: int) -> DeviceBuffer:
-        """A buffer of T = `steps` rows, which steps the batch itself."""
+        """Allocates a buffer of T = `steps` rows, which steps the batch itself."""
         from operant.rollout.device_buffer import DeviceBuffer
 
         return DeviceBuffer(self.batch, steps)
 
     def reset(self, seed: int, buffer: DeviceBuffer) -> None:
-        """Begins an episode in every environment; its observations go into the buffer's last row, for `roll`."""
+        """Begins an episode in every environment; its observations go to the buffer's last row, for `roll`."""
         self.batch.seed(seed)
         buffer.tensors.observations[-1].copy_(self.batch.reset().observations)
 
@@ -163,7 +163,7 @@ class DeviceEnvironments(BatchEnvironments):
 class GymnasiumEnvironments(CpuEnvironments):
     """Any other vector env in SAME_STEP mode; nested observations are flattened into rows.
 
-    Its state cannot be saved: after `load_state_dict` every environment begins a new episode.
+    Its state cannot be saved, so every environment begins a new episode after `load_state_dict`.
     """
 
     resumable = False
@@ -223,14 +223,17 @@ class GymnasiumEnvironments(CpuEnvironments):
 def make_environments(
     env: str | VectorEnv, num_envs: int, options: Mapping[str, Any], device: str = "cpu"
 ) -> CpuEnvironments | DeviceEnvironments:
-    """The environments of an id, ours or anybody's, or of a vector env; `options` are the constructor's.
+    """Makes the environments of an id, operant's or another's, or wraps a vector env.
 
-    Those of ours are on `device`, others on the CPU. Of an environment of several agents every agent is a row, and
-    `num_envs` counts environments.
+    `options` are the constructor's arguments. Operant's environments are on `device`, all others on the CPU. In a
+    multi-agent environment every agent is a row; `num_envs` counts environments.
+
+    Raises:
+        ValueError: the id is unknown, the vector env has the wrong mode, or `options` are given for a vector env.
     """
     if not isinstance(env, str):
         if options:
-            raise ValueError(f"options {sorted(options)} are for an id: give them where the vector env is made")
+            raise ValueError(f"options {sorted(options)} are only for an id: pass them when making the vector env")
         if is_on_device(env):
             return DeviceEnvironments(env)
         if isinstance(env, OperantVectorEnv) and env.autoreset_mode == gym.vector.AutoresetMode.SAME_STEP:
@@ -255,11 +258,11 @@ def make_environments(
 
 
 def is_on_device(env: VectorEnv) -> TypeGuard[CudaVectorEnv]:
-    """Whether a vector env is one of ours on a GPU."""
-    module = sys.modules.get("operant.environments.cuda_vector")  # nobody has one who has not imported it
+    """Returns True for a CudaVectorEnv, without importing its module."""
+    module = sys.modules.get("operant.environments.cuda_vector")  # there are no instances before it is imported
     return module is not None and isinstance(env, module.CudaVectorEnv)
 
 
 def known_ids() -> tuple[str, ...]:
-    """The full ids of our environments."""
+    """Lists the full ids of operant's environments."""
     return (*(f"operant/{name}" for name in (*CATALOG, *MULTIAGENT)), *AUTHORED)

@@ -1,4 +1,4 @@
-"""Opens where training runs: on the CPU, or on the GPU that the environments are on."""
+"""Opens the workplace of a training run: on the CPU, or on the GPU of the environments."""
 
 from __future__ import annotations
 
@@ -45,9 +45,13 @@ class Workplace:
 def open_workplace(
     env: str | VectorEnv, num_envs: int, options: Mapping[str, Any], device: str, *, explores: bool = False
 ) -> Workplace:
-    """The environments of `make_environments`, and all that depends on where they are.
+    """Makes the environments, as `make_environments` does, with the kernels and the collector for their device.
 
-    Exploration adds its rewards on the CPU: where a policy `explores`, the environments are there too.
+    Exploration computes its rewards on the CPU, so with `explores` the environments are there too.
+
+    Raises:
+        ValueError: `explores` with a CudaVectorEnv, or environments and policy on different devices.
+        CudaError: the GPU does not exist.
     """
     place = open_device(device)
     environments = make_environments(env, num_envs, options, "cpu" if explores else device)
@@ -55,10 +59,9 @@ def open_workplace(
         return Workplace(environments, place, CpuKernels(place), partial(Collector, environments, device=place))
     engine = environments.batch.engine
     if explores:
-        raise ValueError("exploration is for environments on the CPU: give their id instead of a CudaVectorEnv")
+        raise ValueError("exploration needs environments on the CPU: give their id instead of a CudaVectorEnv")
     if engine.device != place:
         raise ValueError(
-            f"the environments are on {engine.device}, and device={device!r} is where the policy is to be: both are "
-            "the same"
+            f"the environments are on {engine.device}, but device={device!r} is the policy's: both must be the same"
         )
     return Workplace(environments, place, DeviceKernels(engine), partial(DeviceCollector, environments, device=place))

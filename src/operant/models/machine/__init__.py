@@ -1,1 +1,1 @@
-"""Where training runs: devices, threads and processes."""
+"""The machine of a training run: devices, threads and processes."""

@@ -1,7 +1,7 @@
 """Adam for one flat tensor of parameters.
 
-PyTorch's own does the same, but making one imports `torch._dynamo`, the compiler: two thirds as long again as
-`import torch` itself, before a training run's first step.
+PyTorch's Adam computes the same, but making one imports `torch._dynamo`, the compiler. That takes two thirds of the
+time of `import torch` in addition, before the first step of a training run.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from torch import Tensor
 
 
 class Adam:
-    """m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, p <- p - a m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + e).
+    """Adam: Kingma and Ba (2014), https://arxiv.org/abs/1412.6980, algorithm 1.
 
-    Kingma and Ba (2014), https://arxiv.org/abs/1412.6980, algorithm 1.
+    m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, p <- p - a m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + e).
 
     Args:
         parameters: a leaf tensor; `step` reads its `grad`.
@@ -43,9 +43,9 @@ class Adam:
         """Moves the parameters down their gradient.
 
         Args:
-            norm: the gradient's length; `grad` is first multiplied by min(1, max_norm / (norm + 1e-6)). None takes it
-                whole.
-            max_norm: longest gradient.
+            norm: the gradient's norm; `grad` is first multiplied by min(1, max_norm / (norm + 1e-6)). None does not
+                scale it.
+            max_norm: the largest gradient norm.
         """
         gradient = self.parameters.grad
         assert gradient is not None
@@ -59,11 +59,11 @@ class Adam:
         self.parameters.addcdiv_(self.mean, deviation, value=-self.learning_rate / (1 - first**self.steps))
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` takes."""
+        """Returns the state for `load_state_dict`."""
         return {"steps": self.steps, "mean": self.mean.clone(), "square": self.square.clone()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there."""
+        """Continues from a state of `state_dict`."""
         self.steps = state["steps"]
         self.mean.copy_(state["mean"])
         self.square.copy_(state["square"])

@@ -1,7 +1,7 @@
-"""Several processes that train one policy, as `torchrun` starts them; one process where it did not.
+"""Data-parallel training: several processes, started by `torchrun`, train one policy.
 
-Every process has its own environments, and gradients are averaged: the update is that of all environments together.
-All but `joined`, `world_size` and `rank` wait for the other processes, and do nothing where there are none.
+Every process has its own environments, and gradients are averaged, so an update uses all environments. All functions
+but `joined`, `world_size` and `rank` wait for the other processes; in a single process they do nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def join() -> None:
-    """Joins the processes that torchrun started, if it did: gloo, and NCCL for what is on GPUs, one a process."""
+    """Joins the processes of torchrun, if there are any: gloo for CPUs, NCCL for GPUs, one GPU per process."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
@@ -46,14 +46,14 @@ def rank() -> int:
 
 
 def mean_in_place(tensor: Tensor) -> None:
-    """Makes a tensor its mean over all processes."""
+    """Replaces a tensor by its mean over all processes."""
     if world_size() > 1:
         distributed.all_reduce(tensor)
         tensor.div_(world_size())
 
 
 def all_gather(tensor: Tensor) -> Tensor:
-    """What every process gives, `[W, *tensor.shape]` in the order of ranks; all give the same shape."""
+    """Gathers the tensors of all processes, `[W, *tensor.shape]` in the order of ranks; all have the same shape."""
     if world_size() == 1:
         return tensor[None]
     parts = [torch.empty_like(tensor) for _ in range(world_size())]
@@ -62,9 +62,9 @@ def all_gather(tensor: Tensor) -> Tensor:
 
 
 def standardize(advantages: Tensor) -> Tensor:
-    """(A - mean) / std over the advantages of all processes, with Bessel's correction; each gives as many.
+    """Computes (A - mean) / std over the advantages of all processes, with Bessel's correction.
 
-    Advantages that are all equal become zeros.
+    Every process has the same number of advantages. If all are equal, the results are zeros.
     """
     if world_size() == 1:
         if advantages.numel() < 2:
@@ -79,7 +79,7 @@ def standardize(advantages: Tensor) -> Tensor:
 
 
 def agreed(answer: bool) -> bool:
-    """What the first process answers, in all of them."""
+    """Returns the first process's answer in all processes."""
     if world_size() == 1:
         return answer
     verdict = torch.tensor(float(answer))
@@ -88,12 +88,12 @@ def agreed(answer: bool) -> bool:
 
 
 def anywhere(answer: bool) -> bool:
-    """Whether any process says so."""
+    """Returns True if the answer is True in any process."""
     return any(all_gather_object(answer))
 
 
 def all_gather_object(value: T) -> list[T]:
-    """What every process gives, in the order of ranks; it must be possible to pickle it."""
+    """Gathers the values of all processes, in the order of ranks; they must be picklable."""
     if world_size() == 1:
         return [value]
     values: list[Any] = [None] * world_size()
@@ -102,15 +102,16 @@ def all_gather_object(value: T) -> list[T]:
 
 
 def broadcast(tensor: Tensor) -> None:
-    """Makes a tensor the first process's."""
+    """Copies the first process's tensor into that of every process."""
     if world_size() > 1:
         distributed.broadcast(tensor, 0)
 
 
 def merge(normalizer: RunningNormalizer, before: Mapping[str, Any]) -> None:
-    """Makes a normaliser's statistics those of all processes, bit for bit the same in each.
+    """Merges a normaliser's statistics over all processes, with the same bits in each.
 
-    `before` is its state_dict when all were last the same; what each has seen since is taken into that, rank by rank.
+    `before` is its state_dict when all processes last agreed. The data of each process since then is merged into it,
+    rank by rank.
     """
     if world_size() == 1:
         return
@@ -123,7 +124,7 @@ def merge(normalizer: RunningNormalizer, before: Mapping[str, Any]) -> None:
 
 
 def _since(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """The moments of what came between two states: the merge of Chan et al. (1983), solved for its second part."""
+    """Computes the moments of the data between two states: Chan et al.'s merge (1983), solved for its second part."""
     count = after["count"] - before["count"]
     means, squares = ([np.asarray(state[name]) for state in (before, after)] for name in ("mean", "squares"))
     if not count:

@@ -1,4 +1,4 @@
-"""Where a policy is, and how the GPU there computes."""
+"""The device of a policy, and the arithmetic of a GPU."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from operant.cuda.engine import CudaError
 
 
 def open_device(name: str) -> torch.device:
-    """The device that PyTorch knows by a name; "emulated", where environments pretend to be on a GPU, is the CPU.
+    """Returns PyTorch's device of a name. "emulated", an emulated GPU, is the CPU.
 
     Raises:
-        CudaError: there is no such GPU.
+        ValueError: PyTorch has no such device.
+        CudaError: the GPU does not exist.
     """
     if name == "emulated":
         return torch.device("cpu")
@@ -21,7 +22,7 @@ def open_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ValueError(
-            f"device={name!r} must be cpu, cuda, cuda:1 or another that PyTorch knows, or emulated"
+            f"device={name!r} must be cpu, cuda, cuda:1 or another device of PyTorch, or emulated"
         ) from None
     if device.type != "cuda":
         return device
@@ -32,15 +33,15 @@ def open_device(name: str) -> torch.device:
     index = torch.cuda.current_device() if device.index is None else device.index
     if index >= torch.cuda.device_count():
         raise CudaError(
-            f"device={name!r} is not there: PyTorch sees {torch.cuda.device_count()} GPU(s), from cuda:0 on"
+            f"device={name!r} does not exist: PyTorch sees {torch.cuda.device_count()} GPU(s), from cuda:0 on"
         )
     return torch.device("cuda", index)
 
 
 def set_arithmetic(device: torch.device, tf32: bool, deterministic: bool) -> None:
-    """TF32 or not, and algorithms that return the same bits in every run, for all that this process does on GPUs.
+    """Sets the use of TF32 and of deterministic algorithms, for all computations of this process on GPUs.
 
-    Nothing is set for a policy on the CPU. Without `deterministic`, what the user has set of that stays.
+    For a policy on the CPU it sets nothing. Without `deterministic`, the user's setting of that is kept.
     """
     if device.type != "cuda":
         return
@@ -53,10 +54,10 @@ def set_arithmetic(device: torch.device, tf32: bool, deterministic: bool) -> Non
 
 
 def permutation(count: int, generator: torch.Generator) -> torch.Tensor:
-    """0 to `count` - 1 in random order, on the generator's device."""
+    """Returns 0 to `count` - 1 in random order, on the generator's device."""
     if generator.device.type == "cpu":
         return torch.randperm(count, generator=generator)
-    # By sorting random numbers: `randperm` may wait for the GPU, which a CUDA graph cannot. Where two are equal, about
-    # count^2 / 2^54 times, their order is that of their places.
+    # Sorts random numbers, because `randperm` may wait for the GPU, which a CUDA graph cannot do. Equal numbers, about
+    # count^2 / 2^54 pairs, keep the order of their indices.
     keys = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
     return keys.argsort()

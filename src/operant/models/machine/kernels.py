@@ -24,7 +24,7 @@ Update = Callable[[], dict[str, Tensor]]
 
 
 class Steps(Protocol):
-    """The parts of a rollout that advantages are computed from; `operant.rollout.gae` has their shapes."""
+    """The parts of a rollout from which advantages are computed; `operant.rollout.gae` gives their shapes."""
 
     rewards: Tensor
     values: Tensor
@@ -40,13 +40,13 @@ class Optimizer(Protocol):
     learning_rate: float
 
     def step(self, norm: Tensor | None = None, max_norm: float = 1.0) -> None:
-        """One step; a gradient of length `norm` counts as one of at most `max_norm`, and is of no use afterwards."""
+        """Takes one step; a gradient with norm `norm` is scaled to at most `max_norm`, and may be overwritten."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The state for `load_state_dict`, of this or another device."""
+        """Returns the state for `load_state_dict`, on this or another device."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues from a state."""
+        """Continues from a state of `state_dict`."""
 
 
 class KernelsBase(ABC):
@@ -56,23 +56,23 @@ class KernelsBase(ABC):
 
     @abstractmethod
     def gae(self, steps: Steps, *, gamma: float, lam: float) -> Pair:
-        """Advantages and returns `[T, N]`: `operant.rollout.gae`."""
+        """Computes advantages and returns `[T, N]`; see `operant.rollout.gae`."""
 
     @abstractmethod
     def vtrace(self, steps: Steps, values: Tensor, log_ratios: Tensor, *, gamma: float, lam: float) -> Pair:
-        """Value targets and advantages `[T, N]`, from `values` instead of the rollout's: `operant.rollout.vtrace`."""
+        """Computes value targets and advantages `[T, N]` from `values`; see `operant.rollout.vtrace`."""
 
     @abstractmethod
     def discounted_returns(self, steps: Steps, *, gamma: float) -> Tensor:
-        """Returns `[T, N]`, bootstrapped from final and last values: `operant.rollout.discounted_returns`."""
+        """Computes returns `[T, N]` with final and last values; see `operant.rollout.discounted_returns`."""
 
     @abstractmethod
     def optimizer(self, parameters: Tensor, learning_rate: float, *, epsilon: float) -> Optimizer:
-        """Adam for one flat tensor of parameters."""
+        """Makes an Adam optimiser for one flat tensor of parameters."""
 
     @abstractmethod
     def recorded(self, update: Update, generators: Sequence[torch.Generator]) -> Update:
-        """The function in the fastest form that the device has.
+        """Returns `update` in the fastest form for the device.
 
         It must do the same at every call, on the same tensors, without waiting for the device. It may draw from
         `generators`. The next call overwrites its results.
@@ -80,7 +80,7 @@ class KernelsBase(ABC):
 
     @abstractmethod
     def threads(self, parameters: Sequence[Tensor], compute: Callable[[], Tensor]) -> int:
-        """The best number of PyTorch's threads for networks as large as `compute`'s: see `choose_threads`."""
+        """Chooses the number of PyTorch's threads for the network of `compute`; see `choose_threads`."""
 
 
 class CpuKernels(KernelsBase):
@@ -114,7 +114,7 @@ class CpuKernels(KernelsBase):
 
 
 class DeviceKernels(KernelsBase):
-    """Kernels for environments in a GPU's memory, or an emulated one's."""
+    """Kernels for environments in the memory of a GPU, real or emulated."""
 
     def __init__(self, engine: Engine):
         self.device, self.engine = engine.device, engine
@@ -133,7 +133,7 @@ class DeviceKernels(KernelsBase):
         return FusedAdam(parameters, learning_rate, engine=self.engine, epsilon=epsilon)
 
     def recorded(self, update: Update, generators: Sequence[torch.Generator]) -> Update:
-        """One CUDA graph; of several processes the function itself, whose messages a graph cannot hold."""
+        """Returns a CUDA graph, or for several processes `update`, because a graph cannot hold their messages."""
         return update if world_size() > 1 else Graph(update, self.device, generators)
 
     def threads(self, parameters: Sequence[Tensor], compute: Callable[[], Tensor]) -> int:
@@ -145,5 +145,5 @@ def _ends(steps: Steps) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _in_memory(*tensors: Tensor) -> list[Tensor]:
-    """Tensors that the core's kernels can read."""
+    """Converts tensors for the core's kernels: contiguous, in the CPU's memory."""
     return [tensor.cpu().contiguous() for tensor in tensors]

@@ -1,7 +1,8 @@
-"""Chooses how many threads PyTorch computes with.
+"""Chooses the number of PyTorch's threads.
 
-Small networks on several threads are a little faster on an idle machine, and many times slower on a busy one, where the
-threads wait for each other. So one is taken unless the network is large and more are measured to be clearly faster.
+On several threads, small networks are slightly faster on an idle machine, but many times slower on a busy one, because
+the threads wait for each other. Therefore one thread is used, unless the network is large and a measurement shows that
+more threads are clearly faster.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ REPEATS = 5
 
 
 def choose_threads(parameters: Sequence[Tensor], compute: Callable[[], Tensor]) -> int:
-    """One for a small network; else all cores of this process, if they compute a gradient clearly faster than one.
+    """Returns 1, or for a large network the number of cores, if they compute a gradient clearly faster than one thread.
 
-    `compute` returns tensors of the network, whose sum is differentiated by `parameters`.
+    `compute` returns an output of the network; its sum is differentiated with respect to `parameters`.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if cores == 1 or sum(parameter.numel() for parameter in parameters) < SMALL:
@@ -34,7 +35,7 @@ def choose_threads(parameters: Sequence[Tensor], compute: Callable[[], Tensor]) 
 
 
 def _measure(parameters: Sequence[Tensor], compute: Callable[[], Tensor], threads: int) -> float:
-    """The median seconds that one gradient takes."""
+    """Measures the median time of one gradient, in seconds."""
     torch.set_num_threads(threads)
     needed = [parameter for parameter in parameters if parameter.requires_grad]
     times = []
