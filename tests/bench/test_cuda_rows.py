@@ -1,4 +1,4 @@
-"""The rows of `operant bench --device`, emulated, with tiny batches. No test looks at a time."""
+"""The rows of `operant bench --device`, emulated, with tiny batches. No test depends on a time."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ def plan(env_id="CartPole-v1", **changes):
 
 
 @pytest.mark.parametrize("name", list(cuda.ROWS))
-def test_every_stepping_row_yields_figures_without_verdicts_that_say_they_are_emulated(name):
+def test_every_stepping_row_says_that_its_figures_are_emulated_and_judges_none(name):
     rows = list(cuda.ROWS[name](plan()))
     assert rows
     for row in rows:
@@ -29,7 +29,7 @@ def test_every_stepping_row_yields_figures_without_verdicts_that_say_they_are_em
         assert row.measures and all(len(measure.samples) == 1 and measure.target is None for measure in row.measures)
 
 
-def test_targets_hold_for_four_million_cartpoles_on_a_gpu_only():
+def test_targets_exist_only_for_four_million_cartpoles_on_a_gpu():
     on_gpu = plan(sizes=(cuda.SIZE,))
     on_gpu.__dict__["engine"] = type("Gpu", (), {"device": torch.device("cuda", 0)})()
     assert on_gpu.target(1 << 22, at_least=20e9).at_least == 20e9
@@ -70,7 +70,7 @@ def test_prepared_actions_can_be_stepped_with_and_differ(env_id):
     assert len(sets[0].unique()) >= 2
 
 
-def test_a_call_of_several_steps_makes_as_many(monkeypatch):
+def test_a_call_with_several_steps_makes_all_of_them(monkeypatch):
     made = []
     monkeypatch.setattr(CudaBatch, "step", lambda batch, actions: made.append(batch.num_envs))
     with contextlib.ExitStack() as stack:
@@ -89,7 +89,7 @@ def test_json_of_an_emulated_run_names_the_device(capsys):
     assert all(measure["met"] is None for row in answer["rows"] for measure in row["measures"])
 
 
-def test_train_means_the_rows_about_training_on_that_device():
+def test_train_selects_the_training_rows_of_the_device():
     given = parser().parse_args(["--train", "--device", "cuda"])
     assert row_names(given) == ["cuda_train", "cuda_solve"]
     given = parser().parse_args(["--train"])
@@ -97,7 +97,7 @@ def test_train_means_the_rows_about_training_on_that_device():
 
 
 @pytest.mark.parametrize(("device", "name"), [([], "train_tuned"), (["--device", "cuda"], "cuda_solve")])
-def test_rows_chooses_among_those_about_training(device, name):
+def test_rows_chooses_among_the_training_rows(device, name):
     assert row_names(parser().parse_args([*device, "--train", "--rows", name])) == [name]
 
 

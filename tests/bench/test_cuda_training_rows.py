@@ -1,11 +1,11 @@
-"""The training rows of `operant bench --device`, emulated, in tiny sizes. No test looks at a time."""
+"""The training rows of `operant bench --device`, emulated, in tiny sizes. No test depends on a time."""
 
 from operant.bench import cuda, cuda_training
 from operant.catalog import CATALOG
 
 
 def emulated(row_function):
-    """The only row of a function, in tiny sizes; it must say what it is, and judge nothing."""
+    """Returns the only row of a function, in tiny sizes; it must say that it is emulated, and have no target."""
     plan = cuda.DevicePlan(CATALOG["CartPole-v1"], sizes=(8,), rounds=1, seconds=0.0001, device="emulated")
     (row,) = row_function(plan)
     assert row.name == row_function.__name__
@@ -29,7 +29,7 @@ def test_a_run_that_does_not_solve_ends_with_its_steps():
     assert 8 <= mean < cuda_training.SOLVED
 
 
-def test_a_rate_leaves_out_the_updates_that_it_is_told_to():
+def test_a_rate_can_exclude_the_first_updates():
     learning = cuda_training.Learning([10, 20, 30], [5.0, 6.0, 7.0], [0.0] * 3)
     assert learning.rate() == 30 / 7
     assert learning.rate(after=1) == 10

@@ -1,4 +1,4 @@
-"""The `operant bench` command, end to end with tiny batches. No test looks at a time."""
+"""The `operant bench` command, end to end with tiny batches. No test depends on a time."""
 
 import dataclasses
 import json
@@ -55,7 +55,7 @@ def test_an_unknown_environment_is_an_error_that_names_the_nearest(capsys):
     assert message.count("\n") == 1
 
 
-def test_a_batch_of_nothing_is_an_error(capsys):
+def test_an_empty_batch_is_an_error(capsys):
     assert main(["--num-envs", "0"]) == 2
     assert capsys.readouterr().err == "operant bench: --num-envs 0 must be from 1 to 1073741824\n"
 
@@ -68,7 +68,7 @@ def test_the_table_of_one_row_has_no_summary(capsys):
 
 
 def made_row(plan):
-    """A row as workloads makes it: a ratio with a target, and a rate of the table that is there for its target."""
+    """A row like those of workloads: a ratio with a target, and a rate that is listed only for its target."""
     comparison = workloads.Plan(CATALOG["CartPole-v1"], rounds=1, seconds=0).compare(
         [Contender(name, lambda calls: float(calls), 1) for name in ("operant", "Gymnasium")]
     )
@@ -92,7 +92,7 @@ def test_the_tables_compare_and_judge_nothing(capsys, monkeypatch):
     assert (measure["label"], measure["target"], measure["met"]) == ("times Gymnasium", None, None)
 
 
-def test_targets_and_verdicts_are_shown_to_those_who_ask_for_them(capsys, monkeypatch):
+def test_targets_and_verdicts_are_shown_on_request(capsys, monkeypatch):
     monkeypatch.setitem(CPU_ROWS, "vector", made_row)
     monkeypatch.setitem(CPU_ROWS, "isa", made_row)
     assert main(["--rows", "vector", "isa", "--targets"]) == 0
@@ -144,7 +144,7 @@ def test_an_environment_without_a_reference_has_rows_of_its_own(name, monkeypatc
         assert not any("Gymnasium" in measure.label for measure in row.measures)
 
 
-def test_targets_hold_for_the_stated_workload_only():
+def test_targets_exist_only_for_the_stated_workload():
     cartpole, pendulum = workloads.Plan(CATALOG["CartPole-v1"]), workloads.Plan(CATALOG["Pendulum-v1"])
     assert cartpole.target(4096, at_least=25.0).at_least == 25.0
     assert cartpole.target(64, at_least=25.0) is None

@@ -1,4 +1,4 @@
-"""What is printed, from synthetic figures."""
+"""The printed report, made from synthetic figures."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_a_row_shows_rates_ratios_targets_and_verdicts():
     ]
 
 
-def test_the_summary_lists_what_has_a_target_and_counts_all_but_aims():
+def test_the_summary_lists_figures_with_targets_and_counts_all_but_aims():
     other = Row("import", "no target", measures=[Measure("import gymnasium", "ms", [500.0])])
     lines = format_summary([row(), other]).splitlines()
     assert lines[0] == "summary"

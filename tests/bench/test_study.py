@@ -1,4 +1,4 @@
-"""The study's table: what a row says, and that it comes from training."""
+"""The study's table: the content of a row, and its origin in training."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_a_seed_is_trained_until_it_reaches_the_goal():
     assert 0 < outcome.steps < 600_000
 
 
-def test_the_table_names_all_that_it_was_asked_for(monkeypatch, capsys):
+def test_the_table_has_all_requested_rows(monkeypatch, capsys):
     monkeypatch.setattr(study, "train", lambda environment, algorithm, seed: Outcome(True, float(seed), 1, 1.0))
     assert study.main(["--environments", "acrobot", "--algorithms", "ppo", "trpo", "--seeds", "3"]) == 0
     head, rule, ppo, trpo = capsys.readouterr().out.splitlines()
@@ -33,7 +33,7 @@ def test_ctrl_c_ends_the_study(monkeypatch, capsys):
     assert capsys.readouterr().err == "study: interrupted\n"
 
 
-def test_a_number_of_seeds_that_is_none_is_refused(capsys):
+def test_an_invalid_number_of_seeds_is_refused(capsys):
     with pytest.raises(SystemExit):
         study.main(["--seeds", "0"])
     assert "--seeds 0 must be at least 1" in capsys.readouterr().err

@@ -10,7 +10,7 @@ def unmeasured(calls):
 
 
 def synthetic():
-    """Ours does 100 units a call, theirs 10; the machine was twice as slow in the second of three rounds."""
+    """A call of ours does 100 units, one of theirs 10; the machine was half as fast in the second of three rounds."""
     contenders = (Contender("ours", unmeasured, 100), Contender("theirs", unmeasured, 10))
     return Comparison(contenders, {"ours": 5, "theirs": 1}, {"ours": [0.5, 1.0, 0.25], "theirs": [1.0, 2.0, 1.0]})
 
@@ -31,7 +31,7 @@ def test_a_ratio_is_formed_within_each_round_so_that_a_slow_round_does_not_chang
 
 
 class Scripted:
-    """A contender on a clock of its own: every call takes `cost` seconds; it notes who ran, and for how many calls."""
+    """A contender with its own clock: every call takes `cost` seconds. It logs its name and its number of calls."""
 
     def __init__(self, name, cost, log):
         self.name, self.cost, self.log = name, cost, log
@@ -58,11 +58,11 @@ def test_a_call_longer_than_a_sample_is_made_once():
     assert calibrate(Scripted("slow", 60.0, []).contender(), seconds=0.1) == 1
 
 
-def test_calibration_ends_where_the_clock_stands_still():
+def test_calibration_ends_even_if_the_clock_stands_still():
     assert calibrate(Scripted("free", 0.0, []).contender(), seconds=1.0) == 1 << 24
 
 
-def test_two_contenders_of_one_name_are_refused():
+def test_contenders_with_the_same_name_are_refused():
     with pytest.raises(ValueError, match="different names"):
         compare([Contender("same", unmeasured), Contender("same", unmeasured)], rounds=1, seconds=0.1)
 

@@ -1,4 +1,4 @@
-"""Runs the command in processes of its own, and makes Python environments to change and throw away."""
+"""Runs the command in separate processes, and makes temporary Python environments."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def error_line(operant: Callable[..., Finished]) -> Callable[..., str]:
 
 
 class Environment:
-    """A Python environment that has, as links, what this one has installed."""
+    """A Python environment with links to the packages of this one."""
 
     def __init__(self, folder: Path, with_operant: bool):
         venv.create(folder, symlinks=True)
@@ -68,23 +68,23 @@ class Environment:
         return self.run("-m", "operant.cli.main", "autoload", action)
 
     def output(self, code: str, *options: str) -> str:
-        """What a program prints; it must succeed and be silent on stderr."""
+        """Runs a program and returns its output; it must succeed and print nothing on stderr."""
         finished = self.run(*options, "-c", code)
         assert (finished.stderr, finished.returncode) == ("", 0)
         return finished.stdout.strip()
 
     def files(self) -> list[str]:
-        """The names in site-packages and its __pycache__ that are ours."""
+        """Lists operant's files in site-packages and its __pycache__."""
         return sorted(path.name for path in self.site_packages.rglob("*operant?autoload*") if not path.is_symlink())
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
-    """A throw-away Python environment with operant."""
+    """A temporary Python environment with operant."""
     return Environment(tmp_path / "environment", with_operant=True)
 
 
 @pytest.fixture
 def environment_without_operant(tmp_path: Path) -> Environment:
-    """A throw-away Python environment from which operant has been uninstalled."""
+    """A temporary Python environment from which operant has been uninstalled."""
     return Environment(tmp_path / "uninstalled", with_operant=False)

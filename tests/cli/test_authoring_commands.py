@@ -1,4 +1,4 @@
-"""operant new, build and check, and the page that walks through them."""
+"""operant new, build and check, and the page that explains them."""
 
 import re
 import sys
@@ -26,14 +26,14 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def fails(capsys, *arguments):
-    """The one line on stderr of a command that must fail, and its exit code."""
+    """Runs a command that must fail; returns its one line on stderr and its exit code."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     return capsys.readouterr().err.strip(), ended.value.code
 
 
 def shell(section):
-    """Runs the page's shell commands of a section; returns what they print."""
+    """Runs the shell commands of a section of the page; returns their output."""
     operant = (sys.executable, "-m", "operant.cli.main")
     lines = [line for snippet in snippets(section, PAGE, "sh") for line in snippet.splitlines()]
     assert lines and all(line.startswith("operant ") for line in lines)
@@ -72,7 +72,7 @@ def test_new_writes_the_scaffold_under_another_name(capsys):
     assert 'id = "moon_lander-v0"' in Path("games/moon_lander.toml").read_text()
 
 
-def test_new_overwrites_nothing_and_refuses_what_is_no_name(capsys):
+def test_new_overwrites_nothing_and_refuses_invalid_names(capsys):
     Path("lander.toml").write_text("mine")
     said, code = fails(capsys, "new", "lander")
     assert said == "operant new: lander.toml is there already: choose another name, or remove it" and code == 1
@@ -81,7 +81,7 @@ def test_new_overwrites_nothing_and_refuses_what_is_no_name(capsys):
     assert "'my-lander' must be a name as in C, such as lander or moon_lander" in said and code == 2
 
 
-def test_build_says_where_how_long_and_for_what(capsys, tmp_path):
+def test_build_prints_the_path_the_time_and_the_instruction_sets(capsys, tmp_path):
     path = write_lander(tmp_path)
     assert main(["build", str(path), "--again"]) == 0
     said = re.fullmatch(r"lander-v0: compiled in ([\d.]+) s by \S+ for ([\w, ]+): (\S+)\n", capsys.readouterr().out)
@@ -134,7 +134,7 @@ def test_check_refuses_what_it_cannot_do(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["train", "list", "build", "check"])
-def test_a_header_that_is_not_there_or_does_not_compile_is_one_error_of_every_command(capsys, tmp_path, command):
+def test_a_missing_or_invalid_header_is_one_error_line_of_every_command(capsys, tmp_path, command):
     said, code = fails(capsys, command, "moon.h")
     assert f"operant {command}: moon.h does not exist: `operant new moon` writes one" in said and code in (1, 2)
     write_lander(tmp_path, ("s->speed = uniform", "s->sped = uniform"))
@@ -142,7 +142,7 @@ def test_a_header_that_is_not_there_or_does_not_compile_is_one_error_of_every_co
     assert "lander.h:28:8: error: " in said and "Traceback" not in said and code in (1, 2)
 
 
-def test_list_shows_a_header_of_ones_own(capsys, tmp_path):
+def test_list_shows_a_users_own_header(capsys, tmp_path):
     path = write_lander(tmp_path)
     assert main(["list", str(path), "--params"]) == 0
     out = capsys.readouterr().out

@@ -43,12 +43,12 @@ def test_off_leaves_the_environment_as_it_was(environment):
 
 @pytest.fixture
 def site_packages(monkeypatch, tmp_path):
-    """An empty folder that the command takes for site-packages."""
+    """An empty folder that the command uses as site-packages."""
     monkeypatch.setattr(autoload.sysconfig, "get_path", lambda name: {"purelib": str(tmp_path)}[name])
     return tmp_path
 
 
-def test_on_and_off_may_be_said_twice(site_packages, capsys):
+def test_on_and_off_may_be_repeated(site_packages, capsys):
     pth = site_packages / "operant-autoload.pth"
     for action in ("off", "on", "on", "off", "off"):
         assert autoload.command([action]) == 0
@@ -80,7 +80,7 @@ def test_status_names_the_file(site_packages, capsys):
 @pytest.mark.parametrize("blocked", ["operant-autoload.pth", "_operant_autoload.py"])
 def test_a_file_that_cannot_be_written_is_one_line_and_leaves_nothing(site_packages, capsys, blocked):
     path = site_packages / blocked
-    path.mkdir()  # refuses root too, which a read-only folder does not
+    path.mkdir()  # refuses writing even to root, unlike a read-only folder
     with pytest.raises(SystemExit, match="1"):
         autoload.command(["on"])
     assert capsys.readouterr() == ("", f"operant autoload: cannot change {path}: Is a directory\n")
@@ -95,7 +95,7 @@ def test_once_operant_is_uninstalled_the_hook_does_nothing(environment, environm
     check = environment_without_operant.output
     assert check("import _operant_autoload, sys; print('operant' in sys.modules)") == "False"
     assert check("import gymnasium; print(gymnasium.make('CartPole-v1').spec.id)") == "CartPole-v1"
-    # A folder or script of that name is not our package.
+    # A folder or script of that name is not the operant package.
     (environment_without_operant.folder / "operant").mkdir()
     assert check("import gymnasium, sys; print('operant' in sys.modules)") == "False"
     (environment_without_operant.folder / "operant").rmdir()
@@ -122,7 +122,7 @@ def test_a_broken_operant_is_a_warning_and_gymnasium_works(environment, environm
 
 @pytest.fixture
 def waiting(monkeypatch, tmp_path):
-    """The hook, waiting in this process for a stand-in for gymnasium; returns the names that it registered."""
+    """Installs the hook in this process, for a stand-in for gymnasium; returns the list of registered names."""
     registered = []
     for name in [name for name in sys.modules if name.partition(".")[0] == "gymnasium"]:
         monkeypatch.delitem(sys.modules, name)
@@ -156,7 +156,7 @@ def test_a_failed_import_of_gymnasium_is_its_own_error_and_may_be_tried_again(wa
     with pytest.raises(OSError, match="half installed"):
         import gymnasium
     assert waiting == [] and len(hooks()) == 1
-    (tmp_path / "gymnasium.py").write_text("whole = True  # and of another length, so that it is compiled anew\n")
+    (tmp_path / "gymnasium.py").write_text("whole = True  # and of another length, so that it is compiled again\n")
     import gymnasium
 
     assert gymnasium.whole and len(waiting) == 1 and hooks() == []

@@ -37,7 +37,7 @@ def test_a_typo_is_answered_with_the_nearest_name(error_line, arguments, nearest
     assert f"did you mean {nearest}?" in error_line(*arguments)
 
 
-def test_a_name_near_to_none_is_answered_with_all_commands(error_line):
+def test_an_unrelated_name_is_answered_with_all_commands(error_line):
     names = "list, train, eval, resume, new, build, check, bench, doctor, export, sweep, monitor, runs, run, autoload"
     assert f"choose from {names} (" in error_line("frobnicate")
 
@@ -55,7 +55,7 @@ def test_bench_forwards_its_arguments_and_exit_code(monkeypatch):
     assert seen == ["--env", "CartPole-v1", "--json"]
 
 
-def test_a_reader_that_has_gone_ends_the_command_quietly():
+def test_a_closed_pipe_ends_the_command_quietly():
     import subprocess
     import sys
 

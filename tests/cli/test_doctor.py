@@ -1,4 +1,4 @@
-"""`operant doctor`, as somebody types it."""
+"""`operant doctor` as a command."""
 
 import json
 import subprocess
@@ -49,7 +49,7 @@ def test_findings_come_with_programs(operant):
     assert finished.stdout.endswith(CLOSED)
 
 
-def test_where_nothing_is_found_it_says_so(operant):
+def test_a_correct_environment_has_no_findings(operant):
     finished = operant("doctor", "CartPole-v1", "--vector", "operant")
     assert (finished.stdout, finished.returncode) == ("operant/CartPole-v1 by operant: nothing found\n", 0)
 
@@ -65,7 +65,7 @@ def test_an_error_gives_exit_code_one_and_json_the_program(operant, tmp_path):
     assert pasted.stderr.strip().endswith(f"AssertionError: {finding['sentence']}")
 
 
-def test_a_function_of_this_directory_is_examined_and_what_it_prints_is_kept_apart(operant, landers):
+def test_a_function_in_this_directory_is_examined_and_its_output_kept_apart(operant, landers):
     finished = operant("doctor", "landers:make_landers", "--steps", "30", "--json")
     record = json.loads(finished.stdout)
     assert {each["rule"] for each in record["findings"]} == {"options-change", "step-after-close"}
@@ -80,7 +80,7 @@ def test_an_id_that_a_module_registers_is_examined(operant, landers):
     assert 'gym.make_vec("landers:Lander-v0", num_envs=1)' in record["findings"][0]["reproduction"]
 
 
-def test_an_environment_that_is_none_of_vectors_ends_the_examination(operant, landers):
+def test_a_single_environment_ends_the_examination(operant, landers):
     finished = operant("doctor", "landers:make_one")
     assert finished.returncode == 1
     assert "error: it has no attribute num_envs [attributes]" in finished.stdout

@@ -34,7 +34,7 @@ def refusal(capsys, *arguments, code=1):
     return message
 
 
-# Percentiles 97.5 of Student's T, as every table of it has them.
+# The 97.5th percentiles of Student's T, as in every table.
 @pytest.mark.parametrize(
     "degrees, expected", [(1, 12.7062), (2, 4.30265), (9, 2.26216), (99, 1.98422), (9999, 1.96020)]
 )
@@ -56,7 +56,7 @@ def test_it_plays_gymnasiums_own_environment_and_says_which_interval(runs, capsy
     )
 
 
-def test_json_has_every_return_and_the_statistics_are_theirs(runs, capsys):
+def test_json_has_every_return_and_their_statistics(runs, capsys):
     result = json.loads(lines(capsys, "short", "--episodes", 5, "--seed", 7, "--json", "--runs", runs))
     returns = result["returns"]
     assert (len(returns), result["episodes"], result["seed"], result["agents"]) == (5, 5, 7, 1)
@@ -74,7 +74,7 @@ def test_the_same_seed_plays_the_same_episodes_and_sampled_ones_differ(runs, cap
     assert played("--sampled") != played()
 
 
-def test_nothing_of_the_run_changes(runs, capsys):
+def test_the_run_does_not_change(runs, capsys):
     [run] = runs.iterdir()
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in run.rglob("*")}
     lines(capsys, "short", "--episodes", 2, "--runs", runs)
@@ -90,8 +90,8 @@ def test_a_video_has_every_frame_of_its_episodes(runs, capsys, tmp_path):
     assert reader.get_meta_data()["size"] == (600, 400)
     frames = np.stack([frame[::8, ::8] for frame in reader])
     assert len(frames) >= json.loads(out)["min"] + 1
-    assert frames.std(axis=(1, 2, 3)).min() > 10  # a cart on a track: no frame is of one colour
-    assert np.abs(frames[0].astype(int) - frames[-1]).max() > 100  # and it has moved
+    assert frames.std(axis=(1, 2, 3)).min() > 10  # frames show a cart on a track, not a single colour
+    assert np.abs(frames[0].astype(int) - frames[-1]).max() > 100  # the cart has moved
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ def test_a_video_has_every_frame_of_its_episodes(runs, capsys, tmp_path):
         (["short", "--video", "film.gif", "--episodes", "1"], "film.gif must end in .mp4"),
     ],
 )
-def test_what_cannot_be_played_is_one_line(runs, capsys, arguments, expected):
+def test_a_run_that_cannot_be_played_is_one_line(runs, capsys, arguments, expected):
     assert expected in refusal(capsys, *arguments, "--runs", runs)
 
 
-def test_no_episodes_are_refused(runs, capsys):
+def test_zero_episodes_are_refused(runs, capsys):
     assert "--episodes 0 must be at least 1" in refusal(capsys, "short", "--episodes", 0, "--runs", runs, code=2)
 
 

@@ -1,4 +1,4 @@
-"""What `operant export` writes compiles alone, and computes what the core computes, bit for bit."""
+"""The headers of `operant export` compile alone, and compute the core's results bit for bit."""
 
 import ctypes
 import re
@@ -19,17 +19,17 @@ from operant.environments.spaces import array_of
 from operant.headers.single_header import exportable
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off")
-# On x86-64, -march=native brings FMA, which -ffp-contract=off keeps from changing any bit.
+# On x86-64, -march=native enables FMA; -ffp-contract=off prevents it from changing any bit.
 BUILDS = {"gcc": ("gcc", "-O2", "-march=native"), "clang": ("clang", "-O1")}
 N = 8
 
-# Of every header its id, and the constructor arguments that choose it.
+# Each header's id, and the constructor arguments that choose it.
 HEADERS = {CATALOG[name].header: (name, {}) for name in (*PHYSICS, *TASKS)}
 for name, spec in MULTIAGENT.items():
     for values, variant in (spec.variants or {(): spec}).items():
         HEADERS[variant.header] = (name, dict(zip(spec.variant_options, values, strict=False)))
 
-# Where episodes end by themselves before the seventh step.
+# Environments whose episodes end by themselves before the seventh step.
 SHORT = {"blackjack", "breakout", "frozen_lake", "frozen_lake_8x8", "memory", "snake", "squared"}
 
 NUMBERS = {"float": np.float32, "int64_t": np.int64, "unsigned char": np.uint8}
@@ -72,7 +72,7 @@ int main(void) {
 
 
 def export(tmp_path, name):
-    """Exports an environment; returns what a compiler needs for a program with it."""
+    """Exports an environment; returns the compiler's arguments for a program that includes it."""
     header = tmp_path / "exported.h"
     assert main(["export", name, "--pufferlib", "--out", str(header)]) == 0
     struct = re.search(r"^typedef struct \w+ (?!Log)(\w+);", header.read_text(), re.MULTILINE)[1]
@@ -129,13 +129,13 @@ class Exported:
 
 
 def core(header, **options):
-    """The same environments in the core."""
+    """Makes the same environments in the core."""
     name, variant = HEADERS[header]
     return vector(name, N, autoreset_mode="SameStep", **variant, **options)
 
 
 def compare(exported, envs, steps, seed=0):
-    """Steps both; every bit must agree. Returns how many episodes terminated and were truncated, and their lengths."""
+    """Steps both; every bit must agree. Returns the numbers of terminated and truncated episodes, and the lengths."""
     random = np.random.default_rng(1)
 
     def same(observations):
@@ -295,7 +295,7 @@ def test_an_output_that_cannot_be_written_is_one_line(arguments):
         (["cartpole", "--puferlib"], "did you mean '--pufferlib'?"),
     ],
 )
-def test_what_cannot_be_exported_is_one_line(error_line, arguments, expected):
+def test_an_invalid_export_is_one_line(error_line, arguments, expected):
     assert expected in error_line("export", *arguments)
 
 

@@ -22,7 +22,7 @@ def write(folder, text, name="program.py"):
 
 @pytest.fixture
 def same_as_python(operant, tmp_path):
-    """Runs a program by python and by operant: all that can be seen from outside must be equal."""
+    """Runs a program with python and with operant; output and exit code must be equal."""
 
     def run(*arguments):
         python = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -149,5 +149,5 @@ def test_worker_processes_and_theirs_know_the_environments(operant, tmp_path, me
         (["-m", "json"], "'json' is a package without a __main__ module"),
     ],
 )
-def test_a_program_that_is_not_there_is_one_line(error_line, arguments, expected):
+def test_a_missing_program_is_one_line(error_line, arguments, expected):
     assert expected in error_line("run", *arguments)

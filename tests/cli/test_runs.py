@@ -11,7 +11,7 @@ from operant.utils import RunDirectory
 
 @pytest.fixture
 def runs(tmp_path):
-    """A run that has finished, and one whose process has gone before its first update."""
+    """A finished run, and one whose process ended before its first update."""
     finished = RunDirectory.create(
         tmp_path, "cartpole-ppo", {}, environment="operant/CartPole-v1", algorithm="ppo", total_steps=8192
     )

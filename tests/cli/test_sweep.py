@@ -53,7 +53,7 @@ def trials(folder):
     return RunDirectory.all(folder / "runs" / "sweep-pole")
 
 
-def test_every_trial_is_a_run_and_the_same_command_goes_on(tmp_path, capsys):
+def test_every_trial_is_a_run_and_the_same_command_continues(tmp_path, capsys):
     assert sweep(tmp_path) == 0
     first = trials(tmp_path)
     assert [(run.status, run.record["total_steps"]) for run in first] == [("finished", 1024)] * 2
@@ -85,7 +85,7 @@ def test_the_best_trial_is_that_of_the_highest_return_and_its_command_trains_it_
 
 
 def test_a_trial_below_the_median_is_ended_early(tmp_path, capsys):
-    # Rates of 1e-9 learn nothing: after five trials with the others' some are far below the median.
+    # Learning rates of 1e-9 learn nothing, so some trials are far below the median after the first five.
     options = {"rate": ("low = 1e-4\nhigh = 1e-2\nlog = true", "choices = [1e-9, 3e-3]")}
     assert sweep(tmp_path, trials=9, timesteps=6144, prune_every=1024, **options) == 0
     out = capsys.readouterr().out
@@ -96,7 +96,7 @@ def test_a_trial_below_the_median_is_ended_early(tmp_path, capsys):
     assert "6144" not in last and ended.status == "finished"
 
 
-def test_ctrl_c_leaves_a_sweep_that_goes_on(tmp_path):
+def test_ctrl_c_leaves_a_sweep_that_can_continue(tmp_path):
     file = write(tmp_path, timesteps=100_000_000, prune_every=0)
     command = [sys.executable, "-m", "operant.cli.main", "sweep", file, "--runs", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

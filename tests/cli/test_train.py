@@ -32,7 +32,7 @@ def start(*arguments, **options):
 
 
 def run(*arguments, code=0):
-    """What a command prints, on stdout or if it fails on stderr."""
+    """Runs a command; returns its stdout, or its stderr if it fails."""
     output, errors = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
@@ -52,14 +52,14 @@ def test_without_torch_a_command_that_needs_it_names_the_extra(command, monkeypa
 
 
 def error(*arguments, code=2):
-    """The one line that a command ends with."""
+    """Runs a command that must fail; returns its one line on stderr."""
     lines = run(*arguments, code=code).splitlines()
     assert len(lines) == 1, lines
     return lines[0]
 
 
 def final_state(run_directory):
-    """What the last checkpoint holds, without times."""
+    """Loads the last checkpoint, without its times."""
     state = load_checkpoint(CheckpointFolder(run_directory.checkpoints).latest())
     del state["counters"]["seconds"]
     return state
@@ -91,7 +91,7 @@ def rows(run_directory):
     return [[line[k] for k in at] for line in lines[1:]]
 
 
-def test_the_tuned_options_solve_gymnasiums_cartpole_and_the_run_keeps_what_it_was_made_of(tmp_path):
+def test_the_tuned_options_solve_gymnasiums_cartpole_and_the_run_records_them(tmp_path):
     process = start("train", "cartpole", "--seed", 3, "--runs", tmp_path)
     printed, _ = process.communicate(timeout=300)
     assert process.returncode == 0
@@ -104,7 +104,7 @@ def test_the_tuned_options_solve_gymnasiums_cartpole_and_the_run_keeps_what_it_w
     assert list(directory.path.glob("events.out.tfevents.*"))
 
 
-def test_a_policy_far_from_the_goal_is_evaluated_now_and_then_and_at_the_end(monkeypatch):
+def test_a_policy_far_from_the_goal_is_evaluated_rarely_and_at_the_end(monkeypatch):
     evaluated = []
 
     def evaluate(algorithm, env_id, episodes, **options):
@@ -118,7 +118,7 @@ def test_a_policy_far_from_the_goal_is_evaluated_now_and_then_and_at_the_end(mon
 
 
 @pytest.mark.parametrize("ending", ["kill", "interrupt"])
-def test_a_run_that_is_resumed_ends_with_the_bits_of_one_that_never_stopped(tmp_path, ending):
+def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, ending):
     options = ["train", "cartpole", "--timesteps", 20 * 1024, *SHORT, "--runs", tmp_path, "--normalize-observations"]
     run(*options, "--name", "whole")
     process = start(*options, "--name", "cut", "--checkpoint-every", 0, "--keep", 1)
@@ -136,7 +136,7 @@ def test_a_run_that_is_resumed_ends_with_the_bits_of_one_that_never_stopped(tmp_
     assert rows(cut) == rows(whole) and len(rows(cut)) == 20
 
 
-def test_a_detached_run_goes_on_by_itself(tmp_path):
+def test_a_detached_run_continues_by_itself(tmp_path):
     printed = run("train", "cartpole", "--timesteps", 4096, *SHORT, "--runs", tmp_path, "--detach")
     directory = RunDirectory.find(tmp_path, printed.strip())
 
@@ -148,7 +148,7 @@ def test_a_detached_run_goes_on_by_itself(tmp_path):
     assert rows(directory)[-1][0] in ("4096", "4096.0")
 
 
-def test_flags_go_over_the_file_and_the_file_over_the_tuned_options(tmp_path):
+def test_flags_override_the_file_and_the_file_overrides_tuned_options(tmp_path):
     file = tmp_path / "ppo.toml"
     file.write_text('environment = "cartpole"\ntimesteps = 1024\n[options]\nepochs = 2\ngamma = 0.5\n')
     run("train", "--config", file, *SHORT, "--gamma", 0.75, "--no-anneal", "--runs", tmp_path)
@@ -237,8 +237,8 @@ def test_the_progress_bar_shows_steps_and_return(tmp_path):
     assert Path(tmp_path).exists()
 
 
-def test_a_run_on_a_device_is_kept_resumed_and_evaluated(tmp_path):
-    """device="emulated" stands for a GPU; evaluation is on the CPU."""
+def test_a_run_on_a_device_is_saved_resumed_and_evaluated(tmp_path):
+    """The device "emulated" replaces a GPU; evaluation runs on the CPU."""
     flags = ["--runs", tmp_path, "--name", "on-device", *SHORT, "--quiet"]
     run("train", "cartpole", "--device", "emulated", "--timesteps", "3072", *flags)
     (kept,) = tmp_path.iterdir()
@@ -249,7 +249,7 @@ def test_a_run_on_a_device_is_kept_resumed_and_evaluated(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_named_before_anything_is_kept(tmp_path):
+def test_a_missing_gpu_is_named_before_anything_is_saved(tmp_path):
     said = error("train", "cartpole", "--device", "cuda", "--runs", tmp_path, code=1)
     assert "PyTorch" in said or "driver" in said
     assert not any(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""examine(): its arguments, and environments of other kinds than the walks of test_rules.py."""
+"""examine(): its arguments, and other kinds of environments than the walks of test_rules.py."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "doctor.md"
 
 
 class Nested(gym.Env):
-    """Observations and actions are dicts; the start is random, and steps are."""
+    """An environment with dicts as observations and actions, a random start and random steps."""
 
     observation_space = spaces.Dict({"place": spaces.Box(-9, 9, (2,)), "clock": spaces.Discrete(100)})
     action_space = spaces.Dict({"push": spaces.Box(-1, 1, (2,)), "wait": spaces.Discrete(2)})
@@ -77,12 +77,12 @@ def test_a_spec_that_makes_something_else_is_found():
         ({"seed": -1}, "seed=-1 must be at least 0"),
     ],
 )
-def test_an_argument_that_is_none_is_refused(arguments, message):
+def test_an_invalid_argument_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         examine(lambda num_envs: gym.make_vec("CartPole-v1", num_envs), **arguments)
 
 
-def test_what_is_no_function_is_refused():
+def test_a_make_that_cannot_be_called_is_refused():
     with pytest.raises(TypeError, match="must be a function of num_envs"):
         examine("CartPole-v1")
 

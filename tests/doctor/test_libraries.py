@@ -1,4 +1,4 @@
-"""What the doctor finds in Gymnasium's vector environments, in EnvPool's and in ours; docs/doctor.md explains each."""
+"""The doctor's findings in the vector environments of Gymnasium, EnvPool and operant; docs/doctor.md explains them."""
 
 import json
 import re
@@ -12,8 +12,8 @@ import pytest
 
 from operant.doctor import examine, from_function, from_id
 
-SHORT = {"num_envs": 2, "steps": 40}  # of CartPole, whose plain episodes last about ten steps
-LUNAR_LANDER = {"steps": 120}  # the time that a fall takes
+SHORT = {"num_envs": 2, "steps": 40}  # enough for CartPole, whose episodes of plain actions last about ten steps
+LUNAR_LANDER = {"steps": 120}  # the duration of a fall
 OURS = ("CartPole-v1", "MountainCarContinuous-v0", "Pendulum-v1", "Acrobot-v1")
 MODES = ("NextStep", "SameStep", "Disabled")
 PAGE = Path(__file__).parents[2] / "docs" / "doctor.md"
@@ -60,7 +60,7 @@ def found(findings):
 
 
 def command(env_id, vector=None, mode=None):
-    """The command that examines a subject, as docs/doctor.md has it."""
+    """Writes the command that examines a subject, as in docs/doctor.md."""
     options = [f"--vector {vector}" if vector else "", f"--autoreset-mode {mode}" if mode else ""]
     return " ".join(filter(None, ["operant doctor", env_id, *options]))
 
@@ -83,7 +83,7 @@ def rules(findings):
 
 
 def fails(program, cwd):
-    """Whether a pasted program ends as its finding says, in a process of its own."""
+    """Runs a reproduction in a process of its own; returns True if it fails as the finding says."""
     return subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=cwd, timeout=120).returncode != 0
 
 
@@ -99,7 +99,7 @@ def test_what_is_found_in_gymnasium_and_envpool(subject, tmp_path):
     longer = LUNAR_LANDER if subject[0] == "LunarLander-v3" else {}
     findings = examined(command(*subject), tmp_path, **SHORT | longer)
     assert rules(findings) == FOUND[subject]
-    # One process for each would take long: every reproduction was run when it was found.
+    # A process for each would take long, and the doctor has run every reproduction already.
     assert fails(findings[0]["reproduction"], tmp_path)
     assert subject != ("CartPole-v1", "envpool", None) or all(
         indent(finding["reproduction"].rstrip(), "    ") in PAGE.read_text()
@@ -110,11 +110,11 @@ def test_what_is_found_in_gymnasium_and_envpool(subject, tmp_path):
 
 @pytest.mark.parametrize("env_id", OURS)
 @pytest.mark.parametrize("mode", MODES)
-def test_nothing_is_found_in_ours(env_id, mode):
+def test_nothing_is_found_in_operant(env_id, mode):
     assert examine(from_id(env_id, "operant", mode), num_envs=20, steps=64) == []
 
 
-def test_in_ours_of_several_agents_a_row_is_not_an_environment():
+def test_a_row_of_several_agents_is_not_an_environment():
     assert found(examine(from_id("simple_spread-v3", "operant"))) == {"num-envs": "warning"}
 
 
@@ -137,14 +137,14 @@ def test_copy_false_of_gymnasium_is_seen_as_reused_arrays():
 
 
 def test_async_without_shared_memory_resets_once_more_after_a_reset(tmp_path):
-    """Its worker forgets the autoreset that is due only where it writes into shared memory."""
+    """Its worker cancels the pending autoreset only if it writes into shared memory."""
     (tmp_path / "workers.py").write_text(WITHOUT_SHARED_MEMORY)
     findings = examined("operant doctor workers:make", tmp_path, **SHORT)
     assert rules(findings) == {"reset-after-end": "error", "options-change": "note"}
 
 
-def test_the_page_names_what_is_found():
-    """Each row of the table: what is examined, and the rules that it breaks."""
+def test_the_page_lists_all_findings():
+    """Each row of the table has a subject and the rules that it breaks."""
     rows = re.findall(r"^\| `(operant doctor .+?)` \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
     stated = {}
     for line, cell in rows:

@@ -1,4 +1,4 @@
-"""Each rule finds the defect that is planted for it, shows it in a program that fails so, and finds none elsewhere."""
+"""Each rule finds the defect planted for it, shows it in a program that fails, and finds nothing elsewhere."""
 
 import re
 from pathlib import Path
@@ -10,16 +10,16 @@ from operant.doctor import examine
 from operant.doctor.rules import RULES
 
 STEPS = 40  # a walk is shorter
-LONGEST = 17  # statements of a reproduction, imports left out
+LONGEST = 17  # the most statements of a reproduction, without imports
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_environment_has_no_finding(name):
+def test_a_correct_environment_has_no_finding(name):
     assert examine(RIGHT[name]) == []
 
 
 def test_a_defect_is_planted_for_every_rule():
-    rules = {rule.name for rule in RULES} - {"spec-remakes"}  # which only ids have: see test_examine.py
+    rules = {rule.name for rule in RULES} - {"spec-remakes"}  # only ids have a spec: see test_examine.py
     assert {name.partition(",")[0] for name in DEFECTS} == rules | {"make"}
 
 

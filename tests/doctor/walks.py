@@ -1,4 +1,4 @@
-"""A right vector environment, and one with each defect that the doctor has a rule for.
+"""A correct vector environment, and one with a defect for each of the doctor's rules.
 
 A walker on a line is pushed to either side; its episode ends beyond 1, or at the time limit.
 """
@@ -18,7 +18,7 @@ NEXT_STEP, SAME_STEP, DISABLED = AutoresetMode
 
 
 class Walk(VectorEnv):
-    """`state`: position and velocity, `[N, 2]`; each environment has a generator of its own."""
+    """A correct environment. `state` is position and velocity, `[N, 2]`; each environment has its own generator."""
 
     mode = NEXT_STEP
     single_action_space: Any = Discrete(2)
@@ -48,7 +48,7 @@ class Walk(VectorEnv):
                 self.generators[i] = np.random.default_rng(each)
 
     def begin(self, rows):
-        """New episodes in the rows of a mask."""
+        """Begins new episodes in the rows of a mask."""
         for i in np.flatnonzero(rows):
             self.state[i] = self.draw(i)
         self.clock[rows] = 0
@@ -60,7 +60,7 @@ class Walk(VectorEnv):
         return self.state.astype(np.float32)
 
     def check(self, actions):
-        """The push of each environment: -1 or 1."""
+        """Converts actions to the push of each environment, -1 or 1."""
         if self.closed:
             raise gym.error.ClosedEnvironmentError("closed")
         if not self.action_space.contains(actions):
@@ -93,7 +93,7 @@ class Walk(VectorEnv):
         return np.abs(self.state[:, 0]) > 1, self.clock >= self.limit
 
     def final(self, ended):
-        """What infos say of the rows that ended."""
+        """Returns the infos about the rows that ended."""
         last = np.empty(self.num_envs, object)
         for i in np.flatnonzero(ended):
             last[i] = self.observe()[i]
@@ -109,7 +109,7 @@ class DisabledWalk(Walk):
 
 
 class ForceWalk(Walk):
-    """With continuous pushes."""
+    """A walk with continuous pushes."""
 
     single_action_space = Box(-1, 1, (1,), np.float32)
 
@@ -120,14 +120,14 @@ class ForceWalk(Walk):
 
 
 DEFECTS: dict[str, Any] = {}
-"""By the rule that must find it: a function that makes the environment."""
+"""Functions that make an environment with a defect, by the rule that must find it."""
 
 
 def defect(rule):
     """Registers a class as the environment that breaks a rule."""
 
     def register(broken):
-        # Twice is not: reset-mask is an error in one mode and a warning in the others.
+        # A rule may occur twice: reset-mask is an error in one mode and a warning in the others.
         DEFECTS[rule if rule not in DEFECTS else f"{rule}, {broken.mode.name}"] = broken
         return broken
 
@@ -135,7 +135,7 @@ def defect(rule):
 
 
 def changed(rule, position, change, base=Walk):
-    """A defect in one of the five results of step."""
+    """Registers a defect in one of the five results of step."""
 
     class Changed(base):
         def step(self, actions):
@@ -147,7 +147,7 @@ def changed(rule, position, change, base=Walk):
 
 
 def noted(rule, change, base=SameStepWalk):
-    """A defect in what `final` says; `change` works on the dict."""
+    """Registers a defect in the infos of `final`; `change` edits the dict."""
 
     class Noted(base):
         def final(self, ended):
@@ -349,7 +349,7 @@ class ReusedFinal(SameStepWalk):
 
 @defect("observations-are-state")
 class Exposed(Walk):
-    """Returns a new array every time, and then goes on from what it has become."""
+    """Returns a new array every time, but continues from its present content."""
 
     def observe(self):
         self.returned = super().observe()
@@ -426,7 +426,7 @@ class Gusty(Walk):
 
 @defect("steps-seed")
 class Windy(Walk):
-    """The wind has a generator of its own, which goes on whatever the seed."""
+    """The wind has its own generator, which no seed resets."""
 
     def __init__(self, num_envs=1):
         super().__init__(num_envs)
@@ -438,7 +438,7 @@ class Windy(Walk):
 
 @defect("reset-after-end")
 class Forgetful(Walk):
-    """A reset does not cancel the autoreset that was due."""
+    """A reset does not cancel the pending autoreset."""
 
     def reset(self, *, seed=None, options=None):
         due = self.ended
@@ -555,7 +555,7 @@ class LimitTerminates(Walk):
 
 @defect("limit-counts-afresh")
 class OneLimit(Walk):
-    """Counts on from the first episode's end."""
+    """Continues to count steps after the first episode's end."""
 
     def begin(self, rows):
         clock = self.clock.copy()
@@ -648,9 +648,9 @@ FOLLOWING = {
     "observation-type": {"not-examined"},
     "num-envs-grows": {"not-examined"},
     "num-envs": {"not-examined"},  # rows of an environment that do not end together
-    "action-space-batched": {"actions-too-few", "actions-range", "step-after-close"},  # of this walk, which checks none
-    "observation-shape": {"observation-order"},  # a column is none
-    "observation-space": {"next-step-resets", "reset-mask"},  # step returns what reset would not
+    "action-space-batched": {"actions-too-few", "actions-range", "step-after-close"},  # this walk checks no actions
+    "observation-shape": {"observation-order"},  # a column is not in C order
+    "observation-space": {"next-step-resets", "reset-mask"},  # step returns other observations than reset
     "rewards-finite": {"next-step-result"},  # the reward of a reset is infinite
     "infos-mask": {"infos-length"},
     "reset-seed": {"not-examined"},
@@ -658,11 +658,11 @@ FOLLOWING = {
     "reset-goes-on": {"not-examined"},
     "environments-differ": {"seed-of-row", "seed-list"},
     "deterministic": {"not-examined"},
-    "next-step-resets": {"observation-space"},  # the walk leaves it
+    "next-step-resets": {"observation-space"},  # the walk leaves its space
     "resets-early": {"next-step-resets", "next-step-result", "limit-counts-afresh"},
     "same-step-resets": {"observation-space", "final-obs-space"},  # the same
 }
-"""What else is found of a defect, because it follows from it."""
+"""The further findings that a defect causes."""
 
 RIGHT = {
     "next step": Walk,

@@ -1,4 +1,4 @@
-"""Every example runs, and what it prints is what it promises."""
+"""Every example runs, and prints what it promises."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ EXAMPLES = ROOT / "examples"
 
 
 def output_of(name, *arguments):
-    """What an example prints. It must end well, and without a warning."""
+    """Runs an example and returns its output; it must succeed, without a warning."""
     command = [sys.executable, EXAMPLES / name, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -20,7 +20,7 @@ def output_of(name, *arguments):
 
 
 def number(pattern, text):
-    """The number that the pattern's group matches."""
+    """Returns the number matched by the pattern's group."""
     match = re.search(pattern, text)
     assert match, f"{pattern!r} is not in:\n{text}"
     return float(match[1].replace(",", ""))
@@ -93,7 +93,7 @@ def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
 
 
 def test_every_example_is_tested():
-    """Here, or where its framework is: in one of the environments that `make test-all` makes."""
+    """It is tested here, or with its framework, in one of the environments of `make test-all`."""
     tests = [ROOT / "tests/examples/test_examples.py", *(ROOT / "tests/compat/own_environment").glob("*/test_*.py")]
     tested = {name for path in tests for name in re.findall(r'output_of\(\s*"(\w+\.py)"', path.read_text())}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested

@@ -1,1 +1,1 @@
-"""Lets the tests in these folders import what lies beside this file."""
+"""Lets the tests in these folders import modules beside this file."""

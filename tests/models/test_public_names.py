@@ -1,4 +1,4 @@
-"""operant.models gives its public names when they are asked for, and says what to install where torch is missing."""
+"""operant.models loads its public names on demand, and says what to install if torch is missing."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def test_the_package_alone_does_not_import_torch():
     assert run("import sys, operant.models; print('torch' in sys.modules)").stdout.strip() == "False"
 
 
-def test_another_name_is_an_attribute_error_that_names_it():
+def test_an_unknown_name_is_an_attribute_error_that_names_it():
     result = run("import operant.models; operant.models.DQN")
     assert "AttributeError: module 'operant.models' has no attribute 'DQN'" in result.stderr
 

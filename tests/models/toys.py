@@ -1,4 +1,4 @@
-"""Small environments of Gymnasium's kind, and vector envs of them."""
+"""Small Gymnasium environments, and vector envs of them."""
 
 import gymnasium as gym
 import numpy as np
@@ -6,7 +6,7 @@ from gymnasium import spaces
 
 
 class Countdown(gym.Env):
-    """Observes how many steps it has made; ends after `steps`, terminated or truncated. Every reward is 1."""
+    """Observes the number of its steps; ends after `steps`, terminated or truncated. Every reward is 1."""
 
     observation_space = spaces.Box(0, np.inf, (1,), np.float32)
     action_space = spaces.Discrete(2)
@@ -25,7 +25,7 @@ class Countdown(gym.Env):
 
 
 class Nested(gym.Env):
-    """Dict and Tuple observations, two choices at once, and a mask that forbids one action at random."""
+    """Has Dict and Tuple observations, two choices at once, and a mask that forbids one random action."""
 
     observation_space = spaces.Dict(
         parts=spaces.Tuple([spaces.Discrete(3, start=1), spaces.Box(-1, 1, (2,), np.float64)]),
@@ -52,7 +52,7 @@ class Nested(gym.Env):
 
 
 class Recall(gym.Env):
-    """Shows 1 or -1 at first, then 0; the reward is 1 if the action of the third step tells which."""
+    """Shows 1 or -1 at first, then 0; the reward is 1 if the third action matches the first observation."""
 
     observation_space = spaces.Box(-1, 1, (1,), np.float32)
     action_space = spaces.Discrete(2)
@@ -69,5 +69,5 @@ class Recall(gym.Env):
 
 
 def vector(*makers):
-    """A vector env of the environments that these make."""
+    """Makes a vector env of the environments of these makers."""
     return gym.vector.SyncVectorEnv(makers, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP)

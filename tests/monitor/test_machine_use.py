@@ -21,7 +21,7 @@ def test_a_busy_process_uses_a_core_and_memory():
     assert 0 < use.machine_memory < use.machine_memory_total
 
 
-def test_a_process_that_has_gone_uses_nothing():
+def test_an_ended_process_uses_nothing():
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     reader = MachineReader(process.pid)
     assert reader.read().memory > 0

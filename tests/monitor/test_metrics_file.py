@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from operant.monitor.metrics_file import CAPACITY, HEADER, MetricsFileError, MetricsReader, MetricsWriter
 
-SEQUENCE = 48  # the offset of the sequence, as the module's docstring gives it
+SEQUENCE = 48  # the offset of the sequence in the module's docstring
 context = multiprocessing.get_context("fork")
 
 
@@ -38,7 +38,7 @@ def test_a_row_can_be_read_as_soon_as_it_is_written(path):
     writer.close()
 
 
-def test_columns_may_come_later_and_stay_away(path):
+def test_columns_may_be_added_later_and_be_missing(path):
     writer = MetricsWriter(path, "a", capacity=4)
     for k in range(6):
         writer.write({"steps": k})
@@ -152,7 +152,7 @@ def test_a_reader_writes_nothing(path):
     assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, changed)
 
 
-def test_a_file_that_takes_the_name_is_noticed(path):
+def test_a_replaced_file_is_noticed(path):
     MetricsWriter(path, "a")
     with closing(MetricsReader(path)) as reader:
         assert not reader.is_replaced()
@@ -163,7 +163,7 @@ def test_a_file_that_takes_the_name_is_noticed(path):
 
 
 def _tear(path, rows):
-    """Leaves the file as a writer does that dies while it stores row number `rows`."""
+    """Leaves the file in the state of a writer that dies while it writes row `rows`."""
     contents = bytearray(path.read_bytes())
     contents[SEQUENCE : SEQUENCE + 8] = struct.pack("Q", 2 * rows + 1)
     start = HEADER + 8 * 64 * (rows % ((len(contents) - HEADER) // 512))
@@ -172,7 +172,7 @@ def _tear(path, rows):
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(2, [0, 1]), (4, [1, 2, 3]), (5, [2, 3, 4])])
-def test_a_row_that_its_writer_died_in_is_left_out_and_nobody_waits_for_it(path, rows, expected):
+def test_a_row_whose_writer_died_is_omitted_and_no_reader_hangs(path, rows, expected):
     writer = MetricsWriter(path, "a", capacity=4)
     for k in range(rows):
         writer.write({"row": k})
@@ -188,7 +188,7 @@ def _write_for_ever(path, capacity):
     writer = MetricsWriter(path, "stress", capacity)
     row = 0
     while True:
-        # All the columns of a row agree, and the row number says where in the ring it belongs.
+        # All columns of a row hold the row number, which determines its place in the ring.
         writer.write({name: row * factor for factor, name in enumerate(COLUMNS, 1)})
         row += 1
 
@@ -222,7 +222,7 @@ def test_readers_beside_a_writer_that_never_rests_see_whole_rows_only(path, capa
             while time.monotonic() < end:
                 try:
                     snapshot = reader.read()
-                except MetricsFileError as problem:  # the small ring, all of which the writer rewrites in a millisecond
+                except MetricsFileError as problem:  # the writer rewrites the whole small ring in a millisecond
                     assert capacity == 64 and "changes faster" in str(problem)
                     continue
                 if snapshot.count:

@@ -21,7 +21,7 @@ def run(tmp_path):
 
 
 def scalars(run, tag):
-    """What TensorBoard itself reads: [(step, value)]."""
+    """Reads scalars with TensorBoard itself: [(step, value)]."""
     events = EventAccumulator(str(run.path))
     events.Reload()
     return [(event.step, event.value) for event in events.Scalars(tag)]
@@ -40,7 +40,7 @@ def test_metrics_go_to_the_csv_the_metrics_file_and_tensorboard(run):
     assert RunDirectory(run.path).status == "finished"
 
 
-def test_the_time_that_neither_rollout_nor_update_took_is_added(run, monkeypatch):
+def test_the_time_besides_rollout_and_update_is_added(run, monkeypatch):
     clock = iter([10.0, 10.5, 11.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     with Recorder(run, tensorboard=False) as recorder:
@@ -54,7 +54,7 @@ def test_the_time_that_neither_rollout_nor_update_took_is_added(run, monkeypatch
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "interrupted"), (ValueError, "failed")])
-def test_a_run_that_is_left_by_an_error_says_so_and_keeps_its_rows(run, error, status):
+def test_a_run_that_ends_by_an_error_records_it_and_keeps_its_rows(run, error, status):
     with pytest.raises(error), Recorder(run) as recorder:
         recorder.record({"steps": 100, "entropy": 0.5})
         raise error
@@ -64,7 +64,7 @@ def test_a_run_that_is_left_by_an_error_says_so_and_keeps_its_rows(run, error, s
     assert RunDirectory(run.path).status == status
 
 
-def test_a_resumed_run_drops_what_it_will_do_again(run):
+def test_a_resumed_run_drops_the_rows_that_it_repeats(run):
     with Recorder(run) as recorder:
         for steps in (100, 200, 300, 400):
             recorder.record({"steps": steps, "entropy": steps / 800})
@@ -94,7 +94,7 @@ def test_tensorboard_is_written_during_a_long_run_and_not_before(run, monkeypatc
     assert scalars(run, "entropy") == [(100, 0.5), (200, 0.25), (300, 0.125)]
 
 
-def test_without_tensorboardx_a_run_goes_on_and_says_so_once(run, monkeypatch, capsys):
+def test_without_tensorboardx_a_run_continues_and_says_so_once(run, monkeypatch, capsys):
     for name in ("tensorboardX", "tensorboardX.event_file_writer"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(tensorboard, "DELAY", 0.0)
@@ -134,8 +134,8 @@ def test_a_full_disk_names_the_file(run):
 
 
 def test_recording_an_update_takes_well_below_a_percent_of_it(run):
-    # An update of the quickest trainer takes 20 ms; of that a percent is 200 us. It is 25 to 45 us; the best of several
-    # rounds counts, because the machine is shared.
+    # An update of the quickest trainer takes 20 ms, a percent of which is 200 us. Recording takes 25 to 45 us; the best
+    # of several rounds counts, because the machine is shared.
     metrics = {f"metric_{k}": 1.1 * k for k in range(18)}
     with Recorder(run) as recorder:
         rounds = []

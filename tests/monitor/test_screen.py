@@ -47,7 +47,7 @@ def run(tmp_path):
 
 
 def text(app):
-    """What is on the screen."""
+    """Returns the text on the screen."""
     return "\n".join(
         "".join(segment.text for segment in line) for line in app.screen._compositor.render_strips(app.screen.size)
     )
@@ -64,7 +64,7 @@ async def shows(app, pilot, *texts):
 
 
 def watch(run, scenario, size=(120, 40)):
-    """Runs `scenario(app, pilot)` on a screen without a terminal."""
+    """Runs `scenario(app, pilot)` without a terminal."""
 
     async def main():
         app = MonitorApp(RunView(run))
@@ -127,7 +127,7 @@ def test_q_quits_and_leaves_the_run_alone(run):
     assert len(run.csv_path.read_text().splitlines()) == 3
 
 
-def test_a_run_that_is_resumed_is_followed_into_its_new_file(run):
+def test_a_resumed_run_is_followed_into_its_new_file(run):
     with Recorder(run, tensorboard=False) as recorder:
         recorder.record(metrics(1))
         recorder.record(metrics(2))
@@ -189,14 +189,14 @@ with Recorder(run, tensorboard=False) as recorder:
 
 
 class Terminal:
-    """A tmux server of its own with one window."""
+    """A separate tmux server with one window."""
 
     def __init__(self, folder):
         self._command = ["tmux", "-S", str(folder / "tmux.socket"), "-f", "/dev/null"]
 
     def run(self, *arguments):
-        # pytest-xdist's workers have a COLUMNS that would go over the terminal's; tmux asks the locale whether the
-        # terminal shows more than ASCII.
+        # pytest-xdist's workers set COLUMNS, which would override the terminal's. tmux derives from the locale that the
+        # terminal can show more than ASCII.
         environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         environment |= {"LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
         return subprocess.run(

@@ -77,7 +77,7 @@ def test_scalars_of_numpy_stay_scalars(path):
         ({1, 2}, r"state\['a'\]\[1\], a set"),
     ],
 )
-def test_what_no_checkpoint_holds_is_refused_by_its_place(path, value, message):
+def test_an_unsupported_value_is_refused_by_its_place(path, value, message):
     with pytest.raises(TypeError, match=message):
         save_checkpoint(path, {"a": [0, value]})
     assert not path.exists()
@@ -136,7 +136,7 @@ def _write(path, kind):
         ("newer", "was written by a newer operant (version 2, this one reads 1): update"),
     ],
 )
-def test_a_file_of_something_else_is_refused_in_one_line(path, kind, message):
+def test_a_foreign_file_is_refused_in_one_line(path, kind, message):
     _write(path, kind)
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(path)
@@ -167,7 +167,7 @@ def test_the_last_and_the_best_are_kept(tmp_path):
     assert load_checkpoint(folder.best()) == {"steps": 200}
 
 
-def test_one_that_is_kept_alone_is_the_last(tmp_path):
+def test_a_single_kept_checkpoint_is_the_last(tmp_path):
     folder = CheckpointFolder(tmp_path, keep=1)
     folder.save({}, 1)
     folder.save({}, 2)

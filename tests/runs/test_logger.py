@@ -185,7 +185,7 @@ def test_a_path_that_cannot_be_opened_is_named_with_its_remedy(tmp_path, make, m
 
 
 @pytest.mark.parametrize("contents", [b"\x89PNG\r\n\x1a\n\0\0\n", b"a,a\n1,2\n", b"a,,b\n1,2,3\n", b"\xff\xfe\0"])
-def test_a_file_that_is_no_table_is_refused_and_left_alone(path, contents):
+def test_a_file_that_is_not_a_table_is_refused_and_left_alone(path, contents):
     path.write_bytes(contents)
     with pytest.raises(ValueError, match=r"is not a log of operant .*: choose another file or remove it"):
         Logger(csv_path=path)
@@ -199,7 +199,7 @@ def test_a_table_of_other_columns_is_refused_and_left_alone(path):
     assert path.read_text() == "name,age\nx,3\n"
 
 
-def test_values_and_names_that_no_table_holds_are_refused(path):
+def test_invalid_values_and_names_are_refused(path):
     with Logger(csv_path=path) as logger:
         with pytest.raises(TypeError, match="reward='high' is not a number"):
             logger.log(reward="high")

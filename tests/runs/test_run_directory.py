@@ -127,7 +127,7 @@ def test_runs_are_listed_in_the_order_of_their_making_without_damaged_ones(tmp_p
     assert RunDirectory.latest(tmp_path).id == "m"
 
 
-def test_a_directory_that_is_no_run_or_a_newer_one_is_refused(tmp_path):
+def test_a_directory_that_is_not_a_run_or_newer_is_refused(tmp_path):
     with pytest.raises(RunError, match=r"is not a run directory: its run\.json cannot be read"):
         RunDirectory(tmp_path)
     (tmp_path / "run.json").write_text('{"format": 2, "id": "a"}')
@@ -150,7 +150,7 @@ def test_the_status_changes_and_keeps_the_rest(tmp_path):
 CREATE = "import sys; from operant.utils import RunDirectory; print(RunDirectory.create(sys.argv[1], 'a', {}).id)"
 
 
-def test_a_run_whose_process_has_gone_has_crashed_until_another_goes_on_with_it(tmp_path):
+def test_a_run_without_its_process_has_crashed_until_another_continues_it(tmp_path):
     script = CREATE + "; sys.stdout.flush(); sys.stdin.read()"
     process = subprocess.Popen(
         [sys.executable, "-c", script, tmp_path], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -158,7 +158,7 @@ def test_a_run_whose_process_has_gone_has_crashed_until_another_goes_on_with_it(
     run = RunDirectory(tmp_path / process.stdout.readline().strip())
     assert run.status == "running"
     process.kill()
-    while run.status == "running":  # until the kernel has done it; nobody has waited for the process yet
+    while run.status == "running":  # until the kernel has ended it; the process has not been waited for yet
         time.sleep(0.01)
     assert run.status == "crashed"
     process.communicate()
@@ -175,7 +175,7 @@ def test_another_process_that_got_the_same_number_is_not_the_run(tmp_path):
     assert run.status == "crashed"
 
 
-def test_a_run_of_another_machine_is_what_it_says(tmp_path):
+def test_a_run_of_another_machine_has_its_recorded_status(tmp_path):
     run = RunDirectory.create(tmp_path, "a", {})
     run.update(host="elsewhere", pid=2**22 + 1)
     assert run.status == "running"

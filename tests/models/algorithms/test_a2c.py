@@ -11,7 +11,7 @@ torch.set_num_threads(1)
 
 
 def linear_policy():
-    """Even chances and V(s) = s for Countdown."""
+    """A policy for Countdown with even chances and V(s) = s."""
     policy = ActorCritic(Countdown.observation_space, Countdown.action_space, hidden=())
     with torch.no_grad():
         policy.head.linear.weight.zero_()

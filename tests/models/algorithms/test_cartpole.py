@@ -16,7 +16,7 @@ CARTPOLE = "operant/CartPole-v1"
 
 
 def solves(name, **changed):
-    """Whether training reaches SOLVED."""
+    """Trains; returns True if the mean return reaches SOLVED."""
     kind, options = find_algorithm(name), tuned(CARTPOLE, name)
     budget = options.pop("timesteps")
     algorithm = kind(CARTPOLE, kind.Config(**options | changed), seed=0)

@@ -10,7 +10,7 @@ from operant.models.machine.data_parallel import standardize
 
 torch.set_num_threads(1)
 
-# float32 sums of a few terms of size 1 to 10.
+# The rounding of float32 sums of a few terms of size 1 to 10.
 CLOSE = {"rel": 1e-6, "abs": 1e-6}
 
 

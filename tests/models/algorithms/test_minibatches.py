@@ -1,4 +1,4 @@
-"""Minibatches: each step, or each environment's sequence, once."""
+"""Minibatches contain each step, or each environment's sequence, once."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ T, N = 3, 5
 
 
 def numbered(state=False):
-    """A rollout in which every tensor says which step of which environment it is of: 10 t + n."""
+    """A rollout whose tensors hold 10 t + n at step t of environment n."""
     ids = 10.0 * torch.arange(T)[:, None] + torch.arange(N)
     flags = torch.zeros(T, N, dtype=torch.bool)
     return Rollout(

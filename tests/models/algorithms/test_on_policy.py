@@ -1,4 +1,4 @@
-"""What all on-policy algorithms share: spaces, metrics, saving, resuming, and errors."""
+"""The parts that all on-policy algorithms share: spaces, metrics, saving, resuming, and errors."""
 
 import math
 
@@ -26,7 +26,7 @@ def made(kind, env="operant/CartPole-v1", arguments=(), **options):
 
 
 def same(ours, others):
-    """Whether two states are the same bit by bit."""
+    """Returns True if two states are the same bit for bit."""
     if isinstance(ours, dict):
         return ours.keys() == others.keys() and all(same(ours[key], others[key]) for key in ours)
     if isinstance(ours, list | tuple):
@@ -39,7 +39,7 @@ def same(ours, others):
 
 
 def train(algorithm, updates):
-    """Up to so many updates of a run of four; the rate is annealed over all four."""
+    """Trains up to `updates` updates of a run of four, over which the learning rate is annealed."""
     for metrics in algorithm.iterate(4 * UPDATE):
         if metrics["updates"] == updates:
             return metrics
@@ -55,8 +55,8 @@ RESUMED = {
 
 @every_algorithm
 @pytest.mark.parametrize(("env", "options"), RESUMED.values(), ids=RESUMED)
-def test_a_resumed_run_is_the_run_that_never_stopped(kind, env, options, tmp_path):
-    # Episodes end within each rollout, so that nothing of one is all there is to save.
+def test_a_resumed_run_equals_an_uninterrupted_one(kind, env, options, tmp_path):
+    # Episodes end within each rollout, so the saved state is more than a part of one episode.
     arguments = {"env_options": {"max_episode_steps": 13}}
     whole = made(kind, env, arguments, **options)
     expected = train(whole, 4)
@@ -76,9 +76,9 @@ def test_a_resumed_run_is_the_run_that_never_stopped(kind, env, options, tmp_pat
             assert metrics[name] == pytest.approx(expected[name], rel=0, abs=0, nan_ok=True), name
 
 
-def test_exploration_popart_and_a_policy_of_ones_own_are_passed_in_again(tmp_path):
+def test_exploration_popart_and_a_custom_policy_are_passed_again(tmp_path):
     def arguments():
-        torch.manual_seed(0)  # that the value head is drawn from
+        torch.manual_seed(0)  # the value head's weights are drawn from it
         policy = ActorCritic(space, gym.spaces.Discrete(3), hidden=(8,), value_head=PopArtValueHead(8), seed=0)
         return {"policy": policy, "exploration": RND(space)}
 
@@ -133,19 +133,19 @@ def test_metrics_are_numbers_under_their_names(kind):
     assert metrics["learning_rate"] == pytest.approx(2.5e-4, rel=1e-6)  # a quarter of 1e-3 is left
 
 
-def test_the_learning_rate_stays_where_it_is_not_annealed():
+def test_the_learning_rate_is_constant_without_annealing():
     *_, metrics = made(PPO, anneal=False).iterate(UPDATE * 4)
     assert metrics["learning_rate"] == pytest.approx(1e-3, rel=1e-6)
 
 
-def test_a_loop_that_was_left_goes_on():
+def test_a_loop_that_was_left_early_can_continue():
     algorithm = made(PPO)
     assert next(algorithm.iterate(4 * UPDATE))["updates"] == 1
     assert [metrics["updates"] for metrics in algorithm.iterate(3 * UPDATE)] == [2, 3]
     assert list(algorithm.iterate(3 * UPDATE)) == []
 
 
-def test_seeds_make_runs():
+def test_a_seed_determines_a_run():
     states = [made(PPO, arguments={"seed": seed}).learn(UPDATE).policy.state_dict() for seed in (1, 1, 2)]
     assert same(states[0], states[1]) and not same(states[0], states[2])
 
@@ -159,7 +159,7 @@ def test_a_foreign_environment_resumes_with_new_episodes(tmp_path):
     assert resumed.learn(3 * UPDATE).updates == 3
 
 
-def test_an_lstms_predictions_depend_on_what_it_has_seen_and_begin_where_told():
+def test_an_lstms_predictions_depend_on_the_past_up_to_the_episodes_start():
     algorithm = made(PPO, lstm=8)
     generator = np.random.default_rng(0)
     first, second = generator.normal(size=(2, 3, 4)).astype(np.float32)
@@ -190,7 +190,7 @@ def test_a_foreign_checkpoint_is_an_error(tmp_path):
         PPO.load(tmp_path / "other.pt")
 
 
-def test_a_vector_env_without_an_id_is_passed_in_again(tmp_path):
+def test_a_vector_env_without_an_id_is_passed_again(tmp_path):
     algorithm = made(PPO, vector(Countdown, Countdown), num_envs=2)
     algorithm.learn(32).save(tmp_path / "state.pt")
     with pytest.raises(ValueError, match=r"was trained on a vector env without an id: pass it as env="):
@@ -198,7 +198,7 @@ def test_a_vector_env_without_an_id_is_passed_in_again(tmp_path):
     assert PPO.load(tmp_path / "state.pt", vector(Countdown, Countdown)).learn(64).updates == 2
 
 
-def test_an_option_that_is_gone_is_named(tmp_path):
+def test_an_unknown_option_in_a_checkpoint_is_named(tmp_path):
     made(PPO).save(tmp_path / "state.pt")
     state = load_checkpoint(tmp_path / "state.pt")
     state["config"]["clop"] = 0.1

@@ -17,7 +17,7 @@ def test_layers_of_options_override_the_earlier_ones():
     assert (config.epochs, config.clip, config.minibatches) == (3, 0.1, 4)
 
 
-def test_integers_become_numbers_and_lists_tuples():
+def test_integers_become_floats_and_lists_become_tuples():
     config = PPOConfig(gamma=1, hidden=[32, 16])
     assert type(config.gamma) is float and config.hidden == (32, 16)
 
@@ -51,7 +51,7 @@ def test_a_config_cannot_be_changed():
         ({"dual_clip": 0.5}, "dual_clip=0.5 must be above 1, or 0 for no bound"),
     ],
 )
-def test_a_wrong_option_is_named_with_what_it_may_be(options, message):
+def test_an_invalid_option_is_named_with_its_allowed_values(options, message):
     with pytest.raises(ValueError, match=message) as error:
         make_config(PPOConfig, options)
     assert "\n" not in str(error.value)
@@ -63,7 +63,7 @@ def test_every_option_of_every_algorithm_says_what_it_means(name):
 
     config = getattr(importlib.import_module(f"operant.models.algorithms.{name}"), f"{name.upper()}Config")
     assert issubclass(config, OnPolicyConfig)
-    config()  # the defaults are valid
+    config()  # checks that the defaults are valid
     for field in dataclasses.fields(config):
         assert field.metadata["meaning"] and not field.metadata["meaning"].endswith("."), field.name
 

@@ -1,4 +1,4 @@
-"""PPO: each of its options against what it should do to an update."""
+"""PPO: the effect of each option on an update."""
 
 import math
 
@@ -42,13 +42,13 @@ def test_the_first_gradient_is_that_of_the_policy_gradient():
     ppo.parameters.grad.zero_()
     (loss + 0.5 * losses.value_loss(values, batch.returns)).backward()
     expected = ppo.parameters.grad
-    # The optimiser's is clipped to a length of 0.5; sums of float32 in another order.
+    # The optimiser's gradient is clipped to norm 0.5; float32 sums are in another order.
     torch.testing.assert_close(ours, expected * (0.5 / expected.norm()), rtol=1e-3, atol=1e-6)
     assert metrics["gradient_norm"].item() == pytest.approx(expected.norm().item(), rel=1e-4)
 
 
 def test_an_update_ends_at_the_target_kl():
-    # Every minibatch after the first has moved further than a target of nearly nothing.
+    # The target is so small that every minibatch after the first exceeds it.
     stopped, _ = first_update(target_kl=1e-9, learning_rate=0.01)
     once, _ = first_update(target_kl=1e-9, learning_rate=0.01, epochs=1)
     on, metrics = first_update(learning_rate=0.01)
@@ -75,7 +75,7 @@ def test_an_update_ends_at_the_target_kl():
     ids=str,
 )
 def test_every_option_changes_the_update(option):
-    # Two updates: Adam hides the scale of the first gradient. A high rate: ratios leave their clips.
+    # Two updates, because Adam hides the scale of the first gradient; a high rate, so that ratios exceed their clips.
     plain, other = (made(learning_rate=0.03, **each).learn(256) for each in ({}, option))
     assert not torch.allclose(weights(plain), weights(other), atol=1e-5)
     assert torch.isfinite(weights(other)).all()
@@ -86,7 +86,7 @@ def test_v_trace_of_a_policy_that_has_not_changed_is_generalised_advantage_estim
     rollout = ppo.collector.collect()
     _, returns = ppo._advantages(rollout, 0.95)
     _, targets = ppo._corrected(rollout)
-    # Ratios of one row and of many rows differ by rounding.
+    # Log-probabilities of one row and of many rows differ by rounding.
     torch.testing.assert_close(targets, returns, rtol=1e-4, atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""What docs/training.md shows is what happens."""
+"""The examples of docs/training.md work as shown."""
 
 import re
 from pathlib import Path

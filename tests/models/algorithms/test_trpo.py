@@ -9,7 +9,7 @@ from operant.models.networks.actor_critic import DiscreteActorCritic
 
 torch.set_num_threads(1)
 
-# float64, systems of a condition number of some hundreds.
+# The rounding of float64 for systems with a condition number of some hundreds.
 CLOSE = {"rtol": 1e-6, "atol": 1e-8}
 
 
@@ -37,7 +37,7 @@ def test_conjugate_gradient_stops_at_the_solution():
     assert conjugate_gradient(double, torch.zeros(2), 10).tolist() == [0, 0]
 
 
-def test_fewer_iterations_are_nearer_than_none():
+def test_a_few_iterations_come_nearer_than_none():
     matrix, target = positive_definite(8)
     errors = [
         ((x := conjugate_gradient(lambda vector: matrix @ vector, target, count)) @ matrix @ x / 2 - target @ x).item()
@@ -108,7 +108,7 @@ def test_the_policy_moves_as_far_as_the_kl_says_and_no_further_by_the_values():
     assert all(parameter.requires_grad for parameter in trpo.policy.parameters())
 
 
-def test_an_update_is_given_up_where_no_step_improves(monkeypatch):
+def test_an_update_is_skipped_if_no_step_improves(monkeypatch):
     monkeypatch.setattr(module, "conjugate_gradient", lambda product, target, iterations: -target)  # uphill
     trpo = TRPO("operant/CartPole-v1", TRPOConfig(num_envs=8, rollout_steps=16))
     rollout = trpo.collector.collect()

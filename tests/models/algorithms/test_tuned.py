@@ -1,4 +1,4 @@
-"""Tuned options are options of their algorithm, for environments that are there."""
+"""Tuned options are valid for their algorithm, and their environments exist."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_tuned_options_make_a_config(name, algorithm):
     assert {key: getattr(config, key) for key in options} == options
 
 
-def test_only_our_own_environments_have_tuned_options():
+def test_only_operants_environments_have_tuned_options():
     assert tuned("operant:operant/CartPole-v1", "ppo")["epochs"] == 4
     assert goal("CartPole-v1") is None and goal("operant/CartPole-v1") == 500
     assert tuned("CartPole-v1", "ppo") == {} and tuned("operant/CartPole-v0", "ppo") == {}

@@ -8,7 +8,7 @@ from operant.models.networks.distributions import Categorical, MultiCategorical,
 
 torch.set_num_threads(1)
 
-# float32 sums of a few terms of size 1.
+# The rounding of float32 sums of a few terms of size 1.
 CLOSE = {"rel": 1e-5, "abs": 1e-6}
 
 

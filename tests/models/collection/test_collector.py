@@ -1,4 +1,4 @@
-"""The collector: what a rollout holds, on the core and on environments of Gymnasium's."""
+"""The collector: the content of a rollout, for the core's and for Gymnasium's environments."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from operant.rollout.advantages import gae
 
 torch.set_num_threads(1)
 
-# Values of one row and of many rows are float32 sums in other orders.
+# Values of one row and of many rows are float32 sums in different orders.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
@@ -33,7 +33,7 @@ def the_observation_is_the_value(**options):
 
 
 def two_countdowns():
-    """One terminates after three steps, one is truncated."""
+    """Two environments; one terminates after three steps, one is truncated."""
     return vector(Countdown, lambda: Countdown(truncates=True))
 
 
@@ -61,7 +61,7 @@ def test_episodes_go_on_from_one_rollout_to_the_next():
 
 @pytest.mark.parametrize("env", ["operant/CartPole-v1", "CartPole-v1"])
 @pytest.mark.parametrize("lstm", [0, 6])
-def test_a_rollout_is_what_the_policy_did(env, lstm):
+def test_a_rollout_records_the_policys_decisions(env, lstm):
     environments = make_environments(env, 5, {"max_episode_steps": 12})
     policy = ActorCritic(environments.observation_space, environments.action_space, hidden=(8,), lstm=lstm, seed=1)
     each = collector(env, 30, 5, {"max_episode_steps": 12}, policy)
@@ -82,20 +82,20 @@ def test_a_rollout_is_what_the_policy_did(env, lstm):
     assert rollout.truncated.any() and rollout.terminated.any()
     assert torch.equal(rollout.rewards, torch.ones(30, 5))
     assert list(each.returns) == list(each.lengths) and max(each.lengths) == 12
-    # A begun episode's first observation is within the limits that reset draws from.
+    # The first observation of an episode lies within the limits of reset's draws.
     assert rollout.observations[rollout.starts].abs().max() <= 0.05
 
 
-def test_seeds_make_rollouts():
+def test_a_seed_determines_a_rollout():
     first, again, other = (collector("operant/CartPole-v1", 20, seed=seed).collect() for seed in (3, 3, 4))
     assert torch.equal(first.actions, again.actions) and torch.equal(first.observations, again.observations)
     assert not torch.equal(first.observations, other.observations)
 
 
-def test_observations_are_normalised_by_what_was_seen_before():
+def test_observations_are_normalised_by_earlier_statistics():
     each = collector("operant/CartPole-v1", 20, normalize_observations=True)
     raw = [each.collect().observations.clone(), torch.from_numpy(each.buffer.observations[:-1].copy())]
-    assert torch.equal(raw[0], raw[1])  # nothing had been seen
+    assert torch.equal(raw[0], raw[1])  # there are no statistics yet
     mean, variance = raw[0].double().flatten(0, 1).mean(0), raw[0].double().flatten(0, 1).var(0, correction=0)
     rollout = each.collect()
     expected = (torch.from_numpy(each.buffer.observations).double() - mean) / (variance + 1e-8).sqrt()

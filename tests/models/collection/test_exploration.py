@@ -1,4 +1,4 @@
-"""RND and ICM: rewards that fall with what is known, normalised as they say, and saved."""
+"""RND and ICM: rewards that fall with familiarity, their normalisation, and saving."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 
 
 def made(kind, env="operant/CartPole-v1", **options):
-    """An algorithm of `env` with an exploration of that kind."""
+    """Makes an algorithm for `env` with an exploration of class `kind`."""
     environments = make_environments(env, 1, {})
     arguments = [environments.observation_space] + [environments.action_space] * (kind is ICM)
     return PPO(env, PPOConfig(num_envs=8, rollout_steps=16), exploration=kind(*arguments, **options))
@@ -25,7 +25,7 @@ KINDS = pytest.mark.parametrize("kind", [RND, ICM])
 
 
 @KINDS
-def test_what_was_seen_often_is_rewarded_less_than_what_is_new(kind):
+def test_familiar_observations_are_rewarded_less_than_new_ones(kind):
     ppo = made(kind, learning_rate=0.01)
     exploration, rollout = ppo.exploration, ppo.collector.collect()
     inside = ~(rollout.terminated | rollout.truncated)
@@ -37,7 +37,7 @@ def test_what_was_seen_often_is_rewarded_less_than_what_is_new(kind):
     assert errors(rollout)[inside].mean() < 0.5 * first[inside].mean()
     assert all(np.isfinite(loss.item()) for loss in losses.values())
     assert (before >= 0).all() and before[inside].all()
-    # Half of the rows are moved far away: they are new.
+    # Half of the rows are moved far away, so they are new.
     rollout.observations[:, :4] += 2
     rollout.last_observations[:4] += 2
     assert errors(rollout)[:, :4].mean() > 2 * errors(rollout)[:, 4:].mean()
@@ -57,8 +57,8 @@ def test_rewards_are_errors_over_the_deviation_of_their_discounted_sum():
     rewards = ppo.exploration.rewards(rollout)
     errors = ppo.exploration._errors(*ppo.exploration._transitions(rollout))[0].detach().view(16, 8)
     errors[rollout.terminated | rollout.truncated] = 0
-    # Without discounting's memory the sums are the errors; those of the last step are divided by the deviation of all.
-    # The first variance of 1, which weighs 1e-4, is what the tolerance is for.
+    # With gamma 0 the sums are the errors; those of the last step are divided by the deviation of all. The tolerance
+    # covers the initial variance of 1, which has weight 1e-4.
     expected = 3 * errors[-1] / errors.std(correction=0)
     torch.testing.assert_close(rewards[-1], expected, rtol=0.02, atol=0)
 
@@ -74,7 +74,7 @@ def test_observations_are_normalised_within_five_deviations():
     assert torch.equal(before[8:], after[:-8])
 
 
-def test_rnds_target_stays_as_it_was():
+def test_rnds_target_does_not_change():
     ppo = made(RND, learning_rate=0.1)
     before = [parameter.clone() for parameter in ppo.exploration.network["target"].parameters()]
     ppo.learn(256)
@@ -100,7 +100,7 @@ def test_icms_features_tell_the_action():
     ppo.exploration.rewards(rollout)
     for _ in range(40):
         losses = ppo.exploration.update(rollout)
-    assert losses["inverse_loss"] < 0.3 < 0.69  # that of a guess
+    assert losses["inverse_loss"] < 0.3 < 0.69  # 0.69 is the loss of a guess
 
 
 @KINDS
@@ -113,7 +113,7 @@ def test_every_space_is_explored(kind, env):
 
 
 @KINDS
-def test_a_rollout_of_nothing_but_ends_teaches_nothing_and_breaks_nothing(kind):
+def test_a_rollout_of_only_episode_ends_changes_nothing(kind):
     ppo = PPO(vector(lambda: Countdown(1)), PPOConfig(num_envs=1, rollout_steps=4))
     exploration = kind(*[Countdown.observation_space] + [Countdown.action_space] * (kind is ICM))
     rollout, before = ppo.collector.collect(), exploration.parameters.detach().clone()
@@ -123,7 +123,7 @@ def test_a_rollout_of_nothing_but_ends_teaches_nothing_and_breaks_nothing(kind):
 
 
 @KINDS
-def test_what_was_saved_goes_on_as_if_it_had_not_stopped(kind, tmp_path):
+def test_a_saved_exploration_continues_identically(kind, tmp_path):
     ppo = made(kind)
     rollout = ppo.collector.collect()
     ppo.exploration.rewards(rollout), ppo.exploration.update(rollout)
@@ -156,7 +156,7 @@ def test_torchs_own_generator_is_left_alone(kind):
         ({"learning_rate": 0}, "learning_rate=0 above 0"),
     ],
 )
-def test_a_wrong_argument_is_named(options, message):
+def test_an_invalid_argument_is_named(options, message):
     with pytest.raises(ValueError, match=message):
         RND(Countdown.observation_space, **options)
     with pytest.raises(ValueError, match="beta=2 must be from 0 to 1"):

@@ -1,4 +1,4 @@
-"""Environments for training: ids of ours and of others, vector envs, and errors."""
+"""Environments for training: operant's ids and others, vector envs, and errors."""
 
 import gymnasium as gym
 import numpy as np
@@ -10,7 +10,7 @@ import operant
 from operant.models.collection.sources import GymnasiumEnvironments, NativeEnvironments, make_environments
 
 
-def test_an_id_of_ours_is_native_and_any_other_is_gymnasiums():
+def test_operants_ids_are_native_and_all_others_gymnasiums():
     native, foreign = make_environments("operant/CartPole-v1", 3, {}), make_environments("CartPole-v1", 3, {})
     assert type(native) is NativeEnvironments and native.env_id == "operant/CartPole-v1" and native.resumable
     assert type(foreign) is GymnasiumEnvironments and foreign.env_id == "CartPole-v1" and not foreign.resumable
@@ -35,7 +35,7 @@ def test_options_go_to_the_constructor():
         assert not np.array_equal(episodes.final_observations[0], buffer.observations[2, 0])
 
 
-def test_returns_and_what_was_truncated_are_told_row_by_row():
+def test_returns_and_truncations_are_reported_by_row():
     each = make_environments(vector(Countdown, lambda: Countdown(2, truncates=True), lambda: Countdown(2)), 1, {})
     buffer = each.allocate(3)
     each.reset(0, buffer)
@@ -57,7 +57,7 @@ def test_nested_observations_are_rows_of_bytes():
     assert structure["action_mask"].sum(1).tolist() == [4, 4]
 
 
-def test_continuous_actions_are_clipped_to_the_bounds_on_their_way_only():
+def test_continuous_actions_are_clipped_only_for_the_environment():
     class Echo(Countdown):
         action_space = spaces.Box(-2, 2, (1,), np.float32)
 
@@ -74,7 +74,7 @@ def test_continuous_actions_are_clipped_to_the_bounds_on_their_way_only():
     assert buffer.rewards[0].tolist() == [2, -1] and buffer.actions[0].tolist() == [[5], [-1]]
 
 
-def test_a_vector_env_of_ours_is_native_in_same_step_mode_only():
+def test_operants_vector_env_is_native_only_in_same_step_mode():
     same = operant.OperantVectorEnv("operant/CartPole-v1", 2, autoreset_mode="SameStep")
     assert type(make_environments(same, 9, {})) is NativeEnvironments
     with pytest.raises(ValueError, match=r"training needs a vector env in SAME_STEP mode, not .*NEXT_STEP"):
@@ -83,7 +83,7 @@ def test_a_vector_env_of_ours_is_native_in_same_step_mode_only():
         make_environments(gym.make_vec("CartPole-v1", 2, vectorization_mode="sync"), 9, {})
 
 
-def test_an_id_that_is_not_there_is_an_error_with_the_nearest():
+def test_an_unknown_id_is_an_error_that_names_the_nearest():
     with pytest.raises(ValueError, match="CartPole-v1"):
         make_environments("CartPol-v1", 2, {})
     with pytest.raises(ValueError, match="CartPole-v1"):

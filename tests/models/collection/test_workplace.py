@@ -33,7 +33,7 @@ def kinds(place):
         ("CartPole-v1", "emulated", False, ON_THE_CPU),
     ],
 )
-def test_environments_of_ours_are_on_the_device_unless_a_policy_explores(env, device, explores, expected):
+def test_operants_environments_are_on_the_device_unless_a_policy_explores(env, device, explores, expected):
     assert kinds(open_workplace(env, 2, {}, device, explores=explores)) == expected
 
 

@@ -17,8 +17,8 @@ FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
 VECTOR = spaces.Box(-np.inf, np.inf, (5,), np.float32)
 NUMBERS = spaces.Box(np.float32([-1, -np.inf, -2]), np.float32([1, np.inf, 0.5]), dtype=np.float32)
 FINITE = spaces.Box(-2, 3, (2,), np.float32)
-# Of the largest parameter in a batch: the same sums in another order, and libm's expf and tanhf for torch's. Measured
-# here: at most 2.5 for every policy of this file; a wrong weight or function moves it by 1e5 and more.
+# In ulps of the largest parameter in a batch: sums are in another order, and libm's expf and tanhf replace torch's.
+# Measured here: at most 2.5 for every policy of this file; a wrong weight or function changes it by 1e5 and more.
 ULPS = 16
 
 
@@ -28,7 +28,7 @@ def one_thread():
 
 
 def shaken(space, actions, **options):
-    """A policy whose weights are not those of its initialisation: logits of all sizes, biases that are not zero."""
+    """Makes a policy with perturbed weights, so that logits have all sizes and biases are not zero."""
     policy = ActorCritic(space, actions, seed=1, **options)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -44,7 +44,7 @@ def normalizer():
 
 
 def compiled(folder, texts, body, compiler="gcc"):
-    """A library of a program that includes the headers `texts`."""
+    """Compiles a program that includes the headers `texts` as a library."""
     for name, text in texts.items():
         (folder / f"{name}.h").write_text(text)
     source = "".join(f'#include "{name}.h"\n' for name in texts) + body
@@ -56,7 +56,7 @@ def compiled(folder, texts, body, compiler="gcc"):
 
 
 def exported(folder, policy, statistics=None, compiler="gcc", rows=256):
-    """Parameters, actions and states by C for random observations, and those by torch."""
+    """Computes parameters, actions and states for random observations in C, and the same with torch."""
     greedy = GreedyPolicy(policy, statistics)
     random, units = np.random.default_rng(4), policy.lstm.hidden_size if policy.recurrent else 0
     observations = random.normal(0, 3, (rows, 5)).astype(np.float32)
@@ -97,7 +97,7 @@ def ulps(ours, theirs):
 
 
 def decided(parameters, sizes):
-    """The rows whose best and second-best logits are further apart than what C may differ by."""
+    """Finds the rows whose two best logits are further apart than C's tolerance."""
     rows = np.ones(len(parameters), bool)
     for part in np.split(parameters, np.cumsum(sizes)[:-1], axis=1):
         best = np.sort(part, axis=1)
@@ -162,6 +162,6 @@ def test_the_header_needs_expf_and_tanhf_alone(tmp_path):
         (VECTOR, "my-policy", "'my-policy' cannot name C functions"),
     ],
 )
-def test_what_c_cannot_express_is_refused_by_name(space, name, expected):
+def test_parts_that_c_cannot_express_are_refused_by_name(space, name, expected):
     with pytest.raises(ValueError, match=expected):
         c_header(ActorCritic(space, spaces.Discrete(2)), None, name, "a test")

@@ -22,7 +22,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A folder with a short run of an LSTM whose observations are normalised."""
+    """A folder with a short run of an LSTM policy with normalised observations."""
     folder = tmp_path_factory.mktemp("runs")
     options = "--timesteps 2048 --num-envs 16 --hidden 8 --lstm 4 --normalize-observations --quiet --no-tensorboard"
     assert main(["train", "cartpole", "--runs", str(folder), "--name", "short", *options.split()]) == 0
@@ -102,7 +102,7 @@ def test_a_run_becomes_a_header_named_for_its_file(runs, tmp_path, capsys):
         (["short", "--format", "c", "--out", "/missing/x.h"], (1, "cannot write /missing/x.h")),
     ],
 )
-def test_what_cannot_be_exported_is_one_line(runs, capsys, arguments, expected):
+def test_an_invalid_export_is_one_line(runs, capsys, arguments, expected):
     code, said = refusal(capsys, *arguments, "--runs", runs)
     assert code == expected[0] and expected[1] in said
 

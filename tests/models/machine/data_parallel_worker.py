@@ -1,4 +1,4 @@
-"""What each of two processes computes for test_data_parallel.py; the argument is a folder for its results."""
+"""The computations of each of two processes for test_data_parallel.py; the argument is a folder for the results."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ LEVEL, BUDGET = 150, 100_000
 
 
 def gradients(folder):
-    """The gradient of a loss whose mean is over both halves of a batch."""
+    """Computes the gradient of a loss that is the mean over both halves of a batch."""
     ppo = PPO("operant/CartPole-v1", PPO.Config(num_envs=2, max_grad_norm=1e9, learning_rate=1e-3))
     inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
     mine = inputs.tensor_split(2)[rank()]
@@ -33,14 +33,14 @@ def gradients(folder):
 
 
 def other_weights(folder):
-    """A policy of its own in each process becomes the first one's."""
+    """Makes different policies in the processes, which all become the first one's."""
     made = PPO("operant/CartPole-v1", PPO.Config(num_envs=2)).environments
     policy = ActorCritic(made.observation_space, made.action_space, seed=rank())
     return {"spread": PPO("operant/CartPole-v1", PPO.Config(num_envs=2), policy=policy).parameters.tolist()}
 
 
 def training(folder):
-    """Trains, saves, trains on; then goes on from what was saved."""
+    """Trains, saves and continues training; then continues from the saved state."""
     config = PPO.Config(
         num_envs=16,
         rollout_steps=16,
@@ -54,7 +54,7 @@ def training(folder):
     ppo.learn(4 * 256)
     ppo.save(folder / "middle.pt")
     metrics = list(ppo.iterate(8 * 256))[-1]
-    all_gather_object(None)  # the file is there
+    all_gather_object(None)  # a barrier: the file exists now
     again = PPO.load(folder / "middle.pt").learn(8 * 256)
     return {
         "weights": ppo.parameters.tolist(),
@@ -68,7 +68,7 @@ def training(folder):
 
 
 def statistics(folder):
-    """Batches that only one process sees, after some that both have."""
+    """Updates statistics with batches of one process each, after common ones."""
     random = np.random.default_rng(5)
     batches = [random.normal(7, 3, (40, 3)).astype(np.float32) for _ in range(3)]
     normalizer = RunningNormalizer((3,))
@@ -82,12 +82,12 @@ def statistics(folder):
 
 
 def advantages(folder):
-    """Each process's half of a batch, standardised."""
+    """Standardises each process's half of a batch."""
     return {"standardized": standardize(torch.arange(10.0).square().tensor_split(2)[rank()]).tolist()}
 
 
 def algorithms(folder):
-    """The weights of every other algorithm after three updates, and of PPO with intrinsic rewards."""
+    """Computes the weights of every other algorithm, and of PPO with intrinsic rewards, after three updates."""
     weights = {}
     for kind in (A2C, REINFORCE, TRPO, VMPO):
         algorithm = kind("operant/CartPole-v1", kind.Config(num_envs=16, rollout_steps=16, hidden=(8,)), seed=1)
@@ -99,7 +99,7 @@ def algorithms(folder):
 
 
 def vmpo_gradient(parts, part):
-    """The gradient of V-MPO's first loss on one of `parts` of eight environments' steps."""
+    """Computes the gradient of V-MPO's first loss on one of `parts` parts of eight environments' steps."""
     random = torch.Generator().manual_seed(2)
     scalars = [torch.randn(16, 8, generator=random) for _ in range(4)]
     observations = torch.randn(16, 8, 4, generator=random)
@@ -131,7 +131,7 @@ def better_half(folder):
 
 
 def devices(folder):
-    """The weights after three updates of environments on the CPU, and on a device that is emulated."""
+    """Computes the weights after three updates with environments on the CPU, and on an emulated device."""
     weights = {}
     for device in ("cpu", "emulated"):
         config = PPO.Config(
@@ -151,7 +151,7 @@ def decisions(folder):
 
 
 def solve():
-    """After how many steps CartPole's mean return is at LEVEL; None if that takes more than BUDGET."""
+    """Returns the steps until CartPole's mean return reaches LEVEL; None if they exceed BUDGET."""
     config = PPO.Config(num_envs=64, rollout_steps=32, learning_rate=3e-3, gamma=0.98, gae_lambda=0.9, anneal=False)
     ppo = PPO("operant/CartPole-v1", config, seed=0)
     for metrics in ppo.iterate(BUDGET):

@@ -1,4 +1,4 @@
-"""Adam against PyTorch's, and that training does not import PyTorch's compiler."""
+"""Adam compared with PyTorch's, and training without importing PyTorch's compiler."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from operant.models.machine.adam import Adam
 
 
 def trained(optimizer, parameters, step_size):
-    """The parameters after 50 steps down sum(k (p - k)^2), k = 0, 1, 2, ..."""
+    """Returns the parameters after 50 steps down sum(k (p - k)^2), k = 0, 1, 2, ..."""
     target = torch.arange(float(len(parameters)))
     for _ in range(50):
         parameters.grad = 2 * target * (parameters.detach() - target)
@@ -32,7 +32,7 @@ def test_it_moves_parameters_as_pytorchs_does(epsilon):
     mine = trained(Adam(ours, 0.1, epsilon=epsilon), ours, ours_halved)
     reference = trained(torch.optim.Adam([theirs], lr=0.1, eps=epsilon), theirs, theirs_halved)
     assert reference[1] > 0.5
-    torch.testing.assert_close(mine, reference, rtol=1e-6, atol=1e-6)  # some ulps, gathered over 50 steps
+    torch.testing.assert_close(mine, reference, rtol=1e-6, atol=1e-6)  # some ulps, accumulated over 50 steps
 
 
 def test_the_first_step_is_as_long_as_the_learning_rate():
@@ -42,7 +42,7 @@ def test_the_first_step_is_as_long_as_the_learning_rate():
     assert parameters.tolist() == pytest.approx([0.75, -1.75, 3.0], rel=1e-6)
 
 
-def test_it_goes_on_from_a_state_as_if_it_had_not_stopped():
+def test_it_continues_identically_from_a_state():
     whole, first, second = (torch.ones(3, requires_grad=True) for _ in range(3))
     gradients = torch.tensor([[1.0, -2.0, 0.1], [0.3, 5.0, -1.0], [0.7, 0.1, 2.0]])
     optimizers = Adam(whole, 0.1), Adam(first, 0.1)

@@ -1,4 +1,4 @@
-"""Two local processes that train one policy, over gloo."""
+"""Two local processes that train one policy with gloo."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where both processes have left their results."""
+    """The folder with the results of both processes."""
     path = tmp_path_factory.mktemp("results")
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     processes = [
@@ -49,7 +49,7 @@ def results(folder):
 
 
 def both(results, key):
-    """What both processes have, bit for bit."""
+    """Returns a result that both processes must have, bit for bit."""
     assert results[0][key] == results[1][key]
     return results[0][key]
 
@@ -74,29 +74,29 @@ def test_the_gradient_is_that_of_one_process_with_the_whole_batch(results):
     np.testing.assert_allclose(both(results, "gradient"), expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
-def test_processes_whose_environments_are_on_devices_train_what_those_on_the_cpu_train(results):
+def test_processes_on_devices_train_the_same_as_on_the_cpu(results):
     weights = both(results, "devices")
     # The fused Adam rounds each product, and sums are added in another order.
     np.testing.assert_allclose(weights["emulated"], weights["cpu"], rtol=0, atol=2e-6)
 
 
-def test_statistics_are_those_of_all_that_any_process_has_seen(results):
+def test_statistics_cover_the_data_of_all_processes(results):
     merged, whole = both(results, "merged"), results[0]["whole"]
     assert merged["count"] == whole["count"] == 120
     for name in ("mean", "squares"):
         np.testing.assert_allclose(merged[name], whole[name], rtol=1e-12)  # float64, merged in another order
     assert both(results, "observations")["count"] == 8 * 256
-    assert both(results, "rewards")["count"] == pytest.approx(8 * 256, abs=1e-3)  # its first variance weighs 1e-4
+    assert both(results, "rewards")["count"] == pytest.approx(8 * 256, abs=1e-3)  # the initial variance has weight 1e-4
 
 
-def test_metrics_are_of_all_processes(results):
+def test_metrics_cover_all_processes(results):
     metrics = [result["metrics"] for result in results]
     assert metrics[0] == pytest.approx(metrics[1], nan_ok=True)
     assert metrics[0]["steps"] == 8 * 256
     assert metrics[0]["episodes"] == sum(result["own_episodes"] for result in results)
 
 
-def test_a_resume_goes_on_as_if_nothing_had_stopped(results):
+def test_a_resumed_run_equals_an_uninterrupted_one(results):
     assert both(results, "resumed") == both(results, "weights")
 
 
@@ -136,7 +136,7 @@ def test_two_processes_learn_within_as_many_steps_as_one(results):
     torch.set_num_threads(1)
     two, one = both(results, "solved"), solve()
     assert one is not None and two is not None, f"a mean return of 150 within {BUDGET} steps"
-    assert 0.5 < two / one < 2  # of other episodes: seeds alone differ by less
+    assert 0.5 < two / one < 2  # the episodes differ; different seeds alone differ by less
 
 
 def start(folder, *arguments):

@@ -1,4 +1,4 @@
-"""Training on a device is training on the CPU: the same rollouts and weights, and nothing that a graph cannot hold."""
+"""Training on a device equals training on the CPU: same rollouts and weights, and only operations that graphs allow."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from operant.models.algorithms.reinforce import REINFORCEConfig
 from operant.models.machine.kernels import CpuKernels
 from operant.models.networks.popart import PopArtValueHead
 
-N, T, UPDATES = 16, 8, 5  # of which two warm up, and three are one recorded graph
-# Sums are added in another order where the critic runs over all steps at once, and the fused Adam rounds each product.
+N, T, UPDATES = 16, 8, 5  # two of the updates warm up, and three replay one recorded graph
+# The critic runs over all steps at once, so sums are in another order, and the fused Adam rounds each product.
 TOLERANCE = {"rtol": 0, "atol": 2e-6}
 CASES = {
     "cartpole": (PPO, "CartPole-v1", {}, {}),
@@ -38,7 +38,7 @@ CONFIGS = {PPO: PPOConfig, A2C: A2CConfig, REINFORCE: REINFORCEConfig}
 
 
 def train(case, device, updates=UPDATES, **options):
-    """An algorithm after some updates, and the metrics of each."""
+    """Trains for some updates; returns the algorithm and the metrics of each."""
     kind, env, config, env_options = CASES[case]
     config = CONFIGS[kind](num_envs=N, rollout_steps=T, device=device, threads=1, **config)
     algorithm = kind(f"operant/{env}", config, seed=3, env_options=env_options, **options)
@@ -52,7 +52,7 @@ def comparable(metrics):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_device_trains_what_the_cpu_trains(case):
+def test_a_device_trains_the_same_as_the_cpu(case):
     here, expected = train(case, "cpu")
     there, metrics = train(case, "emulated")
     torch.testing.assert_close(there.parameters, here.parameters, **TOLERANCE)
@@ -74,7 +74,7 @@ def test_rollout_and_update_replay_as_graphs_with_the_same_bits(case, monkeypatc
 
 
 def test_rollouts_are_those_of_the_cpu_bit_for_bit():
-    """Before the first update, where weights are the same."""
+    """This holds before the first update, while the weights are equal."""
     (here, _), (there, _) = train("truncated-often", "cpu", 0), train("truncated-often", "emulated", 0)
     for _ in range(3):
         expected, rollout = here.collector.collect(), there.collector.collect()
@@ -86,7 +86,7 @@ def test_rollouts_are_those_of_the_cpu_bit_for_bit():
         torch.testing.assert_close(rollout.values, expected.values, **TOLERANCE)
 
 
-def test_an_update_that_ends_by_what_it_finds_is_not_recorded(monkeypatch):
+def test_an_update_of_variable_length_is_not_recorded(monkeypatch):
     tapes = use_tapes(monkeypatch)
     config = PPOConfig(num_envs=N, rollout_steps=T, device="emulated", threads=1, target_kl=0.01)
     PPO("operant/CartPole-v1", config).learn(UPDATES * N * T)
@@ -105,7 +105,7 @@ def test_popart_and_mixed_precision_can_be_recorded(monkeypatch):
     assert all(np.isfinite(each["value_loss"]) for each in metrics)
 
 
-def test_a_checkpoint_continues_as_if_training_had_gone_on(tmp_path):
+def test_training_continues_identically_from_a_checkpoint(tmp_path):
     whole, _ = train("normalized", "emulated", 4)
     half, _ = train("normalized", "emulated", 2)
     half.save(tmp_path / "half.pt")
@@ -141,7 +141,7 @@ def test_a_bad_action_is_raised_at_the_latest_when_the_rollout_is_settled(monkey
 
 
 class _Shifted:
-    """A distribution whose actions are two too large."""
+    """A distribution whose actions are too large by two."""
 
     def __init__(self, of):
         self._of = of
@@ -166,7 +166,7 @@ def test_exploration_leaves_the_environments_on_the_cpu():
 @pytest.mark.parametrize(
     ("name", "error"), [("gpu", "must be cpu, cuda"), ("cuda", "is not built for CUDA"), ("cuda:7", "is not built")]
 )
-def test_a_device_that_is_not_there_is_named(name, error, monkeypatch):
+def test_a_missing_device_is_named(name, error, monkeypatch):
     if name != "gpu" and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     monkeypatch.setattr(torch.version, "cuda", None)

@@ -1,4 +1,4 @@
-"""What every distribution keeps: gradients of finite differences, repeatable samples, and a copy without a graph."""
+"""The contract of all distributions: gradients match finite differences, samples repeat, copies have no graph."""
 
 import pytest
 import torch
@@ -58,10 +58,10 @@ def test_gradients_are_those_of_finite_differences(kind, generator):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_detached_it_says_the_same_without_a_gradient(kind, generator):
+def test_a_detached_copy_agrees_and_has_no_gradient(kind, generator):
     make, shape, draw = KINDS[kind]
     chances = make(random_logits(generator, *shape, dtype=torch.float64).requires_grad_())
-    for _ in range(2):  # before and after log_prob computed anything that is kept
+    for _ in range(2):  # before and after log_prob has cached a result
         detached, actions = chances.detach(), draw(generator)
         assert not detached.log_prob(actions).requires_grad and not detached.entropy().requires_grad
         assert torch.equal(detached.log_prob(actions), chances.log_prob(actions))

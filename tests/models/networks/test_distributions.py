@@ -10,7 +10,7 @@ from operant.models.networks.distributions import Categorical, MultiCategorical,
 
 torch.set_num_threads(1)
 
-# float32 sums of a handful of terms of size 10.
+# The rounding of float32 sums of a few terms of size 10.
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 
@@ -63,7 +63,7 @@ def test_samples_of_a_categorical_come_as_often_as_it_says(generator):
     assert (actions.bincount(minlength=3) / 100_000).tolist() == pytest.approx(probabilities.tolist(), abs=0.008)
 
 
-def test_actions_begin_where_the_space_does(generator):
+def test_actions_begin_at_the_spaces_start(generator):
     chances = Categorical(torch.tensor([[-50.0, 0.0, -50.0]]), start=-1)
     assert chances.sample(generator).tolist() == [0] and chances.mode().tolist() == [0]
     assert chances.log_prob(torch.tensor([0])).item() == pytest.approx(0.0, abs=1e-6)

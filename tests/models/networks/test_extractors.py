@@ -1,4 +1,4 @@
-"""Features of each kind of observation, by literal numbers."""
+"""The features of each kind of observation, as literal numbers."""
 
 import numpy as np
 import pytest

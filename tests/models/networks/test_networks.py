@@ -97,7 +97,7 @@ def test_a_seed_makes_the_weights_and_leaves_torchs_generator_alone():
     assert not torch.equal(first.actor[0].weight, other.actor[0].weight)
 
 
-def test_actor_and_critic_share_hidden_layers_only_where_asked(generator):
+def test_actor_and_critic_share_hidden_layers_only_on_request(generator):
     observations = torch.randn(3, 4, generator=generator)
     for share, count in ((False, 9155), (True, 4675)):  # 320 + 4160 an MLP, 2 * 65 + 65 for the heads
         network = DiscreteActorCritic(4, 2, share=share, seed=0)
@@ -107,7 +107,7 @@ def test_actor_and_critic_share_hidden_layers_only_where_asked(generator):
         assert touched == ({"shared", "head"} if share else {"actor", "head"})
 
 
-def test_the_actor_alone_and_the_critic_alone_say_what_both_say(generator):
+def test_the_actor_and_the_critic_alone_agree_with_both_together(generator):
     network, observations = DiscreteActorCritic(4, 2, seed=0), torch.randn(3, 4, generator=generator)
     logits, values = outputs(network, observations)
     assert torch.equal(network.distribution(observations).logits, logits)
@@ -149,7 +149,7 @@ def test_masks_by_value_forbid_what_the_observed_value_does_not_allow(generator)
     rows = torch.from_numpy(network.layout.flatten(observed))
     actions = network.distribution(rows).sample(generator).numpy()
     assert [set(actions[observed == value].tolist()) for value in range(3)] == [{0}, {1, 2}, {0, 1, 2}]
-    assert not any("mask" in name for name in network.state_dict())  # they are the environment's
+    assert not any("mask" in name for name in network.state_dict())  # masks belong to the environment
 
 
 def test_a_sequence_with_episode_starts_is_the_same_step_by_step(generator):
@@ -162,7 +162,7 @@ def test_a_sequence_with_episode_starts_is_the_same_step_by_step(generator):
     for t in range(12):
         state = torch.where(starts[t].unsqueeze(-1), 0.0, state)
         step, value, state = network(observations[t : t + 1], state)
-        # Matrix products of other shapes sum in another order.
+        # Matrix products of different shapes sum in different orders.
         torch.testing.assert_close(step.logits[0], whole.logits[t], rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(value[0], values[t], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(state, last, rtol=1e-5, atol=1e-6)
@@ -193,7 +193,7 @@ def test_a_recurrent_network_begins_with_zeros_and_needs_its_state():
     assert DiscreteActorCritic(4, 2).initial_state(3) is None
 
 
-def test_an_extractor_and_a_value_head_of_ones_own_take_their_places():
+def test_a_custom_extractor_and_value_head_replace_the_defaults():
     class Double(nn.Module):
         features = 4
 
@@ -242,7 +242,7 @@ def test_an_extractor_and_a_value_head_of_ones_own_take_their_places():
         ),
     ],
 )
-def test_what_no_network_can_be_made_of_is_refused_by_name(arguments, error, message):
+def test_invalid_arguments_are_refused_by_name(arguments, error, message):
     observation_space, action_space, options = arguments
     with pytest.raises(error, match=message):
         ActorCritic(observation_space, action_space, **options)

@@ -8,7 +8,7 @@ from operant.models.networks.popart import PopArtValueHead
 
 torch.set_num_threads(1)
 
-# float64: rounding of a division by a deviation of up to 1e4.
+# The rounding of float64 in a division by a deviation of up to 1e4.
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 
 
@@ -28,7 +28,7 @@ def test_statistics_are_averages_corrected_for_their_start():
     assert popart.square.item() == pytest.approx(133 / 3)
 
 
-def test_what_is_predicted_stays_when_the_statistics_change():
+def test_predictions_stay_when_the_statistics_change():
     popart, generator = head(), torch.Generator().manual_seed(1)
     features = torch.randn(7, 3, generator=generator, dtype=torch.float64)
     expected = popart.denormalize(popart(features))
