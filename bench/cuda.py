@@ -149,7 +149,7 @@ def cuda_environments(plan: DevicePlan) -> Iterator[Row]:
         size = bytes_per_step(spec)
         rates = [rate / size for rate in comparison.rates(step.name)]
         result.measures.append(Measure(f"{spec.id}, {size} bytes a step", "steps/s", rates))
-    result.notes.append("12 bytes more where a step draws random numbers; what an episode's end moves is not counted.")
+    result.notes.append("A step that draws random numbers moves 12 bytes more; the end of an episode is not counted.")
     yield result
 
 

@@ -93,7 +93,7 @@ def operant_kernel(stack: contextlib.ExitStack, env_id: str, num_envs: int, name
 
 
 def has_reference(env_id: str) -> bool:
-    """Whether there is an environment to compare with: Gymnasium's own, or the reference class of one of ours."""
+    """Returns True if Gymnasium has the environment, or operant has a reference class of it."""
     return env_id in gymnasium.registry or env_id not in CATALOG or bool(CATALOG[env_id].reference)
 
 

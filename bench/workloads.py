@@ -213,13 +213,13 @@ def authored(plan: Plan) -> Iterator[Row]:
     seconds = library.build(header, again=True).seconds
     for num_envs in plan.sizes:
         with contextlib.ExitStack() as stack:
-            ours = peers.operant_batch(stack, plan.spec, num_envs, "built in")
-            theirs = peers.operant_batch(stack, own, num_envs, "compiled as a user's")
-            comparison = plan.compare([ours, theirs])
+            built_in = peers.operant_batch(stack, plan.spec, num_envs, "built in")
+            compiled = peers.operant_batch(stack, own, num_envs, "compiled as a user's")
+            comparison = plan.compare([built_in, compiled])
         result = Row("authored", plan.title(num_envs), comparison, "of the built-in one's speed")
         label = f"{plan.spec.id} as a user's header, {num_envs:,} environments, times the built-in one's time"
-        ratios = comparison.ratios(ours.name, theirs.name)
-        result.add_ratio(theirs.name, label, ratios, plan.target(num_envs, at_most=1.1))
+        ratios = comparison.ratios(built_in.name, compiled.name)
+        result.add_ratio(compiled.name, label, ratios, plan.target(num_envs, at_most=1.1))
         compiling = f"compiling {header.name} for every target with {library.find_compiler()[0]}"
         result.measures.append(Measure(compiling, "s", [seconds], plan.target(num_envs, at_most=3.0)))
         yield result

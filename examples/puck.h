@@ -1,4 +1,4 @@
-/* puck.h: push a puck over ice to the middle of a rink, against a wind that nobody announces. */
+/* puck.h: push a puck over ice to the middle of a rink, against an unobserved wind. */
 typedef struct { vf x, y, x_dot, y_dot, wind_x, wind_y; } puck_state; /* m, m/s, m/s2; the middle is (0, 0) */
 #define PARAMETERS(P)              \
     P(force, 4.0, "m/s2", 0, 100)  \

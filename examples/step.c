@@ -10,7 +10,7 @@
 
 enum { N = 1024, STEPS = 500, OBSERVATION = 4 };
 
-/* Where a step writes its results: one row per environment. */
+/* The results of a step: one row per environment. */
 static float observations[N][OBSERVATION]; /* cart position, its speed, pole angle, its speed */
 static float rewards[N];
 static uint8_t terminated[N], truncated[N];
@@ -23,7 +23,7 @@ static void check(operant_status status, const char *call) {
 }
 
 int main(void) {
-    /* A batch: which environment, how many, and how. NULL takes the best instruction set that this CPU has. */
+    /* The options of the batch. NULL chooses the best instruction set of this CPU. */
     char message[256];
     operant_options options = {
         .env = "cartpole",
@@ -32,7 +32,7 @@ int main(void) {
         .max_episode_steps = 500,
         .exact = 0, /* 1 computes Gymnasium's bits in float64 */
         .workers = 1,
-        .autoreset = OPERANT_NEXT_STEP, /* the step after an episode's end begins the next one */
+        .autoreset = OPERANT_NEXT_STEP, /* the step after the end of an episode begins the next one */
     };
     operant_batch *batch = operant_open(&options, message, sizeof message);
     if (!batch) {
@@ -41,7 +41,7 @@ int main(void) {
     }
     printf("%d CartPoles on %s, %d at a time\n", N, operant_view(batch).isa, operant_view(batch).lanes);
 
-    /* Every environment has its own seed, here one 32-bit word each: results do not depend on the others. */
+    /* Every environment has its own seed, here one 32-bit word, so results do not depend on other environments. */
     uint32_t seeds[N];
     for (uint32_t i = 0; i < N; i++) seeds[i] = i;
     check(operant_seed(batch, seeds, 1, NULL), "operant_seed");
@@ -63,7 +63,7 @@ int main(void) {
     if (episodes > 0)
         printf("%lld episodes ended, after %.1f steps on average\n", (long long)episodes, (double)steps / (double)episodes);
 
-    /* An impossible action is refused by name, and the batch stays as it was. */
+    /* An invalid action is refused by name, and the batch does not change. */
     actions[3] = 7;
     if (operant_step(batch, actions, OPERANT_INT32, &output) == OPERANT_BAD_ACTION)
         printf("action 7 of environment %lld was refused\n", (long long)operant_culprit(batch));

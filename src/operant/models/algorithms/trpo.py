@@ -44,9 +44,11 @@ class TRPO(OnPolicy):
         weights = standardize(batch.advantages)
         old = self._distribution(batch)
         loss = self._loss(old, batch, weights)
-        every = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
-        gradients = torch.autograd.grad(loss, every, allow_unused=True, retain_graph=True)
-        parameters: list[Tensor] = [one for one, gradient in zip(every, gradients, strict=True) if gradient is not None]
+        trainable = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
+        gradients = torch.autograd.grad(loss, trainable, allow_unused=True, retain_graph=True)
+        parameters: list[Tensor] = [
+            one for one, gradient in zip(trainable, gradients, strict=True) if gradient is not None
+        ]
         gradient = averaged(flat([gradient for gradient in gradients if gradient is not None]))
         loss, old = averaged(loss.detach()), old.detach()
 

@@ -51,11 +51,11 @@ class VMPO(OnPolicy):
                 distribution, values, _ = self.policy(*batch.inputs)
                 temperature, alpha, std_alpha = self.duals
                 gains = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
-                every = all_gather(gains)
-                weights = losses.top_half_weights(every, temperature.detach())[rank()]
+                all_gains = all_gather(gains)
+                weights = losses.top_half_weights(all_gains, temperature.detach())[rank()]
                 # Gradients are averaged over processes, but the processes' policy losses must be summed.
                 policy_loss = -(weights * distribution.log_prob(batch.actions)).sum() * world_size()
-                temperature_loss = losses.temperature_loss(every, temperature, c.temperature_epsilon)
+                temperature_loss = losses.temperature_loss(all_gains, temperature, c.temperature_epsilon)
                 kl, std_kl = divergences(old, distribution)
                 penalty = losses.kl_penalty(kl, alpha, c.kl_epsilon)
                 if std_kl is not None:

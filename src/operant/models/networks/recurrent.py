@@ -39,8 +39,8 @@ def run_lstm(lstm: nn.LSTM, features: Tensor, state: Tensor | None, starts: Tens
     hidden, cell = state
     resets: set[int] = set()
     if starts is not None:
-        every = range(len(features))
-        resets = set(every if inside_graph() else starts.any(1).nonzero().flatten().tolist())
+        all_steps = range(len(features))
+        resets = set(all_steps if inside_graph() else starts.any(1).nonzero().flatten().tolist())
     weights = list(lstm.parameters())
     outputs = []
     for begin, end in pairwise(sorted({0, *resets, len(features)})):
