@@ -31,8 +31,8 @@ __all__ = [
     "register_environments",
 ]
 
-# Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and has not what vector
-# needs.
+# Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and still lacks what
+# `environments.vector` needs.
 _LAZY = {
     "AsyncEnvPool": "operant.environments.pool",
     "OperantEnv": "operant.environments.single",
@@ -45,7 +45,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":  # importlib.metadata takes longer to import than all the rest
+    if name == "__version__":  # importlib.metadata takes longer to import than everything else here
         from importlib.metadata import version
 
         return version("operant")

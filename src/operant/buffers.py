@@ -1,6 +1,6 @@
 """Memory for rollouts of T steps of N environments, shared between the core, NumPy and torch.
 
-torch is imported when it is asked for: by `RolloutBuffer.tensors` and by `GpuBuffer`.
+torch is imported on first use, by `RolloutBuffer.tensors` and by `GpuBuffer`.
 """
 
 from operant.rollout.buffer import RolloutBuffer

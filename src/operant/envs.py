@@ -1,4 +1,4 @@
-"""The direct classes: a native batch without Gymnasium's registry, stepping and resetting in the same call.
+"""The direct classes: native batches without Gymnasium's registry, which step and reset in the same call.
 
     envs = CartPoleVecEnv(4096)
     obs, info = envs.reset(seed=42)

@@ -1,16 +1,17 @@
-"""Does something once another package has been imported, without importing it.
+"""Calls a function once another package has been imported, without importing that package.
 
-operant registers its environments of several agents so, when pettingzoo comes. And `operant autoload on` copies this
-file, to have operant imported when gymnasium is: the copy is `_operant_autoload.py` in site-packages, started by
-`operant-autoload.pth` beside it. `operant autoload off` removes both; with operant uninstalled they do nothing, and may
-simply be deleted.
+operant uses it to register its multi-agent environments when pettingzoo is imported. `operant autoload on` copies this
+file into site-packages as `_operant_autoload.py`, started by `operant-autoload.pth` beside it, so that operant is
+imported whenever gymnasium is. `operant autoload off` removes both. With operant uninstalled they do nothing and may be
+deleted.
 
-Every start of Python runs this: it must import nothing that Python has not loaded already, and never fail.
+After `autoload on` every start of Python runs this file: it must import only modules that Python has already loaded,
+and it must never fail.
 """
 
 import sys
 
-TYPE_CHECKING = False  # importing typing takes longer than all the rest
+TYPE_CHECKING = False  # importing typing takes longer than everything else here
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class AfterImport:
-    """A finder that finds one package by the other finders, and calls `action` once that package has been imported."""
+    """An import finder that calls `action` once one package has been imported; the other finders find the package."""
 
     def __init__(self, package: str, action: "Callable[[], None]"):
         self.package = package
         self.action = action
-        self.asking = False  # the other finders, one of which may ask us again
+        self.asking = False  # true while the other finders are asked: one of them may ask this one again
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        """None, except for the package."""
+        """The package's spec; None for any other name."""
         if name != self.package or self.asking:
             return None
         self.asking = True
@@ -64,23 +65,23 @@ class AfterImport:
                 sys.meta_path.remove(self)
             try:
                 self.action()
-            except Exception as problem:  # the package itself was imported well
+            except Exception as problem:  # the package itself was imported without a fault
                 _warn(f"operant did not register its environments with {self.package} ({problem!r}): reinstall operant")
 
         try:
-            # On the instance: a wrapper would hide the loader's other methods, which importlib.resources needs.
+            # Set on the instance: a wrapper would hide the loader's other methods, which importlib.resources needs.
             loader.exec_module = execute_and_register  # type: ignore[method-assign]
         except AttributeError:
             return
 
 
 def register() -> None:
-    """Imports operant, which registers its environments. Does nothing if it is not installed; never raises."""
+    """Imports operant, which registers its environments. Does nothing if operant is not installed; never raises."""
     try:
         from importlib.util import find_spec
 
         spec = find_spec("operant")
-        # Without an origin it is some folder of that name; without locations it is a script, not our package.
+        # Without an origin it is just a folder with that name; without locations it is a script, not our package.
         if spec is not None and spec.origin is not None and spec.submodule_search_locations is not None:
             __import__("operant")
     except Exception as problem:
@@ -91,7 +92,7 @@ def register() -> None:
 
 
 def register_agents() -> None:
-    """`register`, for pettingzoo: it imports gymnasium, and so operant, before it has its own registry."""
+    """`register` for pettingzoo, which imports gymnasium, and so operant, before its own registry exists."""
     register()
     if "operant" in sys.modules:
         sys.modules["operant"].registration.register_parallel_environments()
@@ -106,8 +107,8 @@ def _warn(message: str) -> None:
 
 
 def after_import(package: str, action: "Callable[[], None]") -> None:
-    """Calls `action` once `package` has been imported: now if it has. The first action given for a package counts."""
-    module = sys.modules.get(package)  # None where it may not be imported
+    """Calls `action` once `package` has been imported: now if it already is. Only a package's first action counts."""
+    module = sys.modules.get(package)  # an entry may be None, which forbids the import
     if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False):
         action()
     elif not any(isinstance(finder, AfterImport) and finder.package == package for finder in sys.meta_path):
@@ -115,6 +116,6 @@ def after_import(package: str, action: "Callable[[], None]") -> None:
 
 
 def install() -> None:
-    """Starts waiting for gymnasium and pettingzoo. Called again, as when a .pth file is read twice, it does nothing."""
-    after_import("gymnasium", lambda: register())  # looked up then, for the tests
+    """Starts waiting for gymnasium and pettingzoo. A second call does nothing: a .pth file may be read twice."""
+    after_import("gymnasium", lambda: register())  # a lambda, so that tests can replace `register`
     after_import("pettingzoo", lambda: register_agents())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-FEW, MOST = 8, 20  # names that a message lists beside the nearest one, and without
+FEW, MOST = 8, 20  # how many known names a message lists: with a nearest one, and without
 
 
 def unknown(kind: str, value: object, known: Iterable[str]) -> str:
@@ -17,7 +17,7 @@ def unknown(kind: str, value: object, known: Iterable[str]) -> str:
 
 
 def suggestion(value: object, known: Iterable[str]) -> str:
-    """The remedy for a wrong name: the nearest of the known ones, or a list of them."""
+    """The remedy for an unknown name: the nearest known one, or a list of them."""
     names = list(dict.fromkeys(known))
     listed = f"choose from {', '.join(names[:MOST])}{', ...' if len(names) > MOST else ''}"
     near = [name for name in difflib.get_close_matches(str(value), names) if name != value]
@@ -27,7 +27,11 @@ def suggestion(value: object, known: Iterable[str]) -> str:
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
-    """`value` as an int from `low` to `high`, or an error that names it."""
+    """Returns `value` as an int from `low` to `high`.
+
+    Raises:
+        TypeError, ValueError: it is not; the text names it.
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}={value!r} must be an int, not {type(value).__name__}")
     if not low <= value <= high:

@@ -1,8 +1,8 @@
-"""Registers every environment with Gymnasium, and those of several agents with PettingZoo too, as `operant/<id>`.
+"""Registers the catalog as `operant/<id>`: everything with Gymnasium, multi-agent environments with PettingZoo too.
 
-Gymnasium 0.29 runs `register_environments` while it is itself being imported, so nothing of it but
-`gymnasium.envs.registration` may be imported here, and that not before this module is whole: importing operant first
-imports Gymnasium, which then comes back for `register_environments`.
+Gymnasium 0.29 calls `register_environments` while it is itself being imported. So this module imports nothing of
+Gymnasium but `gymnasium.envs.registration`, and that only inside functions: importing operant first imports Gymnasium,
+which then needs `register_environments` to be defined.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from operant.spec import EnvSpec
 
 
 def register_environments() -> None:
-    """Adds the ids to Gymnasium's registry; those already there stay as they are."""
+    """Adds the ids to Gymnasium's registry; existing entries are kept."""
     from gymnasium.envs.registration import registry
 
     for spec in (*CATALOG.values(), *MULTIAGENT.values()):
@@ -21,7 +21,10 @@ def register_environments() -> None:
 
 
 def register_spec(spec: EnvSpec) -> None:
-    """Adds one environment, built in or a user's. Of several agents, `gymnasium.make` says where they are made."""
+    """Adds one environment, built in or a user's, to Gymnasium's registry.
+
+    For a multi-agent one, `gymnasium.make_vec` works, and `gymnasium.make` raises an error that says what to use.
+    """
     from gymnasium.envs.registration import register
 
     register(
@@ -35,7 +38,7 @@ def register_spec(spec: EnvSpec) -> None:
 
 
 def register_parallel_environments() -> None:
-    """Adds the ids of several agents to PettingZoo's registry, which it has from 1.26 on."""
+    """Adds the multi-agent ids to PettingZoo's registry, which exists from PettingZoo 1.26 on."""
     import pettingzoo
 
     if not all(hasattr(pettingzoo, name) for name in ("register", "parallel_registry", "aec_registry")):

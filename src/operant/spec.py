@@ -1,4 +1,4 @@
-"""EnvSpec: what an environment is called, what its numbers mean, and what Gymnasium says about it. Data only."""
+"""EnvSpec: the names, units and bounds of an environment, and Gymnasium's facts about it. Data only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ LOW_HIGH = (("low", "low"), ("high", "high"))
 Bound = float | tuple[str, float]
 """A number, or the name of a parameter and the factor it is multiplied by."""
 
-
 OBSERVATION_KINDS = ("Box", "Discrete", "MultiDiscrete", "Tuple")
 
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """One named number of a state, or an array of them: its unit, and whether it is an integer."""
+    """One named number of a state, or a named array of numbers."""
 
     name: str
     unit: str = ""
@@ -29,7 +28,7 @@ class Quantity:
 
     @property
     def size(self) -> int:
-        """How many numbers it is."""
+        """The number of elements."""
         return math.prod(self.shape)
 
 
@@ -49,7 +48,7 @@ class Parameter:
 
 @dataclasses.dataclass(frozen=True)
 class Observation:
-    """One component of an observation, or an array of them, with its bounds, inclusive."""
+    """One component of an observation, or an array of components, with inclusive bounds."""
 
     name: str
     low: Bound
@@ -58,7 +57,7 @@ class Observation:
 
     @property
     def size(self) -> int:
-        """How many components it is."""
+        """The number of components."""
         return math.prod(self.shape)
 
 
@@ -72,7 +71,7 @@ class EnvSpec:
     Attributes:
         id: Gymnasium's id; that of a built-in environment is registered as `operant/<id>`.
         header: the file that holds the physics, without ".h".
-        source: the path of that file; "" if it is one of native/envs/, and so part of the compiled core.
+        source: the path of that file; "" for one of native/envs/, which the compiled core contains.
         summary: one sentence on the task.
         state: in the order of the header's struct.
         observation: one entry for each component or array of them, in order.
@@ -86,17 +85,17 @@ class EnvSpec:
             "body.attribute" with what the bodies' names begin with; "" where an attribute of the same name is another.
         options: constructor arguments that set a parameter, with its name: {"g": "gravity"}.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
-        reference: a class with Gymnasium's `reset` and `step`, "module:name": what draws, and what judges the exact
-            build; "" if there is none.
-        reference_arguments: what its constructor needs to make the same.
-        agents: the names of several agents; () is Gymnasium's one, who has no name.
-        observation_sizes: how many components each agent observes, if not all alike; the rest of its row is 0.
-        variant_options, variants: constructor arguments that choose a descriptor, with their defaults, and the
-            descriptors by their values.
-        joint_options: constructor arguments that together set several parameters, with what makes those of them: a
-            function that is called with the arguments that were given, and returns the parameters by name.
-        action_masks: for each value of a Discrete observation, whether each action has an effect; () where all have.
-        only_options: the reference's constructor arguments of which this environment has but the default.
+        reference: "module:name" of a class with Gymnasium's `reset` and `step`, which draws the frames and judges the
+            exact build; "" without one.
+        reference_arguments: constructor arguments that make the reference the same environment.
+        agents: the agents' names; () for Gymnasium's single agent, which has no name.
+        observation_sizes: the number of components that each agent observes, if they differ; the rest of a row is 0.
+        variant_options, variants: constructor arguments that choose a descriptor, with their defaults; and the
+            descriptors by the arguments' values.
+        joint_options: constructor arguments that together set several parameters, each group with a function. It is
+            called with the arguments that were given, and returns parameters by name.
+        action_masks: for each value of a Discrete observation, whether each action has an effect; () if all always do.
+        only_options: the reference's constructor arguments that accept only their default value here.
     """
 
     id: str
@@ -129,17 +128,17 @@ class EnvSpec:
 
     @property
     def full_id(self) -> str:
-        """The id that Gymnasium knows it by."""
+        """The id in Gymnasium's registry."""
         return self.id if self.source else f"operant/{self.id}"
 
     @property
     def state_size(self) -> int:
-        """How many numbers a state is."""
+        """The number of numbers in a state."""
         return sum(part.size for part in self.state)
 
     @property
     def observation_size(self) -> int:
-        """How many numbers an agent observes."""
+        """The number of numbers that an agent observes."""
         return sum(part.size for part in self.observation)
 
     @property
@@ -149,7 +148,7 @@ class EnvSpec:
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """The shape of one observation as the core writes it: a lone array's own, () if Discrete, else flat."""
+        """The shape of one observation as the core writes it: () if Discrete, a single array's shape, else flat."""
         if self.observation_kind == "Discrete":
             return ()
         if len(self.observation) == 1 and self.observation[0].shape:
@@ -168,7 +167,7 @@ class EnvSpec:
 
     @property
     def action_counts(self) -> tuple[int, ...]:
-        """How many choices each component of a discrete action has; () if actions are continuous."""
+        """The number of choices of each component of a discrete action; () if actions are continuous."""
         if isinstance(self.actions, tuple):
             return self.actions
         return (self.actions,) if self.actions else ()
@@ -194,7 +193,7 @@ class EnvSpec:
 
 
 def spans(parts: Iterable[Part]) -> Iterator[tuple[Part, slice]]:
-    """Each quantity of a state, or component of an observation, with where its numbers lie among all."""
+    """Yields each quantity of a state, or component of an observation, with its slice of the flat numbers."""
     first = 0
     for part in parts:
         yield part, slice(first, first + part.size)
@@ -202,7 +201,7 @@ def spans(parts: Iterable[Part]) -> Iterator[tuple[Part, slice]]:
 
 
 def element_names(name: str, shape: tuple[int, ...]) -> list[str]:
-    """The names of an array's elements, "cells[1,2]"; of a single number, its own."""
+    """The names of an array's elements, such as "cells[1,2]"; a single number keeps its name."""
     if not shape:
         return [name]
     return [f"{name}[{','.join(map(str, index))}]" for index in itertools.product(*map(range, shape))]

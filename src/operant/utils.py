@@ -1,4 +1,4 @@
-"""What training needs around the algorithms: logs, run directories, checkpoints. Names are loaded on first use."""
+"""Tools around the algorithms: loggers, normalisers, run directories, checkpoints. Names are loaded on first use."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
 def test_a_device_is_not_replaced_by_a_file(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(OSError, match="it is no regular file: choose another name"):
+    with pytest.raises(OSError, match="it is not a regular file: choose another name"):
         save_checkpoint(pipe, {})
     assert pipe.is_fifo()
 

@@ -1,1 +1,1 @@
-"""N environments in memory, stepped together. `batch.batch.Batch` is in the CPU's."""
+"""N environments in memory: opening, stepping, seeds, actions, snapshots."""

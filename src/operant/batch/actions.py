@@ -1,4 +1,4 @@
-"""Actions as the core reads them, and the errors for actions that it cannot take."""
+"""Converts actions to the core's dtypes, and makes the errors for invalid actions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 class ActionReader:
-    """What one batch takes for actions, and the exceptions for what it does not take.
+    """Converts and checks the actions of one batch.
 
     `shape` is that of all actions; `wide` and `narrow` are the dtypes that the core reads in place, with their codes.
-    `counts` says how many choices a discrete action has, `[A]` if it has several components.
+    `counts` is the number of choices of a discrete action, `[A]` if it has several components.
     """
 
     def __init__(self, spec: EnvSpec, num_envs: int):
@@ -31,7 +31,7 @@ class ActionReader:
         self.narrow: tuple[Any, Any] = (_INT32, lib.OPERANT_INT32) if self.discrete else (_FLOAT32, lib.OPERANT_FLOAT32)
 
     def convert(self, actions: Any, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
-        """Actions as the core reads them: contiguous, of the wide dtype."""
+        """Converts actions to a contiguous array of the wide dtype; returns it with the dtype's code."""
         array, shape = np.asarray(actions), shape or self.shape
         if array.shape != shape:
             raise ValueError(f"actions have shape {array.shape}, but {self.env_id} needs {shape}")
@@ -44,24 +44,24 @@ class ActionReader:
         return np.ascontiguousarray(array, dtype), code
 
     def check(self, actions: Any, rows: np.ndarray) -> np.ndarray:
-        """Actions for the environments `rows` as the core reads them, or the error that a step would raise."""
+        """Converts actions for the environments `rows`; raises the error that a step would raise."""
         array, _ = self.convert(actions, (len(rows), *self.shape[1:]))
         bad = (array < 0) | (array >= self.counts) if self.discrete else ~np.isfinite(array)
         if bad.any():
             first = int(np.argwhere(bad)[0][0])
-            raise self.unusable(array[first], int(rows[first]))
+            raise self.invalid(array[first], int(rows[first]))
         return array
 
-    def unusable(self, value: Any, index: int, outcome: str = "nothing was stepped") -> ValueError:
-        """The exception for an action that row `index` cannot take."""
+    def invalid(self, value: Any, index: int, outcome: str = "nothing was stepped") -> ValueError:
+        """The exception for an invalid action of row `index`."""
         allowed = self.allowed()
-        whose = f"environment {index}"
+        actor = f"environment {index}"
         if self.agents:
-            whose = f"{self.agents[index % len(self.agents)]} of environment {index // len(self.agents)}"
-        return ValueError(f"action {value} of {whose} must be {allowed}; {outcome}")
+            actor = f"{self.agents[index % len(self.agents)]} of environment {index // len(self.agents)}"
+        return ValueError(f"action {value} of {actor} must be {allowed}; {outcome}")
 
     def allowed(self) -> str:
-        """What an action must be, for a message."""
+        """The condition on an action, as a message states it."""
         if not self.discrete:
             return "finite"
         if self.counts.ndim:
@@ -74,7 +74,7 @@ class ActionReader:
             return ClosedEnvironmentError("the environment is closed: make a new one")
         if status == lib.OPERANT_BAD_ACTION:
             index = lib.operant_culprit(handle)
-            return self.unusable(actions[index], index)
+            return self.invalid(actions[index], index)
         if status == lib.OPERANT_NOT_RESET:
             return ResetNeeded("reset the whole environment before the first step or masked reset")
         if status == lib.OPERANT_FINISHED:

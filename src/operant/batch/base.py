@@ -1,4 +1,4 @@
-"""BatchBase: what a batch of environments is, wherever its memory lies."""
+"""BatchBase: the parameters and snapshots of a batch, on the CPU and on a GPU alike."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class BatchBase(ABC):
     max_episode_steps: int | None
     ranges: dict[str, tuple[float, float]]
 
-    # What a batch does where its memory lies.
+    # Implemented for each kind of memory.
 
     @abstractmethod
     def seed(self, seeds: int | Sequence[int | None]) -> None:
-        """Seeds environment i with `seeds + i`, or with `seeds[i]` unless that is None."""
+        """Seeds environment i with `seeds + i`, or with `seeds[i]`, where None leaves its generator as it is."""
 
     @abstractmethod
     def close(self) -> None:
@@ -44,35 +44,36 @@ class BatchBase(ABC):
 
     @abstractmethod
     def _arguments(self) -> dict[str, Any]:
-        """What the constructor was given."""
+        """The constructor's arguments, for copies."""
 
     @property
     @abstractmethod
     def ready(self) -> bool:
-        """Whether steps are allowed: after the first reset or `set_state`."""
+        """True once steps are allowed: after the first reset or `set_state`."""
 
     @abstractmethod
     def parameter(self, name: str) -> np.ndarray:
-        """A parameter's present value in each environment: `[N]` reals, a copy."""
+        """A parameter's current value in each environment: `[N]` reals, a copy."""
 
     @abstractmethod
     def _set_parameter(self, index: int, values: np.ndarray) -> None:
-        """Sets a parameter to values `[1]` or `[N]` float64."""
+        """Sets a parameter to `values`, `[1]` or `[N]` float64."""
 
     @abstractmethod
     def _params_vary(self) -> bool:
-        """Whether every environment has parameters of its own."""
+        """True if every environment has its own parameters."""
 
     @abstractmethod
-    def _randomize(self, index: int, low: float, high: float) -> None: ...
+    def _randomize(self, index: int, low: float, high: float) -> None:
+        """Draws a parameter from [low, high) for every episode that begins from now on."""
 
     @abstractmethod
     def _columns(self) -> dict[str, np.ndarray]:
-        """What a snapshot holds but for the parameters, `[N]` or `[N, ...]` by field."""
+        """The fields of a snapshot except the parameters, each `[N]` or `[N, ...]`."""
 
     @abstractmethod
     def _write(self, rows: np.ndarray, records: np.ndarray) -> None:
-        """Makes environments `rows` those of the records: all but the parameters."""
+        """Writes records, except their parameters, into the environments `rows`."""
 
     def seed_from_entropy(self) -> int:
         """Seeds from the operating system; returns the seed of environment 0."""
@@ -88,7 +89,7 @@ class BatchBase(ABC):
         return {part.name: part.default for part in self.parameters}
 
     def set_parameter(self, name: str, value: Any) -> None:
-        """Sets a parameter to a number, or to one number per environment (`[N]`)."""
+        """Sets a parameter to one number, or to a number per environment (`[N]`)."""
         index = self.parameter_index(name)
         try:
             values = np.atleast_1d(np.asarray(value, np.float64))
@@ -102,14 +103,14 @@ class BatchBase(ABC):
         self._set_parameter(index, np.ascontiguousarray(values))
 
     def write_parameter(self, name: str, values: np.ndarray) -> None:
-        """Writes values `[N]` that `parameter` returned, without giving each environment its own unless they differ."""
+        """Writes values `[N]` that `parameter` returned; equal values stay one value shared by all environments."""
         alike = not self._params_vary() and bool((values == values[0]).all())
         self._set_parameter(
             self.parameter_index(name), np.ascontiguousarray(values[:1] if alike else values, np.float64)
         )
 
     def randomize(self, name: str, low: float, high: float) -> None:
-        """From the next reset on, draws a parameter uniformly from [low, high) for every episode."""
+        """Draws a parameter uniformly from [low, high) for every episode, from the next reset on."""
         index = self.parameter_index(name)
         self.check_bounds(name, np.array([low, high], np.float64))
         if low > high:
@@ -120,7 +121,7 @@ class BatchBase(ABC):
         self.ranges[name] = (low, high)
 
     def extremes(self, name: str) -> tuple[float, float]:
-        """The smallest and largest value that a parameter has or may be drawn to in this batch."""
+        """The smallest and largest value that a parameter has, or can be drawn as, in this batch."""
         if name in self.ranges:
             return self.ranges[name]
         values = self.parameter(name)
@@ -160,7 +161,8 @@ class BatchBase(ABC):
         """The complete state of the environments of `mask` (`[N]` bool; None: all), as a structured array.
 
         One record per environment: its state, parameters, generator or seed and episode number, steps elapsed, return
-        so far, and whether it waits for its reset. `set_state` of the same records continues identically.
+        so far, and whether it waits for its reset. After `set_state` with the same records, the environments continue
+        identically.
         """
         rows: Any = slice(None) if mask is None else np.flatnonzero(mask)
         columns = self._columns()
@@ -175,7 +177,7 @@ class BatchBase(ABC):
     def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> None:
         """Writes records that `get_state` returned into the environments of `mask` (None: all), in order.
 
-        A single record is written into every one of them: one state branched into many.
+        A single record is written into each of them: one state branches into many.
         """
         if not isinstance(snapshot, np.ndarray | np.void) or snapshot.dtype.names is None:
             raise ValueError(
@@ -211,7 +213,7 @@ class BatchBase(ABC):
             )
 
     def _check_records(self, records: np.ndarray) -> None:
-        """Refuses values that no environment could have got into by itself."""
+        """Raises a ValueError for records that no environment could have produced."""
         if (records["version"] != SNAPSHOT_VERSION).any():
             found = records["version"].max()
             raise ValueError(f"the snapshot has version {found}, but this operant reads version {SNAPSHOT_VERSION}")

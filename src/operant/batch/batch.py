@@ -1,6 +1,6 @@
 """Batch: N environments in C memory, stepped together.
 
-Everything above it (vector, single, pool, adapters) is a way of presenting a Batch; it knows nothing of Gymnasium's
+Vector environments, single environments, pools and adapters all present a Batch, which knows nothing of Gymnasium's
 infos or spaces.
 """
 
@@ -31,13 +31,13 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _OK = lib.OPERANT_OK
 _step_one = lib.operant_step_one
 
-# NumPy evaluates float32 trigonometry with its own polynomials where the CPU allows; the exact Acrobot follows it.
-# This cosine comes out one unit in the last place apart.
+# NumPy evaluates float32 trigonometry with its own polynomials on some CPUs; the exact Acrobot does the same. For this
+# number, their cosine and libm's differ by one unit in the last place.
 _PROBE = np.float32(1.2333984375)
 
 
 class _NoneFinished:
-    """What a closed batch says of the last step."""
+    """The list of finished episodes of a closed batch: empty."""
 
     count = 0
 
@@ -48,19 +48,19 @@ _NONE_FINISHED: Any = _NoneFinished()
 class Batch(BatchBase):
     """N environments of one kind.
 
-    What agents have comes in rows, R = N * `agents`: agent k of environment i has row i * agents + k. With one agent, a
-    row is an environment.
+    Actions, rewards, observations and flags come in rows, one per agent: R = N * `agents`, and agent k of environment i
+    has row i * agents + k. With one agent, a row is an environment.
 
     Args:
-        spec: which environment.
+        spec: the environment's descriptor.
         num_envs: N.
-        precision: "float32", the fast build, or "float64", Gymnasium's bits on one lane.
-        workers: threads, the caller's included.
+        precision: "float32", the fast build, or "float64", which computes Gymnasium's bits on one lane.
+        workers: the number of threads, the caller's included.
         autoreset: "NextStep", "SameStep" or "Disabled".
-        isa: a target by name; None takes the best that runs here, or what the variable OPERANT_ISA says.
-        max_episode_steps: truncates after so many steps; None never does.
-        copy: whether the arrays that `step` returns are the caller's to keep. With False every call writes into the
-            same four arrays.
+        isa: the name of a target; None takes the environment variable OPERANT_ISA, or else the best for this CPU.
+        max_episode_steps: the time limit after which episodes are truncated; None never truncates.
+        copy: True: the arrays that `step` returns are the caller's to keep. False: every call writes into the same
+            four arrays.
     """
 
     def __init__(
@@ -130,13 +130,13 @@ class Batch(BatchBase):
         self.last_finished: Any = lib.operant_last_finished(handle)
         self._finished_views = self._view_finished()
         self.stepper = self.make_stepper()
-        # For step_one, which returns a row: [D] instead of [1, D].
+        # For step_one, whose observation is [D] and not [1, D].
         self._rows = self._make_ring(outputs, self.observation_shape) if self.num_rows == 1 else None
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
 
     def make_stepper(self, module: Any = outputs) -> outputs.Stepper:
-        """What steps this batch, of the classes of `module`: `outputs`, or for the benchmark its uncompiled twin."""
+        """Makes the stepper from the classes of `module`: `outputs`, or in the benchmark its uncompiled twin."""
         ring = self._make_ring(module, (self.num_rows, *self.observation_shape))
         stepper: outputs.Stepper = module.Stepper(
             ring,
@@ -152,18 +152,17 @@ class Batch(BatchBase):
         return stepper
 
     def _make_ring(self, module: Any, observation_shape: tuple[int, ...]) -> Any:
-        # Nothing here may refer to the batch: its memory goes when the last reference to it does, not with the next
-        # collection of cycles.
+        # Nothing here may refer to the batch: a cycle would keep its memory until the next garbage collection.
         make_slot = functools.partial(
             module.Slot, observation_shape, self.observation_type, self.num_rows, self.real, _output
         )
         return module.OutputRing(make_slot, module.trustworthy_policy(self.copy))
 
     def write_into(self, observations: Any, rewards: Any, terminated: Any, truncated: Any) -> None:
-        """From now on every `step` and `reset` writes into these arrays of the caller's, and returns them.
+        """Makes every later `step` and `reset` write into these arrays and return them.
 
-        Not `step_one`; and a pickled batch comes back with arrays of its own.
-        For libraries that give an environment its place in a larger or shared buffer; the batch has `copy=False`.
+        For libraries that assign an environment a part of a larger or shared buffer. The batch must have `copy=False`.
+        `step_one` does not use them, and a pickled batch gets new arrays.
 
         Args:
             observations: `[R, *D]` float32, or of the environment's observation dtype.
@@ -171,7 +170,7 @@ class Batch(BatchBase):
             terminated, truncated: `[R]` bool.
         """
         if self.copy:
-            raise ValueError("write_into writes into the same arrays every time: open the batch with copy=False")
+            raise ValueError("write_into reuses the same arrays for every step: open the batch with copy=False")
         n, flag = self.num_rows, np.dtype(np.bool_)
         _check_array("observations", observations, (n, *self.observation_shape), self.observation_type)
         _check_array("rewards", rewards, (n,), self.real)
@@ -193,13 +192,13 @@ class Batch(BatchBase):
         terminated: np.ndarray,
         truncated: np.ndarray,
     ) -> RolloutStepper:
-        """What steps this batch with the rows of `actions` and writes the results into rows of the caller's arrays.
+        """Makes a stepper that reads the rows of `actions` and writes the results into rows of the caller's arrays.
 
-        `step` goes on to work as before. Nothing is copied, and no pointer is made while stepping.
+        Nothing is copied, and no pointer is made while stepping. `step` works as before.
 
         Args:
-            observations: `[T + 1, R, *D]`, of the environment's observation dtype; row t + 1 is what step t leads to.
-            actions: `[T, R]` int32 or int64 if discrete (of several components `[T, R, A]`), else `[T, R, A]` float32
+            observations: `[T + 1, R, *D]`, of the environment's observation dtype; step t writes row t + 1.
+            actions: `[T, R]` int32 or int64 if discrete (`[T, R, A]` with several components), else `[T, R, A]` float32
                 or float64.
             rewards: `[T, R]` reals.
             terminated, truncated: `[T, R]` bool.
@@ -239,13 +238,13 @@ class Batch(BatchBase):
         """Steps every environment: observations `[R, *D]`, rewards, terminated and truncated `[R]`, and an empty info.
 
         Args:
-            actions: `[R]` int32 or int64 if discrete (`[R, A]` of several components), else `[R, A]` float32 or
+            actions: `[R]` int32 or int64 if discrete (`[R, A]` with several components), else `[R, A]` float32 or
                 float64. Anything else is converted.
         """
         return self.stepper.step(actions)
 
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
-        """Steps a batch of one without batched arrays: observation `[*D]`, reward, terminated."""
+        """Steps a batch of one; returns its observation `[*D]`, reward and terminated flag, without batched arrays."""
         handle = self._open_handle()
         if self._rows is None:
             raise ValueError(f"step_one is for a batch of one, not of {self.num_rows}")
@@ -267,7 +266,7 @@ class Batch(BatchBase):
         return observation, slot.reward_cell[0], slot.terminated_cell[0] != 0
 
     def check_actions(self, actions: Any, rows: np.ndarray) -> np.ndarray:
-        """Actions for the environments `rows` as the core reads them, or the error that `step` would raise."""
+        """Converts actions for the environments `rows`; raises the error that `step` would raise."""
         return self._actions.check(actions, rows)
 
     def _error(self, status: int, actions: Any = None) -> Exception:
@@ -285,7 +284,7 @@ class Batch(BatchBase):
     # Resets.
 
     def seed(self, seeds: int | Sequence[int | None]) -> None:
-        """Seeds environment i with `seeds + i`, or with `seeds[i]` unless that is None."""
+        """Seeds environment i with `seeds + i`, or with `seeds[i]`, where None leaves its generator as it is."""
         handle = self._open_handle()
         if isinstance(seeds, int):
             words, mask = seed_words(seeds, self.num_envs), ffi.NULL
@@ -296,9 +295,10 @@ class Batch(BatchBase):
         self._check(lib.operant_seed(handle, ffi.from_buffer("uint32_t[]", words), words.shape[1], mask))
 
     def reset(self, mask: np.ndarray | None = None, overrides: Mapping[str, float] | None = None) -> outputs.Slot:
-        """Begins an episode in the environments of `mask` (`[N]` bool; None: all); returns all observations.
+        """Begins an episode in the environments of `mask` (`[N]` bool; None: all).
 
-        `overrides` replaces parameters for this reset only. Flags and rewards of the slot are zero.
+        Returns a slot with the observations of all environments; its flags and rewards are zero. `overrides` replaces
+        parameters for this reset only.
         """
         handle = self._open_handle()
         numbers = ffi.NULL
@@ -315,7 +315,7 @@ class Batch(BatchBase):
         return slot
 
     def observe(self) -> outputs.Slot:
-        """The observation of every present state."""
+        """The observations of the current states."""
         slot = self.stepper.ring.take()
         self._check(lib.operant_observe(self._open_handle(), slot.output.observations))
         return slot
@@ -333,7 +333,7 @@ class Batch(BatchBase):
         self._check(lib.operant_randomize(self._open_handle(), index, low, high))
 
     def parameter(self, name: str) -> np.ndarray:
-        """A parameter's present value in each environment: `[N]` reals, a copy."""
+        """A parameter's current value in each environment: `[N]` reals, a copy."""
         view = lib.operant_view(self._open_handle())
         index = self.parameter_index(name)
         if not view.params_vary:
@@ -342,13 +342,13 @@ class Batch(BatchBase):
         table = self._array(view.params, (len(self.parameters), view.stride), self.real)
         return table[index, : self.num_envs].copy()
 
-    # The generator of an exact batch of one, shared with a NumPy one.
+    # The generator of an exact batch of one, exchanged with a NumPy generator.
 
     def set_generator(self, generator: np.random.Generator) -> None:
-        """Continues where `generator`, a PCG64, stands."""
+        """Sets the core's generator to the state of `generator`, which must be a PCG64."""
         state = generator.bit_generator.state
         if state["bit_generator"] != "PCG64":
-            raise ValueError(f"np_random must be a PCG64, not a {state['bit_generator']}")
+            raise ValueError(f"np_random must be a PCG64, not {state['bit_generator']}")
         words = [
             state["state"]["state"] >> 64,
             state["state"]["state"],
@@ -359,7 +359,7 @@ class Batch(BatchBase):
         self._views()["generator"][0] = [word & 0xFFFFFFFFFFFFFFFF for word in (*words, half)]
 
     def get_generator(self, generator: np.random.Generator) -> None:
-        """Makes `generator` continue where the core stands."""
+        """Sets `generator` to the state of the core's generator."""
         high, low, inc_high, inc_low, half = (int(word) for word in self._views()["generator"][0])
         state = dict(generator.bit_generator.state)
         state["state"] = {"state": high << 64 | low, "inc": inc_high << 64 | inc_low}
@@ -389,17 +389,17 @@ class Batch(BatchBase):
         return rows, returns[: count * agents].copy(), lengths
 
     def finished_returns(self) -> np.ndarray:
-        """The returns alone of the episodes that ended in the last step: `[K]` reals, a copy."""
+        """The returns of the episodes that ended in the last step: `[K]` reals, a copy."""
         self._open_handle()
         return self._finished_views[1][: self.last_finished.count * self.agents].copy()
 
     def final_observations(self) -> np.ndarray:
-        """What the episodes that ended in the last step ended on, under "SameStep": `[K, *D]`, a copy."""
+        """The final observations of the episodes that ended in the last step, under "SameStep": `[K, *D]`, a copy."""
         self._open_handle()
         return self._finished_views[3][: self.last_finished.count * self.agents].copy()
 
     def _view_finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The core's lists of finished episodes at full length: environments, returns, lengths, observations."""
+        """Full-length views of the core's lists of finished episodes: environments, returns, lengths, observations."""
         last, n = self.last_finished, self.num_envs
         rows = (self.num_rows if self.autoreset == "SameStep" else 0, *self.observation_shape)
         return (
@@ -433,7 +433,7 @@ class Batch(BatchBase):
         return {**self._views(), "elapsed": self._elapsed(self._deadlines()), "finished": self._pending()}
 
     def _pending(self) -> np.ndarray:
-        """Which environments ended their episode in the last step and have not been reset since: `[N]` bool."""
+        """True where an environment's episode ended in the last step and it has not been reset since: `[N]` bool."""
         pending = np.empty(self.num_envs, np.bool_)
         self._check(lib.operant_get_pending(self._open_handle(), ffi.from_buffer("uint8_t[]", pending)))
         return pending
@@ -452,11 +452,11 @@ class Batch(BatchBase):
         lib.operant_mark_ready(self._handle)
 
     def set_finished(self, finished: np.ndarray) -> None:
-        """Says which environments (`[N]` bool) ended their episode in the last step and wait for their reset."""
+        """Marks the environments (`[N]` bool) whose episode ended in the last step and that wait for their reset."""
         self._check(lib.operant_set_pending(self._open_handle(), ffi.from_buffer("uint8_t[]", finished)))
 
     def copy_rows(self, rows: np.ndarray | None, source: Batch, source_rows: np.ndarray | None, count: int) -> None:
-        """Makes `rows` of this batch copies of `source_rows` of another of the same environment and precision.
+        """Copies `source_rows` of another batch, of the same environment and precision, into `rows` of this one.
 
         Rows are `[count]` int64; None means 0, 1, 2, ...
         """
@@ -470,12 +470,12 @@ class Batch(BatchBase):
 
     @property
     def bytes(self) -> int:
-        """Memory that the core holds for this batch, the returned arrays not included."""
+        """The core's memory for this batch in bytes, without the returned arrays."""
         return int(lib.operant_view(self._open_handle()).bytes)
 
     @property
     def ready(self) -> bool:
-        """Whether steps are allowed: after the first reset or `set_state`."""
+        """True once steps are allowed: after the first reset or `set_state`."""
         return bool(lib.operant_is_ready(self._open_handle()))
 
     @property
@@ -485,7 +485,7 @@ class Batch(BatchBase):
     def close(self) -> None:
         """Frees the memory; every later call raises."""
         if self._handle is not None:
-            # The core's memory goes with the last reference to the handle; a call under way in a thread holds one.
+            # The core's memory is freed with the last reference to the handle; a call under way in a thread holds one.
             self._handle = self.stepper.handle = None
             self._finished_views = (np.empty(0),) * 4
             self.last_finished = _NONE_FINISHED
@@ -498,7 +498,7 @@ class Batch(BatchBase):
         return np.frombuffer(ffi.buffer(pointer, size), dtype).reshape(shape)
 
     def _elapsed(self, deadline: np.ndarray) -> np.ndarray:
-        """Steps since the episode began; the clock and its differences are modulo 2^32."""
+        """Steps since the episode began: `[N]` int32. The clock and its differences are modulo 2^32."""
         end = np.uint32((lib.operant_clock(self._handle) + (self.max_episode_steps or 0)) & 0xFFFFFFFF)
         return (end - deadline.view(np.uint32)).view(_INT32)
 
@@ -508,7 +508,7 @@ class Batch(BatchBase):
 
 
 def _output(memory: Any, offsets: list[int], reward_type: str) -> tuple[Any, Any, Any]:
-    """The core's operant_output over a slot's memory, and its first reward and terminated flag as cells to read."""
+    """The core's operant_output for a slot's memory, and pointers to its first reward and terminated flag."""
     start = ffi.from_buffer("char[]", memory)
     output = ffi.new("operant_output *")
     output.observations = start + offsets[0]
@@ -519,7 +519,7 @@ def _output(memory: Any, offsets: list[int], reward_type: str) -> tuple[Any, Any
 
 
 def _check_array(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Raises a ValueError unless the core can write rows of numbers of that type into the array as it is."""
+    """Raises a ValueError unless the core can use the array in place."""
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise ValueError(f"{name} must be an array {dtype} {shape}, not {found}")

@@ -22,7 +22,7 @@ OBSERVATION_TYPES: dict[int, np.dtype] = {
 
 
 def isas() -> dict[str, bool]:
-    """The targets compiled in, best first, and whether this CPU runs each; "exact" is the float64 build."""
+    """The compiled targets, best first, each with True if this CPU runs it; "exact" is the float64 build."""
     names: dict[str, bool] = {}
     while (name := lib.operant_isa(len(names))) != ffi.NULL:
         names[ffi.string(name).decode()] = bool(lib.operant_isa_runs_here(len(names)))
@@ -51,7 +51,7 @@ def info_parameters(info: Any) -> tuple[Parameter, ...]:
 def find_environment(spec: EnvSpec) -> tuple[Any, Any]:
     """The library that holds an environment, NULL for the core itself, and its operant_env_info.
 
-    A header of the user's is compiled, unless that has been done.
+    A user's header is compiled, unless a compiled library exists.
 
     Raises:
         ValueError: it does not compile, or its descriptor does not fit it.
@@ -98,32 +98,31 @@ def check_descriptor(spec: EnvSpec, info: Any) -> None:
             where = f"{spec.header}_{what}"
             members = f"{where} has {found} members" if what == "state" else f"{where} is {found}"
             raise ValueError(
-                f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, described are {named}"
+                f"{spec.header}.h and the descriptor of {spec.id} differ: {members}, but the descriptor has {named}"
             )
-
     if (written := OBSERVATION_TYPES[info.observation_dtype]) != (described := np.dtype(spec.number_type)):
         how = {"float32": "vf *", "int64": "vi *", "uint8": f"vi * and #define {spec.header}_observes_bytes 1"}
         raise ValueError(
-            f"{spec.header}.h and the descriptor of {spec.id} differ: {spec.header}_observe writes {written}, a "
-            f"{spec.observation_kind} of {described} is described, which is written as {how[described.name]}"
+            f"{spec.header}.h and the descriptor of {spec.id} differ: {spec.header}_observe writes {written}, but the "
+            f"descriptor has a {spec.observation_kind} of {described}, which is written as {how[described.name]}"
         )
     if counts and (have := _choices(info)) != counts:
         raise ValueError(
-            f"{spec.header}.h and the descriptor of {spec.id} differ: actions have {have} choices, described are "
-            f"{counts}"
+            f"{spec.header}.h and the descriptor of {spec.id} differ: actions have {have} choices, but the descriptor "
+            f"has {counts}"
         )
 
 
 def _choices(info: Any) -> tuple[int, ...]:
-    """How many choices each component of a discrete action has; () if actions are continuous."""
+    """The number of choices of each component of a discrete action; () if actions are continuous."""
     return tuple(info.action_counts[k] or info.actions for k in range(info.action_size)) if info.actions else ()
 
 
 def trajectory_hash(header: str, isa: str, workers: int = 1) -> int:
-    """FNV-1a over a fixed trajectory of an environment on one target; see `operant_certificate` in operant.h."""
+    """The FNV-1a hash of a fixed trajectory of an environment on one target: `operant_certificate` in operant.h."""
     return int(lib.operant_certificate(ffi.NULL, header.encode(), isa.encode(), isa == "exact", workers))
 
 
 def library_hash(path: Path, header: str, isa: str) -> int:
-    """`trajectory_hash` of the environment that is compiled into a library."""
+    """`trajectory_hash` of the environment in a compiled library."""
     return int(lib.operant_certificate(load_library(path), header.encode(), isa.encode(), isa == "exact", 1))

@@ -1,10 +1,10 @@
 """The step path: the arrays that `step` returns, and the call that fills them. mypyc compiles this module.
 
-Arrays are reused only when nobody outside holds them any more.
+Arrays are reused only when nothing outside holds them any more.
 
-A slot is one block of memory with four arrays over it. `OutputRing.take` hands out a slot whose arrays nobody else
-references, views and tensors made of them included, and makes a new one otherwise: what a caller keeps is never written
-again. Two slots suffice for ordinary code, which holds the last results while it asks for the next.
+A slot is one block of memory with four arrays in it. `OutputRing.take` returns a slot whose arrays have no other
+references, counting views and tensors made of them, and makes a new slot otherwise: arrays that a caller keeps are
+never overwritten. Two slots suffice for ordinary code, which holds the last results while it asks for the next.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SMALL = 64  # numbers
 class Slot:
     """One set of results: observations of `observation_type`, rewards `[N]`, terminated and truncated `[N]` bool.
 
-    `make_output` turns the memory and its four offsets into what the core is told, and two cells to read a batch of one
-    from. `idle` is the number of references to the arrays while nobody outside holds any.
+    `make_output` turns the memory and its four offsets into the core's output struct, and two pointers from which a
+    batch of one is read. `idle` is the number of references to the arrays while nothing outside holds any.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class Slot:
             (int(np.prod(shape)) * dtype.itemsize + LINE - 1) // LINE * LINE + STAGGER
             for shape, dtype in zip(shapes, types, strict=True)
         ]
-        # Not an ndarray, nor a memoryview of one: NumPy looks through both, and a view of one of the four arrays would
-        # hold the block under all four instead of that array, where its reference counts.
+        # Not an ndarray or a memoryview of one: NumPy looks through both. A view of one of the four arrays would then
+        # refer to the block below all four, and not to that array, whose references are counted.
         memory = bytearray(sum(sizes) + LINE)
         start = -np.frombuffer(memory, np.uint8).__array_interface__["data"][0] % LINE
         offsets = [start + sum(sizes[:k]) for k in range(4)]
@@ -62,7 +62,7 @@ class Slot:
 
 
 def references(slot: Slot) -> int:
-    """How many references there are to a slot's arrays."""
+    """The number of references to a slot's arrays."""
     observations: int = getrefcount(slot.observations)
     rewards: int = getrefcount(slot.rewards)
     terminated: int = getrefcount(slot.terminated)
@@ -71,7 +71,7 @@ def references(slot: Slot) -> int:
 
 
 class OutputRing:
-    """Hands out slots. `policy` is "counted" (reuse what nobody holds), "fresh" (never reuse) or "fixed" (one slot)."""
+    """Hands out slots. `policy`: "counted" (reuse unreferenced slots), "fresh" (never reuse) or "fixed" (one slot)."""
 
     def __init__(self, make_slot: Callable[[], Slot], policy: str):
         self.make_slot: Callable[[], Slot] = make_slot
@@ -93,11 +93,11 @@ class OutputRing:
 
 
 class Stepper:
-    """One batch's step, with everything it needs at hand.
+    """Steps one batch, with everything it needs at hand.
 
     `step` is the core's function and `handle` its batch, None once closed. `wide` and `narrow` are the dtypes that the
-    core reads in place, with their codes; `convert` makes any other actions one of them or raises; `fail` turns the
-    handle, a status other than 0 and the actions into the exception to raise.
+    core reads in place, with their codes; `convert` turns other actions into one of them or raises. `fail` makes the
+    exception from the handle, a status other than 0 and the actions.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Stepper:
         self.from_buffer: Any = from_buffer
         self.ndarray: Any = np.ndarray
         self.shape: tuple[int, ...] = shape
-        # Copying a few numbers takes less time than a pointer to them, which is an object of its own.
+        # Copying a few numbers takes less time than making a pointer object to them.
         self.small: bool = int(np.prod(shape)) <= SMALL
         self.wide, self.wide_code = wide
         self.narrow, self.narrow_code = narrow
@@ -164,7 +164,7 @@ class Stepper:
 
 
 def trustworthy_policy(copy: bool) -> str:
-    """The ring's policy for `copy`, given whether this interpreter's reference counts can be relied on."""
+    """The ring's policy for `copy`: "counted" only where this interpreter's reference counts are reliable."""
     if not copy:
         return "fixed"
     gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)()

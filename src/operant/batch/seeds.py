@@ -1,4 +1,4 @@
-"""Seeds as the core reads them: 32-bit words, least significant first."""
+"""Checks seeds, and converts them to the core's form: 32-bit words, least significant first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def seed_words(seed: int, num_envs: int) -> np.ndarray:
 
 
 def words_of(seeds: Sequence[int]) -> np.ndarray:
-    """Seeds as 32-bit words, least significant first, as many as the largest needs: `[N, W]` uint32."""
+    """Seeds as 32-bit words, least significant first: `[N, W]` uint32, where the largest seed needs W words."""
     width = max(1, max((seed.bit_length() + 31) // 32 for seed in seeds))
     return np.frombuffer(b"".join(seed.to_bytes(4 * width, "little") for seed in seeds), "<u4").reshape(
         len(seeds), width
@@ -23,7 +23,7 @@ def words_of(seeds: Sequence[int]) -> np.ndarray:
 
 
 def check_seed(seed: object) -> int:
-    """A seed as an int, or an error that names it."""
+    """Returns a seed as an int; raises a TypeError or ValueError that names an invalid one."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise TypeError(f"seed {seed!r} must be an int, not {type(seed).__name__}")
     if seed < 0:

@@ -1,4 +1,4 @@
-"""Stepping a batch straight into the arrays of a rollout."""
+"""RolloutStepper: steps a batch directly into the arrays of a rollout."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from operant.batch.outputs import Stepper
 class RolloutStepper:
     """Steps a batch through the T prepared slots of a rollout; `Batch.record_into` makes it.
 
-    `slots[t]` is what the core is told to write in step t, `pointers[t]` are that step's actions, of type `code`, and
-    `observe` writes the batch's present observations into row 0.
-    `held` is the memory that these point to.
+    Step t writes into `slots[t]` and reads the actions at `pointers[t]`, of type `code`. `observe` writes the batch's
+    current observations into row 0. `held` keeps alive the memory that these point to.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class RolloutStepper:
     def step(self, t: int) -> None:
         """Steps every environment with `actions[t]`; fills `observations[t + 1]`, and `[t]` of the other arrays.
 
-        Raises what `Batch.step` raises; then nothing moved and nothing was written.
+        Raises the errors of `Batch.step`; then nothing moved and nothing was written.
         """
         handle = self._stepper.handle  # None once the batch is closed
         status = 0

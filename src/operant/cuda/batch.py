@@ -278,7 +278,7 @@ class CudaBatch(BatchBase):
             )
         word = np.array([unusable & 0xFFFFFFFF], np.uint32)
         value = word.view(np.int32 if self.actions.discrete else np.float32)[0]
-        raise self.actions.unusable(value, unusable >> 32, "that environment was not stepped")
+        raise self.actions.invalid(value, unusable >> 32, "that environment was not stepped")
 
     # Resets.
 

@@ -1,1 +1,1 @@
-"""Reads and writes files: atomically, and TOML."""
+"""Writing files atomically; reading and writing TOML."""

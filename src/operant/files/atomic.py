@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and disk errors that say what to do."""
+"""Writes files atomically, and turns disk errors into messages with a remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REMEDIES = {
 
 
 def disk_error(action: str, path: str | os.PathLike[str], problem: OSError) -> OSError:
-    """An OSError whose text is one line with the path and the remedy; errno stays."""
+    """An OSError with the same errno, whose text is one line with the path and the remedy."""
     number = problem.errno or 0
     clearer = OSError(f"cannot {action} {os.fspath(path)}: {_REMEDIES.get(number, problem.strerror or str(problem))}")
     clearer.errno = number
@@ -31,7 +31,7 @@ def disk_error(action: str, path: str | os.PathLike[str], problem: OSError) -> O
 
 @contextlib.contextmanager
 def disk_errors(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns an OSError of its block into a `disk_error`."""
+    """Replaces an OSError raised in its block by a `disk_error`."""
     try:
         yield
     except OSError as problem:
@@ -39,18 +39,18 @@ def disk_errors(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def write_atomically(path: str | os.PathLike[str], write: bytes | Callable[[BinaryIO], object]) -> None:
-    """Replaces the file at `path`: a reader, and a crash at any time, finds the old one or the new one.
+    """Replaces the file at `path` atomically: at any time, even after a crash, the file is the old one or the new one.
 
-    `write` is the contents, or is called with a file to write them to, whose name is a temporary one in the same
-    folder; that is flushed to the disk and renamed.
+    `write` is the contents, or a function that writes them to the file it is given: a temporary one in the same folder,
+    which is then flushed to the disk and renamed.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     with disk_errors("write", target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a directory")
-        if target.exists() and not target.is_file():  # a device would be replaced by a file of its name
-            raise OSError(errno.EINVAL, "it is no regular file: choose another name")
+        if target.exists() and not target.is_file():  # a device, for example, would be replaced by a file
+            raise OSError(errno.EINVAL, "it is not a regular file: choose another name")
         try:
             with open(temporary, "wb") as file:
                 if isinstance(write, bytes):
@@ -66,7 +66,7 @@ def write_atomically(path: str | os.PathLike[str], write: bytes | Callable[[Bina
 
 
 def _flush_folder(folder: Path) -> None:
-    """The rename itself survives a power loss only when the folder is on the disk too."""
+    """Flushes a folder to the disk: only then does a rename in it survive a power loss."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -11,11 +11,11 @@ from operant.files.atomic import write_atomically
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a TOML file holds.
+    """Reads a TOML file.
 
     Raises:
-        ValueError: it cannot be read or is no TOML; the text names the path, and the line.
-        ModuleNotFoundError: on Python 3.10, there is no tomli.
+        ValueError: the file cannot be read or is not TOML; the text names the path and the line.
+        ModuleNotFoundError: tomli is missing, on Python 3.10.
     """
     if sys.version_info >= (3, 11):
         import tomllib
@@ -31,7 +31,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def write_toml(path: str | os.PathLike[str], config: dict[str, Any]) -> None:
-    """Writes `config` as TOML, which has no None: such keys are left out."""
+    """Writes `config` as TOML. Keys whose value is None are omitted, because TOML has no None."""
     import tomli_w
 
     write_atomically(path, tomli_w.dumps(_without_none(config)).encode())
