@@ -179,7 +179,7 @@ def test_calls_out_of_order_say_what_is_missing():
     pool = AsyncEnvPool("CartPole-v1", 4, 4)
     with pytest.raises(RuntimeError, match="async_reset"):
         pool.send(np.zeros(4, int))
-    with pytest.raises(RuntimeError, match="wait for ever"):
+    with pytest.raises(RuntimeError, match="wait forever"):
         pool.recv()
     pool.async_reset(seed=0)
     with pytest.raises(ValueError, match="env_id 0 is still stepping"):

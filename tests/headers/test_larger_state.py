@@ -202,7 +202,7 @@ def test_one_lane_at_a_time_runs_behind_the_same_table(branches):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ('observation_dtype = "uint8"', "", r"garden_observe writes uint8, a Box of float32 is described.* vf \*"),
+        ('observation_dtype = "uint8"', "", r"garden_observe writes uint8, but .* has a Box of float32,.* vf \*"),
         ("actions = [12, 3]", "actions = [12, 4]", r"actions have \(12, 3\) choices, but the descriptor has \(12, 4\)"),
         ("actions = [12, 3]", "actions = [12, 0]", r"actions = \[12, 0\] must be a list of positive integers"),
         ("shape = [12]", "shape = [11]", r"beds is \[12\] in the header: say shape = \[12\]"),

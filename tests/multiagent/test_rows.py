@@ -109,7 +109,7 @@ def test_all_agents_of_an_environment_end_together_and_have_their_own_returns(mo
     else:
         with pytest.raises(ResetNeeded, match="the episode of environment 0 is over"):
             envs.step(random_actions(envs.single_action_space, 280, random))
-        with pytest.raises(ValueError, match="the agents of environment 1 are reset together"):
+        with pytest.raises(ValueError, match="all agents of environment 1 are reset together"):
             envs.reset(options={"reset_mask": np.arange(280) < 5})
         envs.reset(options={"reset_mask": np.ones(280, np.bool_)})
         envs.reset(options={"reset_mask": np.arange(280) < 8})

@@ -1,1 +1,1 @@
-"""Batches presented as Gymnasium's and PettingZoo's environments."""
+"""Batches presented as `gymnasium.vector.VectorEnv`, `gymnasium.Env`, PettingZoo's classes and in send/recv form."""

@@ -1,4 +1,4 @@
-"""CudaVectorEnv: a CudaBatch as a `gymnasium.vector.VectorEnv` of PyTorch's tensors."""
+"""CudaVectorEnv: a CudaBatch as a `gymnasium.vector.VectorEnv` of torch tensors."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from operant.spec import EnvSpec
 class CudaVectorEnv(VectorEnvBase):
     """`OperantVectorEnv` in a GPU's memory: the same arguments, numbers and infos, as tensors on the device.
 
-    `step` and `reset` give the device its work and return: nothing waits for it, is copied from it, or runs in Python
-    once for each environment. Two things follow, and are all that differs from the CPU:
+    `step` and `reset` launch their work on the device and return. They do not wait for it, copy nothing back, and run
+    no Python code per environment. So two things differ from the CPU:
 
-    * An action that is none is found by the device. That environment stays as it was, its reward is NaN, and the error
-      is raised by a later call, at the latest by `check`.
-    * Whether an episode ended is not known here, so infos about ends are in every step's, and their masks, such as
-      `_final_obs`, say of which rows they are.
+    * An invalid action is detected on the device. Its environment is not stepped, its reward is NaN, and a later call
+      raises the error, at the latest `check`.
+    * Python does not know whether an episode ended. So every step has the infos about ends; their masks, such as
+      `_final_obs`, tell which rows they apply to.
 
-    What returns NumPy arrays (`get_state`, `parameter`, `render`) waits, as do `finished_episodes`, `check`, seeds in a
-    list, and seeds with a mask.
+    These calls wait for the device: those that return NumPy arrays (`get_state`, `parameter`, `render`),
+    `finished_episodes`, `check`, and seeding by a list or with a mask.
 
     Args:
         env_id, num_envs, autoreset_mode, params, randomize, max_episode_steps, render_envs, options: as for
             `OperantVectorEnv`.
-        device: "cuda", "cuda:1", or "emulated": the GPU's code run by the CPU, slowly.
-        copy: True: tensors that `step` and `reset` return are the caller's to keep. False: every call writes into the
-            same ones, which is what a CUDA graph needs.
-        render_mode: as for `OperantVectorEnv`; with one, every step waits for the device.
+        device: "cuda", "cuda:1", or "emulated", which runs the GPU's code on the CPU, slowly.
+        copy: True: the tensors that `step` and `reset` return are the caller's to keep. False: every call writes into
+            the same tensors, as a CUDA graph requires.
+        render_mode: as for `OperantVectorEnv`; unless None, every step waits for the device.
         episode_statistics: adds `infos["episode"]`: "r" `[N]` float32 and "l" `[N]` int32 where `_episode`, else 0.
             There is no "t": a clock would have to wait for the device.
-        precision, workers, isa: what they are here is their default, and nothing else.
+        precision, workers, isa: only their defaults are accepted.
 
     Attributes:
         device: the `torch.device` of all tensors.
-        agents: the names of an environment's agents; () if it has one, without a name.
+        agents: the names of an environment's agents; () for a single agent, which has no name.
     """
 
     _batch: CudaBatch
@@ -81,7 +81,7 @@ class CudaVectorEnv(VectorEnvBase):
 
     @property
     def batch(self) -> CudaBatch:
-        """What the rows are stepped by, for training loops that write into memory of their own."""
+        """The batch that steps the rows, for training loops that write into their own memory."""
         return self._batch
 
     def reset(
@@ -90,10 +90,11 @@ class CudaVectorEnv(VectorEnvBase):
         """Begins an episode in every environment, or in those of `options["reset_mask"]`.
 
         Args:
-            seed: environment i gets `seed + i`; a sequence gives each its own, None leaves that one's generator.
-            options: `reset_mask` (`[N]` bool; a row for each agent, those of an environment alike) and the
-                environment's reset bounds. A NumPy mask is checked. A tensor on the device is not looked at: an
-                environment is reset where any of its rows is True.
+            seed: environment i gets `seed + i`. A sequence has a seed for each environment; None in it keeps that
+                environment's generator.
+            options: `reset_mask` (`[N]` bool; a row for each agent, equal within an environment) and the environment's
+                reset bounds. A NumPy mask is checked. A tensor on the device is not: an environment is reset where any
+                of its rows is True.
 
         Returns:
             Observations and infos, as `step` returns them. Environments outside the mask keep their observation.
@@ -124,20 +125,20 @@ class CudaVectorEnv(VectorEnvBase):
         """Steps every environment.
 
         Args:
-            actions: `[N]` int32 or int64 if discrete (`[N, A]` if MultiDiscrete), else `[N, A]` float32 or float64, as
-                a tensor on the device, or by DLPack or `__cuda_array_interface__` an array of another library that is
-                there; read in place if contiguous. Finite actions beyond the bounds are clipped.
+            actions: `[N]` int32 or int64 if discrete (`[N, A]` if MultiDiscrete), else `[N, A]` float32 or float64. A
+                tensor on the device, or another library's array there (through DLPack or `__cuda_array_interface__`);
+                read in place if contiguous. Finite actions beyond the bounds are clipped.
 
         Returns:
             Observations `[N, *D]` of the space's dtype (if Tuple, a tuple of `[N]`), rewards `[N]` float32, terminated
-            and truncated `[N]` bool, infos. Under SAME_STEP infos hold `final_obs`, of the observations' shape: 0
-            where not `_final_obs`, or with copy=False what was there before.
+            and truncated `[N]` bool, infos. Under SAME_STEP infos hold `final_obs`, of the observations' shape. Where
+            `_final_obs` is False it is 0, or its earlier contents with copy=False.
 
         Raises:
             TypeError, ValueError: actions of a wrong kind, device, shape or dtype. Nothing moved.
             ValueError: an action of an earlier call was out of range, or not finite; see the class.
-            ResetNeeded: before the first reset; after it an earlier call stepped a finished environment in mode
-                DISABLED, which stayed as it was.
+            ResetNeeded: before the first reset; or, in mode DISABLED, an earlier call stepped a finished environment,
+                which did not move.
         """
         if self.render_mode is not None:
             actions = self._batch.check_actions(actions)
@@ -155,7 +156,7 @@ class CudaVectorEnv(VectorEnvBase):
         return self._present(observations), rewards, terminated, truncated, infos
 
     def _action_masks(self, observations: Tensor, mask: Tensor | None = None) -> dict[str, Any]:
-        """Gymnasium's info "action_mask", `[N, actions]` int8, of the environments of `mask` (None: all)."""
+        """Gymnasium's info "action_mask", `[N, actions]` int8, for the environments of `mask` (None: all)."""
         assert self._masks is not None
         masks = self._masks.index_select(0, observations)
         if mask is None:
@@ -163,7 +164,7 @@ class CudaVectorEnv(VectorEnvBase):
         return {"action_mask": masks.masked_fill(~mask[:, None], 0), "_action_mask": mask}
 
     def _add_ends(self, infos: dict[str, Any], outputs: Outputs) -> None:
-        """Adds what infos say of episodes that ended."""
+        """Adds the infos about episodes that ended."""
         ended, batch = outputs.terminated | outputs.truncated, self._batch
         if outputs.final_observations is not None:
             final = outputs.final_observations
@@ -174,19 +175,19 @@ class CudaVectorEnv(VectorEnvBase):
             infos.update(episode={"r": returns, "l": lengths}, _episode=ended)
 
     def _final_lengths(self) -> Tensor:
-        """The length of the episode that ended last: `[N]` int32, by row."""
+        """The length of each row's last finished episode: `[N]` int32."""
         return self._batch.final_lengths[:, None].expand(-1, self._batch.agents).reshape(-1)
 
     def rollout(self, policy: Callable[[Tensor], Any], steps: int) -> DeviceBuffer:
-        """T = `steps` steps of policy and environments: on a GPU one CUDA graph, from the third call on.
+        """Runs policy and environments for T = `steps` steps: on a GPU as one CUDA graph, from the third call on.
 
-        Call it again with the same policy and T for the next steps. For SAME_STEP, after the first `reset`.
+        Call it again with the same policy and T for the next steps. Needs SAME_STEP and a first `reset`.
 
         Args:
-            policy: maps observations `[N, *D]` to actions, or to actions and log-probabilities, or to these and values.
-                It is called without gradient. For a graph it must be a function of its argument and of tensors that
-                stay the same ones, such as a module's parameters, must not wait for the device, and may draw from
-                PyTorch's own generator of the device.
+            policy: maps observations `[N, *D]` to actions, to actions and log-probabilities, or to actions,
+                log-probabilities and values. It is called without gradient. On a GPU it is captured in a graph: it must
+                depend only on its argument and on tensors that are updated in place, such as a module's parameters, and
+                must not wait for the device. It may draw from PyTorch's default generator of the device.
             steps: T.
 
         Returns:
@@ -213,28 +214,28 @@ class CudaVectorEnv(VectorEnvBase):
         return observations.unbind(-1) if self._is_tuple else observations
 
     def check(self) -> None:
-        """Waits for the device, and raises what it found wrong in the steps since the last check.
+        """Waits for the device, and raises the errors that it detected in the steps since the last check.
 
         Raises:
-            ValueError: an action out of range, or not finite: which, and the first environment that was given one.
-            ResetNeeded: in mode DISABLED, a step of an environment whose episode was over.
+            ValueError: an action was out of range or not finite; the text has the action and its first environment.
+            ResetNeeded: in mode DISABLED, an environment was stepped after its episode's end.
         """
         self._batch.check()
 
     @property
     def episode_returns(self) -> Tensor:
-        """Sum of rewards of each running episode: `[N]`, by row. After an episode's end, its return until the reset."""
+        """The sum of rewards of each current episode: `[N]`, by row. A finished episode's return stays until reset."""
         return self._batch.episode_returns
 
     @property
     def episode_lengths(self) -> Tensor:
-        """Steps of each running episode: `[N]` int32, by row."""
+        """The number of steps of each current episode: `[N]` int32, by row."""
         return self._batch.episode_lengths
 
     def finished_episodes(self) -> tuple[Tensor, Tensor, Tensor]:
         """The episodes that ended in the last step: rows int64, returns float32 and lengths int64, each `[K]`.
 
-        Waits for the device, to know K.
+        Waits for the device, because K depends on its results.
         """
         self.check()
         if self._last is None:

@@ -1,4 +1,4 @@
-"""Nested observations as one row of an array, and back without a copy.
+"""Layout: nested observations flattened into one array row each, and unflattened without a copy.
 
 ```python
 layout = Layout(env.single_observation_space)
@@ -35,10 +35,11 @@ _Tree: TypeAlias = "_Leaf | dict[str, _Tree] | tuple[_Tree, ...]"
 
 
 class Layout:
-    """How observations of `space` lie in one array.
+    """The positions of a space's leaves in one array row.
 
-    A plain Box is its own row. Any other space is a row of bytes, uint8 `[size]`: each leaf at a multiple of its item
-    size, the row padded to a multiple of 8. Raises TypeError for a space with a leaf that is none of SUPPORTED.
+    The row of a plain Box is the observation itself. Any other space has rows of bytes, uint8 `[size]`: each leaf
+    starts at a multiple of its item size, and the row is padded to a multiple of 8. Raises TypeError for a space with
+    an unsupported leaf; see SUPPORTED.
     """
 
     def __init__(self, space: spaces.Space[Any]) -> None:
@@ -55,8 +56,8 @@ class Layout:
     def flatten(self, observation: Any, out: np.ndarray | None = None) -> np.ndarray:
         """The rows `[..., *shape]` of an observation, or of a batch with leading dimensions in every leaf.
 
-        `out` is filled and returned where it is given; without it a plain Box's array is returned as it is, not copied.
-        Raises ValueError for a leaf that is missing or has another shape.
+        `out`, if given, is filled and returned; without it the array of a plain Box is returned uncopied. Raises
+        ValueError for a leaf that is missing or has the wrong shape.
         """
         leading = self._leading(observation)
         if out is None and not self._plain:
@@ -72,14 +73,14 @@ class Layout:
         return out
 
     def unflatten(self, array: Any) -> Any:
-        """The structure of rows `[..., *shape]`, a NumPy array or a torch tensor: leaves `[..., *leaf]`, all views."""
+        """The structure of rows `[..., *shape]`, a NumPy array or torch tensor: leaves `[..., *leaf]`, all views."""
         depth = len(self.shape)
         if tuple(array.shape[array.ndim - depth :]) != self.shape:
             raise ValueError(f"rows of this layout end in {self.shape}, but the array is {tuple(array.shape)}")
         return array if self._plain else _view(self._tree, array)
 
     def _leading(self, observation: Any) -> tuple[int, ...]:
-        """The dimensions of the first leaf that are not its own."""
+        """The leading batch dimensions of an observation, taken from its first leaf."""
         tree = self._tree
         while not isinstance(tree, _Leaf):
             observation = _child(tree, observation, next(iter(_items(tree)))[0])
@@ -148,6 +149,6 @@ def _view(tree: _Tree, array: Any) -> Any:
     if isinstance(tree, tuple):
         return tuple(_view(part, array) for part in tree)
     part = array[..., tree.start : tree.stop]
-    # Only who has imported torch has a tensor; this module does not.
+    # A tensor exists only if torch has been imported; this module does not import it.
     dtype = tree.dtype if isinstance(array, np.ndarray) else getattr(sys.modules["torch"], tree.dtype.name)
     return part.view(dtype).reshape((*array.shape[:-1], *tree.shape))

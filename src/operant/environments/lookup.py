@@ -1,7 +1,7 @@
 """Finds the descriptor of an environment by its id: a built-in one, or one of a user's own header.
 
-A user's environment is named by its header's path, which says all that another process needs; by its id, once the
-header is registered; or by "module:id", where importing the module registers it.
+A user's environment is named by its header's path, which suffices in any other process; by its id, once the header is
+registered; or by "module:id" if importing the module registers it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from operant.messages import unknown
 from operant.spec import EnvSpec
 
 AUTHORED: dict[str, EnvSpec] = {}
-"""By id, in the order of their registration."""
+"""The registered descriptors of users' headers by id, in the order of registration."""
 
 
 def authored_spec(env_id: str) -> EnvSpec | None:
-    """The descriptor of a user's environment, read anew from its file; None for a name that is of no such environment.
+    """The descriptor of a user's environment, reread from its file; None if no user's environment has that name.
 
     Raises:
-        ValueError: it is the path of a header that does not exist or has no usable descriptor.
-        ImportError: the module cannot be imported. One that does not exist is nobody's.
+        ValueError: `env_id` is the path of a header that does not exist or has no valid descriptor.
+        ImportError: the module exists but cannot be imported. For one that does not exist the result is None.
     """
     if env_id.endswith(".h"):
         return read_descriptor(check_header(env_id))
@@ -36,16 +36,16 @@ def authored_spec(env_id: str) -> EnvSpec | None:
             import_module(module)
         except ModuleNotFoundError as missing:
             if not f"{module}.".startswith(f"{missing.name}."):
-                raise  # something that the module itself imports
+                raise  # the missing module is one that `module` imports
             return None
     spec = AUTHORED.get(name)
     return None if spec is None else authored_spec(spec.source)
 
 
 def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> EnvSpec:
-    """The descriptor of an id in any of the forms that `bare_id` knows, or of a user's header: see `authored`.
+    """The descriptor of an id: in any form that `bare_id` accepts, or a user's, see `authored_spec`.
 
-    Takes the constructor arguments that choose between variants, if the environment has any, out of `options`.
+    Constructor arguments that choose between an environment's variants are removed from `options`.
     """
     if not isinstance(env_id, str):
         raise TypeError(f"env_id={env_id!r} must be a str such as 'operant/CartPole-v1', not {type(env_id).__name__}")
@@ -56,15 +56,15 @@ def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> E
     if options is not None and spec.variants:
         names = tuple(spec.variant_options)
         chosen = tuple(options.pop(name, spec.variant_options[name]) for name in names)
-        if not any(chosen == each for each in spec.variants):  # what is not hashable is not among them
+        if not any(chosen == each for each in spec.variants):  # by ==, because a wrong value may not be hashable
             known = "; ".join(_arguments(names, values) for values in spec.variants)
-            raise ValueError(f"{spec.id} has no {_arguments(names, chosen)}; it has {known}")
+            raise ValueError(f"{spec.id} has no {_arguments(names, chosen)}: choose from {known}")
         spec = spec.variants[chosen]
     return spec
 
 
 def is_native(env_id: str) -> bool:
-    """Whether an id is one of ours: "operant/CartPole-v1", or of a user's header. "CartPole-v1" is Gymnasium's."""
+    """True for operant's own ids, such as "operant/CartPole-v1", and users' headers; "CartPole-v1" is Gymnasium's."""
     return env_id.removeprefix("operant:").startswith("operant/") or authored_spec(env_id) is not None
 
 
@@ -73,7 +73,7 @@ def _arguments(names: tuple[str, ...], values: tuple[Any, ...]) -> str:
 
 
 class SeveralAgents(ValueError):
-    """The environment has several agents, and is asked for where it would need to have one.
+    """Raised where a single-agent environment is needed and the one asked for has several agents.
 
     Attributes:
         env_id: its id, such as "operant/simple_tag-v3".
@@ -88,14 +88,14 @@ class SeveralAgents(ValueError):
 
 
 def find_single_agent_spec(env_id: str, what: str) -> EnvSpec:
-    """`find_spec` for what takes environments of one agent only; SeveralAgents for others."""
+    """`find_spec` for `what`, which takes single-agent environments only; raises SeveralAgents for others."""
     spec = find_spec(env_id)
     check_one_agent(spec, what)
     return spec
 
 
 def check_one_agent(spec: EnvSpec, what: str) -> None:
-    """Raises SeveralAgents for an environment of several agents; `what` says what cannot take it."""
+    """Raises SeveralAgents for an environment of several agents; `what` names the caller that cannot take it."""
     if spec.agents:
         module = "operant.multiagent." + re.sub(r"-v(\d+)$", r"_v\1", spec.id)
         raise SeveralAgents(

@@ -1,4 +1,4 @@
-"""Opens a configured batch: the first thing that every way of presenting environments does."""
+"""Opens a configured batch: the first step of every class that presents environments."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from operant.environments.spaces import action_space, observation_space
 from operant.spec import EnvSpec
 
 FROM_SPEC: Any = "from spec"
-"""The default of `max_episode_steps`: what the id is registered with."""
+"""The default of `max_episode_steps`: the time limit that the id is registered with."""
 
 B = TypeVar("B", bound=BatchBase)
 
 
 @dataclass(frozen=True)
 class Opened(Generic[B]):
-    """A configured batch and what is known of it.
+    """A configured batch with its descriptor, parameters and spaces.
 
     Attributes:
         batch: the batch, not yet reset.
-        spec: its descriptor, of the variant that the constructor arguments chose.
-        given: the parameters that were given, constructor arguments included, by name.
+        spec: its descriptor; with variants, the one that the constructor arguments chose.
+        given: the parameters that were given, by name, including those set by constructor arguments.
         lows, highs: each parameter's smallest and largest value in the batch, randomisation included.
         observation_space, action_space: of one agent.
     """
@@ -52,16 +52,16 @@ def open_batch(
     max_episode_steps: int | None = FROM_SPEC,
     one_agent: str = "",
 ) -> Opened[B]:
-    """Opens the batch of an id and gives it its parameters.
+    """Opens the batch of an id and sets its parameters.
 
     Args:
-        env_id: an id in any of the forms that `find_spec` knows.
-        presenter: the class that presents the batch. An unknown option is answered with its keyword arguments, too.
-        make: makes the batch of a descriptor, given `max_episode_steps`.
+        env_id: an id in any form that `find_spec` accepts.
+        presenter: the class that presents the batch. Its keyword arguments appear in the error for an unknown option.
+        make: makes the batch from a descriptor and `max_episode_steps`.
         options: the environment's own constructor arguments.
         params: parameters by name, each a number or one number per environment.
-        randomize: ranges of parameters that are drawn for every episode.
-        one_agent: what takes environments of one agent only, for the error of others; "" takes all.
+        randomize: ranges of the parameters to draw for every episode.
+        one_agent: the caller's name in the error for environments of several agents; "" accepts them.
     """
     rest = dict(options)
     spec = find_spec(env_id, rest)

@@ -36,7 +36,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         env_id: "simple_spread_v3", "simple_spread-v3" or "operant/simple_spread-v3".
         max_cycles: steps until all agents are truncated.
         render_mode: "rgb_array", "human" or None.
-        precision: "float32": the fast build. "float64": mpe2's trajectories bit for bit from the same seeds.
+        precision: "float32": the fast build. "float64": mpe2's trajectories, bit for bit from the same seeds.
         params, randomize, isa: as for `OperantVectorEnv`.
         **options: mpe2's constructor arguments: `N`, `local_ratio`, `continuous_actions`.
     """
@@ -56,7 +56,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
 
         def make(spec: EnvSpec, **how: Any) -> Batch:
             if not spec.agents:
-                raise ValueError(f"{spec.id} has one agent: gymnasium.make({spec.full_id!r}) makes it")
+                raise ValueError(f"{spec.id} has one agent: use gymnasium.make({spec.full_id!r})")
             self.render_mode = check_render_mode(spec, render_mode)
             return Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa, **how)
 
@@ -97,21 +97,21 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         return self._batch
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """Box `[D]` float32; agents may observe different numbers of components."""
+        """An agent's observation space: Box `[D]` float32. D may differ between agents."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
-        """Discrete(n), or Box `[A]` float32."""
+        """An agent's action space: Discrete(n), or Box `[A]` float32."""
         return self.action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """Begins an episode of all agents; returns each one's observation `[D]` float32 and an empty info.
+        """Begins an episode of all agents; returns, by agent, an observation `[D]` float32 and an empty info.
 
         Args:
             seed: restarts the random numbers; None continues them.
-            options: PettingZoo passes them to every environment; these have none, and disregard them.
+            options: ignored. PettingZoo passes them to every environment, but these environments have none.
         """
         if seed is not None:
             self._batch.seed(check_seed(seed))
@@ -127,10 +127,10 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         return self._by_agent(rows), {agent: {} for agent in self.agents}
 
     def step(self, actions: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        """One step of all agents.
+        """Steps all agents.
 
         Args:
-            actions: for each agent an integer, or with continuous actions numbers `[A]`, which are clipped.
+            actions: for each agent an integer, or numbers `[A]` if actions are continuous; these are clipped.
 
         Returns:
             By agent: observations `[D]` float32, rewards, terminations, truncations and infos. At the episode's end
@@ -145,17 +145,17 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         if not self.agents:
             if not actions and self._seeded:
                 return {}, {}, {}, {}, {}
-            raise ResetNeeded("there are no agents: reset the environment before its first step and after its last")
+            raise ResetNeeded("no agents are alive: reset the environment before its first step and after its last")
         if set(actions) != set(self.agents):
-            odd = sorted(set(actions) ^ set(self.agents), key=str)
-            raise ValueError(f"actions must name every agent, and no other: check {odd} against {self.agents}")
+            different = sorted(set(actions) ^ set(self.agents), key=str)
+            raise ValueError(f"actions must name every agent and no others: compare {different} with {self.agents}")
         for agent, action in actions.items():
             space = self.action_spaces[agent]
             if self._batch.spec.actions:
-                usable = space.contains(action)
-            else:  # beyond the bounds is clipped
-                usable = np.shape(action) == space.shape and bool(np.isfinite(action).all())
-            if not usable:
+                valid = space.contains(action)
+            else:  # numbers beyond the bounds are clipped
+                valid = np.shape(action) == space.shape and bool(np.isfinite(action).all())
+            if not valid:
                 raise ValueError(f"action {action!r} of {agent} is not in {space}")
         rows = np.array([actions[agent] for agent in self.agents])
         observations, rewards, terminated, _, _ = self._batch.step(rows)
@@ -178,13 +178,13 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         return {agent: row[:size] for agent, row, size in zip(self.possible_agents, rows, self._sizes, strict=True)}
 
     def state(self) -> np.ndarray:
-        """What all agents observe, one after another: `[S]` float32."""
+        """The observations of all agents, one after another: `[S]` float32."""
         if not self._seeded:
-            raise ResetNeeded("reset the environment before you ask for its state")
+            raise ResetNeeded("reset the environment before calling state()")
         return np.concatenate([*self._by_agent(self._batch.observe().observations).values()])
 
     def render(self) -> np.ndarray | None:
-        """The frame `[H, W, 3]` uint8 that mpe2 draws; None with "human", which shows it in a window."""
+        """Draws a frame `[H, W, 3]` uint8 with mpe2; with "human" it shows a window and returns None."""
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in parallel_env(render_mode="rgb_array")')
             return None
@@ -199,7 +199,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
 
 
 def aec_env(env_id: str, **options: Any) -> AECEnv[str, Any, Any]:
-    """`OperantParallelEnv` as an AECEnv, whose agents act one after another; arguments are the same."""
+    """`OperantParallelEnv` as an AECEnv, whose agents act one after another; takes the same arguments."""
     env: Any = parallel_to_aec(OperantParallelEnv(env_id, **options))
     discrete = isinstance(env.action_space(env.possible_agents[0]), spaces.Discrete)
     bounded = wrappers.AssertOutOfBoundsWrapper(env) if discrete else wrappers.ClipOutOfBoundsWrapper(env)

@@ -16,10 +16,10 @@ from operant.spec import EnvSpec
 def constructor_parameters(
     spec: EnvSpec, params: Mapping[str, Any] | None, options: Mapping[str, Any], presenter: type
 ) -> dict[str, Any]:
-    """`params` joined with Gymnasium's own constructor arguments (`g`, `goal_velocity`), which name parameters too.
+    """`params` merged with Gymnasium's constructor arguments that set parameters (`g`, `goal_velocity`).
 
-    Arguments that have but one value here are taken with that value.
-    The error of an unknown argument knows those of `presenter`'s constructor, too.
+    Arguments in `spec.only_options` are accepted with their only value. The error for an unknown argument also lists
+    the arguments of `presenter`'s constructor.
     """
     joint = {name: names for names in spec.joint_options for name in names}
     merged = dict(params or {})
@@ -36,7 +36,7 @@ def constructor_parameters(
             continue
         if name in spec.only_options:
             if not np.array_equal(value, spec.only_options[name]):
-                raise ValueError(f"{name}={value!r}: {spec.full_id} has only {name}={spec.only_options[name]!r}")
+                raise ValueError(f"{name}={value!r}: {spec.full_id} supports only {name}={spec.only_options[name]!r}")
             continue
         if name not in spec.options:
             known = (*spec.options, *joint, *spec.variant_options, *spec.only_options, *keywords(presenter))
@@ -48,7 +48,7 @@ def constructor_parameters(
 
 
 def keywords(presenter: type) -> list[str]:
-    """The names of the keyword arguments that a class's constructor takes, its base classes' included."""
+    """The names of the keyword arguments of a class's constructor and of its base classes' constructors."""
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signatures = [inspect.signature(vars(kind)["__init__"]) for kind in presenter.__mro__ if "__init__" in vars(kind)]
     found = [part for signature in signatures for part in signature.parameters.values() if part.kind in by_name]
@@ -63,7 +63,7 @@ def parameter_names(batch: BatchBase) -> dict[str, str]:
 
 
 def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
-    """Sets and randomises parameters of a new batch; low and high bounds of the reset must agree."""
+    """Sets and randomises parameters of a new batch; raises a ValueError if the reset's low is above its high."""
     for name, value in params.items():
         batch.set_parameter(name, value)
     for name, bounds in (randomize or {}).items():
@@ -87,7 +87,7 @@ def extremes(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Each parameter's smallest and largest value in the batch, randomisation included.
 
-    `exact` holds what the user gave: the batch may have rounded it to float32.
+    `exact` holds the values as given: the batch may have rounded them to float32.
     """
     lows = dict(batch.defaults)
     for name, value in exact.items():
@@ -99,9 +99,9 @@ def extremes(
 
 
 def reset_overrides(batch: BatchBase, options: Mapping[str, Any]) -> dict[str, float]:
-    """Parameters that `reset(options=...)` replaces for that reset, as Gymnasium's classes read them.
+    """The parameters that `reset(options=...)` replaces for that reset, by name.
 
-    All is checked here, before anything is seeded or reset.
+    Everything is checked here, before any environment is seeded or reset.
     """
     spec = batch.spec
     names = dict(spec.reset_options)

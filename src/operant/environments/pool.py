@@ -22,10 +22,10 @@ _STOP: Any = None
 
 
 class AsyncEnvPool:
-    """N environments of which `batch_size` at a time are stepped by background threads.
+    """N environments, stepped `batch_size` at a time by background threads.
 
-    `send` queues actions and returns at once; `recv` waits for the next `batch_size` results in the order they were
-    finished. While the caller computes actions for one batch, the next one steps: the GIL is released meanwhile.
+    `send` queues actions and returns at once; `recv` waits for the next `batch_size` results, in the order in which
+    they are finished. While the caller computes actions for one batch, the next one steps, with the GIL released.
 
         pool = AsyncEnvPool("CartPole-v1", num_envs=8192, batch_size=4096, workers=2)
         pool.async_reset(seed=0)
@@ -33,15 +33,15 @@ class AsyncEnvPool:
             obs, rewards, terminated, truncated, info = pool.recv()
             pool.send(policy(obs), info["env_id"])
 
-    The step after an episode's end resets that environment and ignores the action, as Gymnasium's NEXT_STEP does. Each
-    environment's numbers are those it has in a batch of its own, whatever the order of stepping.
+    The step after an episode's end resets that environment and ignores the action, like Gymnasium's NEXT_STEP. An
+    environment's results do not depend on the order of stepping or on the other environments.
 
     Args:
         env_id: "CartPole-v1" or "operant/CartPole-v1".
         num_envs: N.
-        batch_size: how many results `recv` returns; at most N.
-        workers: background threads.
-        max_episode_steps: truncates after so many steps; by default what the id is registered with.
+        batch_size: the number of results that `recv` returns; at most N.
+        workers: the number of background threads.
+        max_episode_steps: the time limit; by default the one that the id is registered with.
         **options: `precision`, `isa`, `params`, `randomize` and Gymnasium's constructor arguments.
     """
 
@@ -92,7 +92,7 @@ class AsyncEnvPool:
         limit = self._store.max_episode_steps
         benches = [make(self.spec, self.batch_size, max_episode_steps=limit) for _ in range(workers)]
         for bench in benches:
-            # Parameters that differ between environments come along with each environment's state.
+            # Parameters that differ between environments are copied with each environment's state.
             configure(bench, {name: value for name, value in given.items() if np.size(value) == 1}, randomize)
             bench.reset()
         threads = [
@@ -105,14 +105,14 @@ class AsyncEnvPool:
         self._end = weakref.finalize(self, _end, self._work, threads, self._process)
 
     def async_reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        """Begins an episode everywhere; the observations come from `recv`, with rewards 0 and flags False.
+        """Begins an episode in every environment; `recv` returns the observations, with rewards 0 and flags False.
 
-        Results that were not received are waited for and dropped.
+        Results that were not received yet are waited for and discarded.
         """
         self._check_open()
         overrides = reset_overrides(self._store, options or {})
         seed = None if seed is None else check_seed(seed)
-        while self._in_flight.any():  # results that nobody fetched any more
+        while self._in_flight.any():  # results that were not received
             self._in_flight[self._fetch()[0]] = False
         self._left_over = []
         if seed is not None:
@@ -123,15 +123,15 @@ class AsyncEnvPool:
         slot = self._store.reset(None, overrides)
         self._shop.finished[:] = False
         self._in_flight[:] = True
-        everyone = np.arange(self.num_envs)
-        part = (everyone, slot.observations, slot.rewards, slot.terminated, slot.truncated)
+        all_ids = np.arange(self.num_envs)
+        part = (all_ids, slot.observations, slot.rewards, slot.terminated, slot.truncated)
         self._done.put((part, None))
 
     def send(self, actions: Any, env_ids: Any = None) -> None:
         """Queues one step of the environments `env_ids` (`[K]` int, all by default) with actions `[K]` or `[K, A]`.
 
         Raises:
-            ValueError: an id out of range, twice, or still stepping; an unusable action. Nothing was queued.
+            ValueError: an id out of range, given twice, or still stepping; an invalid action. Nothing was queued.
         """
         self._check_open()
         ids = np.arange(self.num_envs) if env_ids is None else np.asarray(env_ids)
@@ -141,13 +141,13 @@ class AsyncEnvPool:
         if len(bad):
             raise ValueError(f"env_id {bad[0]} is outside [0, {self.num_envs})")
         if not self._seeded:
-            raise RuntimeError("send before async_reset: there is no episode to step")
+            raise RuntimeError("send before async_reset: call async_reset first, there is no episode to step")
         busy = ids[self._in_flight[ids]]
         if len(busy):
             raise ValueError(f"env_id {busy[0]} is still stepping: recv() its result before the next send")
         ids = ids.astype(np.int64)
         if len(np.unique(ids)) != len(ids):
-            raise ValueError("env_ids has an id twice: an environment takes one action at a time")
+            raise ValueError("env_ids contains an id twice: an environment takes one action at a time")
         checked = self._store.check_actions(actions, ids)
         self._in_flight[ids] = True
         for first in range(0, len(ids), self.batch_size):
@@ -155,12 +155,12 @@ class AsyncEnvPool:
             self._work.put((ids[part], checked[part]))
 
     def recv(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """The next `batch_size` results: observations, rewards, terminated, truncated, and `info["env_id"]`."""
+        """Waits for the next `batch_size` results: observations, rewards, terminated, truncated, `info["env_id"]`."""
         self._check_open()
         pending = int(self._in_flight.sum())
         if pending < self.batch_size:
             raise RuntimeError(
-                f"recv would wait for ever: {pending} environments are stepping, batch_size={self.batch_size}"
+                f"recv would wait forever: {pending} environments are stepping, but batch_size={self.batch_size}"
             )
         parts: list[tuple[np.ndarray, ...]] = []
         have = 0
@@ -174,7 +174,7 @@ class AsyncEnvPool:
         return observations, rewards, terminated, truncated, {"env_id": ids}
 
     def _fetch(self) -> tuple[np.ndarray, ...]:
-        """The next results: ids and the four arrays, of any number of environments."""
+        """The next finished results: ids and the four arrays, of any number of environments."""
         if self._left_over:
             return self._left_over.pop()
         part, problem = self._done.get()
@@ -189,7 +189,7 @@ class AsyncEnvPool:
             raise ClosedEnvironmentError("the pool is closed: make a new one")
         if os.getpid() != self._process:
             raise RuntimeError(
-                "this process was forked, and the pool's threads did not come along: make a new pool in it"
+                "this process was forked, and the pool's threads exist only in its parent: make a new pool here"
             )
 
     @property
@@ -197,7 +197,7 @@ class AsyncEnvPool:
         return not self._end.alive
 
     def close(self) -> None:
-        """Waits for what is being stepped and ends the threads."""
+        """Waits for the environments that are stepping, and ends the threads."""
         if not self.closed:
             self._end()
             self._store.close()
@@ -213,7 +213,7 @@ class AsyncEnvPool:
 
 
 class _Shop:
-    """What the threads of a pool work on."""
+    """The state that the threads of a pool share."""
 
     def __init__(self, store: Batch, work: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]):
         self.store = store
@@ -245,7 +245,7 @@ class _Shop:
 
 
 def _end(work: queue.SimpleQueue[Any], threads: list[threading.Thread], process: int) -> None:
-    """Ends a pool's threads, in the process that has them."""
+    """Ends a pool's threads; does nothing in a forked process, which has none."""
     if os.getpid() != process:
         return
     for _ in threads:

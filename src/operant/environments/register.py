@@ -1,4 +1,4 @@
-"""Makes a user's header an environment: `operant.register_env("lander.h")`."""
+"""`operant.register_env`: registers a user's header with Gymnasium."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from operant.spec import EnvSpec
 
 
 def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
-    """Compiles a header and registers it with Gymnasium under the id of its descriptor, which is returned.
+    """Compiles a header and registers it with Gymnasium under its descriptor's id; returns the id.
 
         operant.register_env("lander.h")
         envs = gymnasium.make_vec("lander-v0", num_envs=4096)
 
-    The descriptor, lander.toml or lander.py, lies beside the header; what is compiled, in the user's cache folder. The
-    registered kwargs hold the header's path, so worker processes that get Gymnasium's spec need not register it again.
-    A package registers its headers when it is imported, and "package:lander-v0" is an id that any process understands:
+    The descriptor, lander.toml or lander.py, lies beside the header; the compiled library goes to the user's cache
+    folder. The registered kwargs hold the header's path, so a worker process that gets Gymnasium's spec need not
+    register it again. A package may register its headers on import; then any process can use the id
+    "package:lander-v0":
 
         operant.register_env(Path(__file__).with_name("lander.h"), build=False)
 
     Args:
-        header: its path.
-        build: False leaves compiling to the first environment that is made.
+        header: the header's path.
+        build: False compiles only when the first environment is made.
 
     Raises:
-        ValueError: the header does not exist or compile, there is no C compiler, or the descriptor is missing, cannot
-            be used or names an id that is taken. The text is the remedy.
+        ValueError: the header does not exist or compile, there is no C compiler, or the descriptor is missing, is
+            invalid or has an id that is taken. The text contains the remedy.
     """
     from gymnasium.envs.registration import registry
 
@@ -59,6 +60,6 @@ def _check_free(spec: EnvSpec) -> None:
 
     known = AUTHORED.get(spec.id)
     if known is not None and known.source != spec.source:
-        raise ValueError(f"{spec.id} is {known.source} already: give {spec.source} another id")
+        raise ValueError(f"{spec.id} is already registered from {known.source}: give {spec.source} another id")
     if known is None and spec.id in registry:
-        raise ValueError(f"{spec.id} is registered already, as {registry[spec.id].entry_point}: choose another id")
+        raise ValueError(f"{spec.id} is already registered as {registry[spec.id].entry_point}: choose another id")

@@ -1,4 +1,4 @@
-"""Drawing by Gymnasium's and mpe2's own classes, or a user's: our state is put into theirs, and they draw it."""
+"""Renderer: draws with Gymnasium's, mpe2's or a user's class, after writing our state into an instance of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RENDER_MODES = ("human", "rgb_array")
 
 
 def render_modes(spec: EnvSpec) -> list[str]:
-    """What an environment can be drawn in: nothing without a class that draws."""
+    """The render modes of an environment: none if it has no reference class, which draws."""
     return list(RENDER_MODES) if spec.reference else []
 
 
@@ -28,16 +28,16 @@ def check_render_mode(spec: EnvSpec, mode: str | None) -> str | None:
     if mode is not None and mode not in RENDER_MODES:
         raise ValueError(unknown("render_mode", mode, RENDER_MODES))
     if mode is not None and not spec.reference:
-        raise TypeError(  # as from a class without that argument, which Stable-Baselines3 leaves away then
-            f"render_mode={mode!r}: nothing draws {spec.id}: its descriptor names no reference class with render()"
+        raise TypeError(  # Stable-Baselines3 tries again without the argument after a TypeError
+            f"render_mode={mode!r}: {spec.id} cannot be drawn: name a reference class with render() in its descriptor"
         )
     return mode
 
 
 def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
-    """A new environment of the class that `spec` names, without wrappers.
+    """Makes an environment of the descriptor's reference class, without wrappers.
 
-    The module of a user's reference may lie beside the header.
+    The module of a user's reference class may lie beside the header.
     """
     module, name = spec.reference.split(":")
     if spec.source and (folder := str(Path(spec.source).parent)) not in sys.path:
@@ -51,7 +51,7 @@ def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
 
 
 def flat_state(spec: EnvSpec, record: Any) -> np.ndarray:
-    """The physical state in a record of a snapshot: `[S]` float64, in the order of the descriptor."""
+    """The physical state in a snapshot's record: `[S]` float64, in the descriptor's order."""
     return np.concatenate([np.ravel(record[part.name]) for part in spec.state], dtype=np.float64)
 
 
@@ -69,12 +69,12 @@ class Renderer:
         self.last_actions: Any = None  # [N, A], or None before the first step
         self._artist: Any = None
         self._window: Any = None
-        self._cameras: dict[int, float] = {}  # by environment: half the width that mpe2's first frame shows
+        self._cameras: dict[int, float] = {}  # by environment: half the width of mpe2's first frame, in metres
         if mode is not None and count < 1:
             raise ValueError(f"render_envs={count} must be at least 1")
 
     def frames(self) -> tuple[np.ndarray, ...] | None:
-        """A frame `[H, W, 3]` uint8 of each; None in mode "human", which shows them in one window."""
+        """A frame `[H, W, 3]` uint8 of each environment; in mode "human" None, and one window that shows them."""
         if self._artist is None:
             self._artist = reference_env(self.batch.spec, render_mode="rgb_array")
         frames = tuple(self._draw(i, record) for i, record in enumerate(self._records()))
@@ -91,13 +91,13 @@ class Renderer:
         return self.batch.get_state(mask)
 
     def look(self) -> None:
-        """Remembers what mpe2 scales the bodies of an episode by, without drawing; for after a reset."""
+        """Notes the scale of mpe2's frames at the start of an episode, without drawing; call it after a reset."""
         if self.mode is not None and _is_mpe2(self.batch.spec):
             for i, record in enumerate(self._records()):
                 self._camera(i, record)
 
     def _camera(self, i: int, record: Any) -> float:
-        """The farthest coordinate of the episode's first state, or if that was never seen of the present one."""
+        """The largest coordinate in the episode's first state, or in the current one if the first was not seen."""
         if record["elapsed"] == 0 or i not in self._cameras:
             quantities = self.batch.spec.state
             self._cameras[i] = max(abs(float(record[part.name])) for part in quantities if part.unit == "m")
@@ -117,8 +117,8 @@ class Renderer:
             if hasattr(artist, attribute):
                 setattr(artist, attribute, float(record[f"param:{parameter.name}"]))
         artist.state = state
-        artist.last_u = None  # Pendulum's arrow; there is none after a reset
-        artist.lastaction = None  # where Taxi's taxi is headed
+        artist.last_u = None  # Pendulum's arrow, which is absent after a reset
+        artist.lastaction = None  # the direction in which Taxi's taxi faces
         if self.last_actions is not None and spec.actions and record["elapsed"] > 0:
             artist.lastaction = self.last_actions[i]
         if self.last_actions is not None and hasattr(artist, "max_torque") and record["elapsed"] > 0:
@@ -158,7 +158,7 @@ class Renderer:
 def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str, float]) -> None:
     """Puts a state (agents' positions, their velocities, landmarks' positions) into an environment of mpe2's.
 
-    `parameters` are by attribute: "agent.size" is the size of every body whose name begins with "agent".
+    The keys of `parameters` are attributes: "agent.size" is the size of each body whose name begins with "agent".
     """
     world, points = artist.world, state.reshape(-1, 2)
     agents = len(world.agents)
@@ -174,7 +174,7 @@ def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str, flo
 
 
 def tile(frames: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Frames `[H, W, 3]` in a near-square grid, row by row; missing ones are black."""
+    """Joins frames `[H, W, 3]` into a nearly square grid, row by row; empty cells are black."""
     columns = math.ceil(math.sqrt(len(frames)))
     rows = math.ceil(len(frames) / columns)
     height, width, channels = frames[0].shape

@@ -1,4 +1,4 @@
-"""OperantEnv: a Batch of one as a `gymnasium.Env`."""
+"""OperantEnv: a batch of one as a `gymnasium.Env`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from operant.spec import EnvSpec, spans
 
 
 class OperantEnv(gymnasium.Env[Any, Any]):
-    """One environment, stepped by the same core as the vector form and with the same numbers.
+    """One environment, stepped by the same core as the vector form and with the same results.
 
     Args:
-        env_id: "CartPole-v1" or "operant/CartPole-v1"; of a header of your own its path, or its registered id.
-        precision: "float32", the fast build, or "float64": Gymnasium's trajectories bit for bit from the same seeds.
-            With "float64" the environment draws from `np_random`, as Gymnasium's do.
+        env_id: "CartPole-v1" or "operant/CartPole-v1"; for your own header its path, or its registered id.
+        precision: "float32": the fast build. "float64": Gymnasium's trajectories, bit for bit from the same seeds; the
+            environment then draws from `np_random`, as Gymnasium's classes do.
         isa: forces an instruction set; results do not depend on it.
         params: physical parameters by name (`operant list --params`).
         randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
@@ -67,8 +67,8 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self.observation_space, self.action_space = opened.observation_space, opened.action_space
         self.renderer = Renderer(self._batch, self.render_mode, 1)
         self._step, self._exact = self._batch.step_one, self._batch.exact
-        self._ahead = False  # whether the core has drawn numbers since `np_random` was told where it stands
-        self._shared = False  # whether somebody else may draw from `np_random`
+        self._ahead = False  # the core has drawn numbers since `np_random` was last synchronised with it
+        self._shared = False  # other code may draw from `np_random`
         self._masks = ActionMasks(spec.action_masks) if spec.action_masks else None
         self._seeded = False
         self._is_array = spec.observation_kind in ("Box", "MultiDiscrete")
@@ -108,13 +108,13 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         return observation, self._infos(observation)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One step: observation, reward, terminated, False (truncation is TimeLimit's) and an info.
+        """Steps once: returns observation, reward, terminated, False (TimeLimit truncates) and an info.
 
-        An observation is an array of the observation space's shape and dtype; if Discrete an int64, if Tuple a tuple of
-        ints. The info holds an `action_mask` where the descriptor has masks, and else nothing.
+        The observation has the observation space's shape and dtype; if Discrete it is an int64, if Tuple a tuple of
+        ints. The info holds an `action_mask` if the descriptor has masks, and is empty otherwise.
 
         Raises:
-            ValueError: an action that is not in the action space's range, or not finite. Nothing moved.
+            ValueError: an action outside the action space's range, or not finite. Nothing moved.
             ResetNeeded: before the first reset, or after the episode terminated.
         """
         observation, reward, terminated = self._step_exactly(action) if self._exact else self._step(action)
@@ -128,7 +128,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         return observation, reward, terminated, False, self._infos(observation)
 
     def _step_exactly(self, action: Any) -> tuple[np.ndarray, float, bool]:
-        """A step of the exact build, which draws from Gymnasium's generator wherever others do as well."""
+        """Steps the exact build, keeping it in step with `np_random` if other code may draw from that."""
         if self._shared and self._seeded:
             self._batch.set_generator(self._generator())
         results = self._step(action)
@@ -139,7 +139,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
 
     @property
     def np_random(self) -> np.random.Generator:
-        """Gymnasium's generator. In the exact build the environment draws from it, too."""
+        """Gymnasium's generator. In the exact build the environment draws from it too."""
         self._catch_up()
         self._shared = True
         return self._generator()
@@ -150,11 +150,11 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._ahead, self._shared = False, True
 
     def _generator(self) -> np.random.Generator:
-        """`np_random` for this class's own use."""
+        """`np_random` for internal use, without marking it as shared."""
         return super().np_random
 
     def _catch_up(self) -> None:
-        """Makes `np_random` stand where the core's generator does."""
+        """Sets `np_random` to the state of the core's generator."""
         if self._ahead:
             self._batch.get_generator(self._generator())
             self._ahead = False
@@ -167,7 +167,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
 
     @property
     def state(self) -> np.ndarray:
-        """The physical state: `[S]` float64, arrays flat, in the order of the descriptor. Assign to set it."""
+        """The physical state: `[S]` float64, arrays flattened, in the descriptor's order. Assign to set it."""
         return flat_state(self._batch.spec, self._batch.get_state()[0])
 
     @state.setter
@@ -182,7 +182,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._batch.set_state(record)
 
     def get_state(self) -> np.ndarray:
-        """A snapshot of all there is, as a structured array of one record; see `OperantVectorEnv.get_state`."""
+        """A snapshot of the complete state, as a structured array of one record; see `OperantVectorEnv.get_state`."""
         return self._batch.get_state()
 
     def set_state(self, snapshot: np.ndarray | np.void) -> Any:
@@ -194,7 +194,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         return self._observation()
 
     def render(self) -> Any:
-        """A frame `[H, W, 3]` uint8, drawn by Gymnasium's own renderer; with "human" None, and a window."""
+        """Draws a frame `[H, W, 3]` uint8 with Gymnasium's renderer; with "human" it shows a window, returns None."""
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in make(id, render_mode="rgb_array")')
             return None

@@ -21,7 +21,7 @@ def _resolve(bound: Bound, extremes: Mapping[str, float]) -> float:
 def observation_space(
     spec: EnvSpec, lows: Mapping[str, float], highs: Mapping[str, float]
 ) -> gymnasium.spaces.Space[Any]:
-    """The space of one agent's observations, of the kind that `spec` says; a Box has the observation's shape.
+    """The space of one agent's observations, of the descriptor's kind; a Box has the observation's shape.
 
     `lows` and `highs` hold each parameter's smallest and largest value in the batch.
     """
@@ -49,7 +49,7 @@ def observation_bounds(
 
 
 def columns(observations: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Observations `[N, D]` of kind "Tuple" as Gymnasium batches them: D arrays `[N]`, views."""
+    """Splits observations `[N, D]` of kind "Tuple" into D arrays `[N]`, views, as Gymnasium batches them."""
     return tuple(observations.T)
 
 
@@ -60,14 +60,14 @@ def array_of(observations: Any) -> np.ndarray:
 
 
 def array_space(space: gymnasium.spaces.Space[Any]) -> gymnasium.spaces.Space[Any]:
-    """The space of observations as the core writes them, one array: of a Tuple of Discrete a MultiDiscrete."""
+    """The space of observations as the core writes them, in one array: a Tuple of Discrete becomes a MultiDiscrete."""
     if not isinstance(space, gymnasium.spaces.Tuple):
         return space
     return gymnasium.spaces.MultiDiscrete([int(part.n) for part in space.spaces])  # type: ignore[attr-defined]
 
 
 def boxed(space: gymnasium.spaces.Space[Any]) -> gymnasium.spaces.Box:
-    """`array_space` as a Box: integers from 0 to their highest, int64, `[1]` if Discrete."""
+    """`array_space` as a Box: integers have the bounds 0 and their highest value, int64, `[1]` if Discrete."""
     if isinstance(space, gymnasium.spaces.Box):
         return space
     whole = array_space(space)
@@ -77,11 +77,11 @@ def boxed(space: gymnasium.spaces.Space[Any]) -> gymnasium.spaces.Box:
 
 
 class ActionMasks:
-    """Looks up which actions have an effect, by a Discrete observation: Gymnasium's info "action_mask"."""
+    """Gymnasium's info "action_mask": which actions have an effect, looked up by a Discrete observation."""
 
     def __init__(self, masks: Sequence[Sequence[bool]]):
         self.actions = len(masks[0])
-        # NumPy copies whole words several times as fast as rows of bytes.
+        # NumPy copies whole words several times faster than rows of bytes.
         rows = np.zeros((len(masks), -(-self.actions // 8) * 8), np.int8)
         rows[:, : self.actions] = masks
         self._words = rows.view(np.uint64)
@@ -92,7 +92,7 @@ class ActionMasks:
 
 
 def scalars(spec: EnvSpec, observation: np.ndarray) -> Any:
-    """One observation as `gymnasium.Env` returns it: if Discrete a number, if Tuple a tuple of ints, else the array."""
+    """One observation as `gymnasium.Env` returns it: a number if Discrete, a tuple of ints if Tuple, else the array."""
     if spec.observation_kind == "Discrete":
         return observation[()]
     return tuple(observation.tolist()) if spec.observation_kind == "Tuple" else observation
@@ -103,7 +103,7 @@ def _grows_down(bound: Bound) -> bool:
 
 
 def action_space(spec: EnvSpec, highs: Mapping[str, float]) -> gymnasium.spaces.Space[Any]:
-    """Discrete(n), MultiDiscrete([n, ...]), or Box `[A]` float32."""
+    """The space of one agent's actions: Discrete(n), MultiDiscrete([n, ...]), or Box `[A]` float32."""
     if isinstance(spec.actions, tuple):
         return gymnasium.spaces.MultiDiscrete(list(spec.actions))
     if spec.actions:

@@ -1,4 +1,4 @@
-"""OperantVectorEnv: a Batch as a `gymnasium.vector.VectorEnv`; and what `gymnasium.make_vec` calls."""
+"""OperantVectorEnv: a Batch as a `gymnasium.vector.VectorEnv`; and `make_vector_env`, which `make_vec` calls."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ DEVICES = ("cpu", "cuda", "cuda:0", "emulated")
 
 
 def make_vector_env(env_id: str, num_envs: int = 1, *, device: Any = "cpu", **options: Any) -> VectorEnvBase:
-    """N environments in the memory of a device, as `gymnasium.make_vec` makes them.
+    """Makes N environments in the memory of a device; `gymnasium.make_vec` calls it.
 
     Args:
         env_id, num_envs, **options: as for `OperantVectorEnv`.
-        device: "cpu": an `OperantVectorEnv`. "cuda" or "cuda:1", a GPU, or "emulated", one that the CPU plays: a
-            `CudaVectorEnv`, whose arrays are PyTorch's tensors there. A `torch.device` is taken, too.
+        device: "cpu" for an `OperantVectorEnv`. A GPU, "cuda" or "cuda:1", or "emulated", a GPU emulated on the CPU,
+            for a `CudaVectorEnv`, whose arrays are torch tensors there. A `torch.device` works too.
 
     Raises:
-        ValueError: there is no such device.
-        ImportError: PyTorch is not installed, and the device needs it.
-        operant.cuda.engine.CudaError: there is no such GPU, or something that it needs is missing.
+        ValueError: the device is unknown.
+        ImportError: the device needs PyTorch, which is not installed.
+        operant.cuda.engine.CudaError: the GPU, or something that it needs, is missing.
     """
     name = str(device)
     if name == "cpu":
@@ -48,33 +48,33 @@ def make_vector_env(env_id: str, num_envs: int = 1, *, device: Any = "cpu", **op
 class OperantVectorEnv(VectorEnvBase):
     """N environments as one native batch, with Gymnasium's semantics.
 
-    A PettingZoo environment has a row for each agent of each environment: then `num_envs` as an argument says how many
-    environments there are, and as an attribute how many rows, for that is what wrappers and training loops count by.
-    Agent k of environment i has row i * len(agents) + k. Seeds, parameters and snapshots are one for each environment,
-    and all agents of an environment begin and end together.
+    A PettingZoo environment has a row for each agent of each environment: agent k of environment i has row
+    i * len(agents) + k. The argument `num_envs` is then the number of environments, and the attribute `num_envs` the
+    number of rows, because wrappers and training loops count rows. Seeds, parameters and snapshots belong to whole
+    environments, and all agents of an environment begin and end together.
 
     Args:
-        env_id: "CartPole-v1" or "operant/CartPole-v1"; of a header of your own its path, or its registered id.
+        env_id: "CartPole-v1" or "operant/CartPole-v1"; for your own header its path, or its registered id.
         num_envs: N.
-        precision: "float32": the fast build, rewards float32. "float64": Gymnasium's trajectories bit for bit from the
+        precision: "float32": the fast build, rewards float32. "float64": Gymnasium's trajectories, bit for bit from the
             same seeds, rewards float64. Observations have their space's dtype in both.
-        workers: threads, the caller's included.
+        workers: the number of threads, the caller's included.
         autoreset_mode: an `AutoresetMode` or its value: "NextStep", "SameStep" or "Disabled".
-        copy: True: arrays that `step` and `reset` return are the caller's to keep, views and tensors made of them
-            included; memory is reused once nobody holds it. False: every call writes into the same four arrays.
+        copy: True: the arrays that `step` and `reset` return are the caller's to keep; memory is reused once nothing
+            refers to it, views and tensors included. False: every call writes into the same four arrays.
         isa: forces an instruction set ("avx512", "avx2", "sse2", "neon", "scalar"); results do not depend on it.
         params: physical parameters by name (`operant list --params`), each a number or one number per environment.
         randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
-        max_episode_steps: truncates after so many steps; None never does. By default what the id is registered with.
+        max_episode_steps: the time limit; None never truncates. By default the one that the id is registered with.
         render_mode: "rgb_array", "human" or None; see `render`.
-        render_envs: how many environments, from 0 on, `render` draws. Gymnasium's vector `RecordVideo` and
-            `HumanRendering` want a frame of each: `render_envs=num_envs`.
-        episode_statistics: adds `infos["episode"]` where episodes ended, as `RecordEpisodeStatistics` does.
+        render_envs: the number of environments, from 0 on, that `render` draws. Gymnasium's vector `RecordVideo` and
+            `HumanRendering` need a frame of each: `render_envs=num_envs`.
+        episode_statistics: adds `infos["episode"]` where episodes ended, like `RecordEpisodeStatistics`.
         **options: the environment's own constructor arguments: `sutton_barto_reward`, `g`, `goal_velocity`; `N`,
             `local_ratio`.
 
     Attributes:
-        agents: the names of an environment's agents; () if it has one, without a name.
+        agents: the names of an environment's agents; () for a single agent, which has no name.
     """
 
     _batch: Batch
@@ -92,7 +92,7 @@ class OperantVectorEnv(VectorEnvBase):
         **options: Any,
     ):
         if device != "cpu":
-            raise TypeError(f"this class steps on the CPU: gymnasium.make_vec(..., device={device!r}) makes another")
+            raise TypeError(f"OperantVectorEnv steps on the CPU: use gymnasium.make_vec(..., device={device!r})")
 
         def make_batch(spec: EnvSpec, **how: Any) -> Batch:
             return Batch(spec, num_envs, precision=precision, workers=workers, isa=isa, copy=copy, **how)
@@ -102,7 +102,7 @@ class OperantVectorEnv(VectorEnvBase):
         self._masks = ActionMasks(masks) if masks else None
         self._episode_starts = np.zeros(self.num_envs)
         self._restarting = np.empty(0, np.int64)
-        # Whether step has more to do than to return the core's arrays.
+        # True if step has more to do than return the core's arrays.
         self._eventful = (
             self._same_step or self.episode_statistics or self.render_mode is not None or self._masks is not None
         )
@@ -110,7 +110,7 @@ class OperantVectorEnv(VectorEnvBase):
 
     @property
     def batch(self) -> Batch:
-        """What the rows are stepped by, for training loops that write into memory of their own."""
+        """The batch that steps the rows, for training loops that write into their own memory."""
         return self._batch
 
     def reset(
@@ -119,8 +119,9 @@ class OperantVectorEnv(VectorEnvBase):
         """Begins an episode in every environment, or in those of `options["reset_mask"]`.
 
         Args:
-            seed: environment i gets `seed + i`; a sequence gives each its own, None leaves that one's generator.
-            options: `reset_mask` (`[N]` bool, at least one True; a row for each agent, those of an environment alike)
+            seed: environment i gets `seed + i`. A sequence has a seed for each environment; None in it keeps that
+                environment's generator.
+            options: `reset_mask` (`[N]` bool, at least one True; a row for each agent, equal within an environment)
                 and the environment's reset bounds. Not modified.
 
         Returns:
@@ -141,7 +142,7 @@ class OperantVectorEnv(VectorEnvBase):
         return self._present(slot.observations), infos
 
     def _add_masks(self, infos: dict[str, Any], observations: np.ndarray, present: np.ndarray) -> None:
-        """Adds Gymnasium's info "action_mask", `[N, actions]` int8, of the rows `present` `[N]` bool."""
+        """Adds Gymnasium's info "action_mask", `[N, actions]` int8, for the rows `present` `[N]` bool."""
         assert self._masks is not None
         masks = self._masks.of(observations)
         if not present.all():
@@ -154,14 +155,14 @@ class OperantVectorEnv(VectorEnvBase):
         Args:
             actions: `[N]` int32 or int64 if discrete (`[N, A]` if MultiDiscrete), else `[N, A]` float32 or float64
                 (rounded to float32), read in place if contiguous. Finite actions beyond the bounds are clipped as
-                Gymnasium clips them. With several agents N is the number of rows, for actions and for what is returned.
+                Gymnasium clips them. With several agents N is the number of rows, for actions and for results.
 
         Returns:
             Observations `[N, *D]` of the space's dtype (if Tuple, a tuple of `[N]`), rewards `[N]` (float32, or float64
             in the exact build), terminated and truncated `[N]` bool, infos.
 
         Raises:
-            ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
+            ValueError: an action out of range, NaN or infinite, or a wrong shape or dtype. Nothing moved.
             ResetNeeded: before the first reset, or in mode DISABLED with a finished environment.
         """
         results = self._batch.stepper.step(actions)
@@ -215,12 +216,12 @@ class OperantVectorEnv(VectorEnvBase):
 
     @property
     def episode_returns(self) -> np.ndarray:
-        """Sum of rewards of each running episode: `[N]`, by row. After an episode's end, its return until the reset."""
+        """The sum of rewards of each current episode: `[N]`, by row. A finished episode's return stays until reset."""
         return self._batch.episode_returns
 
     @property
     def episode_lengths(self) -> np.ndarray:
-        """Steps of each running episode: `[N]` int32, by row."""
+        """The number of steps of each current episode: `[N]` int32, by row."""
         return self._batch.episode_lengths
 
     def finished_episodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

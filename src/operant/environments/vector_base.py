@@ -1,4 +1,4 @@
-"""VectorEnvBase: what a vector environment of operant's is, wherever its batch's memory lies."""
+"""VectorEnvBase: the part of a vector environment that is the same on the CPU and on a GPU."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ except ImportError as problem:
 
 
 class VectorEnvBase(VectorEnv[Any, Any, Any]):
-    """N environments as one batch, with Gymnasium's semantics. See `OperantVectorEnv`, whose arguments these are.
+    """N environments as one batch, with Gymnasium's semantics. For the other arguments see `OperantVectorEnv`.
 
     Args:
-        make_batch: makes the batch of a descriptor, given `autoreset` and `max_episode_steps`.
+        make_batch: makes the batch from a descriptor, `autoreset` and `max_episode_steps`.
     """
 
     _batch: BatchBase
@@ -83,7 +83,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         self.episode_statistics = episode_statistics
         self._is_tuple = spec.observation_kind == "Tuple"
 
-    # Batched spaces take more memory per environment than the core does: they are made when somebody asks.
+    # Batched spaces take more memory per environment than the core does: they are made on first use.
 
     @cached_property
     def observation_space(self) -> Any:  # type: ignore[override]  # the base class annotates, and never sets it
@@ -100,22 +100,23 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
 
     @abstractmethod
     def _observe(self) -> Any:
-        """The observations of the present states, `[N, *D]`."""
+        """The observations of the current states, `[N, *D]`."""
 
     @abstractmethod
     def _present(self, observations: Any) -> Any:
-        """Observations `[N, *D]` as `step` returns them."""
+        """Converts observations `[N, *D]` to the form that `step` returns."""
 
     def _begin(self, seed: Any, options: dict[str, Any] | None) -> tuple[Any, dict[str, float]]:
-        """Checks what `reset` was given, and seeds; returns the mask of environments, None for all, and the parameters
-        that this reset replaces.
+        """Checks the arguments of `reset`, and seeds the environments.
+
+        Returns the mask of the environments to reset, None for all, and the parameters that this reset replaces.
         """
         rest = dict(options or {})
         mask = self._reset_mask(rest.pop("reset_mask")) if "reset_mask" in rest else None
         overrides = reset_overrides(self._batch, rest)
         seeds = self._check_seeds(seed)
         if mask is not None and not self._batch.ready:
-            raise error.ResetNeeded("the first reset must be of all environments, without a reset_mask")
+            raise error.ResetNeeded("the first reset must be of all environments: omit options['reset_mask']")
         if seeds is None and self._seeds is None:
             self._seeds = self._batch.seed_from_entropy()
         elif isinstance(seeds, int) and mask is None:
@@ -127,7 +128,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         return mask, overrides
 
     def _seed_some(self, seeds: int | list[int | None], mask: Any) -> None:
-        """Seeds those of `mask` (None: all) whose seed is not None; the others' generators go on."""
+        """Seeds the environments of `mask` (None: all) whose seed is not None; other generators continue."""
         if self._seeds is None:
             self._seeds = self._batch.seed_from_entropy()
         known = self.np_random_seed
@@ -150,11 +151,11 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         return check_seed(seed)
 
     def _reset_mask(self, mask: Any) -> Any:
-        """`_check_mask`, where the batch's memory lies."""
+        """The mask of environments from a mask of rows, checked and in the batch's memory."""
         return self._check_mask(mask)
 
     def _check_mask(self, mask: Any) -> np.ndarray:
-        """Which environments a mask of rows names: `[N]` bool."""
+        """Checks a mask of rows; returns the mask of environments, `[N]` bool."""
         if not isinstance(mask, np.ndarray):
             raise TypeError(f"options['reset_mask'] must be a numpy array, got {type(mask)}")
         if mask.shape != (self.num_envs,):
@@ -166,13 +167,13 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         each = mask.reshape(self._batch.num_envs, self._batch.agents)
         mixed = (each != each[:, :1]).any(axis=1)
         if mixed.any():
-            raise ValueError(f"options['reset_mask']: the agents of environment {mixed.argmax()} are reset together")
+            raise ValueError(f"options['reset_mask']: all agents of environment {mixed.argmax()} are reset together")
         environments: np.ndarray = each[:, 0]
         return environments
 
     @property
     def np_random_seed(self) -> Any:
-        """The seed of each environment, as in `SyncVectorEnv`: a tuple; -1 after `set_state`, if not known.
+        """The seed of each environment, a tuple as in `SyncVectorEnv`; -1 for an unknown one, after `set_state`.
 
         Agents of one environment share its seed.
         """
@@ -195,34 +196,34 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         self._np_random = value
 
     def parameter(self, name: str) -> np.ndarray:
-        """A physical parameter's present value in each environment: `[N]`, by environment."""
+        """A physical parameter's current value in each environment: `[N]`, by environment."""
         return self._batch.parameter(name)
 
     def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
-        """A snapshot of the environments of `mask` (None: all): a structured array, one record each.
+        """Takes a snapshot of the environments of `mask` (None: all): a structured array with a record for each.
 
-        It holds all there is: physical state, parameters, generator position, clock and statistics. Index it, pickle
-        it, and give it or one record of it to `set_state`.
+        It is complete: physical state, parameters, generator position, clock and statistics. Index it, pickle it, and
+        pass it or one of its records to `set_state`.
         """
         return self._batch.get_state(mask if mask is None else self._check_mask(mask))
 
     def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> Any:
-        """Restores a snapshot into the environments of `mask` (None: all); one record is branched into all of them.
+        """Restores a snapshot into the environments of `mask` (None: all); a single record is copied into all of them.
 
         Returns:
-            The observations of the present states, as `step` returns them.
+            The observations of the current states, as `step` returns them.
         """
         self._batch.set_state(snapshot, mask if mask is None else self._check_mask(mask))
         if mask is None or self._seeds is None:
-            self._seeds = [-1] * self._batch.num_envs  # as in Gymnasium: not known
+            self._seeds = [-1] * self._batch.num_envs  # Gymnasium's value for an unknown seed
         return self._present(self._observe())
 
     def render(self) -> Any:
-        """Frames of the first `render_envs` environments, drawn by Gymnasium's own renderer, or mpe2's.
+        """Draws the first `render_envs` environments with Gymnasium's or mpe2's renderer.
 
         Returns:
-            With "rgb_array" a tuple of `[H, W, 3]` uint8, one for each row: agents of one environment share a frame.
-            With "human" None, and one window that tiles the environments.
+            With "rgb_array" a tuple of frames `[H, W, 3]` uint8, one for each row; agents of one environment share a
+            frame. With "human" None: one window shows the environments as tiles.
         """
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in make_vec(id, render_mode="rgb_array")')
@@ -233,7 +234,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the core's memory and the window."""
         for name in ("renderer", "_batch"):
-            if hasattr(self, name):  # gymnasium before 1.3 closes what its constructor refused, too
+            if hasattr(self, name):  # gymnasium before 1.3 also closes an environment whose constructor raised
                 getattr(self, name).close()
 
     def __getstate__(self) -> dict[str, Any]:
