@@ -110,7 +110,7 @@ def test_a_restored_one_continues_with_the_same_bits():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: RunningNormalizer((2,)).update(rows(3, 4)), r"batch must be of shape \[N, 2\], not \(3, 4\)"),
+        (lambda: RunningNormalizer((2,)).update(rows(3, 4)), r"batch must have shape \[N, 2\], not \(3, 4\)"),
         (
             lambda: RunningNormalizer((4,)).update(rows(3, 4).astype(float)),
             r"batch must be float32 \(3, 4\), not float64",
@@ -122,14 +122,17 @@ def test_a_restored_one_continues_with_the_same_bits():
         ),
         (lambda: RunningNormalizer((4,), clip=0), "clip=0 must be above 0"),
         (lambda: RunningNormalizer((4,), epsilon=-1), "epsilon=-1 must be at least 0"),
-        (lambda: RunningNormalizer((4,)).merge(RunningNormalizer((3,))), r"other is of shape \(3,\), not \(4,\)"),
+        (
+            lambda: RunningNormalizer((4,)).merge(RunningNormalizer((3,))),
+            r"other has shape \(3,\), but this normaliser has \(4,\)",
+        ),
         (
             lambda: RunningNormalizer((4,)).load_state_dict(RunningNormalizer((3,)).state_dict()),
-            "is of 3 features, not of 4",
+            "mean has 3 features, but this normaliser has 4",
         ),
         (
             lambda: RewardNormalizer(4).load_state_dict(RewardNormalizer(3).state_dict()),
-            "is of 3 environments, not of 4",
+            "the state has 3 environments, but this normaliser has 4",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""operant.multiagent: PettingZoo's module form of the environments of several agents.
+"""operant.multiagent: environments of several agents by PettingZoo's module names.
 
 from operant.multiagent import simple_spread_v3
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_vector(env_id: str, num_envs: int = 1, **options: Any) -> VectorEnvBase:
-    """N environments of several agents, a row for each agent of each; arguments are `make_vector_env`'s."""
-    from operant.environments.vector import make_vector_env  # only here: it wants a newer gymnasium than the rest
+    """Makes N multi-agent environments with a row for each agent of each; for the arguments see `make_vector_env`."""
+    from operant.environments.vector import make_vector_env  # only here: it needs a newer gymnasium than the rest
 
     return make_vector_env(env_id, num_envs, **options)

@@ -1,4 +1,4 @@
-"""simple_spread_v3: agents cover as many landmarks without bumping into each other."""
+"""simple_spread_v3: N agents cover N landmarks without bumping into each other."""
 
 from functools import partial
 

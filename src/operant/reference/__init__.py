@@ -1,6 +1,6 @@
-"""The environments that are no one else's, in plain Python: the slow obvious versions. And Gymnasium's toy text.
+"""Plain Python versions of the environments that have no other; and Gymnasium's toy text classes with a `state`.
 
-Each is a `gymnasium.Env` that draws from `np_random` and computes in float64, in the order of its header's operations.
-It judges the exact build bit for bit, draws the frames, and is what the benchmark compares with. Gymnasium's classes
-get a `state` here, of the numbers of the header's, and are otherwise as they are.
+Each plain version is a `gymnasium.Env` that draws from `np_random` and computes in float64, with operations in the
+order of its header. It judges the exact build bit for bit, draws the frames, and is the benchmark's baseline.
+Gymnasium's toy text classes only gain a `state`, the numbers of the header's state, so that they can draw ours.
 """

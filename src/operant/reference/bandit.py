@@ -19,9 +19,9 @@ BACKGROUND, AXIS, BAR, PULLED, REWARD = (250, 250, 250), (120, 120, 120), (93, 1
 class Bandit(gymnasium.Env[np.ndarray, np.int64]):
     """Ten slot machines: the testbed of Sutton & Barto (2018), section 2.3.
 
-    A reset draws every arm's mean from a normal distribution (`mean`, `mean_deviation`), a step the reward from one
-    around the mean of the arm that was pulled (`reward_deviation`). Observations are `[11]` float32: the last reward
-    and, one-hot, the arm that gave it; zeros before the first pull. Nothing ends an episode but the time limit.
+    A reset draws every arm's mean from a normal distribution (`mean`, `mean_deviation`). A step draws the reward from a
+    normal distribution around the mean of the pulled arm (`reward_deviation`). Observations are `[11]` float32: the
+    last reward and, one-hot, its arm; zeros before the first pull. Only the time limit ends an episode.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's class attribute
@@ -84,5 +84,5 @@ class Bandit(gymnasium.Env[np.ndarray, np.int64]):
 
 
 def _row(value: float) -> int:
-    """The pixel row of a value; 4 is at the top, and what is beyond stays at the border."""
+    """The pixel row of a value; 4 is at the top, and values beyond are clipped to the border."""
     return int(np.clip(HEIGHT / 2 - value / 4 * HEIGHT / 2, 1, HEIGHT - 2))

@@ -1,4 +1,4 @@
-"""Gymnasium's Blackjack, put into a state of ours to draw it."""
+"""Gymnasium's Blackjack with a `state`, so that it can draw ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ SUITS, FACES = "CDHS", "JQK"
 
 
 class Blackjack(BlackjackEnv):
-    """`state` is the player's sum (aces 1), whether they have an ace, and their number of cards; the dealer's card and
+    """Gymnasium's class with a `state`, `[7]` float64.
+
+    Its numbers are the player's sum (aces 1), 1 if they have an ace, and their number of cards; the dealer's card and
     hidden card; and the suit and face of the dealer's card.
     """
 
@@ -25,7 +27,7 @@ class Blackjack(BlackjackEnv):
     @state.setter
     def state(self, values: Any) -> None:
         total, has_ace, _, shown, hidden, suit, face = (int(value) for value in values)
-        # Any hand of that sum is drawn alike: of cards Gymnasium shows the sum alone.
+        # Gymnasium draws only the sum of the player's cards, so any hand with that sum will do.
         self.player = [1, total - 1] if has_ace else [total]
         self.dealer = [shown, hidden]
         self.dealer_top_card_suit = SUITS[suit]

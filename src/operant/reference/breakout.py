@@ -1,4 +1,4 @@
-"""Breakout-v0 in plain Python: the rules of MinAtar's (Young & Tian 2019, minatar/environments/breakout.py)."""
+"""Breakout-v0 in plain Python, with MinAtar's rules (Young & Tian 2019, minatar/environments/breakout.py)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = 10
 PADDLE, BALL, TRAIL, BRICK = range(4)  # channels
 FIRST_BRICKS, BRICK_ROWS = 1, 3  # the bricks lie in rows 1, 2 and 3
 STAY, LEFT, RIGHT = range(3)
-COURSES = ((-1, -1), (-1, 1), (1, 1), (1, -1))  # where the ball flies: up left, up right, down right, down left
+COURSES = ((-1, -1), (-1, 1), (1, 1), (1, -1))  # the ball's directions: up left, up right, down right, down left
 MIRRORED_AT_A_WALL = (1, 0, 3, 2)
 MIRRORED_UPWARDS = (3, 2, 1, 0)  # at a brick, the ceiling or the paddle's middle
 REVERSED = (2, 3, 0, 1)  # at the paddle's edge
@@ -24,7 +24,7 @@ COLOURS = ((20, 20, 28), (96, 160, 255), (255, 255, 255), (120, 120, 128), (208,
 class BreakoutEnv(gymnasium.Env[np.ndarray, Any]):
     """Keep a ball in play with a paddle, and break bricks with it.
 
-    `sticky_actions` is the probability that the last action is taken again instead of the one given.
+    `sticky_actions` is the probability of repeating the last action instead of the one given.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012 - Gymnasium's class attribute
@@ -69,7 +69,7 @@ class BreakoutEnv(gymnasium.Env[np.ndarray, Any]):
             self.course = MIRRORED_UPWARDS[self.course]
         elif self._is_brick(row, column):
             struck = True
-            if not self.strike:  # the step after a strike the ball passes through
+            if not self.strike:  # in the step after a strike, the ball passes through bricks
                 reward = 1.0
                 self.bricks[row - FIRST_BRICKS, column] = False
                 row = self.trail[0]
@@ -97,10 +97,10 @@ class BreakoutEnv(gymnasium.Env[np.ndarray, Any]):
 
     @property
     def state(self) -> np.ndarray:
-        """`[9]` float64, of which the first four are row and column of the ball and of its trail.
+        """`[9]` float64: row and column of the ball, row and column of its trail, and five more numbers.
 
-        Then the course, the paddle's column, whether the ball struck a brick in the last step, the last action, and the
-        bricks: bit 10 * (row - 1) + column of a number.
+        These are the course, the paddle's column, 1 if the ball struck a brick in the last step, the last action, and
+        the bricks as bits 10 * (row - 1) + column of one number.
         """
         flags = int(sum(1 << k for k, brick in enumerate(self.bricks.flat) if brick))
         return np.array(
@@ -119,7 +119,7 @@ class BreakoutEnv(gymnasium.Env[np.ndarray, Any]):
         return FIRST_BRICKS <= row < FIRST_BRICKS + BRICK_ROWS and bool(self.bricks[row - FIRST_BRICKS, column])
 
     def _observe(self) -> np.ndarray:
-        """`[10, 10, 4]` uint8: one where the paddle is, the ball, where the ball was before, and a brick."""
+        """`[10, 10, 4]` uint8, with channels for the paddle, the ball, the ball's last position, and the bricks."""
         grid = np.zeros((SIZE, SIZE, 4), np.uint8)
         grid[FIRST_BRICKS : FIRST_BRICKS + BRICK_ROWS, :, BRICK] = self.bricks
         grid[SIZE - 1, self.paddle, PADDLE] = 1

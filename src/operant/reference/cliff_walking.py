@@ -1,4 +1,4 @@
-"""Gymnasium's CliffWalking, put into a state of ours to draw it."""
+"""Gymnasium's CliffWalking with a `state`, so that it can draw ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gymnasium.envs.toy_text.cliffwalking import CliffWalkingEnv
 
 
 class CliffWalking(CliffWalkingEnv):
-    """`state` is row and column."""
+    """Gymnasium's class with a `state`, `[2]` float64: row and column."""
 
     @property
     def state(self) -> np.ndarray:

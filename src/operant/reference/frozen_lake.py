@@ -1,4 +1,4 @@
-"""Gymnasium's FrozenLake, put into a state and onto a map of ours to draw it."""
+"""Gymnasium's FrozenLake with a `state` and a replaceable map, so that it can draw ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
 
 
 class FrozenLake(FrozenLakeEnv):
-    """`state` is row and column. Where a map's parameters have been set as attributes, that map is drawn."""
+    """Gymnasium's class with a `state`, `[2]` float64: row and column. A map set through attributes is drawn."""
 
     columns = last_tile = start_row = start_column = 0.0
     tiles_0 = tiles_1 = tiles_2 = tiles_3 = tiles_4 = tiles_5 = tiles_6 = tiles_7 = 0.0

@@ -16,10 +16,9 @@ CUES = {-1.0: (70, 120, 180), 1.0: (200, 80, 70)}
 class Memory(gymnasium.Env[np.ndarray, np.int64]):
     """Recall after a delay which of two cues was shown.
 
-    The first observation shows the cue, -1 or 1 with equal chances, then `delay` observations show nothing, and one
-    asks. The action that follows the question is the answer, 0 for -1 and 1 for 1: the reward is 1 if it is right, and
-    the episode ends. All other rewards are 0. Observations are `[2]` float32: the cue (0 where none is shown), the
-    question.
+    The first observation shows the cue, -1 or 1 with equal probability. Then `delay` observations show nothing, and one
+    asks the question. The next action is the answer, 0 for -1 and 1 for 1: the reward is 1 if it is right, and the
+    episode ends. All other rewards are 0. Observations are `[2]` float32: the cue (0 if hidden) and the question.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 4}  # noqa: RUF012 - Gymnasium's class attribute
@@ -35,7 +34,7 @@ class Memory(gymnasium.Env[np.ndarray, np.int64]):
 
     @property
     def state(self) -> np.ndarray:
-        """`[2]` float64: the cue, and the steps since it was shown."""
+        """`[2]` float64: the cue, and the number of steps since it was shown."""
         return np.array([self.cue, self.time])
 
     @state.setter

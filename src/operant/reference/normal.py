@@ -1,4 +1,4 @@
-"""What `normal` of native/core/normal.h draws, in plain Python."""
+"""The normal distribution of native/core/normal.h, in plain Python."""
 
 from __future__ import annotations
 

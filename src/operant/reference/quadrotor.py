@@ -12,7 +12,7 @@ from gymnasium import spaces
 from operant.reference.quadrotor_picture import draw
 
 CORNERS = ((1.0, 1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, -1.0, 1.0), (-1.0, 1.0, -1.0))
-"""Of each rotor, front left first and then clockwise: forward or back, left or right, and the sense of its torque."""
+"""For each rotor, front left first and then clockwise: forward or back, left or right, and its torque's direction."""
 
 Vector = tuple[float, float, float]
 
@@ -20,13 +20,13 @@ Vector = tuple[float, float, float]
 class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
     """Fly to a point and hover there.
 
-    The model is RotorPy's (Folk, Paulos & Kumar 2023) with its numbers of the Crazyflie 2.0 (Foerster 2015): a rigid
-    body with the thrust `thrust_coefficient * w**2` and the drag of each rotor at its own airspeed, and motors whose
-    speed follows the command with the time constant `motor_time`. A step is one of the midpoint method.
+    The model is RotorPy's (Folk, Paulos & Kumar 2023), with its parameters of the Crazyflie 2.0 (Foerster 2015): a
+    rigid body; for each rotor a thrust `thrust_coefficient * w**2` and a drag at its own airspeed; and motors whose
+    speed follows the command with the time constant `motor_time`. A step is one step of the midpoint method.
 
-    `step` takes `[4]` float32, each rotor's thrust as a share of what it has, -1 none and 1 all. Observations are
-    `[22]` float32: position less the goal (m), velocity (m/s), the rotation matrix row by row, body rates (rad/s),
-    rotor speeds as shares of the greatest. The reward is 1 / (1 + cost), whose cost is 0 at rest at the goal. The
+    `step` takes `[4]` float32: each rotor's thrust, from -1 for none to 1 for the maximum. Observations are `[22]`
+    float32: position relative to the goal (m), velocity (m/s), the rotation matrix row by row, body rates (rad/s),
+    rotor speeds as fractions of the maximum. The reward is 1 / (1 + cost); the cost is 0 at rest at the goal. The
     episode terminates at the floor, outside the box, and beyond `max_rate`.
     """
 
@@ -71,7 +71,7 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Near the goal, at hovering speed, a little tilted and moving."""
+        """Starts near the goal, slightly tilted and moving, with the rotors at hovering speed."""
         super().reset(seed=seed)
         x, y, z = (self._within(self.position_spread) for _ in range(3))
         self.position = (self.goal_x + x, self.goal_y + y, self.goal_z + z)
@@ -90,7 +90,7 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
         return self.np_random.uniform(-spread, spread)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """One step of `dt` seconds; the infos are empty, and nothing is truncated."""
+        """Steps `dt` seconds; the infos are empty, and nothing is truncated."""
         speeds = []
         for component in action:
             share = 0.5 * (min(max(float(component), -1.0), 1.0) + 1.0)
@@ -103,7 +103,7 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
         return self._observe(), self._reward(), self._is_over(), False, {}
 
     def rotation(self) -> tuple[Vector, Vector, Vector]:
-        """The rotation matrix of the attitude, by rows: it takes vectors of the body's frame to the world's."""
+        """The rotation matrix of the attitude, by rows: it maps vectors from the body's frame to the world's."""
         w, qx, qy, qz = self.attitude
         x, y, z = qx + qx, qy + qy, qz + qz
         wx, wy, wz = w * x, w * y, w * z
@@ -115,9 +115,9 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
         )
 
     def _move(self, begin: list[float], slope: list[float], h: float, speeds: list[float], share: float) -> None:
-        """Puts the body where `h` seconds of `slope` `[13]` lead from `begin` `[13]`, and the rotors nearer `speeds`.
+        """Moves the body from `begin` `[13]` along `slope` `[13]` for `h` seconds, and the rotors towards `speeds`.
 
-        `share` is how much of the way to their commands the rotors make in half a step.
+        `share` is the fraction of the way to their commands that the rotors cover in half a step.
         """
         moved = [number + h * rate for number, rate in zip(begin, slope, strict=True)]
         w, x, y, z = moved[6:10]
@@ -183,12 +183,12 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
         return outside or max(abs(rate) for rate in self.rates) > self.max_rate
 
     def _observe(self) -> np.ndarray:
-        matrix = [min(max(entry, -1.0), 1.0) for row in self.rotation() for entry in row]  # rounding may lead beyond
+        matrix = [min(max(entry, -1.0), 1.0) for row in self.rotation() for entry in row]  # rounding may exceed 1
         rotors = [w / self.max_rotor_speed for w in self.rotors]
         return np.array([*self._from_goal(), *self.velocity, *matrix, *self.rates, *rotors], np.float32)
 
     def render(self) -> np.ndarray:
-        """A frame `[400, 480, 3]` uint8: the box, the goal as a cross, and the quadrotor eight times its size."""
+        """A frame `[400, 480, 3]` uint8: the box, the goal as a cross, and the quadrotor enlarged eight times."""
         return draw(
             np.array(self.position),
             np.array(self.rotation()),
@@ -200,7 +200,7 @@ class Quadrotor(gymnasium.Env[np.ndarray, np.ndarray]):
         )
 
     def close(self) -> None:
-        """Nothing to close: frames are drawn off screen."""
+        """Does nothing: frames are drawn off screen."""
 
 
 def _dot(a: Vector, b: Vector) -> float:

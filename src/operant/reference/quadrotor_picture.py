@@ -1,4 +1,4 @@
-"""What Quadrotor-v0 looks like: a box in perspective, with the goal and the quadrotor in it."""
+"""Draws Quadrotor-v0: a box in perspective, with the goal and the quadrotor in it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
 WIDTH, HEIGHT = 480, 400
-ENLARGED = 8.0  # the quadrotor, which in a box of metres would be a dot
-EYE = (3.4, 2.3, 1.3)  # of the camera, in half widths of the box: sideways, back, up
+ENLARGED = 8.0  # scale of the quadrotor, which would be a dot in a box of several metres
+EYE = (3.4, 2.3, 1.3)  # the camera's position, in half widths of the box: sideways, back, up
 
 SKY, FLOOR, GRID, EDGE = (238, 242, 246), (221, 228, 235), (196, 206, 216), (206, 214, 222)
 GOAL, ARM, ROTOR, FRONT, THRUST, SHADOW = (
@@ -32,14 +32,15 @@ def draw(
     half_width: float,
     ceiling: float,
 ) -> np.ndarray:
-    """A frame `[HEIGHT, WIDTH, 3]` uint8.
+    """Draws a frame `[HEIGHT, WIDTH, 3]` uint8.
 
     Args:
-        position: of the quadrotor `[3]`, m; `rotation` `[3, 3]` takes its body's axes to the world's.
-        thrusts: of the rotors `[4]`, as shares of the greatest, front left first and then clockwise.
+        position: the quadrotor's position `[3]`, m.
+        rotation: `[3, 3]`, maps its body's axes to the world's.
+        thrusts: the rotors' thrusts `[4]`, as fractions of the maximum, front left first and then clockwise.
         goal: `[3]`, m.
-        arm: m from the centre to a rotor.
-        half_width, ceiling: of the box that it flies in, m.
+        arm: the distance from the centre to a rotor, m.
+        half_width, ceiling: the size of the box, m.
     """
     try:
         import pygame
@@ -92,13 +93,13 @@ def draw(
 
 
 def _circle(radius: float) -> np.ndarray:
-    """24 points `[24, 3]` around the origin, in the plane of x and y."""
+    """24 points `[24, 3]` on a circle around the origin, in the plane of x and y."""
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     return radius * np.stack([np.cos(angles), np.sin(angles), np.zeros(24)], axis=1)
 
 
 class _Camera:
-    """A pinhole that sees all of the box from outside one of its corners."""
+    """A pinhole camera that sees the whole box from outside one of its corners."""
 
     def __init__(self, half_width: float, ceiling: float):
         self.eye = np.array([-EYE[0] * half_width, -EYE[1] * half_width, EYE[2] * half_width + ceiling / 2])
@@ -110,7 +111,7 @@ class _Camera:
         self.scale = 1.35 * HEIGHT * float(np.linalg.norm(ahead)) / (4 * max(half_width, ceiling / 2))
 
     def __call__(self, point: np.ndarray) -> tuple[float, float]:
-        """Where a point `[3]` of the world is in the frame, in pixels."""
+        """The position in the frame, in pixels, of a point `[3]` of the world."""
         away = point - self.eye
         depth = max(float(away @ self.ahead), 1e-3)
         x, y = float(away @ self.right) / depth, float(away @ self.up) / depth

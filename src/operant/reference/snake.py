@@ -1,4 +1,4 @@
-"""Snake-v0 in plain Python: the telephone game (Nokia 6110, 1997) on a walled grid of 10 x 10 cells."""
+"""Snake-v0 in plain Python: the phone game (Nokia 6110, 1997) on a walled grid of 10 x 10 cells."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class SnakeEnv(gymnasium.Env[np.ndarray, Any]):
         return self._observe(), {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        if (action - self.heading) % 4 != 2:  # a snake does not turn round on the spot
+        if (action - self.heading) % 4 != 2:  # a snake cannot reverse
             self.heading = int(action)
         row, column = self.snake[-1]
         head = (row + MOVES[self.heading][0], column + MOVES[self.heading][1])
         inside = 0 <= head[0] < SIZE and 0 <= head[1] < SIZE
-        if not inside or (head in self.snake and head != self.snake[0]):  # the tail makes room
+        if not inside or (head in self.snake and head != self.snake[0]):  # the tail moves away
             return self._observe(), self.step_reward + self.death_reward, True, False, {}
         if head != self.fruit:
             self.snake.popleft()
@@ -65,8 +65,8 @@ class SnakeEnv(gymnasium.Env[np.ndarray, Any]):
     def state(self) -> np.ndarray:
         """`[18]` float64: head, tail and fruit as row and column, the heading, the length, and ten rows of cells.
 
-        A row is a number of 30 bits. Bit x says whether the snake is in column x; bits 10 + x and 20 + x, low and high,
-        are the direction in which its next part towards the head lies.
+        A row is a number of 30 bits. Bit x is set if the snake is in column x; bits 10 + x and 20 + x, low and high,
+        are the direction of its next part towards the head.
         """
         rows = [0] * SIZE
         parts = list(self.snake)
@@ -90,13 +90,13 @@ class SnakeEnv(gymnasium.Env[np.ndarray, Any]):
             self.snake.append(place)
 
     def _grow_fruit(self) -> None:
-        """Puts the fruit on a free cell, each as likely as the others; nowhere if there is none."""
+        """Puts the fruit on a free cell, all equally likely; nowhere if no cell is free."""
         taken = set(self.snake)
         free = [(row, column) for row in range(SIZE) for column in range(SIZE) if (row, column) not in taken]
         self.fruit = free[int(self.np_random.random() * len(free))] if free else NOWHERE
 
     def _observe(self) -> np.ndarray:
-        """`[10, 10, 4]` uint8: one where the head is, the rest of the snake, its tail, the fruit."""
+        """`[10, 10, 4]` uint8, with channels for the head, the rest of the snake, its tail, and the fruit."""
         grid = np.zeros((SIZE, SIZE, 4), np.uint8)
         for row, column in self.snake:
             grid[row, column, BODY] = 1

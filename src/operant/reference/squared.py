@@ -1,4 +1,4 @@
-"""Squared-v0 in plain Python; the rules are those of PufferLib 3.0's ocean/squared/squared.h."""
+"""Squared-v0 in plain Python, with the rules of PufferLib 3.0's ocean/squared/squared.h."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SquaredEnv(gymnasium.Env[np.ndarray, Any]):
         return 0 <= self.row < SIZE and 0 <= self.column < SIZE
 
     def _observe(self) -> np.ndarray:
-        """`[11, 11]` uint8: who outside the grid is, is not seen."""
+        """`[11, 11]` uint8; an agent outside the grid is not shown."""
         grid = np.zeros((SIZE, SIZE), np.uint8)
         grid.flat[self.target] = TARGET
         if self._inside():

@@ -1,4 +1,4 @@
-"""Gymnasium's Taxi, put into a state of ours to draw it."""
+"""Gymnasium's Taxi with a `state`, so that it can draw ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gymnasium.envs.toy_text.taxi import TaxiEnv
 
 
 class Taxi(TaxiEnv):
-    """`state` is row, column, passenger, destination and whether the passenger is yet to be fickle."""
+    """Gymnasium's class with a `state`, `[5]` float64: row, column, passenger, destination and `fickle_step`."""
 
     @property
     def state(self) -> np.ndarray:
@@ -20,4 +20,4 @@ class Taxi(TaxiEnv):
         *place, fickle = (int(value) for value in values)
         self.s = self.encode(*place)  # type: ignore[no-untyped-call]
         self.fickle_step = fickle == 1
-        self.taxi_orientation = 0  # as after a reset: it follows from the last action, if that was a move
+        self.taxi_orientation = 0  # its value after a reset; the last action, if it was a move, changes it

@@ -1,4 +1,4 @@
-"""Pictures of grids: a square of colour for every cell."""
+"""Draws grids: a coloured square for every cell."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 Colour = tuple[int, int, int]
 
-TILE, GAP = 32, 1  # pixels: a cell's side, and the dark edge around what it holds
+TILE, GAP = 32, 1  # pixels: a cell's side, and the dark edge inside it
 
 
 def paint(grid: np.ndarray, colours: Sequence[Colour]) -> np.ndarray:
-    """A frame `[H * TILE, W * TILE, 3]` uint8 of a grid `[H, W]` of numbers, cell by cell in the colour of its number.
+    """Draws a grid `[H, W]` of colour numbers as a frame `[H * TILE, W * TILE, 3]` uint8.
 
-    `colours[0]` is that of empty cells and edges.
+    `colours[0]` is the colour of empty cells and edges.
     """
     frame: np.ndarray = np.array(colours, np.uint8)[grid].repeat(TILE, axis=0).repeat(TILE, axis=1)
     edge = np.zeros(TILE, np.bool_)

@@ -1,4 +1,4 @@
-"""Advantages and returns of rollouts, computed in C, and the buffers and normalisers around them."""
+"""Advantages, running statistics and the buffers of rollouts."""
 
 from operant.rollout.advantages import discounted_returns, gae, vtrace
 

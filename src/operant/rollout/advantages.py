@@ -1,9 +1,9 @@
 """The training kernels in C: advantages and returns over rollouts `[T, N]`.
 
-Arrays are NumPy's or torch's on the CPU (read in place, nothing is copied), float32 and bool, C-contiguous. What
-`final_values` holds where no episode was truncated is never read into a result, NaN included. Results are the same bits
-on every instruction set (`isa`) and for any number of threads (`workers`). Bad arguments raise a ValueError that names
-them.
+Arrays are NumPy arrays or torch tensors on the CPU, float32 and bool, C-contiguous; they are read in place and not
+copied. Elements of `final_values` where no episode was truncated never affect a result, even if they are NaN. Results
+have the same bits on every instruction set (`isa`) and for any number of threads (`workers`). An invalid argument
+raises a ValueError that names it.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def gae(
     V' is 0 after a termination, the final value after a truncation, else the next step's value.
 
     Args:
-        rewards, values: `[T, N]`; `values[t]` is V of the observation that step t began on.
-        terminated, truncated: `[T, N]` bool; terminated goes first where both are set.
-        last_values: `[N]`, V of the observation that the last step led to.
-        final_values: `[T, N]`, V of the observation that a truncated episode ended on, anything elsewhere. None if
+        rewards, values: `[T, N]`; `values[t]` is V of the observation before step t.
+        terminated, truncated: `[T, N]` bool; where both are set, terminated counts.
+        last_values: `[N]`, V of the observation after the last step.
+        final_values: `[T, N]`, V of the final observation of each truncated episode, anything elsewhere. None if
             nothing was truncated.
         out: arrays for the two results.
     """
@@ -83,11 +83,11 @@ def vtrace(
     V' and v' are 0 after a termination, the final value after a truncation, else the next step's V and v.
 
     Args:
-        log_ratios: `[T, N]`, log of the target policy's probability of the action over the behaviour policy's. Ratios
-            are taken to 2 ulp for logarithms from -87 to 88.
+        log_ratios: `[T, N]`, the log of the action's probability under the target policy over that under the behaviour
+            policy. For logarithms from -87 to 88 the ratios are accurate to 2 ulp.
         rho_bar, c_bar: above 0; rho_bar at least c_bar.
 
-    The other arguments are those of `gae`.
+    For the other arguments see `gae`.
     """
     if not (0 < c_bar <= rho_bar):
         raise ValueError(f"rho_bar={rho_bar} and c_bar={c_bar} must be above 0, and rho_bar at least c_bar")
@@ -116,8 +116,8 @@ def discounted_returns(
 ) -> np.ndarray:
     """Discounted sums of rewards, `[T, N]` float32: G_t = r_t + gamma G'.
 
-    G' is 0 after a termination, the final value after a truncation, else G_{t+1}, and after the last step the last
-    value. For returns without a bootstrap give zeros. Arguments are those of `gae`.
+    G' is 0 after a termination, the final value after a truncation, the last value after the last step, else G_{t+1}.
+    For returns without a bootstrap, pass zeros. For the arguments see `gae`.
     """
     rollout, held, shape = _rollout(rewards, terminated, truncated, last_values, final_values, gamma, 1.0)
     results, pointers = outputs(("returns",), None if out is None else (out,), shape, held)
@@ -134,7 +134,7 @@ def _rollout(
     gamma: float,
     lam: float,
 ) -> tuple[Any, list[Any], tuple[int, int]]:
-    """The core's operant_rollout, what must be kept alive with it, and (T, N)."""
+    """The core's operant_rollout, the objects to keep alive with it, and (T, N)."""
     shape = as_numpy("rewards", rewards).shape
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"rewards must be [T, N] with T and N at least 1, not of shape {shape}")
@@ -154,5 +154,5 @@ def _rollout(
         rollout.final_values = pointer_to("float[]", "final_values", final_values, shape, FLOAT32, held)
     elif (cut := as_numpy("truncated", truncated)).any():
         t, n = np.argwhere(cut)[0]
-        raise ValueError(f"final_values is None, but truncated[{t}, {n}] is set: give V of what that episode ended on")
+        raise ValueError(f"final_values is None, but truncated[{t}, {n}] is set: give V of that final observation")
     return rollout, held, shape

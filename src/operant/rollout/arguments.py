@@ -1,4 +1,4 @@
-"""Arguments of the C kernels: arrays read in place, NumPy's or torch's on the CPU, and errors that name them."""
+"""Checks arguments of the C kernels: NumPy arrays or torch tensors on the CPU, read in place."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ BOOL, FLOAT32, FLOAT64 = np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.f
 
 
 def as_numpy(name: str, value: Any) -> np.ndarray:
-    """An array as it is; a CPU tensor as an array over the same memory."""
+    """Returns an array unchanged, and a CPU tensor as an array over the same memory."""
     if isinstance(value, np.ndarray):
         return value
     if not hasattr(value, "numpy"):
         raise ValueError(f"{name} must be a NumPy array or a torch tensor, not {type(value).__name__}")
     try:
         array: np.ndarray = value.numpy()
-    except (TypeError, RuntimeError) as problem:  # on a GPU, or part of a graph of gradients
+    except (TypeError, RuntimeError) as problem:  # on a GPU, or part of an autograd graph
         raise ValueError(f"{name} must be a tensor on the CPU without gradient: {problem}") from None
     return array
 

@@ -1,4 +1,4 @@
-"""RolloutBuffer: T steps of N environments in NumPy arrays, which the core fills in place and torch reads in place."""
+"""RolloutBuffer: T steps of N environments in NumPy arrays; the core fills them and torch reads them in place."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class RolloutBuffer:
     Args:
         steps: T.
         num_envs: N.
-        observation_shape, observation_dtype: of one environment's observation.
-        action_shape, action_dtype: of one environment's action; () for a discrete one.
+        observation_shape, observation_dtype: those of one environment's observation.
+        action_shape, action_dtype: those of one environment's action; shape () for a discrete one.
         allocate: makes an array of a shape and dtype; `numpy.zeros` by default.
 
     Attributes:
-        observations: `[T + 1, N, *observation_shape]`; row t is what step t began on, row T what the last step led to.
+        observations: `[T + 1, N, *observation_shape]`; row t is before step t, row T after the last step.
         actions: `[T, N, *action_shape]`.
         rewards, values, log_probs, advantages, returns: `[T, N]` float32.
         terminated, truncated: `[T, N]` bool.
-        final_values: `[T, N]` float32, V of the observation that a truncated episode ended on; elsewhere not read.
+        final_values: `[T, N]` float32, V of the final observation of each truncated episode; not read elsewhere.
         last_values: `[N]` float32, V of `observations[T]`.
     """
 
@@ -61,12 +61,12 @@ class RolloutBuffer:
 
     @classmethod
     def for_batch(cls, batch: Batch, steps: int, **options: Any) -> RolloutBuffer:
-        """A buffer that `step` fills in place from a float32 batch under "SameStep"; N counts the batch's rows."""
+        """Makes a buffer whose `step` steps a float32 batch under "SameStep" in place; N is the batch's rows."""
         if batch.exact:
             raise ValueError("rollouts hold float32 rewards: make the batch with precision='float32'")
         if batch.autoreset != "SameStep":
             raise ValueError(
-                f"a rollout needs autoreset 'SameStep', not {batch.autoreset!r}: others have steps of reset"
+                f"a rollout needs autoreset 'SameStep', not {batch.autoreset!r}: in other modes some steps are resets"
             )
         discrete = bool(batch.spec.actions)
         buffer = cls(
@@ -93,26 +93,26 @@ class RolloutBuffer:
         return self._tensors
 
     def begin(self, observations: Any = None) -> None:
-        """Writes row 0: the observations that the rollout begins on, by default the batch's present ones."""
+        """Writes row 0, the rollout's first observations: by default the batch's current ones."""
         if observations is not None:
             self.observations[0] = observations
         else:
             self._own_recorder().observe()
 
     def step(self, t: int) -> None:
-        """Steps the batch with `actions[t]` and fills row t (of observations row t + 1); for buffers of `for_batch`.
+        """Steps the batch with `actions[t]` and fills row t (row t + 1 of observations). Needs `for_batch`.
 
-        Raises what `Batch.step` raises; then nothing was written.
+        Raises the errors of `Batch.step`; then nothing was written.
         """
         self._own_recorder().step(t)
 
     def record(self, t: int, observations: Any, rewards: Any, terminated: Any, truncated: Any) -> None:
-        """Copies in what step t of any vector environment returned."""
+        """Copies the results of step t of any vector environment into the buffer."""
         self.observations[t + 1] = observations
         self.rewards[t], self.terminated[t], self.truncated[t] = rewards, terminated, truncated
 
     def compute_advantages(self, *, gamma: float, lam: float, workers: int = 1) -> None:
-        """Fills `advantages` and `returns` by `operant.rollout.gae` from what the buffer holds."""
+        """Fills `advantages` and `returns` by `operant.rollout.gae`."""
         gae(
             self.rewards,
             self.values,
@@ -127,7 +127,7 @@ class RolloutBuffer:
         )
 
     def roll(self) -> None:
-        """Copies the last row of observations to row 0, where the next rollout begins."""
+        """Copies the last row of observations to row 0, for the next rollout."""
         self.observations[0] = self.observations[self.steps]
 
     def _own_recorder(self) -> RolloutStepper:

@@ -1,4 +1,4 @@
-"""DeviceBuffer: a rollout of environments that are on the GPU themselves."""
+"""DeviceBuffer: a rollout of environments that are on the GPU too."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from operant.rollout.tensors import Tensors
 
 
 class DeviceBuffer:
-    """What `GpuBuffer.for_batch` makes of a `CudaBatch`: kernels write into its rows, and nothing is copied.
+    """The rollout of a `CudaBatch`: kernels write into its rows, and nothing is copied. See `GpuBuffer.for_batch`.
 
     Args:
-        batch: under "SameStep".
+        batch: the batch, under "SameStep".
         steps: T.
 
     Attributes:
         tensors: the rollout on the device, as in `RolloutBuffer`.
-        window: how many steps follow each other in which an environment is truncated at most once.
-        final_observations: `[K, N, *D]`, what an episode ended on that was truncated in steps k * window to
-            (k + 1) * window, in rows where one was.
+        window: a number of consecutive steps in which an environment is truncated at most once.
+        final_observations: `[K, N, *D]`; row k has the final observations of the episodes that were truncated in the
+            steps from k * window to (k + 1) * window. Other elements are arbitrary.
     """
 
     def __init__(self, batch: CudaBatch, steps: int):
         if batch.autoreset != "SameStep":
             raise ValueError(
-                f"a rollout needs autoreset 'SameStep', not {batch.autoreset!r}: others have steps of reset"
+                f"a rollout needs autoreset 'SameStep', not {batch.autoreset!r}: in other modes some steps are resets"
             )
         if steps < 1:
             raise ValueError(f"steps={steps} must be at least 1")
@@ -55,9 +55,9 @@ class DeviceBuffer:
         self._kernels = TrainingKernels(batch.engine)
 
     def _output(self, t: int) -> Outputs:
-        of = self.tensors
+        rows = self.tensors
         final = self.final_observations[t // self.window]
-        return Outputs(of.observations[t + 1], of.rewards[t], of.terminated[t], of.truncated[t], final)
+        return Outputs(rows.observations[t + 1], rows.rewards[t], rows.terminated[t], rows.truncated[t], final)
 
     def begin(self, observations: Tensor | None = None) -> None:
         """See `RolloutBuffer.begin`."""
@@ -76,23 +76,23 @@ class DeviceBuffer:
             self.tensors.final_values[k * self.window : (k + 1) * self.window] = row
 
     def compute_advantages(self, *, gamma: float, lam: float, workers: int = 1) -> None:
-        """Fills `advantages` and `returns` by GAE, on the device; `workers` is for the CPU's."""
-        of = self.tensors
-        parts = (of.rewards, of.values, of.terminated, of.truncated, of.last_values, of.final_values)
-        self._kernels.gae(*parts, gamma=gamma, lam=lam, out=(of.advantages, of.returns))
+        """Fills `advantages` and `returns` by GAE on the device, where `workers` has no effect."""
+        data = self.tensors
+        parts = (data.rewards, data.values, data.terminated, data.truncated, data.last_values, data.final_values)
+        self._kernels.gae(*parts, gamma=gamma, lam=lam, out=(data.advantages, data.returns))
 
     def fill(self, policy: Callable[[Tensor], Any]) -> None:
-        """T steps with a policy, from the environments' present states on.
+        """Runs a policy for T steps, from the environments' current states on.
 
-        `policy` maps observations `[N, *D]` to actions, or to actions and their log-probabilities, or to these and
-        values, `[N]` each; the buffer keeps what it returns.
+        `policy` maps observations `[N, *D]` to actions, to actions and log-probabilities `[N]`, or to actions,
+        log-probabilities and values `[N]`. The buffer keeps them.
         """
         self.begin()
-        of = self.tensors
+        data = self.tensors
         for t in range(self.steps):
-            answer = policy(of.observations[t])
+            answer = policy(data.observations[t])
             parts = answer if isinstance(answer, tuple) else (answer,)
-            for rows, part in zip((of.actions, of.log_probs, of.values), parts, strict=False):
+            for rows, part in zip((data.actions, data.log_probs, data.values), parts, strict=False):
                 rows[t].copy_(part.detach())
             self.step(t)
 
@@ -102,7 +102,7 @@ class DeviceBuffer:
 
 
 def byte_rows(observations: Tensor) -> Tensor:
-    """Observations `[T, N, *D]` int64 as the bytes of `Layout`, in the same memory; others as they are."""
+    """Views observations `[T, N, *D]` int64 as the bytes of `Layout`; returns other dtypes unchanged."""
     if observations.dtype != torch.int64:
         return observations
     return observations.reshape(*observations.shape[:2], -1).view(torch.uint8)

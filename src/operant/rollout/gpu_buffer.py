@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class GpuBuffer:
     """A rollout in torch tensors on the GPU, with the interface of `RolloutBuffer`.
 
-    Of a batch on the CPU, `host` is the same rollout in the CPU's memory, which the batch steps through: pinned where
-    there is a GPU, and each row follows to the device as it is written. Without one it is plain memory and `tensors`
-    are its own. Of a batch on the GPU there is no other copy: see `DeviceBuffer`.
+    For a batch on the CPU, `host` is the same rollout in CPU memory. The batch writes there, and each row is copied to
+    the device as soon as it is written. The memory is pinned if there is a GPU; without one, `tensors` share it. A
+    batch on the GPU needs no second copy: see `DeviceBuffer`.
 
     Args:
-        *sizes, **options: those of `RolloutBuffer`.
+        *sizes, **options: as for `RolloutBuffer`.
         device: a torch device; None takes "cuda" if there is one, else "cpu".
 
     Attributes:
@@ -36,7 +36,7 @@ class GpuBuffer:
 
     @classmethod
     def for_batch(cls, batch: Batch | CudaBatch, steps: int, device: Any = None) -> GpuBuffer | DeviceBuffer:
-        """See `RolloutBuffer.for_batch`; of a `CudaBatch` a `DeviceBuffer`, on that batch's device."""
+        """See `RolloutBuffer.for_batch`; for a `CudaBatch` makes a `DeviceBuffer` on that batch's device."""
         if not isinstance(batch, Batch):
             from operant.rollout.device_buffer import DeviceBuffer
 
@@ -53,8 +53,8 @@ class GpuBuffer:
         self.mirrored = self.device.type != "cpu"
         self.tensors = self.host.tensors
         if self.mirrored:
-            of = self.host.tensors.__dict__
-            self.tensors = Tensors({name: torch.zeros_like(of[name], device=self.device) for name in NAMES})
+            by_name = self.host.tensors.__dict__
+            self.tensors = Tensors({name: torch.zeros_like(by_name[name], device=self.device) for name in NAMES})
         self.steps, self.num_envs = self.host.steps, self.host.num_envs
 
     def begin(self, observations: Any = None) -> None:
@@ -75,7 +75,7 @@ class GpuBuffer:
         self._upload_step(t)
 
     def compute_advantages(self, *, gamma: float, lam: float, workers: int = 1) -> None:
-        """See `RolloutBuffer.compute_advantages`; computed by the CPU, to which the values travel."""
+        """See `RolloutBuffer.compute_advantages`; computed on the CPU, to which the values are copied first."""
         if self.mirrored:
             for name in ("values", "final_values", "last_values"):
                 getattr(self.host.tensors, name).copy_(getattr(self.tensors, name))
@@ -99,7 +99,7 @@ class GpuBuffer:
 
 
 def _pinned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Zeros in memory that a GPU copies from without the CPU's help."""
+    """Zeros in pinned memory, from which a GPU copies without the CPU's help."""
     import torch
 
     array: np.ndarray = torch.from_numpy(np.zeros(shape, dtype)).pin_memory().numpy()

@@ -1,7 +1,7 @@
 """Moments: mean and variance of each feature of float32 batches `[N, D]`, computed in C.
 
-Batches are NumPy's arrays or torch's on the CPU, C-contiguous. Results are the same bits on every instruction set
-(`isa`) and for any number of threads (`workers`). Bad arguments raise a ValueError that names them.
+Batches are NumPy arrays or torch tensors on the CPU, C-contiguous. Results have the same bits on every instruction set
+(`isa`) and for any number of threads (`workers`). An invalid argument raises a ValueError that names it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from operant.rollout.arguments import FLOAT32, as_numpy, check_status, isa_name,
 
 
 class Moments:
-    """What has been seen so far of `features` = D numbers a row.
+    """Running mean and variance of `features` = D numbers per row.
 
     Attributes:
         mean: `[D]` float64.
@@ -33,7 +33,7 @@ class Moments:
 
     @property
     def count(self) -> float:
-        """Rows seen."""
+        """The number of rows so far."""
         return float(self._core.count)
 
     @count.setter
@@ -42,17 +42,17 @@ class Moments:
 
     @property
     def variance(self) -> np.ndarray:
-        """The population's, `[D]` float64; 1 before the first row."""
+        """The population variance, `[D]` float64; 1 before the first row."""
         return self.squares / self.count if self.count else np.ones_like(self.squares)
 
     def update(self, batch: Any, *, workers: int = 1, isa: str | None = None) -> None:
-        """Takes the rows of `batch` `[N, D]` in, merged as Chan, Golub & LeVeque (1983) do."""
+        """Adds the rows of `batch` `[N, D]`, by the merge of Chan, Golub & LeVeque (1983)."""
         held: list[Any] = []
         rows, pointer = self._rows(batch, held)
         check_status(lib.operant_update_moments(self._core, pointer, rows, isa_name(isa), worker_count(workers)), isa)
 
     def merge(self, other: Moments) -> None:
-        """Takes in what another has seen, as if its batches had been given to this one."""
+        """Adds another's rows, as if its batches had been given to this one."""
         if other.count:
             total, difference = self.count + other.count, other.mean - self.mean
             self.squares += other.squares + difference**2 * (self.count * other.count / total)
@@ -69,9 +69,9 @@ class Moments:
         out: Any = None,
         isa: str | None = None,
     ) -> np.ndarray:
-        """(batch - mean) / sqrt(variance + epsilon) within [-clip, clip], `[N, D]` float32; `out` may be `batch`.
+        """(batch - mean) / sqrt(variance + epsilon), clipped to [-clip, clip]: `[N, D]` float32; `out` may be `batch`.
 
-        Computed in float64 with one rounding at the end. Without `centred` the mean is not subtracted.
+        Computed in float64 with one rounding at the end. With centred=False the mean is not subtracted.
         """
         held: list[Any] = []
         rows, pointer = self._rows(batch, held)

@@ -1,4 +1,4 @@
-"""Running mean and variance of observations and of discounted returns, and what is normalised by them."""
+"""Normalises observations and rewards by running statistics."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class RunningNormalizer:
 
     Args:
         shape: (D,) for batches `[N, D]`, any other shape for batches `[N, *shape]`, () for batches `[N]`.
-        clip: normalised numbers lie within [-clip, clip].
+        clip: normalised numbers are clipped to [-clip, clip].
         epsilon: added to the variance before its root is taken.
-        workers: threads of `update`, the caller's included; results do not depend on it.
+        workers: the number of threads of `update`, the caller's included; results do not depend on it.
 
     Attributes:
-        count: rows so far.
-        mean, variance: float64 of `shape`; the variance is the population's, 1 before the first row.
+        count: the number of rows so far.
+        mean, variance: float64 of `shape`; the population variance, 1 before the first row.
     """
 
     def __init__(self, shape: tuple[int, ...] = (), *, clip: float = 10.0, epsilon: float = 1e-8, workers: int = 1):
@@ -48,28 +48,28 @@ class RunningNormalizer:
         return self._moments.variance.reshape(self.shape)
 
     def update(self, batch: Any) -> None:
-        """Takes a batch `[N, *shape]` float32 into the statistics."""
+        """Adds a batch `[N, *shape]` float32 to the statistics."""
         self._moments.update(self._rows("batch", batch), workers=self.workers)
 
     def merge(self, other: RunningNormalizer) -> None:
-        """Takes in what another has seen, as if its batches had been given to this one (Chan et al. 1983)."""
+        """Adds another's rows, as if its batches had been given to this one (Chan et al. 1983)."""
         if other.shape != self.shape:
-            raise ValueError(f"other is of shape {other.shape}, not {self.shape}")
+            raise ValueError(f"other has shape {other.shape}, but this normaliser has {self.shape}")
         self._moments.merge(other._moments)
 
     def normalize(self, batch: Any, out: Any = None) -> np.ndarray:
-        """(batch - mean) / sqrt(variance + epsilon) within [-clip, clip]: `[N, *shape]` float32, in `out` if given.
+        """(batch - mean) / sqrt(variance + epsilon), clipped to [-clip, clip]: `[N, *shape]` float32.
 
-        `out` may be `batch`.
+        `out`, if given, holds the result; it may be `batch`.
         """
         return self._standardize(batch, True, out)
 
     def scale(self, batch: Any, out: Any = None) -> np.ndarray:
-        """The same without subtracting the mean: batch / sqrt(variance + epsilon)."""
+        """`normalize` without subtracting the mean: batch / sqrt(variance + epsilon)."""
         return self._standardize(batch, False, out)
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` of another of the same shape continues from."""
+        """The statistics, for `load_state_dict` of a normaliser of the same shape."""
         moments = self._moments
         return {"count": moments.count, "mean": moments.mean.tolist(), "squares": moments.squares.tolist()}
 
@@ -98,33 +98,33 @@ class RunningNormalizer:
         array = as_numpy(name, batch)
         if array.shape[1:] != self.shape or not array.ndim:
             sizes = ", ".join(map(str, ("N", *self.shape)))
-            raise ValueError(f"{name} must be of shape [{sizes}], not {array.shape}")
+            raise ValueError(f"{name} must have shape [{sizes}], not {array.shape}")
         if not array.flags.c_contiguous:
             raise ValueError(f"{name} must be C-contiguous: give numpy.ascontiguousarray({name})")
         return array.reshape(self._batch_shape)
 
 
 class RewardNormalizer:
-    """Rewards divided by the standard deviation of their running discounted sum, each environment's its own.
+    """Divides rewards by the standard deviation of their discounted sums, of which each environment has one.
 
-    As Gymnasium's NormalizeReward and Stable-Baselines3's VecNormalize do, but that the former leaves out of the sum
-    what came before the step that terminates.
+    Like Stable-Baselines3's VecNormalize. Gymnasium's NormalizeReward differs: in a step that terminates, it omits the
+    earlier rewards from the sum.
 
     Args:
         num_envs: N.
         gamma: the discount.
-        clip, epsilon: those of `RunningNormalizer`.
+        clip, epsilon: as for `RunningNormalizer`.
     """
 
     def __init__(self, num_envs: int, gamma: float = 0.99, *, clip: float = 10.0, epsilon: float = 1e-8):
         self.gamma = gamma
         self.returns = np.zeros(num_envs, np.float32)
         self.statistics = RunningNormalizer(clip=clip, epsilon=epsilon)
-        # As there: a first variance of 1 that weighs a ten-thousandth of a reward.
+        # As in both: an initial variance of 1 with the weight of a ten-thousandth of a reward.
         self.statistics.load_state_dict({"count": 1e-4, "mean": [0.0], "squares": [1e-4]})
 
     def __call__(self, rewards: Any, ended: Any) -> np.ndarray:
-        """One step's rewards `[N]` float32, scaled: `[N]` float32. `ended` `[N]` bool says whose episode is over.
+        """Scales one step's rewards `[N]` float32: `[N]` float32. `ended` `[N]` bool marks the episodes that are over.
 
         R = gamma R + r; the scale is the standard deviation of all R so far; then R = 0 where the episode is over.
         """
@@ -137,12 +137,14 @@ class RewardNormalizer:
         return self.statistics.scale(reward)
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` of another of as many environments continues from."""
+        """The sums and statistics, for `load_state_dict` of a normaliser of as many environments."""
         return {"returns": self.returns.tolist(), "statistics": self.statistics.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restores the result of `state_dict`."""
         if len(state["returns"]) != len(self.returns):
-            raise ValueError(f"the state is of {len(state['returns'])} environments, not of {len(self.returns)}")
+            raise ValueError(
+                f"the state has {len(state['returns'])} environments, but this normaliser has {len(self.returns)}"
+            )
         self.returns[:] = state["returns"]
         self.statistics.load_state_dict(state["statistics"])

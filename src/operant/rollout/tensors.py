@@ -1,4 +1,4 @@
-"""Tensors: what a rollout is made of, wherever it lies."""
+"""Tensors: the parts of a rollout, on any device."""
 
 from __future__ import annotations
 
