@@ -92,7 +92,7 @@ def test_build_prints_the_path_the_time_and_the_instruction_sets(capsys, tmp_pat
 
 def test_build_shows_errors_and_the_remedies(capsys, tmp_path, monkeypatch):
     said, code = fails(capsys, "build", "moon.h")
-    assert said == "operant build: moon.h does not exist: `operant new moon` writes one to begin from" and code == 1
+    assert said == "operant build: moon.h does not exist: `operant new moon` writes one to start from" and code == 1
     path = write_lander(tmp_path, ("s->speed = uniform", "s->sped = uniform"))
     said, code = fails(capsys, "build", "lander.h")
     assert f"{path}:28:8: error: " in said and code == 1

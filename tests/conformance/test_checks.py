@@ -55,7 +55,7 @@ BROKEN = {
         {
             "determinism": r"float32: a new batch and a used one differ first in environment 0, step 1:\n  state",
             "seeds": "in float32, environment 3 of seed 0 is not environment 0 of seed 3",
-            "snapshots": "float32: .* goes on with other bits than the batch it was made from",
+            "snapshots": "float32: .* continues with other bits than the batch it was made from",
             "autoreset": r"step 1 of episode 0 of environment 0 differs between NextStep and SameStep",
         },
     ),
@@ -88,7 +88,7 @@ def test_what_differs_on_a_gpu_is_found(tmp_path):
 def test_a_header_that_is_c_and_not_cpp_is_found_at_its_line(tmp_path):
     spec = find_spec(str(write_lander(tmp_path, ("    vf push", "    const int class = 1;\n    vf push"))))
     with pytest.raises(
-        Failed, match=r"a GPU's compiler reads headers as C\+\+: lander\.h does not compile:\n.*lander\.h:\d+"
+        Failed, match=r"for a GPU, headers are compiled as C\+\+: lander\.h does not compile:\n.*lander\.h:\d+"
     ):
         CHECKS["device"](spec)
 
@@ -158,10 +158,10 @@ def test_parity_says_that_a_reset_draws_otherwise(tmp_path):
 
 def test_parity_refuses_a_reference_that_truncates_or_observes_otherwise(tmp_path):
     truncating = with_reference(tmp_path / "a", "landed or lost, False", "landed or lost, True")
-    with pytest.raises(Failed, match="truncates by itself: the time limit is the descriptor's"):
+    with pytest.raises(Failed, match="truncates by itself: leave the time limit to the descriptor"):
         parity(find_spec(str(truncating)))
     wide = with_reference(tmp_path / "b", "np.array(self.state, np.float32), {}", "np.zeros(3, np.float32), {}")
-    with pytest.raises(Failed, match=r"observes 3 numbers, lander\.h 2"):
+    with pytest.raises(Failed, match=r"observes 3 numbers, but lander\.h observes 2"):
         parity(find_spec(str(wide)))
 
 

@@ -111,7 +111,7 @@ def test_an_interrupted_build_leaves_nothing_behind(tmp_path, cache, monkeypatch
     [
         (("s->speed = uniform", "s->sped = uniform"), r"no member named .?sped"),
         (("observation[1] = s->speed;", "observation[1] = s->speed"), "expected .;"),
-        (("R(0.5) * vabs", "0.3 * vabs"), r"double(.|\n)*hint: constants are R\(0\.5\)"),
+        (("R(0.5) * vabs", "0.3 * vabs"), r"double(.|\n)*hint: write constants as R\(0\.5\)"),
         (("    vm landed", "    if (s->height < R(1)) s->speed = vreal(0);\n    vm landed"), "hint: .*does not branch"),
         (("a[0] == 1", "a[0] = 1"), ""),
         (("vabs(s->speed)", "vabsolute(s->speed)"), "vabsolute"),

@@ -167,8 +167,8 @@ def test_what_cannot_be_made_says_why(make, error, message):
 @pytest.mark.parametrize(
     "actions, message",
     [
-        ({"agent_0": 1, "agent_1": 1}, r"check \['agent_2'\]"),
-        ({"agent_0": 1, "agent_1": 1, "agent_2": 1, "agent_3": 1}, r"check \['agent_3'\]"),
+        ({"agent_0": 1, "agent_1": 1}, r"compare \['agent_2'\]"),
+        ({"agent_0": 1, "agent_1": 1, "agent_2": 1, "agent_3": 1}, r"compare \['agent_3'\]"),
         ({"agent_0": 1, "agent_1": 5, "agent_2": 1}, "action 5 of agent_1 is not in Discrete"),
         ({"agent_0": 1, "agent_1": 0.5, "agent_2": 1}, "action 0.5 of agent_1"),
     ],

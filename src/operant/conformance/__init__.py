@@ -1,6 +1,7 @@
-"""What every environment must hold, whoever wrote its header: the tests of the built-in ones, and `operant check`.
+"""Checks that every environment must pass, and certificates.
 
-Each check takes a descriptor, returns a line about what it tried, and raises `Failed` with the first thing it found.
+The tests run the checks on the built-in environments, `operant check` on users'. A check takes a descriptor and returns
+a line about what it tried, or raises `Failed` with the first violation.
 """
 
 from operant.conformance.checks import CHECKS as CHECKS

@@ -1,7 +1,7 @@
 """Certificates: one hash per environment, target and precision, the same on every machine.
 
-Two machines, targets or thread counts that print the same hash computed the same fixed trajectory bit for bit. The
-float32 hashes do not depend on the machine at all; the float64 ones depend on its C library's sin, cos and pow.
+If two machines, targets or thread counts print the same hash, they computed the same fixed trajectory bit for bit. The
+float32 hashes do not depend on the machine at all; the float64 hashes depend on its C library's sin, cos and pow.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from operant.catalog import specs_by_header
 def certificate(device: str | None = None) -> dict[tuple[str, str, str], str]:
     """Prints and returns the hash of a fixed trajectory for each (environment, target, precision) that runs here.
 
-    With a device, "cuda", "cuda:1" or "emulated", that is a target too; its kernels are compiled where they were not.
+    A device, "cuda", "cuda:1" or "emulated", counts as another target; its kernels are compiled if necessary.
     """
     hashes: dict[tuple[str, str, str], str] = {}
     for header, spec in specs_by_header().items():

@@ -1,4 +1,4 @@
-"""The checks, by the name that `operant check` prints."""
+"""The conformance checks, by the names that `operant check` prints."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ SPLITS = (1, 2, 3, 15, 16, 17, 63, 64, 65, 200)
 WORKERS = (1, 2, 3)
 PRECISIONS = ("float32", "float64")
 MODES = ("NextStep", "SameStep", "Disabled")
-LONG = 1000  # steps of the checks that look for what seldom happens
+LONG = 1000  # steps of the checks that look for rare events
 
 Check = Callable[[EnvSpec], str]
 CHECKS: dict[str, Check] = {}
 
 
 def check(function: Check) -> Check:
-    """Registers a check under its function's name; the first line of its docstring says what must hold."""
+    """Registers a check under its function's name; the first line of its docstring is the property that it checks."""
     CHECKS[function.__name__] = function
     return function
 
 
 def plan(spec: EnvSpec, num_envs: int = NUM_ENVS, steps: int = STEPS) -> np.ndarray:
-    """The same random actions for `num_envs` environments at every call: `[T, R]` or `[T, R, A]`."""
+    """Random actions for `num_envs` environments, the same in every call: `[T, R]` or `[T, R, A]`."""
     with closing(open_vector(spec, 1)) as env:
         space, agents = env.single_action_space, env.batch.agents
     return actions_for(space, np.random.default_rng(0), (steps, num_envs * agents))
@@ -71,7 +71,7 @@ def _compare(
 
 @check
 def targets(spec: EnvSpec) -> str:
-    """Every instruction set computes the same bits, in every autoreset mode that resets."""
+    """All instruction sets compute the same bits, in both autoreset modes that reset."""
     actions = plan(spec)
     names = fast_targets()
     for mode in ("NextStep", "SameStep"):
@@ -83,7 +83,7 @@ def targets(spec: EnvSpec) -> str:
 
 @check
 def splits(spec: EnvSpec) -> str:
-    """Neither the number of environments nor that of threads changes a bit."""
+    """The numbers of environments and threads do not change a bit."""
     actions = plan(spec)
     for precision in PRECISIONS:
         whole = {"num_envs": NUM_ENVS, "precision": precision}
@@ -120,7 +120,7 @@ def _rows(spec: EnvSpec, first: int, last: int) -> slice:
 
 @check
 def determinism(spec: EnvSpec) -> str:
-    """The same seed and actions give the same bits again, whatever came before."""
+    """The same seed and actions give the same bits, whatever the batch did before."""
     actions = plan(spec)
     for precision in PRECISIONS:
 
@@ -143,7 +143,7 @@ def determinism(spec: EnvSpec) -> str:
 def initialised(spec: EnvSpec) -> str:
     """Nothing is computed from a variable that the header never set."""
     if not spec.source:
-        return "the core is compiled with warnings as errors"
+        return "not needed: the core is compiled with warnings as errors"
     try:
         paths = [
             build(spec.source, extra=(ONE_LANE, f"-ftrivial-auto-var-init={bytes_}")).path
@@ -157,11 +157,11 @@ def initialised(spec: EnvSpec) -> str:
                 f"results change when variables begin as other bytes ({isa}): set every member of the state in "
                 f"{spec.header}_reset, the reward in {spec.header}_step and every component in {spec.header}_observe"
             )
-    return "nothing depends on what variables hold before they are set"
+    return "nothing depends on the contents of variables before they are set"
 
 
 def _extremes(space: spaces.Space[Any], random: np.random.Generator, rows: int) -> dict[str, Callable[[], np.ndarray]]:
-    """Ways to act, by name: at random, and as nobody would."""
+    """Ways to choose actions, by name: at random, and extreme ones that a policy would not choose."""
     ways: dict[str, Callable[[], np.ndarray]] = {"random actions": lambda: actions_for(space, random, (rows,))}
     if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
         last = space.n - 1 if isinstance(space, spaces.Discrete) else space.nvec - 1
@@ -185,7 +185,7 @@ def _extremes(space: spaces.Space[Any], random: np.random.Generator, rows: int) 
 
 
 class _Moment(NamedTuple):
-    """What 64 environments returned, and how they came there."""
+    """The results of one step of 64 environments, and how they got there."""
 
     precision: str
     way: str
@@ -200,7 +200,7 @@ class _Moment(NamedTuple):
 
 
 def _survey(spec: EnvSpec) -> Iterator[_Moment]:
-    """Steps 64 environments in every way of `_extremes`, in both precisions."""
+    """Steps 64 environments in each way of `_extremes`, in both precisions."""
     for precision in PRECISIONS:
         random = np.random.default_rng(1)
         with closing(open_vector(spec, 64, precision=precision)) as env:
@@ -220,7 +220,7 @@ def _flat(observations: Any) -> np.ndarray:
 
 @check
 def finite(spec: EnvSpec) -> str:
-    """No observation, reward or state is ever NaN or infinite, under random and extreme actions."""
+    """Observations, rewards and states are always finite, under random and extreme actions."""
     for moment in _survey(spec):
         if np.isfinite(moment.observations).all() and np.isfinite(moment.rewards).all() and moment.step % 100:
             continue
@@ -243,9 +243,9 @@ def finite(spec: EnvSpec) -> str:
 
 @check
 def bounds(spec: EnvSpec) -> str:
-    """Every observation is within the bounds that the descriptor states."""
+    """Observations are within the descriptor's bounds."""
     lowest, highest = observation_bounds(spec, defaults(spec), defaults(spec))
-    lowest, highest = (bound.astype(spec.number_type) for bound in (lowest, highest))  # a float32 bound may be rounded
+    lowest, highest = (bound.astype(spec.number_type) for bound in (lowest, highest))  # as float32, perhaps rounded
     low, high = np.full(lowest.shape, np.inf), np.full(lowest.shape, -np.inf)
     for moment in _survey(spec):
         seen = moment.observations
@@ -263,7 +263,7 @@ def bounds(spec: EnvSpec) -> str:
 
 @check
 def autoreset(spec: EnvSpec) -> str:
-    """Episodes are the same in every autoreset mode, and none goes on beyond the time limit."""
+    """Episodes are the same in every autoreset mode, and end at the time limit."""
     lived = {mode: _episodes(spec, mode) for mode in MODES}
     for mode in MODES[1:]:
         for k, (ours, theirs) in enumerate(zip(lived["NextStep"], lived[mode], strict=True)):
@@ -279,9 +279,9 @@ def autoreset(spec: EnvSpec) -> str:
 
 
 def _episodes(spec: EnvSpec, mode: str, num_envs: int = 16) -> list[list[np.ndarray]]:
-    """Each environment's finished episodes: `[L, A * (D + 1) + 2]` of its agents' observations and rewards, and flags.
+    """Each environment's finished episodes: `[L, A * (D + 1) + 2]`, with agents' observations and rewards, and flags.
 
-    Actions depend on the environment, its episode and the step in it alone, so that they are the same in every mode.
+    An action depends only on the environment, its episode and the step in it, so it is the same in every mode.
     """
     env = open_vector(spec, num_envs, autoreset_mode=mode, max_episode_steps=LIMIT)
     agents = env.batch.agents
@@ -318,14 +318,14 @@ def _episodes(spec: EnvSpec, mode: str, num_envs: int = 16) -> list[list[np.ndar
             except ResetNeeded:
                 env.reset(options={"reset_mask": ended.repeat(agents)})
             else:
-                raise Failed("Disabled: a step was taken although an episode was over")
+                raise Failed("Disabled: a step succeeded although an episode was over")
     env.close()
     return done
 
 
 @check
 def snapshots(spec: EnvSpec) -> str:
-    """What is restored, copied, pickled or branched goes on with the same bits."""
+    """Restored, copied, pickled and branched batches continue with the same bits."""
     for precision in PRECISIONS:
         options: dict[str, Any] = {"precision": precision, "max_episode_steps": LIMIT}
         env = open_vector(spec, 6, **options)
@@ -335,7 +335,7 @@ def snapshots(spec: EnvSpec) -> str:
             env.step(row)
         snapshot = env.get_state()
         twins = {"a pickled copy": pickle.loads(pickle.dumps(env)), "a deep copy": copy.deepcopy(env)}
-        expected = _go_on(env, actions)
+        expected = _continue(env, actions)
         env.set_state(snapshot)
         twins["a restored batch"] = env
         branched = open_vector(spec, 6, **options)
@@ -346,21 +346,21 @@ def snapshots(spec: EnvSpec) -> str:
             branched.set_state(snapshot[i], mask.repeat(env.batch.agents))
         twins["a branched batch"] = branched
         for name, twin in twins.items():
-            if _go_on(twin, actions) != expected:
-                raise Failed(f"{precision}: {name} goes on with other bits than the batch it was made from")
+            if _continue(twin, actions) != expected:
+                raise Failed(f"{precision}: {name} continues with other bits than the batch it was made from")
             twin.close()
-    return "restored, copied, pickled and branched batches go on alike"
+    return "restored, copied, pickled and branched batches continue identically"
 
 
-def _go_on(env: Any, actions: np.ndarray) -> list[bytes]:
-    """The bits of all that further steps and a reset return."""
+def _continue(env: Any, actions: np.ndarray) -> list[bytes]:
+    """The bits of all results of further steps and a reset."""
     bits = [b"".join(np.asarray(part).tobytes() for part in env.step(row)[:4]) for row in actions]
     return [*bits, array_of(env.reset()[0]).tobytes(), env.get_state().tobytes()]
 
 
 @check
 def device(spec: EnvSpec) -> str:
-    """What a GPU runs, compiled for the CPU, computes the scalar target's bits in both modes that reset."""
+    """The GPU kernels, compiled for the CPU, match the scalar target bit for bit in both autoreset modes."""
     try:
         from operant.conformance.on_device import play as play_on_device
         from operant.cuda.batch import CudaBatch
@@ -382,7 +382,7 @@ def device(spec: EnvSpec) -> str:
         except NoCompiler as problem:
             return f"not checked: {problem}"
         except CompileError as problem:
-            raise Failed(f"a GPU's compiler reads headers as C++: {problem}") from None
+            raise Failed(f"for a GPU, headers are compiled as C++: {problem}") from None
         if not ours.same(theirs):
             raise Failed(describe_difference(spec, *played(every_state=True), ("the GPU's code", "scalar")))
-    return "the GPU's code, run by the CPU, computes the same bits"
+    return "the GPU's code, run on the CPU, computes the same bits"

@@ -1,4 +1,4 @@
-"""A batch's trajectory as NumPy arrays, for what compares it with the CPU's."""
+"""Plays a CudaBatch and returns its trajectory as NumPy arrays, for comparison with the CPU."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from operant.cuda.batch import CudaBatch
 def play(batch: CudaBatch, actions: np.ndarray, every_state: bool = False) -> tuple[np.ndarray, ...]:
     """Resets a batch with seed 0, and steps it with `actions[t]`.
 
-    Returns observations `[T + 1, R, *D]`, rewards, terminated and truncated `[T, R]`, and snapshots `[T + 1, N]` or the
-    last alone.
+    Returns observations `[T + 1, R, *D]`, rewards, terminated and truncated `[T, R]`, and snapshots: `[T + 1, N]` with
+    `every_state`, else only the last, `[1, N]`.
     """
     batch.seed(0)
     outputs, states = [batch.reset()], [batch.get_state()]

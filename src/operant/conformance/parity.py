@@ -1,4 +1,4 @@
-"""The float64 build against a reference class: a Python environment with Gymnasium's `reset` and `step`."""
+"""Compares the float64 build with a reference class: a Python environment with Gymnasium's `reset` and `step`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EPISODES, STEPS = 20, 5000  # whichever comes first
 
 
 def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
-    """Both reset with the same seeds and step with the same actions; what they return is compared field by field.
+    """Resets both with the same seeds, steps them with the same actions, and compares the results field by field.
 
-    Observations are compared in float32 or as integers, rewards in float64, and the state, where the reference has a
-    `state` of as many numbers, in float64. With `tolerance` 0 all bits must be equal; else
+    Observations are compared in float32 or as integers, rewards in float64. The state is compared in float64 if the
+    reference has a `state` of as many numbers. With `tolerance` 0 all bits must be equal; else
     |ours - theirs| <= tolerance * (1 + |theirs|).
 
     Raises:
-        Failed: they differ; the text is a table of the first step that does.
+        Failed: they differ; the text is a table of the first step with a difference.
     """
     if not spec.reference:
         raise ValueError(f'{spec.id} has no reference: name one in its descriptor, reference = "module:Class"')
@@ -40,9 +40,9 @@ def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
             observation, reward, terminated, _, _ = ours.step(given)
             returned = theirs.step(given)
             if len(returned) != 5:
-                raise Failed(f"{spec.reference}.step must return five values, as Gymnasium's, not {len(returned)}")
+                raise Failed(f"{spec.reference}.step must return five values like Gymnasium's, not {len(returned)}")
             if returned[3]:
-                raise Failed(f"{spec.reference} truncates by itself: the time limit is the descriptor's")
+                raise Failed(f"{spec.reference} truncates by itself: leave the time limit to the descriptor")
             seen = _fields(spec, ours, observation) | {"reward": reward, "terminated": terminated}
             expected = _fields(spec, theirs, returned[0], theirs)
             expected |= {"reward": float(returned[1]), "terminated": bool(returned[2])}
@@ -58,9 +58,9 @@ def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
 
 
 def _policy(space: spaces.Space[Any], random: np.random.Generator, episode: int) -> Callable[[], Any]:
-    """How an episode acts: at random, holding each action for ten steps, or with one of the extremes throughout.
+    """The actions of an episode: random, random and held for ten steps, or one extreme throughout.
 
-    Random actions alone seldom lead far: they cancel each other.
+    Purely random actions cancel each other and seldom lead far.
     """
     hold = (1, 10, 10**9)[episode % 3]
     taken, held = 0, None
@@ -87,12 +87,12 @@ def _draw(space: spaces.Space[Any], random: np.random.Generator, extreme: bool) 
 
 
 def _first(returned: Any) -> Any:
-    """The observation that a reset returned, with its info or, of a class without Gymnasium's manners, alone."""
+    """The observation in a reset's result, which is (observation, info) or, in an older class, the observation."""
     return returned[0] if isinstance(returned, tuple) and len(returned) == 2 else returned
 
 
 def _fields(spec: EnvSpec, env: Any, observation: Any, reference: Any = None) -> dict[str, Any]:
-    """State and observation by name; without the state where the reference shows none."""
+    """State and observation by name; the state only if the reference shows one."""
     fields: dict[str, Any] = {}
     state = np.ravel(np.asarray(getattr(env, "state", ()) if reference is None else _state(reference), object))
     if len(state) == spec.state_size:
@@ -100,7 +100,9 @@ def _fields(spec: EnvSpec, env: Any, observation: Any, reference: Any = None) ->
     dtype = np.float32 if spec.observation_kind == "Box" and spec.observation_dtype == "float32" else np.int64
     array = np.ravel(np.asarray(observation, dtype))
     if len(array) != spec.observation_size:
-        raise Failed(f"{spec.reference} observes {len(array)} numbers, {spec.header}.h {spec.observation_size}")
+        raise Failed(
+            f"{spec.reference} observes {len(array)} numbers, but {spec.header}.h observes {spec.observation_size}"
+        )
     return fields | {f"observation {name}": value for name, value in zip(spec.observation_names, array, strict=True)}
 
 
@@ -108,7 +110,7 @@ def _state(reference: Any) -> Any:
     try:
         return np.asarray(getattr(reference, "state", ()), np.float64)
     except (TypeError, ValueError):
-        return ()  # something of its own
+        return ()  # not an array of numbers
 
 
 def _compare(spec: EnvSpec, ours: dict[str, Any], theirs: dict[str, Any], tolerance: float, where: str) -> None:

@@ -1,4 +1,4 @@
-"""A header under AddressSanitizer and UBSan: the core with this environment alone, in a process of its own."""
+"""Runs a header under AddressSanitizer and UBSan: the core with only this environment, in a separate process."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from operant.headers.library import (
 from operant.headers.sources import native_folder
 from operant.spec import EnvSpec
 
-# Dividing by zero is defined for floats, but the result is infinite or NaN: a header that selects afterwards says so by
-# dividing by something else where it is not needed.
+# For floats, division by zero is defined, but the result is infinite or NaN. A header that discards such a result must
+# divide by some other number in that lane.
 SANITIZERS = ("-fsanitize=address,undefined,float-divide-by-zero", "-fno-sanitize-recover=all")
 FLAGS = ("-O1", "-g1", *SANITIZERS)
 
 
 def sanitize(spec: EnvSpec) -> str:
-    """Compiles the core with a user's header under the sanitizers and walks through its whole interface.
+    """Compiles the core with a user's header under the sanitizers and calls all functions of its interface.
 
-    One lane at a time, which the sanitizers see into; vectors run the same C.
+    Only the one-lane targets run, because sanitizers do not check vectors; wider targets run the same C.
 
     Raises:
-        Failed: a sanitizer found something; the text is its report, at the header's line.
-        LibraryError: it could not be compiled, or the compiler has no sanitizers.
+        Failed: a sanitizer reported an error; the text is its report, at the header's line.
+        LibraryError: compiling failed, or the compiler has no sanitizers.
     """
     header, native, compiler = Path(spec.source), native_folder(), find_compiler()
     with tempfile.TemporaryDirectory(prefix=f"operant-{header.stem}-") as temporary:

@@ -1,4 +1,4 @@
-"""Trajectories as arrays, how to play them, and where two of them first differ."""
+"""Plays trajectories, holds them as arrays, and describes the first difference of two."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from operant.spec import EnvSpec, element_names
 
 
 class Failed(Exception):
-    """A check found something; the text says what, where, and with which values."""
+    """A check failed; the text says what differs, where, and with which values."""
 
 
 def fast_targets() -> list[str]:
@@ -24,12 +24,12 @@ def fast_targets() -> list[str]:
 
 
 def open_vector(spec: EnvSpec, num_envs: int, **options: Any) -> OperantVectorEnv:
-    """N environments of a descriptor, built in or a user's."""
+    """Makes N environments of a descriptor, built in or a user's."""
     return OperantVectorEnv(spec.source or spec.id, num_envs, **options)
 
 
 def actions_for(space: spaces.Space[Any], random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Random actions: `[*shape]` or `[*shape, A]` int64, or `[*shape, A]` float32 up to half a range beyond bounds."""
+    """Random actions: `[*shape]` or `[*shape, A]` int64, or `[*shape, A]` float32 up to 1.5 times the bounds."""
     if isinstance(space, spaces.Discrete):
         return random.integers(0, space.n, shape)
     if isinstance(space, spaces.MultiDiscrete):
@@ -40,19 +40,19 @@ def actions_for(space: spaces.Space[Any], random: np.random.Generator, shape: tu
 
 
 def bounded(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
-    """The bounds of actions, with a million for infinity."""
+    """The bounds of actions, with a million in place of infinity."""
     return np.maximum(space.low, -1e6), np.minimum(space.high, 1e6)
 
 
 @dataclass
 class Trajectory:
-    """What T steps of R rows returned; `states` are those of N environments after each, if they were recorded.
+    """The results of T steps of N environments with R rows.
 
     Attributes:
         observations: `[T + 1, R, *D]`; row 0 is the reset's.
         rewards: `[T, R]` reals.
         terminated, truncated: `[T, R]` bool.
-        states: `[T + 1, N]` snapshots, or one row of them, the last.
+        states: snapshots `[T + 1, N]`, or only the last, `[1, N]`.
     """
 
     observations: np.ndarray
@@ -62,7 +62,7 @@ class Trajectory:
     states: np.ndarray
 
     def fields(self, spec: EnvSpec) -> dict[str, np.ndarray]:
-        """`[T + 1, rows]` arrays by what they are; before a first step rewards and flags are zero."""
+        """Arrays `[T + 1, rows]` by their field's name; before the first step rewards and flags are zero."""
         fields: dict[str, np.ndarray] = {}
         for part in spec.state:
             numbers = self.states[part.name].reshape(*self.states.shape, part.size)
@@ -77,7 +77,7 @@ class Trajectory:
         return fields
 
     def first(self, rows: int, environments: int) -> Trajectory:
-        """The same of the first rows alone."""
+        """The trajectory of the first rows only."""
         return Trajectory(
             self.observations[:, :rows],
             self.rewards[:, :rows],
@@ -87,7 +87,7 @@ class Trajectory:
         )
 
     def same(self, other: Trajectory) -> bool:
-        """Whether all bits are equal; of the states, the last row's."""
+        """True if all bits are equal; of the states, only the last are compared."""
         arrays = zip(self._arrays(), other._arrays(), strict=True)
         return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in arrays)
 
@@ -122,7 +122,7 @@ def play(env: OperantVectorEnv, actions: np.ndarray, seed: int | None = 0, every
 def describe_difference(spec: EnvSpec, ours: Trajectory, theirs: Trajectory, names: tuple[str, str]) -> str:
     """The first difference of two trajectories with every state: step, environment, and each field that differs.
 
-    `names` say what the two are.
+    `names` are the names of the two in the text.
     """
     mine, other = ours.fields(spec), theirs.fields(spec)
     agents = max(1, len(spec.agents))
@@ -133,7 +133,7 @@ def describe_difference(spec: EnvSpec, ours: Trajectory, theirs: Trajectory, nam
             per_environment = 1 if name.startswith("state ") else agents
             first[name] = (int(differ[0][0]), int(differ[0][1]) // per_environment)
     if not first:
-        return f"{names[0]} and {names[1]} differ in the random numbers that are left"
+        return f"{names[0]} and {names[1]} differ in the state of their random generators"
     step, environment = min(first.values())
     lines = [f"{names[0]} and {names[1]} differ first in environment {environment}, step {step}:"]
     for name, place in first.items():
@@ -149,7 +149,7 @@ def describe_difference(spec: EnvSpec, ours: Trajectory, theirs: Trajectory, nam
 
 
 def _bits(array: Any) -> Any:
-    """Numbers as integers of the same bits, so that NaN equals itself and -0.0 differs from 0.0."""
+    """Views numbers as integers with the same bits, so that NaN equals itself and -0.0 differs from 0.0."""
     array = np.asarray(array)
     return array if array.dtype.kind != "f" else array.view(f"i{array.dtype.itemsize}")
 

@@ -1,1 +1,1 @@
-"""C headers of environments: their sources, descriptors, compiled libraries and exports."""
+"""Users' headers: sources, descriptors, compiled libraries, `operant new`, `operant export`."""

@@ -1,8 +1,8 @@
-"""A user's header as a shared library: compiled by the machine's C compiler, once for each content.
+"""Compiles a user's header into a shared library with the machine's C compiler, once for each content.
 
-The library is kept in the user's cache folder under a hash of all that decides what it computes: the header and the
-headers that it includes, the core's sources, the compiler and its flags. It appears there whole or not at all, and of
-processes that want the same one at the same time, one compiles it.
+The library is kept in the user's cache folder under a hash of everything that decides its results: the header and the
+headers that it includes, the core's sources, the compiler and its flags. It is put there atomically. If several
+processes need the same library at the same time, one compiles it and the others wait.
 """
 
 from __future__ import annotations
@@ -25,47 +25,47 @@ from pathlib import Path
 
 from operant.headers.sources import native_folder
 
-TARGETS = ("scalar", "exact", "sse2", "avx2", "avx512", "neon")  # those of other CPUs compile to nothing
-ONE_LANE = "-DOPERANT_ONE_LANE"  # as a flag of `build`: the first two alone
+TARGETS = ("scalar", "exact", "sse2", "avx2", "avx512", "neon")  # targets of other CPUs compile to nothing
+ONE_LANE = "-DOPERANT_ONE_LANE"  # as a flag of `build`: only the first two targets
 COMPILERS = ("cc", "gcc", "clang")
 INSTALL = (
     "install one (Debian and Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select "
     "--install; conda: conda install -c conda-forge c-compiler), or name one in the variable CC"
 )
-# Besides the core's flags. A double in the arithmetic of floats would give the one-lane build other bits than vectors
-# have, and a function that is not declared would be missed when the library is loaded.
+# Added to the core's flags. A double among floats would give the one-lane build other bits than the vectors, and an
+# undeclared function would be noticed only when the library is loaded.
 FLAGS = ("-g0", "-fPIC", "-fvisibility=hidden", "-DOPERANT_LIBRARY", "-fdiagnostics-color=never")
 WARNINGS = ("-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror=implicit-function-declaration")
 FAST_WARNINGS = ("-Werror=double-promotion",)
-UNUSED_DAYS = 30  # after which a library of the same header is removed
+UNUSED_DAYS = 30  # a library that has not been used for so long is removed when its header is compiled again
 
-# What a compiler says where the rules of lanes were broken, and the rule.
+# Compilers' messages where a header breaks a rule of lanes, and the rule.
 HINTS = {
     r"used vector type where|scalar is required|scalar type|arithmetic or pointer type is required": (
         "a header does not branch on a lane: select with vsel(mask, a, b), join masks with &, | and vnot"
     ),
     r"double-promotion|involves truncation|incompatible type for argument": (
-        "constants are R(0.5), and vreal(R(0.5)) where each lane needs one; functions are vsin, vsqrt, vabs ..."
+        "write constants as R(0.5), or vreal(R(0.5)) for one in each lane; use the functions vsin, vsqrt, vabs ..."
     ),
     r"macro .MEMBER. (requires|passed)|arguments provided to function-like macro": (
         'a parameter is P(name, default, "unit", low, high), where low and high bound what may be set'
     ),
     r"error: expected an expression|compound.literals": (
-        "for a GPU the header is C++, which has no (type){a, b}: a struct made of its members is VALUE(type, a, b)"
+        "for a GPU the header is compiled as C++, which has no (type){a, b}: write VALUE(type, a, b)"
     ),
 }
 
 
 class LibraryError(ValueError):
-    """There is no library of a header; the text says what to change."""
+    """A header's library cannot be made; the text says what to change."""
 
 
 class NoHeader(LibraryError, FileNotFoundError):
-    """There is no such file."""
+    """The header does not exist."""
 
 
 class CompileError(LibraryError):
-    """The header does not compile; the text is the compiler's, at the user's lines."""
+    """The header does not compile; the text has the compiler's messages about the user's lines."""
 
 
 class NoCompiler(LibraryError):
@@ -78,7 +78,7 @@ class NoCache(LibraryError, OSError):
 
 @dataclass(frozen=True)
 class Built:
-    """A compiled library: `seconds` is how long compiling took, 0 where it was in the cache."""
+    """A compiled library. `seconds` is the time that compiling took, 0 if it was in the cache."""
 
     path: Path
     seconds: float
@@ -90,11 +90,11 @@ class Built:
 
 
 def build(header: str | os.PathLike[str], *, again: bool = False, extra: tuple[str, ...] = ()) -> Built:
-    """The library of a header, compiled if it is not in the cache, or `again`; `extra` are further flags.
+    """The library of a header, compiled if it is not in the cache or with `again`; `extra` are additional flags.
 
     Raises:
-        LibraryError: there is no such file, its name is no C identifier, it includes a file through a macro or does not
-            compile; or there is no compiler, or no folder to keep the library in.
+        LibraryError: the header does not exist, its name is not a C identifier, it includes a file through a macro or
+            does not compile; or the compiler or a folder for the library is missing.
     """
     return build_checked(check_header(header), again=again, extra=extra)
 
@@ -114,25 +114,25 @@ def build_checked(path: Path, *, again: bool = False, extra: tuple[str, ...] = (
                 said.write_text(warnings, encoding="utf-8")
             remove_unused(folder, path.stem)
             return Built(library, time.perf_counter() - begun, warnings)
-        with contextlib.suppress(OSError):  # another user's
-            os.utime(library)  # in use
+        with contextlib.suppress(OSError):  # the file may be another user's
+            os.utime(library)  # marks it as used
     return Built(library, 0.0, said.read_text(encoding="utf-8") if said.exists() else "")
 
 
 def check_header(header: str | os.PathLike[str]) -> Path:
-    """The header's absolute path, or the error that says what it lacks."""
+    """The header's absolute path; raises a LibraryError if its name or path is invalid or it does not exist."""
     path = Path(header).expanduser().resolve()
     if path.suffix != ".h" or not re.fullmatch(r"[A-Za-z_]\w*", path.stem, re.ASCII):
         raise LibraryError(f"{header} must be named like lander.h: its functions begin with the name, lander_step")
     if not path.is_file():
         raise _missing(path, header)
     if re.search(r'["\\\n]', str(path)):
-        raise LibraryError(f"{path} has a quote or a backslash in its path, which C cannot include: move it")
+        raise LibraryError(f"{path} has a quote or a backslash in its path, so C cannot include it: move it")
     return path
 
 
 def _missing(path: Path, given: str | os.PathLike[str]) -> NoHeader:
-    return NoHeader(f"{given} does not exist: `operant new {path.stem}` writes one to begin from")
+    return NoHeader(f"{given} does not exist: `operant new {path.stem}` writes one to start from")
 
 
 def find_compiler() -> list[str]:
@@ -150,7 +150,7 @@ def find_compiler() -> list[str]:
 
 
 def cache_folder() -> Path:
-    """Where libraries are kept: OPERANT_CACHE, or `operant` in the user's cache folder. Made if it is not there."""
+    """The folder of compiled libraries: OPERANT_CACHE, or `operant` in the user's cache folder. Made if missing."""
     given = os.environ.get("OPERANT_CACHE")
     if given:
         folder = Path(given).expanduser().absolute()
@@ -164,14 +164,14 @@ def cache_folder() -> Path:
             raise PermissionError
     except OSError as problem:
         raise NoCache(
-            f"cannot keep compiled libraries in {folder} ({problem.strerror or 'it cannot be written'}): "
+            f"cannot keep compiled libraries in {folder} ({problem.strerror or 'it is not writable'}): "
             "name another folder in the variable OPERANT_CACHE"
         ) from None
     return folder
 
 
 def included(header: Path) -> dict[Path, bytes]:
-    """The contents of a header and of the files it includes with quotes, theirs as well; not of the core's own."""
+    """The contents of a header and of all files included with quotes, directly or not."""
     found: dict[Path, bytes] = {}
     waiting = [header]
     while waiting:
@@ -187,12 +187,12 @@ def included(header: Path) -> dict[Path, bytes]:
             for folder in (path.parent, native_folder()):
                 if (folder / name).is_file():
                     waiting.append((folder / name).resolve())
-                    break  # what is nowhere is the compiler's to report
+                    break  # a file that is found nowhere is reported by the compiler
     return found
 
 
 def _digest(header: Path, sources: Mapping[Path, bytes], compiler: list[str]) -> str:
-    """32 hexadecimal digits: other ones for anything that may change what the library computes."""
+    """32 hexadecimal digits that change with anything that may change the library's results."""
     digest = hashlib.sha256()
     for part in (_core_digest(), platform.machine(), header.stem, *compiler, *FLAGS, *WARNINGS, *FAST_WARNINGS):
         digest.update(f"{part}\0".encode())
@@ -204,9 +204,9 @@ def _digest(header: Path, sources: Mapping[Path, bytes], compiler: list[str]) ->
 
 
 def compiler_files(compiler: list[str]) -> list[str]:
-    """Path, size and time of the files that a compiler's command may run: other ones if it is another compiler.
+    """Path, size and time of the files that a compiler's command may run; they change with the compiler.
 
-    These are all of its names on the PATH, as ccache hides one behind another.
+    All files of that name on the PATH count, because ccache hides one behind another.
     """
     found = [
         os.path.join(folder, word) for word in compiler if not word.startswith("-") for folder in os.get_exec_path()
@@ -224,7 +224,7 @@ def _core_digest() -> str:
 
 
 def _core_sources() -> list[Path]:
-    """What a library is compiled from besides its header."""
+    """The core's sources that a library is compiled from."""
     folder = native_folder()
     files = [folder / "operant.h", folder / "flags.txt", folder / "library" / "library.c"]
     for pattern in ("core/*.h", "platform/*.h", "targets/*.c"):
@@ -233,12 +233,12 @@ def _core_sources() -> list[Path]:
 
 
 def core_flags() -> list[str]:
-    """The flags that the core itself is compiled with: they are part of correctness."""
+    """The flags that the core itself is compiled with; its results depend on them."""
     return (native_folder() / "flags.txt").read_text(encoding="utf-8").split()
 
 
 def list_environment(header: Path, folder: Path) -> None:
-    """Writes build/environments.h, what core/target.h includes, into `folder`: this environment and no other."""
+    """Writes build/environments.h, which core/target.h includes, into `folder`; it lists only this environment."""
     name = header.stem
     (folder / "build").mkdir()
     (folder / "build" / "environments.h").write_text(
@@ -249,7 +249,7 @@ def list_environment(header: Path, folder: Path) -> None:
 
 
 def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], library: Path) -> str:
-    """Compiles every target at once, links them into `library`, and returns the compiler's warnings."""
+    """Compiles all targets in parallel, links them into `library`, and returns the compiler's warnings."""
     native = native_folder()
     with tempfile.TemporaryDirectory(prefix=f".{header.stem}-", dir=library.parent) as temporary:
         work = Path(temporary)
@@ -277,7 +277,7 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
 
 
 def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
-    """Runs commands side by side: exit code and output of each. On an interrupt none is left running."""
+    """Runs commands in parallel; returns the exit code and output of each. An interrupt ends them all."""
     environment = os.environ | {"LC_ALL": "C"}
     running: dict[str, subprocess.Popen[str]] = {}
     try:
@@ -295,14 +295,14 @@ def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
 
 
 def _check_dependencies(listing: Path, sources: Mapping[Path, bytes], work: Path, native: Path) -> None:
-    """Refuses a header that includes what its digest does not know, because a macro names it."""
+    """Raises a LibraryError for a file included through a macro, which the digest does not cover."""
     _, _, names = listing.read_text(encoding="utf-8").replace("\\\n", " ").partition(":")
     for name in re.findall(r"(?:\\ |\S)+", names):
         path = Path(name.replace("\\ ", " ")).resolve()
         ours = path.is_relative_to(work.resolve()) or path.is_relative_to(native)
         if not ours and path not in sources:
             raise LibraryError(
-                f'{path} is included through a macro: write #include "{path.name}", so that changes count'
+                f'{path} is included through a macro: write #include "{path.name}", so that changes are noticed'
             )
 
 
@@ -332,7 +332,7 @@ def diagnostics(sources: Mapping[Path, bytes], text: str) -> list[str]:
 
 
 def describe_errors(header: Path, sources: Mapping[Path, bytes], text: str) -> str:
-    """Why a header does not compile: the errors at its own lines, or which name of the contract it lacks."""
+    """The message for a header that does not compile: its own errors, or the required name that it lacks."""
     found = [message for message in dict.fromkeys(diagnostics(sources, text)) if "error:" in message.splitlines()[0]]
     name = re.escape(header.stem) + r"_\w+"
     missing = re.findall(rf"(?:declaration of function|undeclared identifier|unknown type name) '({name})'", text)
@@ -355,7 +355,7 @@ def describe_errors(header: Path, sources: Mapping[Path, bytes], text: str) -> s
 
 @contextlib.contextmanager
 def taking_turns(folder: Path) -> Iterator[None]:
-    """One process or thread at a time; where the file system has no locks, they work side by side, which is safe."""
+    """Lets in one process or thread at a time; without file locks they run in parallel, which is safe too."""
     import fcntl
 
     with (folder / "lock").open("w") as file:
@@ -365,7 +365,7 @@ def taking_turns(folder: Path) -> Iterator[None]:
 
 
 def remove_unused(folder: Path, stem: str) -> None:
-    """Removes libraries of headers of that name that nobody has used for UNUSED_DAYS."""
+    """Removes libraries of headers with that name that have not been used for UNUSED_DAYS."""
     oldest = time.time() - UNUSED_DAYS * 86400
     for library in (*folder.glob(f"{stem}-*.so"), *folder.glob(f"{stem}-*.cubin")):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Where the C core's sources lie: physics and lanes are compiled outside the core too."""
+"""Finds the C core's sources, which users' headers are compiled with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def native_folder() -> Path:
-    """The folder that holds `operant.h`, `core/` and `envs/`: in a wheel in the package, in a checkout at its top."""
+    """The folder with `operant.h`, `core/` and `envs/`: inside an installed package, or at the top of a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "native"
     return installed if installed.is_dir() else package.parents[1] / "native"
