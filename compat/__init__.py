@@ -1,8 +1,8 @@
-"""operant.compat: one short adapter for each library; each imports its framework and nobody imports it.
+"""operant.compat: adapters, one for each library; an adapter imports its own framework.
 
     from operant.compat.sb3 import OperantVecEnv
 
-A module whose framework is missing says which extra installs it.
+If the framework is missing, the ImportError names the extra that installs it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from types import ModuleType
 
 
 def framework(module: str, extra: str, at_least: str = "0") -> ModuleType:
-    """Imports a framework's module, or raises an ImportError that names the extra of operant which installs it.
+    """Imports a framework's module.
 
-    So it does if the framework's `__version__` is below `at_least`, of which major and minor count.
+    Raises:
+        ImportError: the framework is missing, or its major and minor version are below `at_least`. The text names the
+            extra of operant that installs it.
     """
     name = module.partition(".")[0]
     try:
@@ -35,5 +37,5 @@ def framework(module: str, extra: str, at_least: str = "0") -> ModuleType:
 
 
 def _minor(version: str) -> list[int]:
-    """[2, 7] of "2.7.0a1"."""
+    """The major and minor version: [2, 7] for "2.7.0a1"."""
     return [int(number) for number in re.findall(r"\d+", version)[:2]]

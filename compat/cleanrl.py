@@ -1,9 +1,9 @@
-"""CleanRL's line `envs = gym.vector.SyncVectorEnv([make_env(...) for i in range(args.num_envs)])` as one native batch.
+"""One native batch in place of CleanRL's `gym.vector.SyncVectorEnv([make_env(...) for i in range(args.num_envs)])`.
 
     from operant.compat.cleanrl import make_vec_env
     envs = make_vec_env(args.env_id, args.num_envs, args.capture_video, run_name)
 
-Episodes restart in the step that ends them. Scripts for gymnasium 0.29 and for 1.x find the infos that they read.
+Episodes restart in the step that ends them. The infos suit scripts for gymnasium 0.29 and for 1.x.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from operant.spec import EnvSpec
 
 _REFUSED = {
     "wrappers": "there are no single environments to wrap: put wrappers for vector environments around the result",
-    "seed": "reset(seed=...) seeds the episodes, envs.single_action_space.seed(...) what the space samples",
+    "seed": "use reset(seed=...) for the episodes and envs.single_action_space.seed(...) for samples of the space",
     "autoreset_mode": "CleanRL's loops need SAME_STEP; for another mode use gymnasium.make_vec with an operant id",
     "render_mode": "capture_video=True films environment 0",
 }
@@ -41,7 +41,8 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
 
     Args:
         env_id: "CartPole-v1", "operant/CartPole-v1" or "operant:operant/CartPole-v1".
-        capture_video: films environment 0 into `videos/{run_name}`: the episodes that gymnasium's RecordVideo picks.
+        capture_video: records environment 0 into `videos/{run_name}`, in the episodes that gymnasium's RecordVideo
+            records.
         precision, workers, params, randomize, max_episode_steps, **options: as for `OperantVectorEnv`.
     """
 
@@ -59,7 +60,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         max_episode_steps: int | None = FROM_SPEC,
         **options: Any,
     ):
-        self.closed = True  # Gymnasium closes what is not, and so what is refused below
+        self.closed = True  # until here, or Gymnasium would close an environment whose constructor raised below
         for name in _REFUSED.keys() & options.keys():
             raise TypeError(f"make_vec_env cannot take {name}={options[name]!r}: {_REFUSED[name]}")
 
@@ -82,10 +83,13 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         self.closed = False
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begins an episode everywhere, environment i with `seed + i`: observations `[N, D]` float32, an empty info."""
+        """Begins an episode in every environment; environment i gets `seed + i`.
+
+        Returns observations `[N, D]` float32 and an empty info.
+        """
         known = dict(self.batch.spec.reset_options)
         for name in (options or {}).keys() - known.keys():
-            remedy = ": make_vec_env resets all, gymnasium.make_vec some" if name == "reset_mask" else ""
+            remedy = ": make_vec_env resets all; use gymnasium.make_vec" if name == "reset_mask" else ""
             raise ValueError(f"{unknown(f'reset option of {self.batch.spec.id}', name, known)}{remedy}")
         overrides = reset_overrides(self.batch, options or {})
         if seed is not None:
@@ -99,10 +103,10 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         return slot.observations, {}
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Observations `[N, D]` float32, the next episode's first where one ended; rewards and flags `[N]`; infos.
+        """Steps every environment: returns observations `[N, D]` float32, rewards and flags `[N]`, and infos.
 
-        Where episodes ended, these hold `final_info` and `final_observation` `[N]`, with gymnasium 1.x as `final_obs`
-        too, and `final_info` is a `FinalInfo`.
+        Where an episode ended, the observation is the first of the next episode. The infos then hold `final_info` and
+        `final_observation` `[N]`; under gymnasium 1.x also `final_obs`, and `final_info` is a `FinalInfo`.
         """
         results = self.batch.step(actions)
         _, _, terminated, truncated, infos = results
@@ -117,7 +121,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         return results
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Frees the core's memory; a video that is being recorded is written."""
+        """Frees the core's memory, and writes a video that is being recorded."""
         if self._film:
             self._film.close()
         self.batch.close()

@@ -1,4 +1,4 @@
-"""Videos of environment 0, of the episodes that gymnasium's RecordVideo picks: CleanRL's `capture_video`.
+"""Records videos of environment 0 in the episodes that gymnasium's RecordVideo records: CleanRL's `capture_video`.
 
 film = Film(batch, f"videos/{run_name}")
 film.look(begins=True)
@@ -15,36 +15,36 @@ from operant.batch.batch import Batch
 from operant.environments.rendering import Renderer
 
 
-def _gymnasiums() -> Any:
-    """gymnasium.utils.save_video, which needs moviepy. A module cannot be pickled, so that nobody may keep it."""
+def _save_video_module() -> Any:
+    """gymnasium.utils.save_video, which needs moviepy. Not kept in an attribute, because a module cannot be pickled."""
     return import_module("gymnasium.utils.save_video")
 
 
 class Film:
-    """Films environment 0 of a batch; a pickled copy films on, into the same folder.
+    """Films environment 0 of a batch; a pickled copy continues, into the same folder.
 
     Raises:
         gymnasium.error.DependencyNotInstalled: moviepy is missing.
     """
 
     def __init__(self, batch: Batch, folder: str):
-        _gymnasiums()
+        _save_video_module()
         self._options: dict[str, Any] = {"video_folder": folder, "fps": batch.spec.render_fps}
         self.renderer = Renderer(batch, "rgb_array", 1)
         self._episode, self._frames = -1, list[np.ndarray]()
 
     def look(self, begins: bool, actions: Any = None) -> None:
-        """Films the present state; `begins`: it is the first of an episode, and the one before is written."""
+        """Films the current state. With `begins` it starts a new episode, and the last episode's video is written."""
         if begins:
             self._write()
             self._episode += 1
-        if _gymnasiums().capped_cubic_video_schedule(self._episode):
+        if _save_video_module().capped_cubic_video_schedule(self._episode):
             self.renderer.last_actions = actions
             self._frames.extend(self.renderer.frames() or ())
 
     def _write(self) -> None:
         if self._frames:
-            _gymnasiums().save_video(self._frames, episode_index=self._episode, **self._options)
+            _save_video_module().save_video(self._frames, episode_index=self._episode, **self._options)
             self._frames = []
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What `CleanRLVectorEnv.step` says of the episodes that ended, as SyncVectorEnv says it in gymnasium 0.29 and in 1.x.
+"""The infos of `CleanRLVectorEnv.step` about episodes that ended, in SyncVectorEnv's forms of gymnasium 0.29 and 1.x.
 
 infos.update(describe_ended(ended, index, {"r": returns, "l": lengths, "t": seconds}, final_observations))
 """
@@ -11,20 +11,20 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-IS_0_29 = issubclass(gymnasium.vector.VectorEnv, gymnasium.Env)  # which it is not from 1.0 on
-_KINDS = {"r": np.float32, "l": np.int32, "t": np.float32}  # what 0.29's RecordEpisodeStatistics keeps
+IS_0_29 = issubclass(gymnasium.vector.VectorEnv, gymnasium.Env)  # false from 1.0 on
+_KINDS = {"r": np.float32, "l": np.int32, "t": np.float32}  # the dtypes of 0.29's RecordEpisodeStatistics
 
 
 class FinalInfo(dict[str, Any]):
-    """`infos["final_info"]` under gymnasium 1.x, for scripts of both.
+    """`infos["final_info"]` under gymnasium 1.x, readable in both versions' ways.
 
-    By name, as in 1.x: `final_info["episode"]["r"]` (return), `["l"]` (length), `["t"]` (seconds): `[N]`, for those of
-    `final_info["_episode"]`. By number, length and iteration, as in 0.29: each row's own info, or None.
+    By name, as in 1.x: `final_info["episode"]["r"]` (return), `["l"]` (length), `["t"]` (seconds), `[N]` each, valid
+    where `final_info["_episode"]`. As a sequence, as in 0.29: each row's own info, or None.
     """
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """0.29's array."""
+        """0.29's array `[N]` of infos."""
         index = np.flatnonzero(self["_episode"])
         return _rows(len(self["_episode"]), index, {name: self["episode"][name][index] for name in _KINDS})
 
@@ -39,7 +39,7 @@ class FinalInfo(dict[str, Any]):
 
 
 def _rows(num_rows: int, index: np.ndarray, episode: dict[str, np.ndarray]) -> np.ndarray:
-    """0.29's `final_info` `[N]`: None, or for the rows `index` `{"episode": {"r": [1], "l": [1], "t": [1]}}`."""
+    """0.29's `final_info` `[N]`: `{"episode": {"r": [1], "l": [1], "t": [1]}}` in the rows `index`, else None."""
     rows, columns = np.empty(num_rows, object), {name: episode[name].astype(kind) for name, kind in _KINDS.items()}
     for k, row in enumerate(index):
         rows[row] = {"episode": {name: column[k : k + 1] for name, column in columns.items()}}
@@ -51,13 +51,14 @@ def describe_ended(
 ) -> dict[str, Any]:
     """The infos of a step in which episodes ended.
 
-    Each array is its own, for users write into them; what `final_obs` and `final_observation` hold are the same rows.
+    No two entries share an array, because users write into them; only the rows in `final_obs` and `final_observation`
+    are the same objects.
 
     Args:
-        ended: `[N]` bool, which the infos keep. The rest is of those rows alone, `[K]`:
-        index: which rows.
-        episode: "r", "l" and "t".
-        observations: `[K, D]`, what they ended on.
+        ended: `[N]` bool, True in K rows; the infos keep it.
+        index: these K rows.
+        episode: "r", "l" and "t", `[K]` each.
+        observations: `[K, D]`, the final observations.
     """
     final = np.empty(len(ended), object)  # of None
     final[index] = np.fromiter(observations, object, len(index))
@@ -65,10 +66,10 @@ def describe_ended(
     if IS_0_29:
         infos["final_info"] = _rows(len(ended), index, episode)
     else:
-        spread: dict[str, np.ndarray] = {}
+        by_row: dict[str, np.ndarray] = {}
         for name, values in episode.items():
-            spread[name], spread[f"_{name}"] = np.zeros(len(ended), values.dtype), ended.copy()
-            spread[name][index] = values
-        infos["final_info"] = FinalInfo(episode=spread, _episode=ended.copy())
+            by_row[name], by_row[f"_{name}"] = np.zeros(len(ended), values.dtype), ended.copy()
+            by_row[name][index] = values
+        infos["final_info"] = FinalInfo(episode=by_row, _episode=ended.copy())
         infos.update(final_obs=final.copy(), _final_obs=ended.copy())
     return infos

@@ -1,4 +1,4 @@
-"""What gymnasium's SyncVectorEnv has besides `step` and `reset`, for a class that has a `Batch` in `batch`.
+"""The methods of gymnasium's SyncVectorEnv besides `step` and `reset`, for a class with a `Batch` in `batch`.
 
 class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv): ...
 """
@@ -15,7 +15,7 @@ from operant.messages import unknown
 
 
 class SyncMethods:
-    """`step` and `reset` in two halves, which gymnasium 0.29's vector wrappers call, and the environments' attributes.
+    """The environments' attributes, and `step` and `reset` in two halves, which gymnasium 0.29's vector wrappers call.
 
     The attributes are the physical parameters, by our names or by Gymnasium's.
     """
@@ -29,7 +29,7 @@ class SyncMethods:
 
     def reset_wait(self, **arguments: Any) -> Any:
         arguments, self._reset_arguments = (self._reset_arguments or {}) | arguments, None
-        return self.reset(**arguments)  # type: ignore[attr-defined]  # the class that this is for has it
+        return self.reset(**arguments)  # type: ignore[attr-defined]  # the class that inherits this has it
 
     def step_async(self, actions: Any) -> None:
         self._actions = actions
@@ -43,26 +43,28 @@ class SyncMethods:
     def _parameter(self, name: str) -> str:
         names = parameter_names(self.batch)
         if name not in names:
-            reason = "there are no single environments, whose attributes are all physical parameters"
+            reason = "there are no single environments; attributes are physical parameters only"
             raise AttributeError(f"{reason}: {unknown('attribute', name, names)}")
         return names[name]
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
-        """A physical parameter of each row."""
+        """A physical parameter's value in each row."""
         return tuple(self.batch.parameter(self._parameter(name)).repeat(self.batch.agents).tolist())
 
     def set_attr(self, name: str, values: Any) -> None:
         """Sets a physical parameter: a number, or one for each environment, whose agents share it."""
         parameter = self._parameter(name)
         if parameter in self.batch.ranges:
-            raise ValueError(f"{name} is drawn anew for every episode: take it out of randomize to set it")
+            raise ValueError(f"{name} is randomised for every episode: remove it from randomize to set it")
         self.batch.set_parameter(parameter, values)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """As `get_attr`."""
+        """The same as `get_attr`."""
         if args or kwargs:
-            raise AttributeError(f"call({name!r}, ...): there are no single environments that have methods")
+            raise AttributeError(f"call({name!r}, ...): there are no single environments with methods")
         return self.get_attr(name)
 
     def render(self) -> Any:
-        raise NotImplementedError("make_vec_env(..., capture_video=True) films environment 0; nothing else is drawn")
+        raise NotImplementedError(
+            "render() is not supported: make_vec_env(..., capture_video=True) films environment 0"
+        )

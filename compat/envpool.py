@@ -3,8 +3,8 @@
     from operant.compat import envpool
     envs = envpool.make("CartPole-v1", env_type="gymnasium", num_envs=4096, seed=1)
 
-Results have EnvPool's shapes, dtypes and layout. Different are the numbers drawn, an episode that terminates on its
-last allowed step (both flags are set), and unusable actions, which raise. Acrobot's info lacks `state`.
+Results have EnvPool's shapes, dtypes and layout. Four things differ: the random numbers; an episode that terminates on
+its last allowed step has both flags set; invalid actions raise an error; and Acrobot's info lacks `state`.
 """
 
 from functools import partial
@@ -28,12 +28,15 @@ except ImportError as old:
 
 
 class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ignore[misc]  # both, as EnvPool's is
-    """`num_envs` environments, stepped in the background if `batch_size` is less; `time_step` is dm_env's, or None."""
+    """`num_envs` environments, stepped in the background if `batch_size` is less.
+
+    `time_step` is dm_env's class of results, or None for Gymnasium's tuples.
+    """
 
     is_vector_env = True
 
     def __init__(self, spec: EnvSpec, time_step: Any = None):
-        self.closed = True  # Gymnasium before 1.3 closes what is not, and so what is refused below
+        self.closed = True  # until here, or Gymnasium before 1.3 would close a pool whose constructor raised below
         self.spec: Any = spec
         self.config: dict[str, Any] = spec.config._asdict()
         self.num_envs, size = self.config["num_envs"], self.config["batch_size"]
@@ -51,7 +54,7 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
             self._pool.seed(spec.seeds)
         self.all_env_ids = np.arange(self.num_envs, dtype=np.int32)
         self._elapsed = np.full(self.num_envs, -1, np.int32)  # -1: the next result is that of a reset
-        self._results: Any = None  # what recv will return: which environments, and their four arrays
+        self._results: Any = None  # for the next recv: the environments, and their four arrays
         self.closed = False
 
     def __len__(self) -> int:
@@ -63,11 +66,11 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
     __str__ = __repr__
 
     def async_reset(self) -> None:
-        """Begins an episode everywhere; the observations come from `recv`."""
+        """Begins an episode in every environment; `recv` returns the observations."""
         if not self.is_async:
             return self._reset(slice(None), None)
         self._elapsed[:] = -1
-        self._pool._seeded = True  # its environments were, one by one
+        self._pool._seeded = True  # its store was seeded in the constructor
         self._pool.async_reset()
 
     def _reset(self, rows: Any, mask: np.ndarray | None) -> None:
@@ -80,24 +83,26 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
         """Steps the environments `env_id` (`[K]` int, default all) with `action`: `[K]`, `[K, A]` or a dict of both."""
         if isinstance(action, dict):
             if "action" not in action or action.keys() - {"action", "env_id"}:
-                raise ValueError(f"an action's keys are 'action' and perhaps 'env_id', not {list(action)}")
+                raise ValueError(f"an action's keys must be 'action' and optionally 'env_id', not {list(action)}")
             env_id = action.get("env_id") if env_id is None else env_id
             action = action["action"]
         if self.is_async:
             return self._pool.send(action, env_id)  # type: ignore[no-any-return]
         if env_id is not None and not np.array_equal(env_id, self.all_env_ids):
-            raise ValueError(f"env_id={env_id!r} must be all, in order, unless batch_size is less than num_envs")
+            raise ValueError(
+                f"env_id={env_id!r} must name all environments in order, unless batch_size is less than num_envs"
+            )
         if self._results is not None:
             raise RuntimeError("send before the last results were received: call recv() first")
         self._results = slice(None), self._pool.step(action)[:4]
 
     def recv(self, reset: bool = False) -> Any:
-        """The next results: of all environments in order, or of the `batch_size` that were finished first."""
+        """The next results: of all environments in order, or of the first `batch_size` to finish."""
         if self.is_async:
             *results, info = self._pool.recv()
             rows: Any = info["env_id"]
         elif self._results is None:
-            raise RuntimeError("recv would wait for ever: nothing was sent")
+            raise RuntimeError("recv would wait forever: nothing was sent")
         else:
             (rows, results), self._results = self._results, None
         ids, obs, ended = self.all_env_ids[rows].copy(), results[0], results[2] | results[3]
@@ -117,31 +122,31 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
     def reset(self, env_id: Any = None, *, seed: Any = None, options: dict[str, Any] | None = None) -> Any:
         """Begins an episode in the environments `env_id` (`[K]` int) or of options["reset_mask"], all by default."""
         if seed is not None:
-            gymnasium.logger.warn("reset(seed=...) is ignored, as by EnvPool: give make(..., seed=...)")
+            gymnasium.logger.warn("reset(seed=...) is ignored, as in EnvPool: use make(..., seed=...)")
         ids = chosen(env_id, options or {}, self.num_envs)
         if ids is None:
             self.async_reset()
         elif self.is_async:
-            raise ValueError(f"env_id={ids}: all are reset, or none, unless batch_size is num_envs")
+            raise ValueError(f"env_id={ids}: omit it, some environments can be reset only if batch_size is num_envs")
         else:
             self._reset(ids, np.isin(self.all_env_ids, ids))
         return self.recv(reset=True)
 
     def seed(self, seed: Any = None) -> None:
-        gymnasium.logger.warn("seed(...) does nothing, as in EnvPool: give make(..., seed=...)")
+        gymnasium.logger.warn("seed(...) does nothing, as in EnvPool: use make(..., seed=...)")
 
     def render(self, env_ids: Any = None, camera_id: Any = None) -> NoReturn:
-        raise RuntimeError("nothing is drawn here: use gymnasium.make_vec with operant's id and a render_mode")
+        raise RuntimeError("render() is not supported: use gymnasium.make_vec with operant's id and a render_mode")
 
     def xla(self) -> NoReturn:
-        raise RuntimeError("there is no XLA interface here: use step, or send and recv")
+        raise RuntimeError("xla() is not supported: use step, or send and recv")
 
     def close_extras(self, **kwargs: Any) -> None:
         self._pool.close()
 
 
 def make(task_id: str, env_type: str, **options: Any) -> EnvPool:
-    """EnvPool's `make`; `env_type` is "gymnasium", "gym", which EnvPool takes for the same, or "dm"."""
+    """EnvPool's `make`; `env_type` is "gymnasium", "gym", which means the same in EnvPool, or "dm"."""
     if env_type not in ("gymnasium", "gym", "dm"):
         raise ValueError(unknown("env_type", env_type, ("gymnasium", "gym", "dm")))
     return EnvPool(EnvSpec(task_id, **options), framework("dm_env", "envpool").TimeStep if env_type == "dm" else None)

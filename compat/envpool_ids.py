@@ -1,4 +1,4 @@
-"""Which environments EnvPool's `reset` is of.
+"""Finds the environments that a call of EnvPool's `reset` selects.
 
 ids = chosen(env_id, options, num_envs)
 """
@@ -13,17 +13,17 @@ from operant.messages import unknown
 
 
 def chosen(env_id: Any, options: dict[str, Any], num_envs: int) -> np.ndarray | None:
-    """The environments that `env_id` (`[K]` int) or options["reset_mask"] (`[N]` bool) names; None: all.
+    """The environments selected by `env_id` (`[K]` int) or options["reset_mask"] (`[N]` bool); None for all.
 
     Raises:
-        ValueError: another option, both of them, or ids or a mask that name none, one twice, or one that is not there.
+        ValueError: another option; both of them; no environment, one twice, or one out of range.
     """
     for name in options.keys() - {"reset_mask"}:
         raise ValueError(unknown("reset option of EnvPool", name, ["reset_mask"]))
     mask = options.get("reset_mask")
     if mask is not None:
         if env_id is not None:
-            raise ValueError("env_id and options['reset_mask'] say the same: give one of them")
+            raise ValueError("env_id and options['reset_mask'] both select environments: give one of them")
         if np.shape(mask) != (num_envs,) or np.asarray(mask).dtype != np.bool_ or not np.any(mask):
             raise ValueError(f"options['reset_mask']={mask!r} must be [{num_envs}] bool, at least one of them True")
         env_id = np.flatnonzero(mask)
@@ -31,5 +31,5 @@ def chosen(env_id: Any, options: dict[str, Any], num_envs: int) -> np.ndarray | 
         return None
     ids = np.atleast_1d(env_id)
     if ids.dtype.kind not in "iu" or len(ids) == 0 or np.isin(np.arange(num_envs), ids).sum() != ids.size:
-        raise ValueError(f"env_id={env_id!r} must be at least one of 0 to {num_envs - 1}, and none of them twice")
+        raise ValueError(f"env_id={env_id!r} must have at least one id from 0 to {num_envs - 1}, and no id twice")
     return ids

@@ -1,4 +1,4 @@
-"""What EnvPool's `make_spec` returns: the options of a task, and its spaces.
+"""The result of EnvPool's `make_spec`: the options of a task, and its spaces.
 
 spec = EnvSpec("CartPole-v1", num_envs=4096, seed=1)
 """
@@ -20,7 +20,7 @@ from operant.messages import unknown
 
 TASKS = ["CartPole-v0", "CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"]
 _DEFAULTS = {"num_envs": 1, "batch_size": 0, "num_threads": 0, "seed": 42, "env_seed": []}
-# Options that can only be what they are by default: there is nothing here that they could change.
+# Options that accept only their default, because nothing here would change with them.
 _FIXED = {"max_num_players": 1, "thread_affinity_offset": -1, "gym_reset_return_info": True}
 _ABSENT = {"base_path": None, "from_pixels": False, "render_mode": None, "render_env_id": 0, "render_camera_id": -1}
 _ABSENT |= {"render_width": 0, "render_height": 0}
@@ -34,14 +34,14 @@ State = namedtuple("State", "env_id players obs")
 
 
 class EnvSpec:
-    """What `make` was told, as `config`, and what follows from it: `reward_threshold`, spaces, dm_env's specs.
+    """The arguments of `make`, in `config`, and what they determine: `reward_threshold`, spaces, dm_env's specs.
 
     Args:
         task_id: one of TASKS.
-        **options: EnvPool's. `seed` is that of environment 0, or one for each.
+        **options: EnvPool's options. `seed` is the seed of environment 0, or a list with one for each.
 
     Raises:
-        ValueError, TypeError: a task or an option that there is not, or that can only be what it is by default.
+        ValueError, TypeError: the task or an option is unknown, or an option accepts only its default.
     """
 
     def __init__(self, task_id: str, **options: Any):
@@ -52,7 +52,7 @@ class EnvSpec:
                 raise TypeError(unknown("EnvPool option", name, {*Config._fields, *_ABSENT}))
             fixed: dict[str, Any] = _FIXED | _ABSENT
             if name in fixed and not np.array_equal(value, fixed[name]):
-                raise ValueError(f"{name}={value!r} can only be {fixed[name]!r} here: leave it out, or use EnvPool")
+                raise ValueError(f"{name}={value!r} can only be {fixed[name]!r} here: omit it, or use EnvPool")
         self.task_id, self.task = task_id, CATALOG[task_id]
         given = {name: value for name, value in options.items() if name not in _ABSENT}
         limits = {name: getattr(self.task, name) for name in ("max_episode_steps", "reward_threshold")}
@@ -82,21 +82,21 @@ class EnvSpec:
 
 
 def _checked(config: dict[str, Any]) -> dict[str, Any]:
-    """The options as EnvPool keeps them; `num_envs` and `max_episode_steps` are the batch's to check."""
+    """The options in EnvPool's form, checked; the batch checks `num_envs` and `max_episode_steps`."""
     lists = (list, tuple, np.ndarray)
     for name in ("num_envs", "batch_size", "num_threads"):
         if not isinstance(config[name], int | np.integer):
             raise TypeError(f"{name}={config[name]!r} must be an int, not {type(config[name]).__name__}")
     for name, most in (("num_threads", 1024), ("batch_size", config["num_envs"])):
         if not 0 <= config[name] <= max(most, 0):
-            raise ValueError(f"{name}={config[name]} must be from 0, which is the default, to {most}")
+            raise ValueError(f"{name}={config[name]} must be from 0, the default, to {most}")
     if not isinstance(config["reward_threshold"], float | int | None):
         raise TypeError(f"reward_threshold={config['reward_threshold']!r} must be a number")
     if not isinstance(config["env_seed"], lists):
-        raise TypeError(f"env_seed={config['env_seed']!r} must be a list; seed is one number")
+        raise TypeError(f"env_seed={config['env_seed']!r} must be a list: for one number use seed")
     if isinstance(config["seed"], lists):
         if len(config["env_seed"]):
-            raise TypeError("seed and env_seed are both one for each environment: give one of them")
+            raise TypeError("seed and env_seed both have a seed for each environment: give one of them")
         config |= {"seed": 0, "env_seed": config["seed"]}
     seeds = [check_seed(seed) for seed in config["env_seed"]]
     if seeds and len(seeds) != config["num_envs"]:

@@ -3,7 +3,7 @@
     from operant.compat.pufferlib import OperantPufferEnv
     envs = pufferlib.vector.make(OperantPufferEnv, env_args=["operant/CartPole-v1", 4096])
 
-The core writes straight into PufferLib's buffers, shared memory included.
+The core writes directly into PufferLib's buffers, also in shared memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from operant.spec import EnvSpec
 
 MISSING = (
     "operant.compat.pufferlib needs PufferLib 3.0, which is not installed. PyPI's pufferlib 3.0.0 does not build on a "
-    "plain machine: docs/integrations.md says how it does"
+    "plain machine: see docs/integrations.md for how to install it"
 )
 UNSUPPORTED = (
     "operant.compat.pufferlib is for PufferLib 3.x, not {version}: install pufferlib 3.0.0. PufferLib 4 has no Python "
@@ -31,7 +31,7 @@ UNSUPPORTED = (
 
 
 def _base_class() -> Any:
-    """PufferLib's class of native environments, or an ImportError that says what to do."""
+    """PufferLib's class of native environments; raises an ImportError with a remedy if it is not available."""
     try:
         pufferlib = import_module("pufferlib")
     except ModuleNotFoundError as missing:
@@ -44,17 +44,17 @@ def _base_class() -> Any:
     return pufferlib.PufferEnv
 
 
-class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns is known at run time only
-    """N environments as one native batch, an agent in each of R rows. What ends begins anew in the same step.
+class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # the class is known only at run time
+    """N environments as one native batch with R rows, one per agent. Episodes restart in the step that ends them.
 
     Args:
         env_id: "operant/CartPole-v1"; "CartPole-v1" and "operant:operant/CartPole-v1" are the same.
-        num_envs: N. R, PufferLib's `num_agents`, is N times the agents of one, whose rows follow each other.
-        buf: the arrays to write into, as PufferLib's Serial and Multiprocessing give them; None makes some.
-        seed: what the first `reset` uses if it is given none; None draws one from the operating system.
-        report_interval: every so many steps, `step` reports the episodes that have ended since.
-        precision: "float32"; PufferLib has no place for the rewards of the float64 build.
-        workers, isa, params, randomize, max_episode_steps, **options: as of `OperantVectorEnv`.
+        num_envs: N. R, PufferLib's `num_agents`, is N times an environment's number of agents, whose rows are adjacent.
+        buf: the arrays to write into, given by PufferLib's Serial and Multiprocessing; None makes new ones.
+        seed: the seed of the first `reset` if that gets none; None draws one from the operating system.
+        report_interval: the number of steps between two reports of the episodes that ended.
+        precision: "float32" only: PufferLib's rewards are float32, and the float64 build's are not.
+        workers, isa, params, randomize, max_episode_steps, **options: as for `OperantVectorEnv`.
     """
 
     def __init__(
@@ -92,15 +92,15 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         self._fill_buffers()
 
     def _fill_buffers(self) -> None:
-        """Has the core write into PufferLib's buffers, in which a Discrete observation is a row of one."""
+        """Makes the core write into PufferLib's buffers, in which a Discrete observation is a row of one number."""
         rows = self.observations.reshape(self.num_agents, *self.batch.observation_shape)
         self.batch.write_into(rows, self.rewards, self.terminals, self.truncations)
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, float]]]:
-        """Begins an episode everywhere; returns the observations `[R, D]` float32 and no infos.
+        """Begins an episode in every environment; returns the observations `[R, D]` float32 and an empty list.
 
-        Environment i gets the seed `seed * N + i`, as in PufferLib's own, so that the sub-environments of Serial and
-        Multiprocessing, which are seeded with seed, seed + 1, ..., share none. None goes on with the generators.
+        Environment i gets the seed `seed * N + i`, as in PufferLib's own environments. Serial and Multiprocessing seed
+        their sub-environments with seed, seed + 1, ..., so these share no seeds. None continues the generators.
         """
         if seed is None and not self.batch.ready:
             seed = self._seed
@@ -120,11 +120,12 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
 
         Returns:
             The buffers, which the next step overwrites: observations `[R, D]` float32, rewards `[R]` float32, terminals
-            and truncations `[R]` bool. And a list: empty, but every `report_interval` steps with one dict, the mean
-            `episode_return` and `episode_length` of the `n` episodes that ended since the last, if any did.
+            and truncations `[R]` bool. And a list: every `report_interval` steps, if `n` > 0 episodes ended since the
+            last report, it holds one dict with `n` and their mean `episode_return` and `episode_length`; else it is
+            empty.
 
         Raises:
-            ValueError: a discrete action out of range, a NaN or infinite one, a wrong shape or dtype. Nothing moved.
+            ValueError: an action out of range, NaN or infinite, or a wrong shape or dtype. Nothing moved.
         """
         _, rewards, terminals, truncations, _ = self.batch.stepper.step(actions)
         if self.batch.last_finished.count:
@@ -142,11 +143,11 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # what it returns 
         returns = np.concatenate([*self._ended, np.empty(0, np.float32)])
         steps, n = self._running + self._steps * self.num_agents, len(returns)
         self._begin_report()
-        steps -= self._running  # those of running episodes: the others are of episodes that ended
+        steps -= self._running  # the rest are the steps of episodes that ended
         return [{"episode_return": float(returns.mean(dtype=float)), "episode_length": steps / n, "n": n}] if n else []
 
     def close(self) -> None:
-        """Frees the core's memory; the buffers stay as they are."""
+        """Frees the core's memory; the buffers remain."""
         self.batch.close()
 
     def __setstate__(self, state: dict[str, Any]) -> None:

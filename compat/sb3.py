@@ -1,11 +1,11 @@
-"""operant.compat.sb3: environments of operant as one `VecEnv` of Stable-Baselines3.
+"""operant.compat.sb3: a native batch as a `VecEnv` of Stable-Baselines3.
 
     from operant.compat.sb3 import OperantVecEnv
     envs = make_vec_env("operant/CartPole-v1", n_envs=1024, vec_env_cls=OperantVecEnv)
     envs = OperantVecEnv("operant/CartPole-v1", 1024, workers=2)
 
-What it can be made from is in `sb3_sources`, its infos in `sb3_infos`, and the physical parameters that `get_attr` and
-`set_attr` know in `sb3_attributes`.
+`sb3_sources` has the ways to make one, `sb3_infos` its infos, and `sb3_attributes` the physical parameters behind
+`get_attr` and `set_attr`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class OperantVecEnv(VecEnv):
     """One native batch as a `VecEnv`, with the statistics of SB3's `Monitor` built in.
 
     Args:
-        env: an id; or the closures that `make_vec_env` passes, which must all make the same environment; or a vector
-            environment of operant with autoreset_mode="SameStep".
-        num_envs: N, where `env` is an id.
-        **options: those of `OperantVectorEnv`, where `env` is not one.
+        env: an id; or the closures that `make_vec_env` passes, which must all make the same environment; or an
+            `OperantVectorEnv` with autoreset_mode="SameStep".
+        num_envs: N, if `env` is an id.
+        **options: those of `OperantVectorEnv`, unless `env` is one.
 
     `step` returns observations `[N, *D]`, rewards `[N]` float32 and dones `[N]` bool, the caller's to keep, and a list
-    of N infos. SB3 knows no Tuple: such observations are a MultiDiscrete's. With a Monitor's file, all environments
-    write into that of the first closure.
+    of N infos. SB3 does not support Tuple: such observations become MultiDiscrete. If the closures' Monitors have
+    files, all environments write into the first one's.
     """
 
     def __init__(self, env: Source, num_envs: int | None = None, **options: Any):
@@ -89,7 +89,7 @@ class OperantVecEnv(VecEnv):
         return observations
 
     def _next_seed(self) -> Any:
-        """What `seed` set, or another: where it counts up, its first number, which the batch counts up from fastest."""
+        """The seed for the next reset: one int if the seeds are consecutive (faster), the list, or None without any."""
         first = self._seeds[0]
         if first is not None and self._seeds == list(range(first, first + self.num_envs)):
             return first
@@ -101,7 +101,7 @@ class OperantVecEnv(VecEnv):
             self._writer.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """A physical parameter of each environment, by our name or Gymnasium's; or one of SHARED."""
+        """A physical parameter's value in each environment, by our name or Gymnasium's; or an attribute in SHARED."""
         rows = self._rows(f"get_attr({attr_name!r})", indices)
         if attr_name in SHARED:
             holder = self if "space" in attr_name else self.vector_env
@@ -110,14 +110,14 @@ class OperantVecEnv(VecEnv):
         return values
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Sets a physical parameter: a number, or one for each of `indices`. Agents of one environment share it."""
+        """Sets a physical parameter to one number, or one for each of `indices`. An environment's agents share it."""
         rows = self._rows(f"set_attr({attr_name!r})", indices)
         set_parameter(self.vector_env, attr_name, value, rows)
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        """What `render` returns for each environment; AttributeError for any other method."""
+        """The result of `render` for each environment; raises an AttributeError for any other method."""
         if method_name != "render":
-            raise AttributeError(f"env_method({method_name!r}): there are no single environments to call; see get_attr")
+            raise AttributeError(f"env_method({method_name!r}): there are no single environments to call: use get_attr")
         if args or kwargs:
             raise TypeError(f"env_method('render') takes no arguments, not {[*args, *kwargs]}")
         rows = self._rows("env_method('render')", indices)

@@ -1,6 +1,6 @@
 """Physical parameters as attributes of an `OperantVecEnv`: `get_attr("length")`, `set_attr("gravity", 3.7, [0, 1])`.
 
-A row is an environment, or an agent of one; agents of one environment share its parameters.
+A row is an environment, or one of its agents. Agents of one environment share its parameters.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from operant.messages import unknown
 
 
 def check_rows(caller: str, indices: Iterable[int], num_rows: int) -> np.ndarray:
-    """The rows that `indices` name, `[K]`, where -1 is the last; IndexError for one that there is not."""
+    """The rows `[K]` that `indices` name, where -1 is the last; raises an IndexError for one out of range."""
     rows = np.array([*indices])
     if rows.size and rows.dtype.kind not in "iu":
         raise TypeError(f"{caller}: indices must be numbers of environments, not {rows.tolist()}")
@@ -38,24 +38,25 @@ def set_parameter(envs: OperantVectorEnv, attribute: str, value: Any, rows: np.n
     """Sets a parameter in the environments of the rows.
 
     Args:
-        value: a number; or one for each row, alike for agents of one environment; or, where the rows are all, one for
+        value: a number; or one for each row, equal for agents of one environment; or, if `rows` are all rows, one for
             each environment.
 
     Raises:
-        AttributeError: there is no such parameter. ValueError: it is drawn for every episode; or the number of values,
-            or one of them, is not possible. Nothing is set then.
+        AttributeError: the parameter is unknown.
+        ValueError: it is randomised for every episode; or the number of values, or one of them, is invalid. Nothing is
+            set then.
     """
     batch, caller = envs.batch, f"set_attr({attribute!r})"
     name = _parameter(batch, attribute)
     if name in batch.ranges:
-        raise ValueError(f"{caller}: it is drawn anew for every episode, so take it out of randomize to set it")
+        raise ValueError(f"{caller}: it is randomised for every episode: remove it from randomize to set it")
     given = _numbers(caller, value)
     everywhere = np.array_equal(rows, np.arange(envs.num_envs))
     if given.shape == (batch.num_envs,) and everywhere:
         given = given.repeat(batch.agents)
     if given.shape not in ((), rows.shape):
         raise ValueError(
-            f"{caller} is given an array of shape {given.shape}: give a number, or one for each of {len(rows)} indices"
+            f"{caller} got an array of shape {given.shape}: give a number, or one for each of {len(rows)} indices"
         )
     _check_bounds(batch, caller, name, np.broadcast_to(given, rows.shape), rows)
     if everywhere and given.shape == ():
@@ -68,7 +69,7 @@ def set_parameter(envs: OperantVectorEnv, attribute: str, value: Any, rows: np.n
     if differing.size:
         raise ValueError(
             f"{caller}: indices {rows[environments == environments[differing[0]]].tolist()} are agents of one "
-            "environment, which share its value, but are given different ones"
+            "environment, which share its value, but got different ones: give them the same"
         )
     batch.set_parameter(name, values)
 

@@ -1,4 +1,4 @@
-"""What the closures make that `make_vec_env` and users pass to an `OperantVecEnv`, read off the environments."""
+"""Calls the closures that are passed to an `OperantVecEnv`, and describes the environments that they make."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from operant.environments.single import OperantEnv
 
 Closures = Sequence[Callable[[], gymnasium.Env[Any, Any]]]
 
-# What gymnasium.make adds. The core checks actions and counts steps itself; RL-Zoo3 puts its own class for TimeLimit.
+# The wrappers that gymnasium.make adds. The core checks actions and counts steps itself. RL-Zoo3 replaces TimeLimit.
 CHECKS = ("gymnasium.wrappers.common.PassiveEnvChecker", "gymnasium.wrappers.common.OrderEnforcing")
 TIME_LIMITS = ("gymnasium.wrappers.common.TimeLimit", "rl_zoo3.gym_patches.PatchedTimeLimit")
 
 
 @dataclasses.dataclass
 class Recipe:
-    """What a closure makes: `options` are for `gymnasium.make_vec`, `writer` is its Monitor's open file."""
+    """A description of a closure's environment: `options` for `gymnasium.make_vec`, `writer`, its Monitor's file."""
 
     spec: EnvSpec
     options: dict[str, Any]
@@ -32,15 +32,19 @@ class Recipe:
     writer: ResultsWriter | None = None
 
     def settings(self) -> dict[str, str]:
-        """What all environments of a batch have in common, as text."""
+        """The settings that all environments of a batch must share, as text."""
         common = {"id": self.spec.id, "allow_early_resets": self.allow_early_resets, **self.options}
         return {name: repr(value) for name, value in common.items()}
 
 
 def read_closures(closures: Closures) -> Recipe:
-    """What the closures make, or a ValueError that says which makes something else or what a batch cannot honour.
+    """Describes the environment that all closures make.
 
-    Those of one `make_vec_env` with an id differ in their rank only: the first is called. Others are called once each.
+    Closures of one `make_vec_env` call with an id differ only in their rank: just the first is called. Other closures
+    are called once each.
+
+    Raises:
+        ValueError: a closure makes another environment than the first, or one that a batch cannot replace.
     """
     if len(closures) == 0:
         raise ValueError("there are no closures: give OperantVecEnv at least one")
@@ -51,25 +55,25 @@ def read_closures(closures: Closures) -> Recipe:
         other = _read(closure, number, len(closures))
         if other.writer is not None:
             other.writer.close()
-        ours, theirs = first.settings(), other.settings()
-        for name in sorted({*ours, *theirs}):
-            if ours.get(name) != theirs.get(name):
+        expected, found = first.settings(), other.settings()
+        for name in sorted({*expected, *found}):
+            if expected.get(name) != found.get(name):
                 raise ValueError(
-                    f"closure {number} makes {name}={theirs.get(name)}, closure 0 {name}={ours.get(name)}: a batch has "
-                    "the same everywhere; only parameters may differ, OperantVecEnv(id, n, params={name: [...]})"
+                    f"closure {number} makes {name}={found.get(name)}, closure 0 {name}={expected.get(name)}: a batch "
+                    "has one value for all; only parameters may differ, OperantVecEnv(id, n, params={name: [...]})"
                 )
     return first
 
 
 def _same_but_rank(first: Any, other: Any) -> bool:
-    """Whether both come from one call of `make_vec_env` with an id; a function in its place may vary by itself."""
+    """True if both come from one `make_vec_env` call with an id. With a function, each may make something else."""
     if any(getattr(each, "__module__", None) != make_vec_env.__module__ for each in (first, other)):
         return False
-    mine, theirs = (
+    first_cells, other_cells = (
         dict(zip(closure.__code__.co_freevars, closure.__closure__, strict=True)) for closure in (first, other)
     )
-    same = all(cell is theirs[name] or name == "rank" for name, cell in mine.items())
-    return same and isinstance(mine["env_id"].cell_contents, str)
+    same = all(cell is other_cells[name] or name == "rank" for name, cell in first_cells.items())
+    return same and isinstance(first_cells["env_id"].cell_contents, str)
 
 
 def _read(closure: Any, number: int, count: int) -> Recipe:
@@ -90,7 +94,7 @@ def _read(closure: Any, number: int, count: int) -> Recipe:
 
 
 def _describe(whole: gymnasium.Env[Any, Any], who: str) -> Recipe:
-    """The recipe of an environment in its wrappers; takes the Monitor's file away from it."""
+    """The recipe of an environment in its wrappers; detaches the Monitor's file from it."""
     env, monitor = whole, None
     limits: list[int] = []
     while isinstance(env, gymnasium.Wrapper):
@@ -100,18 +104,18 @@ def _describe(whole: gymnasium.Env[Any, Any], who: str) -> Recipe:
         elif name in TIME_LIMITS:
             limits.append(env._max_episode_steps)  # type: ignore[attr-defined]
         elif name not in CHECKS:
-            instead = "wrap the VecEnv instead (VecNormalize, VecFrameStack, ...), or do without OperantVecEnv"
-            raise ValueError(f"{who} wraps its environment in {name}, which a batch cannot honour: {instead}")
+            instead = "wrap the VecEnv instead (VecNormalize, VecFrameStack, ...), or use another VecEnv"
+            raise ValueError(f"{who} wraps its environment in {name}, which a batch cannot apply: {instead}")
         env = env.env
     if type(env) is not OperantEnv:
         raise ValueError(f"{who} makes {env}, which is not operant's: name an id such as operant/CartPole-v1")
     if env.spec is None:
-        raise ValueError(f"{who} makes an OperantEnv with options that cannot be seen: let gymnasium.make make it")
+        raise ValueError(f"{who} makes an OperantEnv whose options are unknown: make it with gymnasium.make")
     recipe = Recipe(env.spec, {**env.spec.kwargs, "max_episode_steps": min(limits, default=None)}, whole.action_space)
     if monitor is not None:
         for name in ("info_keywords", "reset_keywords"):
             if keywords := getattr(monitor, name):
-                raise ValueError(f"{who} has Monitor's {name}={keywords!r}: operant's environments give no such info")
+                raise ValueError(f"{who} has Monitor's {name}={keywords!r}: operant's environments lack such infos")
         recipe.allow_early_resets = monitor.allow_early_resets
         recipe.writer, monitor.results_writer = monitor.results_writer, None
     return recipe

@@ -1,4 +1,4 @@
-"""The infos of `OperantVecEnv.step`: one that all running episodes share, and what SB3 reads of episodes that ended."""
+"""The infos of `OperantVecEnv.step`: one shared by all running episodes, and one for each episode that ended."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from operant.batch.batch import Batch
 
 
 class Running(dict[str, Any]):
-    """The one info of all environments whose episode goes on: read-only, for each of them would show a change."""
+    """The info shared by all environments whose episode continues; read-only, because all would show a change."""
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError(
-            "environments whose episode goes on share this info, which is read-only: "
+            "environments whose episode continues share this info, which is read-only: "
             "put a copy in its place, infos[i] = {**infos[i], ...}"
         )
 
@@ -23,7 +23,7 @@ class Running(dict[str, Any]):
     update = setdefault = pop = popitem = clear = _refuse
 
     def __reduce__(self) -> Any:
-        return dict, (dict(self),)  # a copy is the copier's own
+        return dict, (dict(self),)  # a copy is a plain, writeable dict
 
 
 RUNNING = Running({"TimeLimit.truncated": False})
@@ -32,15 +32,15 @@ RUNNING = Running({"TimeLimit.truncated": False})
 def describe_ended(
     batch: Batch, terminated: np.ndarray, truncated: np.ndarray, start: float
 ) -> dict[int, dict[str, Any]]:
-    """The info of each row whose episode ended in the last step, as SB3's Monitor and DummyVecEnv write it.
+    """The info of each row whose episode ended in the last step, in the form of SB3's Monitor and DummyVecEnv.
 
     Args:
-        terminated, truncated: what the step returned, `[R]` bool.
-        start: the time that an episode's "t" counts from, in seconds.
+        terminated, truncated: the step's flags, `[R]` bool.
+        start: the time from which an episode's "t" counts, in seconds.
     """
     index, returns, lengths = batch.finished()
     cut_short = (truncated[index] & ~terminated[index]).tolist()
-    totals = np.round(returns.astype(np.float64), 6).tolist()  # ten times as fast as Python's round, one by one
+    totals = np.round(returns.astype(np.float64), 6).tolist()  # ten times faster than Python's round, one by one
     seconds = round(time.time() - start, 6)
     columns = zip(index.tolist(), cut_short, totals, lengths.tolist(), batch.final_observations(), strict=True)
     return {

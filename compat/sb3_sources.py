@@ -1,4 +1,4 @@
-"""What an `OperantVecEnv` can be made from: an id, the closures of `make_vec_env`, a vector environment of operant."""
+"""Opens the source of an `OperantVecEnv`: an id, the closures of `make_vec_env`, or an `OperantVectorEnv`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ EXAMPLE = "name an id such as operant/CartPole-v1"
 
 
 def open_source(env: Source, num_envs: int | None, options: dict[str, Any]) -> tuple[OperantVectorEnv, Recipe | None]:
-    """The vector environment to step, with what the closures make if it was made from those."""
+    """The vector environment to step, and the closures' recipe, or None for another source."""
     if isinstance(env, VectorEnv):
         ours = _check(env)
         if given := [*(["num_envs"] if num_envs is not None else []), *options]:
-            raise TypeError(f"{', '.join(given)} cannot be changed in a vector environment: make it with them")
+            raise TypeError(f"{', '.join(given)} cannot be changed in a vector environment: set them where it is made")
         return ours, None
     if isinstance(env, str):
         return _make(_registered(env), 1 if num_envs is None else num_envs, options), None
@@ -31,15 +31,15 @@ def open_source(env: Source, num_envs: int | None, options: dict[str, Any]) -> t
             f"not {env}"
         )
     if num_envs is not None:
-        raise TypeError(f"num_envs={num_envs} is given with closures, of which there is one for each environment")
+        raise TypeError(f"num_envs={num_envs} is given with closures, one for each environment: omit it")
     recipe = read_closures(env)
     if twice := sorted({*recipe.options} & {*options} - {"max_episode_steps", "render_mode"}):
-        raise TypeError(f"{twice} are given both where the closures make their environments and to OperantVecEnv")
+        raise TypeError(f"{twice} are given both in the closures and to OperantVecEnv: give each once")
     return _make(recipe.spec, len(env), recipe.options | options), recipe
 
 
 def _registered(env_id: str) -> str:
-    """An id of ours as Gymnasium knows it; a ValueError for others' that it knows."""
+    """The registered form of an id of operant's; raises a ValueError for an id registered by another package."""
     name = bare_id(env_id)
     if name in CATALOG or name in MULTIAGENT:
         return f"operant/{name}"
@@ -55,12 +55,12 @@ def _make(env_id: str | EnvSpec, num_envs: int, options: dict[str, Any]) -> Oper
 
 
 def _check(env: VectorEnv[Any, Any, Any]) -> OperantVectorEnv:
-    """The environment, if it is operant's own and does what SB3 expects of it."""
+    """Returns an environment that suits SB3; raises a TypeError or ValueError for any other."""
     if not isinstance(env, OperantVectorEnv):
         if isinstance(env.unwrapped, OperantVectorEnv):
             raise TypeError(
-                f"{env} is a {type(env).__name__} around an OperantVectorEnv: give OperantVecEnv the bare one, and put "
-                "SB3's wrappers around that"
+                f"{env} is a {type(env).__name__} around an OperantVectorEnv: give OperantVecEnv the inner one, and "
+                "put SB3's wrappers around the result"
             )
         raise TypeError(f"{env} is a {type(env).__name__}, not an OperantVectorEnv: {EXAMPLE}")
     if env.closed:

@@ -4,7 +4,7 @@
     env = make_env("operant/CartPole-v1", num_envs=1024)
     data = env.rollout(100, break_when_any_done=False)  # [1024, 100]
 
-What ended is read as whole arrays: TorchRL's own reader of vector environments visits every environment in every step.
+Ended episodes are read as whole arrays: TorchRL's own reader visits every environment in every step.
 """
 
 from __future__ import annotations
@@ -43,46 +43,48 @@ def make_env(
 
     Args:
         env_id: "operant/CartPole-v1"; "CartPole-v1" and "operant:operant/CartPole-v1" are the same.
-        device: where the tensors go; None leaves them on the CPU, over the memory that the core wrote.
+        device: the tensors' device; None keeps them on the CPU, in the memory that the core wrote.
         autoreset_mode: "SameStep": the batch resets the environments that ended, and TorchRL may reset those or all.
-            "Disabled": TorchRL resets whatever it likes, as it must to cut episodes itself (`StepCounter(max_steps)`,
-            `max_frames_per_traj`). Either way `("next", "observation")` of an ended episode is what it ended on.
+            "Disabled": TorchRL may reset any environments. It needs this to cut episodes itself
+            (`StepCounter(max_steps)`, `max_frames_per_traj`). In both, `("next", "observation")` of an ended episode is
+            its final observation.
         categorical_action_encoding: discrete actions as integers `[N]` instead of one-hot `[N, A]`.
         episode_statistics: adds the running episodes' `episode_return` (the reward's dtype) and `episode_length`
             (int64), `[N, 1]` each.
-        **options: what `gym.make_vec` takes: `precision`, `workers`, `params`, `randomize`, `max_episode_steps`, ...
+        **options: options of `gym.make_vec`: `precision`, `workers`, `params`, `randomize`, `max_episode_steps`, ...
 
     Raises:
-        ValueError: an option that TorchRL cannot honour; TypeError: one that does not exist.
+        ValueError: an option is not supported under TorchRL.
+        TypeError: an option is unknown.
     """
     mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
     if mode == "NextStep":
-        raise ValueError(f"TorchRL takes the resets of autoreset_mode='NextStep' for steps: use {MODES}")
+        raise ValueError(f"autoreset_mode='NextStep': TorchRL would count its resets as steps: use one of {MODES}")
     if mode not in MODES:
         raise ValueError(unknown("autoreset_mode", mode, MODES))
     if not options.pop("copy", True):
-        raise ValueError("copy=False would overwrite the tensors that a rollout holds: leave it out")
+        raise ValueError("copy=False would overwrite the tensors that a rollout holds: omit it")
     envs = BareVectorEnv(env_id, num_envs, autoreset_mode=mode, **options)
     env: EnvBase = OperantGymWrapper(
         envs, episode_statistics, device=device, categorical_action_encoding=categorical_action_encoding
     )
-    if isinstance(env, TransformedEnv):  # the wrapper's class puts it into one unless the mode is DISABLED
+    if isinstance(env, TransformedEnv):  # the wrapper's class adds a transform unless the mode is DISABLED
         env.transform = AutoresetTransform()
     return env
 
 
 class BareVectorEnv(OperantVectorEnv):
-    """The vector environment without infos, which hold an object for each environment that ended."""
+    """`OperantVectorEnv` without infos, which would hold an object for each environment that ended."""
 
     def __init__(self, env_id: str, num_envs: int, **options: Any):
         super().__init__(env_id, num_envs, **options)
         if not isinstance(self.single_observation_space, Box):
             raise ValueError(
-                f"{env_id} observes integers, which TorchRL encodes: wrap gymnasium.make_vec({env_id!r}, num_envs="
-                f"{num_envs}, autoreset_mode='Disabled') in its GymWrapper"
+                f"{env_id} observes integers, which make_env does not support: wrap gymnasium.make_vec({env_id!r}, "
+                f"num_envs={num_envs}, autoreset_mode='Disabled') in TorchRL's GymWrapper"
             )
         self.all_ended = False
-        if self.batch.exact:  # TorchRL takes rewards to be float32 unless told otherwise
+        if self.batch.exact:  # TorchRL assumes float32 rewards without a reward_space
             self.reward_space = Box(-np.inf, np.inf, (self.num_envs, 1), np.float64)
 
     def _add_infos(self, infos: dict[str, Any], terminated: np.ndarray, truncated: np.ndarray) -> None:
@@ -91,18 +93,18 @@ class BareVectorEnv(OperantVectorEnv):
             self.render()
 
     def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> Any:
-        self.all_ended = False  # the next reset is of what is restored here
+        self.all_ended = False  # the restored episodes run: the next reset must reset them
         return super().set_state(snapshot, mask)
 
     def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         already_reset, self.all_ended = self.all_ended, False
         if already_reset and seed is None and not options:
-            return self._present(self.batch.observe().observations), {}  # TorchRL asks for what the last step has done
+            return self._present(self.batch.observe().observations), {}  # the last step has already reset them all
         return super().reset(seed=seed, options=options)
 
 
 class OperantGymWrapper(GymWrapper):  # type: ignore[misc]  # TorchRL is not typed
-    """`GymWrapper` that reads the batch's own arrays of what ended."""
+    """A `GymWrapper` that reads ended episodes from the batch's arrays."""
 
     def __init__(self, env: BareVectorEnv, episode_statistics: bool, **options: Any):
         self.batch = env.batch
@@ -110,7 +112,7 @@ class OperantGymWrapper(GymWrapper):  # type: ignore[misc]  # TorchRL is not typ
         super().__init__(env, **options)
 
     def auto_register_info_dict(self, *args: Any, **options: Any) -> EnvBase:
-        """Leaves out the reader that TorchRL installs: `_step` does its work."""
+        """Omits the reader that TorchRL would install: `_step` does its work."""
         return self
 
     def _make_specs(self, env: BareVectorEnv, batch_size: torch.Size | None = None) -> None:
@@ -130,7 +132,7 @@ class OperantGymWrapper(GymWrapper):  # type: ignore[misc]  # TorchRL is not typ
             rows = torch.from_numpy(index).to(final.device)
             for key, values in ended:
                 final[key][rows] = torch.from_numpy(values).to(final[key])
-            following["final"] = final  # VecGymEnvTransform, which wraps this environment, puts it where it belongs
+            following["final"] = final  # VecGymEnvTransform, around this environment, distributes it
         return following
 
     def _reset(self, tensordict: TensorDictBase | None = None, **options: Any) -> TensorDictBase:
@@ -145,7 +147,7 @@ class OperantGymWrapper(GymWrapper):  # type: ignore[misc]  # TorchRL is not typ
 
 
 class AutoresetTransform(VecGymEnvTransform):  # type: ignore[misc]
-    """TorchRL's transform, but a reset of all returns its own observations, and not those of the step before."""
+    """TorchRL's transform, with a fix: a reset of all returns its own observations, not those of the last step."""
 
     def _reset(self, tensordict: TensorDictBase, tensordict_reset: TensorDictBase) -> TensorDictBase:
         if tensordict.get("_reset", None) is None:

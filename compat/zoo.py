@@ -3,8 +3,8 @@
     python -m rl_zoo3.train --algo ppo --env operant/CartPole-v1 --gym-packages operant.compat.zoo
     python -m rl_zoo3.enjoy --algo ppo --env operant/CartPole-v1 --gym-packages operant.compat.zoo -f logs
 
-Importing this module, which is what `--gym-packages` does, sets the zoo's own hook for vector environments,
-`ExperimentManager.default_vec_env_cls`, and gives operant/X the hyperparameters that the zoo has tuned for X.
+`--gym-packages` imports this module. The import sets the zoo's hook for vector environments,
+`ExperimentManager.default_vec_env_cls`, and gives operant/X the zoo's tuned hyperparameters of X.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from rl_zoo3 import exp_manager  # noqa: E402
 from operant.compat.sb3 import OperantVecEnv  # noqa: E402
 
 Manager: Any = exp_manager.ExperimentManager
-_read = getattr(Manager.read_hyperparameters, "zoos_own", Manager.read_hyperparameters)  # if this is imported again
+# The zoo's own method, even if this module is imported again.
+_read = getattr(Manager.read_hyperparameters, "zoos_own", Manager.read_hyperparameters)
 
 
 def read_hyperparameters(manager: Any) -> Any:
-    """The zoo's method, which in the zoo's own files looks operant/X up as X. A --conf-file names ids in full."""
+    """The zoo's method, except that it finds operant/X as X in the zoo's own files. A --conf-file has full ids."""
     name = manager.env_name
     if Path(manager.config).parent == Path(exp_manager.__file__).parent / "hyperparams":
         tuned = name.gym_id.removeprefix("operant/")
-        manager.env_name = EnvironmentName("CartPole-v1" if tuned == "CartPole-v0" else tuned)  # v0 is not in them
+        manager.env_name = EnvironmentName("CartPole-v1" if tuned == "CartPole-v0" else tuned)  # the files lack v0
     try:
         return _read(manager)
     finally:

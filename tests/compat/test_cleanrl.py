@@ -264,7 +264,7 @@ def test_physical_parameters_are_the_environments_attributes():
         envs.call("gravity", 3)
     with pytest.raises(ValueError, match="one for each of 2"):
         envs.set_attr("gravity", [1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match="gravity is drawn anew for every episode"):
+    with pytest.raises(ValueError, match="gravity is randomised for every episode"):
         make_vec_env("CartPole-v1", 2, randomize={"gravity": (8.0, 12.0)}).set_attr("gravity", 9.0)
     with pytest.raises(NotImplementedError, match=r"capture_video=True\) films environment 0"):
         envs.render()

@@ -317,7 +317,7 @@ def test_config_holds_what_make_was_told():
         (("CartPole-v1", "dm", {"num_envs": 4, "batch_size": 7}), ValueError, "batch_size=7 must be from 0, .* to 4"),
         (("CartPole-v1", "dm", {"batch_size": 1.5}), TypeError, "batch_size=1.5 must be an int, not float"),
         (("CartPole-v1", "dm", {"num_envs": "3"}), TypeError, "num_envs='3' must be an int, not str"),
-        (("CartPole-v1", "dm", {"env_seed": 3}), TypeError, "env_seed=3 must be a list; seed is one number"),
+        (("CartPole-v1", "dm", {"env_seed": 3}), TypeError, "env_seed=3 must be a list: for one number use seed"),
         (("CartPole-v1", "dm", {"reward_threshold": "x"}), TypeError, "reward_threshold='x' must be a number"),
         (("CartPole-v1", "dm", {"max_num_players": [1, 2]}), ValueError, "can only be 1 here"),
         (("CartPole-v1", "dm", {"num_envs": 0}), ValueError, "num_envs=0 must be from 1"),
@@ -326,7 +326,7 @@ def test_config_holds_what_make_was_told():
         (("CartPole-v1", "dm", {"seed": ["x"]}), TypeError, "seed 'x' must be an int"),
         (("CartPole-v1", "dm", {"seed": -1}), ValueError, "seed -1 must not be negative"),
         (("CartPole-v1", "dm", {"seed": [1], "env_seed": [1]}), TypeError, "give one of them"),
-        (("CartPole-v1", "dm", {"base_path": "/x"}), ValueError, "base_path='/x' can only be None here: leave it out"),
+        (("CartPole-v1", "dm", {"base_path": "/x"}), ValueError, "base_path='/x' can only be None here: omit it"),
         (("CartPole-v1", "dm", {"from_pixels": True}), ValueError, "from_pixels=True can only be False here"),
         (("CartPole-v1", "dm", {"render_width": 84}), ValueError, "render_width=84 can only be 0 here"),
         (("CartPole-v1", "dm", {"max_episode_steps": 0}), ValueError, "max_episode_steps=0 must be from 1"),
@@ -347,25 +347,25 @@ def test_misuse_is_told_instead_of_waited_for():
     envs.reset()
     with pytest.raises(ValueError, match="action 5 of environment 1"):
         envs.step(np.array([0, 5, 0]))
-    with pytest.raises(ValueError, match=r"keys are 'action' and perhaps 'env_id', not \['actions'\]"):
+    with pytest.raises(ValueError, match=r"keys must be 'action' and optionally 'env_id', not \['actions'\]"):
         envs.step({"actions": np.zeros(3, int)})
-    with pytest.raises(ValueError, match="must be all, in order"):
+    with pytest.raises(ValueError, match="must name all environments in order"):
         envs.step(np.zeros(1, int), np.array([2]))
     with pytest.raises(ValueError, match="unknown reset option of EnvPool 'low'"):
         envs.reset(options={"low": 0.0})
     for ids in ([], [0, 3], [-1], [1, 1], [0.5]):
-        with pytest.raises(ValueError, match="must be at least one of 0 to 2, and none of them twice"):
+        with pytest.raises(ValueError, match="must have at least one id from 0 to 2, and no id twice"):
             envs.reset(np.array(ids))
     for mask in (np.zeros(3, bool), np.ones(2, bool), np.ones(3, int)):
         with pytest.raises(ValueError, match=r"must be \[3\] bool, at least one of them True"):
             envs.reset(options={"reset_mask": mask})
     with pytest.raises(ValueError, match="give one of them"):
         envs.reset(np.array([1]), options={"reset_mask": np.ones(3, bool)})
-    with pytest.raises(RuntimeError, match=r"nothing is drawn here: use gymnasium.make_vec"):
+    with pytest.raises(RuntimeError, match=r"render\(\) is not supported: use gymnasium.make_vec"):
         envs.render()
-    with pytest.raises(RuntimeError, match="no XLA interface here: use step"):
+    with pytest.raises(RuntimeError, match=r"xla\(\) is not supported: use step"):
         envs.xla()
-    with pytest.raises(ValueError, match="all are reset, or none, unless batch_size is num_envs"):
+    with pytest.raises(ValueError, match="omit it, some environments can be reset only if batch_size is num_envs"):
         ours.make_gymnasium("CartPole-v1", num_envs=3, batch_size=2).reset(np.array([1]))
     envs.send(np.zeros(3, int), np.arange(3))
     with pytest.raises(RuntimeError, match=r"call recv\(\) first"):

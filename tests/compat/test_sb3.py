@@ -401,7 +401,7 @@ def test_unknown_attributes_and_methods_are_refused_by_name():
         envs.get_attr("lenght")
     with pytest.raises(AttributeError, match="unknown attribute 'state'"):
         envs.set_attr("state", 0.0)
-    with pytest.raises(ValueError, match=r"set_attr\('gravity'\): it is drawn anew for every episode"):
+    with pytest.raises(ValueError, match=r"set_attr\('gravity'\): it is randomised for every episode"):
         envs.set_attr("gravity", 9.0)
     with pytest.raises(ValueError, match=r"parameter 'half_length' = -1.0 is outside \[0.001, 1000\]"):
         envs.set_attr("length", -1.0)
@@ -620,7 +620,7 @@ def varying():
             ValueError,
             "closure 0 makes <CartPoleEnv<CartPole-v1>>, which is not operant's: name an id such as operant/Cart",
         ),
-        (lambda: OperantVecEnv([lambda: OperantEnv("CartPole-v1")]), ValueError, "let gymnasium.make make it"),
+        (lambda: OperantVecEnv([lambda: OperantEnv("CartPole-v1")]), ValueError, "make it with gymnasium.make"),
         (lambda: OperantVecEnv([]), ValueError, "at least one"),
         (lambda: OperantVecEnv([plain()]), TypeError, "takes an id, a list of functions .*, not .*OperantEnv"),
         (lambda: OperantVecEnv(plain), TypeError, "takes an id, a list of functions .*, not <function plain"),
@@ -635,7 +635,7 @@ def varying():
         (
             lambda: OperantVecEnv(OperantVectorEnv("CartPole-v1", 2, autoreset_mode="SameStep"), workers=2),
             TypeError,
-            "^workers cannot be changed in a vector environment: make it with them",
+            "^workers cannot be changed in a vector environment: set them where it is made",
         ),
         (
             lambda: OperantVecEnv(OperantVectorEnv("CartPole-v1", 2, autoreset_mode="SameStep"), 3, workers=2),
@@ -661,7 +661,7 @@ def varying():
         (
             lambda: OperantVecEnv(gym.wrappers.vector.RecordEpisodeStatistics(gym.make_vec("operant/CartPole-v1", 2))),
             TypeError,
-            "is a RecordEpisodeStatistics around an OperantVectorEnv: give OperantVecEnv the bare one",
+            "is a RecordEpisodeStatistics around an OperantVectorEnv: give OperantVecEnv the inner one",
         ),
         (lambda: OperantVecEnv("operant/CartPole-v1", 2, precison="float64"), TypeError, "did you mean 'precision'"),
         (lambda: OperantVecEnv("operant/CartPole-v1", 0), ValueError, "num_envs=0 must be from 1"),

@@ -273,9 +273,13 @@ def test_options_reach_the_batch():
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({"autoreset_mode": "NextStep"}, ValueError, r"autoreset_mode='NextStep'.*use \('SameStep', 'Disabled'\)"),
+        (
+            {"autoreset_mode": "NextStep"},
+            ValueError,
+            r"autoreset_mode='NextStep'.*use one of \('SameStep', 'Disabled'\)",
+        ),
         ({"autoreset_mode": "SameStop"}, ValueError, "'SameStop': did you mean 'SameStep'"),
-        ({"copy": False}, ValueError, "copy=False would overwrite.*leave it out"),
+        ({"copy": False}, ValueError, "copy=False would overwrite.*omit it"),
         ({"prcision": "float64"}, TypeError, "'prcision': did you mean 'precision'"),
         ({"wrappers": []}, TypeError, "unknown keyword argument.*'wrappers'"),
         ({"env_id": "operant/CartPol-v1"}, ValueError, "'operant/CartPol-v1': did you mean 'CartPole-v1'"),

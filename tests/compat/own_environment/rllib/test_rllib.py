@@ -45,7 +45,7 @@ def cluster():
     node = {"num_cpus": 2, "object_store_memory": OBJECT_STORE}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     cluster.add_node(**node)
-    cluster.wait_for_nodes()  # an error, where a training would wait for ever
+    cluster.wait_for_nodes()  # raises, where training would wait forever
     ray.init(address=cluster.address, log_to_driver=False)
     yield cluster
     ray.shutdown()
@@ -107,13 +107,13 @@ def test_options_reach_the_batch():
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({"autoreset_mode": "SameStep"}, ValueError, "autoreset_mode='SameStep' cannot be honoured.*'NextStep'"),
-        ({"autoreset_mode": AutoresetMode.DISABLED}, ValueError, "DISABLED.*cannot be honoured"),
-        ({"copy": False}, ValueError, "copy=False cannot be honoured"),
+        ({"autoreset_mode": "SameStep"}, ValueError, "autoreset_mode='SameStep' is not supported.*'NextStep'"),
+        ({"autoreset_mode": AutoresetMode.DISABLED}, ValueError, "DISABLED.*is not supported"),
+        ({"copy": False}, ValueError, "copy=False is not an option under RLlib"),
         ({"wrappers": []}, ValueError, "wrappers=.*connectors"),
         ({"vector_kwargs": {}}, ValueError, "vector_kwargs=.*directly"),
-        ({"vectorization_mode": "sync"}, ValueError, "vectorization_mode='sync' cannot be honoured"),
-        ({"num_envs_per_env_runner": 3}, ValueError, "it is called num_envs here"),
+        ({"vectorization_mode": "sync"}, ValueError, "vectorization_mode='sync' is not an option under RLlib"),
+        ({"num_envs_per_env_runner": 3}, ValueError, "use configure's num_envs"),
         ({"prcision": "float64"}, TypeError, "did you mean 'precision'"),
         ({"num_envs": 0}, ValueError, "num_envs=0 must be from 1"),
         ({"env_id": "operant/CartPol-v1"}, ValueError, "did you mean 'CartPole-v1'"),
@@ -143,12 +143,12 @@ def test_options_reach_the_batch():
         (
             {"config": PPOConfig().environment(env_config={"copy": False})},
             ValueError,
-            "copy=False cannot be honoured under RLlib",
+            "copy=False is not an option under RLlib",
         ),
         (
             {"config": PPOConfig().environment(env_config={"num_envs": 3})},
             ValueError,
-            "num_envs=3 cannot be honoured under RLlib: it is an argument of configure",
+            "num_envs=3 is not an option under RLlib: it is an argument of configure",
         ),
         ({"config": PPOConfig().multi_agent(policies={"a", "b"})}, ValueError, "multi-agent"),
     ],
