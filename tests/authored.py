@@ -1,4 +1,4 @@
-"""Headers of one's own for the tests: the scaffold, as it is and with something broken."""
+"""Users' headers for the tests: the scaffold, unchanged or broken in one place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Lander:
 
 
 def write_lander(folder: Path, header: tuple[str, str] = ("", ""), descriptor: tuple[str, str] = ("", "")) -> Path:
-    """The scaffold's lander.h and lander.toml in a folder, each with one text (which must be there) for another."""
+    """Writes the scaffold's lander.h and lander.toml into a folder; in each, one text may be replaced by another."""
     path, toml = write_scaffold("lander", folder)
     for file, (old, new) in ((path, header), (toml, descriptor)):
         text = file.read_text()
@@ -43,9 +43,9 @@ def write_lander(folder: Path, header: tuple[str, str] = ("", ""), descriptor: t
 
 
 def with_reference(folder: Path, old: str = "", new: str = "") -> Path:
-    """The scaffold with REFERENCE beside it, in which one text stands for another."""
+    """Writes the scaffold with REFERENCE beside it, in which one text may be replaced by another."""
     path = write_lander(folder, descriptor=("# reference", "reference"))
-    module = f"lander_reference_{abs(hash((old, new)))}"  # a name of its own: modules are imported once
+    module = f"lander_reference_{abs(hash((old, new)))}"  # a unique name: modules are imported once
     toml = path.with_suffix(".toml")
     toml.write_text(toml.read_text().replace("lander_reference", module))
     assert old in REFERENCE

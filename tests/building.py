@@ -1,4 +1,4 @@
-"""Builds the C library, and a wheel, for the tests that need them: once, however many pytest workers ask."""
+"""Builds the C library and a wheel for the tests that need them, once for all pytest workers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def run(*command: str | Path, **options: object) -> str:
-    """The standard output of a command; fails the test with everything the command said if it fails."""
+    """Runs a command and returns its standard output; if it fails, the test fails with the command's full output."""
     words = [str(part) for part in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
     if done.returncode:
@@ -45,7 +45,7 @@ def make(*arguments: str, directory: Path = ROOT) -> str:
 
 
 def needs(program: str, package: str) -> None:
-    """Skips the test where a tool is missing; in CI, where it must be there, fails it."""
+    """Skips the test if a tool is missing; in CI, where tools must be installed, fails it."""
     if shutil.which(program):
         return
     reason = f"{program} is missing: apt-get install {package}"
@@ -55,7 +55,7 @@ def needs(program: str, package: str) -> None:
 
 
 def distributions() -> tuple[Path, Path]:
-    """The sdist and the wheel built from it without mypyc, which `make wheel` builds once for all that want them."""
+    """The sdist, and the wheel built from it without mypyc; `make wheel` builds them once for all tests."""
     make("wheel", "INSTALLED=", f"BIN={Path(sys.executable).parent}")
     dist = ROOT / "build" / "dist"
     return next(dist.glob("*.tar.gz")), next(dist.glob("*.whl"))

@@ -5,7 +5,7 @@ import os
 # Before pygame is imported: no display is needed to draw.
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
-# Before torch is imported: a core for each test. Threads of several tests would wait for each other.
+# Before torch is imported: one core for each test, because threads of several tests would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support import FAST_ISAS, IDS, MODES, PHYSICS, PRECISIONS
 
-# No deadline: the machines that run this share their cores. The blob reproduces a failure elsewhere.
+# No deadline: the machines that run the tests share their cores. The blob reproduces a failure elsewhere.
 settings.register_profile(
     "operant",
     deadline=None,
@@ -53,7 +53,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(autouse=True, scope="session")
 def libraries_of_this_session(tmp_path_factory):
-    """What the tests compile is kept in one folder for all pytest workers, apart from the user's."""
+    """Keeps the libraries that tests compile in one folder for all pytest workers, separate from the user's."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     os.environ["OPERANT_CACHE"] = str(shared / "libraries")
@@ -61,5 +61,5 @@ def libraries_of_this_session(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_forced_isa(monkeypatch):
-    """A test that wants a target names it."""
+    """Removes OPERANT_ISA: a test that needs a target names it."""
     monkeypatch.delenv("OPERANT_ISA", raising=False)

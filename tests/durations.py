@@ -1,7 +1,7 @@
-"""A pytest plugin, for `make durations`, that measures every test and lists in tests/slow.txt those that are slow.
+"""A pytest plugin, for `make durations`, that measures every test and lists the slow ones in tests/slow.txt.
 
-It counts processor seconds, of the test and of the processes that it waited for: a busy machine finds the same tests.
-What a fixture of a module or of the session takes is counted for each test that uses it, for each may be the first.
+It counts processor seconds of the test and of the processes that it waited for, so a busy machine finds the same tests.
+The time of a module's or session's fixture counts for each test that uses it, because each may be the first.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ measured: dict[str, float] = {}  # by test, in the process that writes the file
 
 
 def processor_seconds() -> float:
-    """Of this process and of its children that have ended."""
+    """The processor seconds of this process and of its children that have ended."""
     return sum(os.times()[:4])
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Iterator[None]:
-    """Measures what several tests share; what it needs itself is made before."""
+    """Measures a fixture that several tests share; fixtures that it needs itself are made before."""
     begun = processor_seconds()
     result = yield
     if fixturedef.scope != "function":
@@ -62,6 +62,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Writes the tests that took too long, by the process that all report to."""
+    """Writes the tests that took too long, in the process that all others report to."""
     if not hasattr(session.config, "workerinput"):
         SLOW.write_text("".join(f"{name}\n" for name in sorted(measured) if measured[name] >= LIMIT))

@@ -1,6 +1,6 @@
-"""Headers of one's own with larger states: arrays, bytes, several actions, several agents, one lane."""
+"""Users' headers with larger states: arrays, bytes, several actions, several agents, one lane."""
 
-# Twelve beds of which one is watered with one of three cans. 20 bytes are no multiple of the 16 that leave at once.
+# Twelve beds, one of which is watered with one of three cans. 20 bytes are not a multiple of the 16 written at once.
 GARDEN = """
 typedef struct { vi beds[12]; vf heat[2][3]; vi rain; } garden_state;
 #define PARAMETERS(P) P(sun, 0.5, "K", 0, 1)
@@ -81,7 +81,7 @@ class Garden(gymnasium.Env):
         return np.array([*self.beds, *self.heat.ravel(), self.rain], float)
 '''
 
-# A dial of five marks that shows where it stands, or that and how often it was turned.
+# A dial of five marks. Its observation is its position, or its position and the number of turns.
 DIAL = """
 typedef struct { vi mark, turns; } dial_state;
 #define PARAMETERS(P) P(pay, 1, "1", -INFINITY, INFINITY)
@@ -121,7 +121,7 @@ mark = {low = 0, high = 4}
 """
 TURNS = "turns = {low = 0, high = 9}\n"
 
-# Two singers of different pitch, who hear 150 numbers each and choose how far to move and whether to sing.
+# Two singers of different pitch, each of which observes 150 numbers and chooses a distance to move and whether to sing.
 CHOIR = """
 typedef struct { vf pitch[2]; vi sung[2]; } choir_state;
 #define PARAMETERS(P) P(step, 0.5, "1", 0, 1)
@@ -164,7 +164,7 @@ sung = {unit = "1", integer = true, shape = [2]}
 heard = {low = 0, high = 1000, shape = [150]}
 """
 
-# A counter that branches on its lane, which only one lane can.
+# A counter that branches on its lane, which works only with one lane.
 BRANCHES = """
 #define branches_one_lane 1
 #if LANES == 1

@@ -1,4 +1,4 @@
-"""What several test files share: the catalog as parameters, arbitrary states and actions, and Gymnasium's side."""
+"""Shared by several test files: the catalog as parameters, arbitrary states and actions, Gymnasium's environments."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from operant.environments.rendering import reference_env
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
 
-# Gymnasium's classic control. What else the catalog has is tested by tests/conformance and in tests/tasks.
+# Gymnasium's classic control. The rest of the catalog is tested by tests/conformance and tests/tasks.
 IDS = tuple(name for name, spec in CATALOG.items() if ".classic_control." in spec.reference)
 PHYSICS = tuple({CATALOG[name].header: name for name in IDS}.values())  # one id for each header
 TASKS = tuple(name for name in CATALOG if name not in IDS)
 FAST_ISAS = tuple(fast_targets())
 
-# Valid states: what an episode can pass through, the steps beyond a threshold included.
+# Valid states: those that an episode can reach, the step beyond a threshold included.
 STATES: dict[str, list[tuple[float, float]]] = {
     "cartpole": [(-4.8, 4.8), (-10, 10), (-0.5, 0.5), (-10, 10)],
     "mountain_car": [(-1.2, 0.6), (-0.07, 0.07)],
@@ -33,7 +33,7 @@ STATES: dict[str, list[tuple[float, float]]] = {
     "pendulum": [(-90, 90), (-8, 8)],  # 200 steps of 0.05 s at 8 rad/s turn it by 80 rad
     "acrobot": [(-np.pi, np.pi), (-np.pi, np.pi), (-4 * np.pi, 4 * np.pi), (-9 * np.pi, 9 * np.pi)],
 }
-# Which precision Gymnasium holds a state in, after a reset and after a step.
+# The precision of Gymnasium's state, after a reset and after a step.
 HELD_IN = {"mountain_car_continuous": (np.float64, np.float32), "acrobot": (np.float32, np.float64)}
 
 
@@ -58,7 +58,7 @@ def sync(env_id: str, num_envs: int, mode: str = "NextStep", **kwargs: Any) -> S
 
 
 def random_states(header: str, random: np.random.Generator, count: int) -> np.ndarray:
-    """`[count, S]` float64 within STATES, a tenth of the numbers at a bound or zero."""
+    """Random states `[count, S]` float64 within STATES; a tenth of the numbers is at a bound or zero."""
     low, high = np.array(STATES[header], float).T
     states = random.uniform(low, high, (count, len(low)))
     special = random.integers(0, 30, states.shape)
@@ -66,7 +66,7 @@ def random_states(header: str, random: np.random.Generator, count: int) -> np.nd
 
 
 def put(env: OperantEnv | OperantVectorEnv, states: np.ndarray, elapsed: int = 1) -> None:
-    """Puts every environment into a physical state `[N, S]`, `elapsed` steps into its episode."""
+    """Sets every environment to a physical state of `[N, S]`, `elapsed` steps into its episode."""
     records = env.get_state()
     names = list(records.dtype.names)[: states.shape[-1]]
     for name, column in zip(names, np.atleast_2d(states).T, strict=True):
@@ -100,7 +100,7 @@ def gymnasium_env(env_id: str, params: dict[str, float] | None = None) -> Any:
 
 
 def gymnasium_step(env: Any, header: str, state: np.ndarray, action: Any, fresh: bool) -> SimpleNamespace:
-    """One step of Gymnasium's environment from a state that its last reset (fresh) or step left."""
+    """Steps Gymnasium's environment once from a state in the form that a reset (fresh) or a step leaves."""
     env.reset(seed=0)
     env.state = np.array(state, HELD_IN.get(header, (np.float64, np.float64))[0 if fresh else 1])
     observation, reward, terminated, truncated, _ = env.step(action)
@@ -114,14 +114,14 @@ def gymnasium_step(env: Any, header: str, state: np.ndarray, action: Any, fresh:
 
 
 def same_arrays(ours: Any, theirs: Any) -> None:
-    """Equal dtype, shape and bits."""
+    """Checks that dtype, shape and bits are equal."""
     assert ours.dtype == theirs.dtype
     assert ours.shape == theirs.shape
     assert ours.tobytes() == theirs.tobytes(), f"{ours}\n!=\n{theirs}"
 
 
 def same_infos(ours: Any, theirs: Any, skip: tuple[str, ...] = ()) -> None:
-    """Equal keys, masks, dtypes and values, nested dicts and object arrays included."""
+    """Checks that keys, masks, dtypes and values are equal, nested dicts and object arrays included."""
     assert set(ours) - set(skip) == set(theirs) - set(skip)
     for key in set(ours) - set(skip):
         mine, other = ours[key], theirs[key]
@@ -139,14 +139,14 @@ def same_infos(ours: Any, theirs: Any, skip: tuple[str, ...] = ()) -> None:
 
 
 def same_step(ours: tuple[Any, ...], theirs: tuple[Any, ...], skip: tuple[str, ...] = ()) -> None:
-    """Two results of `step` or `reset`, infos included."""
+    """Checks that two results of `step` or `reset` are equal, infos included."""
     for mine, other in zip(ours[:-1], theirs[:-1], strict=True):
         same_arrays(mine, other)
     same_infos(ours[-1], theirs[-1], skip)
 
 
 def step_both_builds(env_id: str, states: np.ndarray, actions: np.ndarray) -> list[tuple[Any, ...]]:
-    """One step of the fast and of the exact build from `[N, S]` states: observations, rewards, terminated, states."""
+    """Steps the fast and the exact build from states `[N, S]`: observations, rewards, terminated, states."""
     results = []
     for precision in PRECISIONS:
         env = vector(env_id, len(states), precision=precision, autoreset_mode="Disabled")

@@ -1,7 +1,7 @@
-"""What a CUDA graph does, on the CPU: records the operations of a function, and replays them on the same tensors.
+"""A CUDA graph's stand-in on the CPU: records the operations of a function, and replays them on the same tensors.
 
-As while a GPU's stream is recorded, whatever would wait for the device, or have its result decide what follows, is
-refused, and a number that the host computed stays what it was.
+It has the rules of recording a GPU's stream: an operation that would wait for the device, or a result that decides what
+follows, raises an error, and a number that the host computed stays the same.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Tape(TorchDispatchMode):
         return result
 
     def launched(self, kernels: EmulatedKernels, name: str, threads: int, arguments: ctypes.Structure) -> None:
-        """Records a kernel of ours with its arguments as they are now."""
+        """Records one of our kernels with its current arguments."""
         kept = type(arguments).from_buffer_copy(arguments)
         self.entries.append(lambda: LAUNCH(kernels, name, threads, kept))
 
@@ -80,7 +80,7 @@ LAUNCH = EmulatedKernels.launch
 
 @contextlib.contextmanager
 def recorded(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Everything that runs inside goes onto the tape; the host may not read a tensor, nor write one."""
+    """Records everything that runs inside onto the tape; the host may neither read nor write a tensor."""
 
     def launch(kernels: EmulatedKernels, name: str, threads: int, arguments: ctypes.Structure) -> None:
         tape.launched(kernels, name, threads, arguments)
@@ -102,11 +102,11 @@ def recorded(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def use_tapes(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
-    """From now on every `Graph` on the CPU records a tape where it would record a graph on a GPU; returns the tapes."""
+    """Makes every `Graph` on the CPU record a tape where it would record a graph on a GPU; returns the tapes."""
     tapes: list[Tape] = []
 
     class Recorded:
-        """The recording was already the first call, which of a CUDA graph is the first replay."""
+        """A tape that skips its first replay: recording has already run the operations, unlike a CUDA graph's."""
 
         def __init__(self, tape: Tape):
             self._tape, self._first = tape, True

@@ -1,4 +1,4 @@
-"""What README and docs say is what the code does."""
+"""README and docs agree with the code."""
 
 import re
 import runpy
@@ -13,7 +13,7 @@ HASHES = runpy.run_path(str(ROOT / "docs" / "hashes.py"))
 
 
 def table(page: str, heading: str) -> dict[str, list[str]]:
-    """The rows of the table under a column heading, by their first cell."""
+    """The rows of the table with a column heading, by their first cell."""
     text = (ROOT / "docs" / page).read_text()
     lines = text[text.index(heading) :].splitlines()[2:]
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines[: lines.index("")]]
@@ -45,7 +45,7 @@ def test_make_hashes_adds_what_is_new_removes_what_is_gone_and_keeps_what_is_pro
         HASHES["completed"](page, {"a": "12", "b": "35"})
 
 
-def test_exactness_states_the_ulps_that_are_tested():
+def test_exactness_states_the_tested_ulps():
     stated = table("exactness.md", "| environment | state |")
     tested = {
         header: [", ".join(map(str, of["state"])), ", ".join(map(str, of["observation"])), str(of["reward"])]
@@ -54,7 +54,7 @@ def test_exactness_states_the_ulps_that_are_tested():
     assert stated == tested
 
 
-def test_every_file_that_a_page_links_to_is_there():
+def test_every_file_that_a_page_links_to_exists():
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -1,4 +1,4 @@
-"""The direct classes: a native batch with same-step autoreset, without Gymnasium's registry."""
+"""The direct classes: native batches with same-step autoreset, without Gymnasium's registry."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The oldest releases that are supported, each in a virtual environment of its own."""
+"""The oldest supported releases work, each in its own virtual environment."""
 
 import subprocess
 import sys

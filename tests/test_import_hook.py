@@ -1,4 +1,4 @@
-"""What waits for another package is done once that package has been imported, and never breaks its import."""
+"""The import hook's action runs once its package has been imported, and never breaks that import."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ IDS = "['operant/simple-v3', 'operant/simple_spread-v3', 'operant/simple_tag-v3'
 
 
 def run(script, *options):
-    """Standard output and error of a Python script, which must end well."""
+    """The standard output and error of a Python script, which must succeed."""
     command = [sys.executable, "-W", "ignore::DeprecationWarning", *options, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -22,7 +22,7 @@ def run(script, *options):
     [
         "import operant, pettingzoo",
         "import pettingzoo, operant",
-        # As the .pth file starts it: from a copy, before gymnasium and operant are there.
+        # In the way of the .pth file: from a copy, before gymnasium and operant are imported.
         "import importlib.util, operant.import_hook as ours, sys; path = ours.__file__\n"
         "ours = [name for name in sys.modules if name.startswith(('operant', 'gymnasium'))]\n"
         "for name in ours: del sys.modules[name]\n"
@@ -48,7 +48,7 @@ def test_a_failing_registration_warns_and_the_import_goes_on():
     assert "operant did not register its environments with colorsys (ZeroDivisionError" in error
 
 
-def test_a_finder_that_asks_the_others_itself_is_no_obstacle():
+def test_a_finder_that_itself_asks_the_other_finders_does_no_harm():
     script = """
 import importlib.util, sys
 class Delegating:
@@ -77,6 +77,6 @@ def test_an_older_pettingzoo_without_a_registry_is_left_alone(tmp_path):
     assert run(script, "-W", "error::UserWarning") == ("imported\n", "")
 
 
-def test_all_names_of_the_package_come_without_pettingzoo():
+def test_all_names_of_the_package_can_be_imported_without_pettingzoo():
     script = "import sys; sys.modules['pettingzoo'] = None; from operant import *; print(OperantVectorEnv.__name__)"
     assert run(script)[0] == "OperantVectorEnv\n"

@@ -160,7 +160,7 @@ def test_no_other_file_of_the_package_imports_a_framework():
             assert not imports(path)[1] & FRAMEWORKS, name
 
 
-def test_importing_operant_loads_no_framework_and_nothing_that_is_made_lazily():
+def test_importing_operant_loads_no_framework_and_no_lazy_module():
     script = (
         "import sys, operant; "
         "print(*[m for m in ('torch', 'pettingzoo', 'stable_baselines3', 'pygame', 'operant.environments.vector', "

@@ -1,4 +1,4 @@
-"""What `pip install` gets: an sdist that builds, and a small wheel that runs from a clean directory."""
+"""Packages: an sdist that builds, and a small wheel that runs from a clean directory."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def built():
     return distributions()
 
 
-def test_the_wheel_is_small_and_holds_the_package_alone(built):
+def test_the_wheel_is_small_and_holds_only_the_package(built):
     _, wheel = built
     names = zipfile.ZipFile(wheel).namelist()
     assert wheel.stat().st_size < 2_000_000
@@ -48,7 +48,7 @@ def test_the_wheel_is_small_and_holds_the_package_alone(built):
     assert {"operant/_native.abi3.so", "operant/py.typed", "operant/bench/__init__.py"} <= set(names)
     sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     assert sources <= set(names)
-    # Users' headers are compiled with the core's sources: those are there, what builds the core is not.
+    # Users' headers are compiled with the core's sources: the wheel has these, but not the files that build the core.
     files = {path for path in (ROOT / "native").rglob("*") if path.suffix in (".h", ".c", ".txt")}
     wanted = {str(path.relative_to(ROOT)) for path in files if path.parent != ROOT / "native" / "build"}
     native = {name.removeprefix("operant/") for name in names if name.startswith("operant/native/")}
@@ -56,7 +56,7 @@ def test_the_wheel_is_small_and_holds_the_package_alone(built):
     assert {"operant/headers/scaffold/lander.h", "operant/headers/scaffold/lander.toml"} < set(names)
 
 
-def test_the_wheel_needs_gymnasium_numpy_and_cffi_alone(built):
+def test_the_wheel_needs_only_gymnasium_numpy_and_cffi(built):
     archive = zipfile.ZipFile(built[1])
     metadata = Parser().parsestr(archive.read("operant-0.1.0.dist-info/METADATA").decode())
     needed = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]

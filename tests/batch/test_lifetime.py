@@ -1,4 +1,4 @@
-"""When memory goes, what threads may do, and what a refused call leaves behind."""
+"""Freeing memory, using threads, and the state after a refused call."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def test_closing_while_another_thread_steps_ends_that_thread_with_an_error():
     assert (done.returncode, done.stdout) == (0, "survived\n"), done.stderr
 
 
-def test_what_one_thread_was_given_another_does_not_overwrite():
+def test_one_thread_does_not_overwrite_anothers_results():
     env = vector("CartPole-v1", 64)
     env.reset(seed=0)
     kept: list[tuple[np.ndarray, bytes]] = []
@@ -68,7 +68,7 @@ def test_a_dropped_environment_frees_its_memory_at_once():
     env.step(np.zeros(4, int))
     batch = weakref.ref(env.batch)
     del env
-    assert batch() is None  # without a collection of cycles
+    assert batch() is None  # without a garbage collection
 
 
 @pytest.mark.parametrize("make", [gym.make, gym.make_vec])
@@ -83,7 +83,7 @@ def test_a_refused_reset_leaves_the_generators_alone(make, precision):
     assert first == second
 
 
-def test_reset_bounds_are_judged_by_the_batchs_own():
+def test_a_reset_bound_is_checked_against_the_batchs_other_bound():
     env = vector("CartPole-v1", 3, params={"low": 0.2, "high": 0.5})
     observations, _ = env.reset(seed=0, options={"low": 0.4})
     assert observations.min() >= np.float32(0.4)
@@ -101,7 +101,7 @@ def test_a_finite_action_beyond_float32_is_clipped():
         assert env.step(np.full((2, 1), -1e300))[0].tobytes() == twin.step(np.full((2, 1), -2.0))[0].tobytes()
 
 
-def test_a_snapshot_that_no_environment_could_be_in_is_refused():
+def test_a_snapshot_of_an_impossible_state_is_refused():
     env = vector("CartPole-v0", 2)
     env.reset(seed=0)
     for field, value, says in [
@@ -128,7 +128,7 @@ def test_a_saved_snapshot_is_restored_from_its_file(tmp_path):
     assert env.step(np.zeros(3, int))[0].tobytes() == expected
 
 
-def test_an_acrobot_beyond_all_measure_still_ends_its_step():
+def test_a_step_of_an_acrobot_with_huge_numbers_ends():
     extreme = {"torque": 1e6, "dt": 1.0, "max_theta1_dot": 1e18, "max_theta2_dot": 1e18}
     env = vector("Acrobot-v1", 1, precision="float64", params=extreme)
     env.reset(seed=0)

@@ -1,4 +1,4 @@
-"""What `step` returns is the caller's to keep: no array, view or tensor of it ever changes. Unless copy=False."""
+"""The results of `step` are the caller's to keep: arrays, views and tensors of them never change, unless copy=False."""
 
 import gc
 
@@ -29,7 +29,7 @@ VIEWS = {
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
-def test_nothing_that_is_kept_of_a_long_run_changes(view, precision):
+def test_kept_results_of_a_long_run_do_not_change(view, precision):
     env = vector("CartPole-v1", 5, precision=precision)
     kept = []
 
@@ -47,7 +47,7 @@ def test_nothing_that_is_kept_of_a_long_run_changes(view, precision):
         assert content(held) == expected
 
 
-def test_only_the_view_of_one_of_the_arrays_need_be_kept():
+def test_keeping_a_view_of_one_array_is_enough():
     env = vector("Pendulum-v1", 3)
     env.reset(seed=0)
     for index in range(4):
@@ -72,7 +72,7 @@ def test_results_of_reset_set_state_and_close_are_kept_too():
 
 
 def test_the_rewards_and_observations_may_be_written_into():
-    """SB3 adds to rewards in place; what the caller writes must not reach the environment."""
+    """SB3 adds to rewards in place; a caller's writes must not reach the environment."""
     envs = [vector("CartPole-v1", 4) for _ in range(2)]
     for env in envs:
         env.reset(seed=0)
@@ -110,10 +110,10 @@ def test_the_ring_reuses_two_slots_when_arrays_are_released():
     for _ in range(500):
         observations = env.step(actions)[0]
         addresses.add(observations.__array_interface__["data"][0])
-    assert len(addresses) <= 3  # the reset's, still held at the first step, and two
+    assert len(addresses) <= 3  # the reset's, still held at the first step, and two more
 
 
-def test_what_was_kept_is_freed_when_the_caller_lets_go():
+def test_kept_results_are_freed_with_their_last_reference():
     env = vector("CartPole-v1", 100)
     env.reset(seed=0)
     kept = [env.step(np.zeros(100, int))[0] for _ in range(50)]
@@ -124,7 +124,7 @@ def test_what_was_kept_is_freed_when_the_caller_lets_go():
     assert len(addresses) <= 2
 
 
-def test_where_reference_counts_cannot_be_trusted_every_slot_is_new():
+def test_without_reliable_reference_counts_every_slot_is_new():
     ring = OutputRing(lambda: Slot((3, 4), np.float32, 3, np.float32, lambda *_: (None, None, None)), "fresh")
     taken = [ring.take() for _ in range(10)]
     assert len({id(slot) for slot in taken}) == 10
@@ -136,7 +136,7 @@ def test_the_policy_without_copies_is_one_fixed_slot():
 
 
 def test_gymnasium_finds_no_data_reused(env_id, precision):
-    """Gymnasium's check takes one flag, so of vector environments it can judge a batch of one."""
+    """Gymnasium's check needs single flags, so a vector environment must be a batch of one."""
     check_returned_data_not_reused(vector(env_id, 1, precision=precision))
     check_returned_data_not_reused(vector(env_id, 1, precision=precision, autoreset_mode="SameStep"))
     check_returned_data_not_reused(OperantEnv(env_id, precision=precision))
@@ -202,7 +202,7 @@ def test_an_array_that_the_core_cannot_write_into_is_refused(index, array, messa
         Batch(CATALOG["CartPole-v1"], 5, copy=False).write_into(*arrays)
 
 
-def test_a_batch_whose_arrays_are_the_callers_to_keep_writes_into_no_given_ones():
+def test_write_into_needs_copy_false():
     arrays = [np.zeros((5, 4), np.float32), np.zeros(5, np.float32), np.zeros(5, bool), np.zeros(5, bool)]
     with pytest.raises(ValueError, match="copy=False"):
         Batch(CATALOG["CartPole-v1"], 5).write_into(*arrays)

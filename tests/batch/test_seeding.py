@@ -1,4 +1,4 @@
-"""Seeds of the fast build: what a number depends on, and what it does not."""
+"""Seeds of the fast build: random numbers depend on seed, episode and draw, and on nothing else."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ THREEFRY = [
 
 
 def threefry(counter, key):
-    """The cipher in Python's integers, as the paper writes it."""
+    """The cipher with Python's integers, in the paper's form."""
     mask, rotations = 0xFFFFFFFF, (13, 15, 26, 6, 17, 29, 16, 24)
     keys = (*key, key[0] ^ key[1] ^ 0x1BD11BDA)
     x = [(counter[0] + keys[0]) & mask, (counter[1] + keys[1]) & mask]
@@ -38,7 +38,7 @@ def test_this_files_threefry_returns_the_published_vectors(counter, key, result)
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32 + 3, 2**64 - 1])
 def test_fresh_states_are_threefry_of_seed_episode_and_draw(seed, isa):
-    """CartPole draws its four numbers in order; the counter is (pair of draws, episode), the key the seed's words."""
+    """CartPole draws four numbers in order. The counter is (pair of draws, episode), the key is the seed's words."""
     env = vector("CartPole-v1", 3, isa=isa)
     env.reset(seed=[seed, None, None])
     for episode in (1, 2):

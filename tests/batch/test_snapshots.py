@@ -1,4 +1,4 @@
-"""Snapshots: everything there is, restored, branched, pickled and copied, continues identically."""
+"""Snapshots are complete: restored, branched, pickled and copied environments continue identically."""
 
 import copy
 import pickle
@@ -21,7 +21,7 @@ def run(env, actions, reset_at=120):
 
 
 def warm(env_id, num_envs, steps=37, **kwargs):
-    """An environment in the midst of its episodes."""
+    """An environment in the middle of its episodes."""
     env = vector(env_id, num_envs, max_episode_steps=25, **kwargs)
     env.reset(seed=3)
     for row in actions_for(env.single_action_space, np.random.default_rng(1), (steps, num_envs)):
@@ -42,8 +42,8 @@ def test_a_restored_batch_continues_identically_for_200_steps_and_a_reset(env_id
 
 
 @pytest.mark.parametrize("steps", [3, 25])
-def test_a_snapshot_remembers_who_waits_for_a_reset(physics_id, precision, mode, steps):
-    """25 steps is the time limit, so then everybody does whose episode did not end before."""
+def test_a_snapshot_remembers_which_environments_wait_for_a_reset(physics_id, precision, mode, steps):
+    """With 25 steps, the time limit, all episodes that did not end before end together."""
     env = warm(physics_id, 3, steps=0, precision=precision, autoreset_mode=mode)
     for row in plan(env, steps):
         if mode != "Disabled" or not env.get_state()["finished"].any():
@@ -196,7 +196,7 @@ def test_a_single_environment_restores_and_pickles(env_id, precision):
 
 
 def test_a_fresh_states_observation_is_the_same_from_reset_masked_reset_and_set_state(env_id, precision):
-    """Many environments: where Acrobot's fresh float32 angles are concerned, few observations show the difference."""
+    """Many environments, because few of Acrobot's observations would show a difference in its fresh float32 angles."""
     env = vector(env_id, 3000, precision=precision)
     observations, _ = env.reset(seed=0)
     same_arrays(env.set_state(env.get_state()), observations)

@@ -1,4 +1,4 @@
-"""The descriptors say what the C headers and Gymnasium's specs say."""
+"""The descriptors agree with the C headers and Gymnasium's specs."""
 
 import math
 import re
@@ -47,7 +47,7 @@ def test_an_id_is_understood_with_its_namespace_and_its_module(prefix):
     assert OperantVectorEnv(f"{prefix}Pendulum-v1").single_observation_space.shape == (3,)
 
 
-def test_what_is_no_id_is_refused_by_name():
+def test_an_invalid_id_is_refused_by_name():
     with pytest.raises(TypeError, match=r"env_id=None must be a str such as 'operant/CartPole-v1', not NoneType"):
         find_spec(None)
 

@@ -1,7 +1,7 @@
 """The environment part of a CleanRL script, in its documented structure but in our own words.
 
-CleanRL's repository is no package: what PyPI has under its name is a release of 2021 for the old gym. So the tests run
-this instead, which makes, seeds, steps and reads environments in the way that CleanRL's scripts do.
+CleanRL's repository is not a package: PyPI has only a release of 2021, for the old gym. So the tests run this instead,
+which makes, seeds, steps and reads environments in the same way as CleanRL's scripts.
 """
 
 import gymnasium as gym
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def make_env(env_id, idx, capture_video, run_name):
-    """A function that makes environment `idx`, as CleanRL hands to SyncVectorEnv."""
+    """A function that makes environment `idx`, of the kind that CleanRL passes to SyncVectorEnv."""
 
     def thunk():
         film = capture_video and idx == 0
@@ -22,14 +22,14 @@ def make_env(env_id, idx, capture_video, run_name):
 
 
 def sync_vector_env(env_id, num_envs):
-    """The line that make_vec_env replaces; CleanRL asks gymnasium 1.x for what 0.29 always does."""
+    """The line that make_vec_env replaces; under gymnasium 1.x CleanRL asks for 0.29's autoreset mode."""
     mode = getattr(gym.vector, "AutoresetMode", None)
     options = {"autoreset_mode": mode.SAME_STEP} if mode else {}
     return gym.vector.SyncVectorEnv([make_env(env_id, i, False, "run") for i in range(num_envs)], **options)
 
 
 def returns_as_in_0_29(infos):
-    """What scripts for gymnasium 0.29 print: (return, length) of each episode that ended."""
+    """(return, length) of each episode that ended, read in the way of scripts for gymnasium 0.29."""
     found = []
     if "final_info" in infos:
         for info in infos["final_info"]:
@@ -39,7 +39,7 @@ def returns_as_in_0_29(infos):
 
 
 def returns_as_in_1(infos):
-    """The same for gymnasium 1.x."""
+    """The same, read in the way of scripts for gymnasium 1.x."""
     if "final_info" not in infos:
         return []
     over = np.nonzero(infos["final_info"]["_episode"])[0]
@@ -48,7 +48,7 @@ def returns_as_in_1(infos):
 
 
 def real_next_observations(next_obs, truncations, infos, key):
-    """What off-policy scripts store: the final observation, not the next episode's first, where one was cut off."""
+    """The observations that off-policy scripts store: the final one where an episode was truncated."""
     real_next_obs = next_obs.copy()
     for idx, truncated in enumerate(truncations):
         if truncated:
@@ -57,7 +57,7 @@ def real_next_observations(next_obs, truncations, infos, key):
 
 
 def rollout(envs, read_returns, key, steps, seed=1):
-    """Steps at random: all observations as an off-policy script stores them, rewards, and episodes' returns."""
+    """Steps at random; returns observations in the way of an off-policy script, rewards, and episodes' returns."""
     random = np.random.default_rng(seed)
     obs, _ = envs.reset(seed=seed)
     stored, rewarded, returns = [obs], [], []

@@ -1,5 +1,8 @@
-"""What OperantPufferEnv promises, whichever base class it has: tests that `test_pufferlib.py` runs on a stand-in, and
-`own_environment/pufferlib` on PufferLib 3.0 itself, under the Gymnasium and NumPy that it pins."""
+"""Tests of OperantPufferEnv with any base class.
+
+`test_pufferlib.py` runs them on a stand-in, `own_environment/pufferlib` on PufferLib 3.0 itself, under its pinned
+Gymnasium and NumPy.
+"""
 
 import pickle
 import re
@@ -33,7 +36,7 @@ def batch_of(env_id, num_envs, seed, limit):
 
 
 @pytest.mark.parametrize("env_id", PHYSICS)
-def test_what_it_returns_are_its_buffers_with_the_bits_of_the_core(env_id):
+def test_it_returns_its_buffers_with_the_bits_of_the_core(env_id):
     env = OperantPufferEnv(env_id, 11, max_episode_steps=10)
     batch, first = batch_of(env_id, 11, 33, 10)
     observations, infos = env.reset(3)
@@ -77,7 +80,7 @@ def test_an_episode_that_ended_is_followed_by_the_next_in_the_same_step():
     pytest.fail("pushing right for 40 steps lets every pole fall")
 
 
-def test_it_writes_into_its_own_part_of_a_larger_buffer_alone():
+def test_it_writes_only_into_its_own_part_of_a_larger_buffer():
     whole = {
         "observations": np.full((12, 4), 7, np.float32),
         "rewards": np.full(12, 7, np.float32),
@@ -196,7 +199,7 @@ def test_every_option_of_the_native_batch_works():
         ({"params": {"gravity": -1}}, ValueError, "parameter 'gravity' = -1.0 is outside"),
     ],
 )
-def test_an_option_that_cannot_be_honoured_is_refused_by_name(options, error, message):
+def test_an_unsupported_option_is_refused_by_name(options, error, message):
     with pytest.raises(error, match=message):
         OperantPufferEnv(**{"env_id": "CartPole-v1"} | options)
 

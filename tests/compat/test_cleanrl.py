@@ -44,7 +44,7 @@ def test_a_script_films_our_single_environment(tmp_path, monkeypatch):
     "env_id, steps", [("CartPole-v1", 300), ("Pendulum-v1", 401), ("MountainCarContinuous-v0", 999)]
 )
 def test_make_vec_env_gives_a_script_what_sync_vector_env_gives_it(env_id, steps):
-    """Observations with final ones put in, rewards, returns and lengths: the same bits."""
+    """Compares observations, final ones included, rewards, returns and lengths, bit for bit."""
     ours = rollout(make_vec_env(env_id, 3, precision="float64"), returns_as_in_1, "final_obs", steps)
     theirs = rollout(sync_vector_env(env_id, 3), returns_as_in_1, "final_obs", steps)
     assert (ours[0] == theirs[0]).all()
@@ -52,7 +52,7 @@ def test_make_vec_env_gives_a_script_what_sync_vector_env_gives_it(env_id, steps
     assert ours[2] == theirs[2] and len(ours[2]) >= 3
 
 
-def test_scripts_written_for_0_29_find_what_they_read():
+def test_scripts_written_for_0_29_find_their_infos():
     old = rollout(make_vec_env("CartPole-v1", 3), returns_as_in_0_29, "final_observation", 300)
     new = rollout(make_vec_env("CartPole-v1", 3), returns_as_in_1, "final_obs", 300)
     assert old[2] == new[2] and len(old[2]) > 20
@@ -112,7 +112,7 @@ def test_no_two_arrays_of_the_infos_share_memory():
 
 
 def test_several_agents_are_rows_with_infos_of_their_own():
-    """Returns differ from agent to agent: in simple_spread those that collide pay for it."""
+    """Returns differ between agents: in simple_spread agents that collide get a penalty."""
     envs = make_vec_env("operant/simple_spread-v3", 4, max_episode_steps=5)
     reference = gym.make_vec("operant:operant/simple_spread-v3", 4, max_episode_steps=5, autoreset_mode="SameStep")
     assert envs.num_envs == 12  # 4 environments of 3 agents
@@ -141,7 +141,7 @@ def test_arguments_that_choose_a_variant_are_taken():
 
 
 def test_vector_wrappers_go_around_the_batch():
-    """NormalizeObservation is Gymnasium's to refuse: it does not know same-step resets."""
+    """Gymnasium itself refuses NormalizeObservation, which does not support same-step resets."""
     envs = make_vec_env("Pendulum-v1", 4)
     with pytest.raises(ValueError, match=r"SAME_STEP|SameStep"):
         gym.wrappers.vector.NormalizeObservation(envs)
@@ -188,7 +188,7 @@ def test_an_environment_that_films_can_be_copied(copied, tmp_path, monkeypatch):
     other = copied(envs)
     for _ in range(4):
         same_arrays(other.step(np.ones(2, int))[0], envs.step(np.ones(2, int))[0])
-    os.remove("videos/run/rl-video-episode-0.mp4")  # which both have written
+    os.remove("videos/run/rl-video-episode-0.mp4")  # written by both
     other.close()
     assert os.listdir("videos/run") == ["rl-video-episode-1.mp4"]
 
@@ -234,7 +234,7 @@ def test_parameters_and_limits_are_those_of_the_native_batch():
         ({"precision": "float16"}, ValueError, "unknown precision 'float16'"),
     ],
 )
-def test_what_cannot_be_honoured_is_named(options, error, message):
+def test_an_unsupported_argument_is_named(options, error, message):
     with pytest.raises(error, match=message):
         make_vec_env(**{"env_id": "CartPole-v1", **options})
 
@@ -270,7 +270,7 @@ def test_physical_parameters_are_the_environments_attributes():
         envs.render()
 
 
-def test_reset_options_that_cannot_be_honoured_are_named():
+def test_unsupported_reset_options_are_named():
     envs = make_vec_env("CartPole-v1", 2)
     with pytest.raises(ValueError, match=r"'reset_mask': .*make_vec_env resets all, gymnasium.make_vec some"):
         envs.reset(options={"reset_mask": np.array([True, False])})

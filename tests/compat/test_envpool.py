@@ -1,4 +1,4 @@
-"""operant.compat.envpool beside the real EnvPool: what scripts written for it see."""
+"""Compares operant.compat.envpool with the real EnvPool, as scripts written for it see it."""
 
 import copy
 import importlib
@@ -26,7 +26,7 @@ def still(envs, count):
 
 
 def layout(value):
-    """Dtypes and shapes of nested results."""
+    """The dtypes and shapes of nested results."""
     if isinstance(value, dict):
         return {key: layout(each) for key, each in value.items()}
     if isinstance(value, tuple):
@@ -90,7 +90,7 @@ def test_dm_time_steps_say_first_mid_and_last(module):
 @pytest.mark.parametrize("module", BOTH)
 @pytest.mark.parametrize("how", ["env_id", "keyword", "mask"])
 def test_some_environments_can_be_reset(module, how):
-    """Those of an ended episode too, which then begins with the reset and not with the next step."""
+    """An environment whose episode ended too: its next episode then begins with the reset, not the next step."""
     envs = module.make_gymnasium("MountainCar-v0", num_envs=4, max_episode_steps=2)
     envs.reset()
     envs.step(still(envs, 4))
@@ -181,7 +181,7 @@ def test_seeds_can_be_one_for_each_environment(module, form):
     observations = each.reset()[0]
     assert (observations == counted[[0, 0, 4]]).all()
     assert (module.make_gymnasium("CartPole-v1", num_envs=3, env_seed=[5, 5, 9]).reset()[0] == observations).all()
-    assert (each.reset()[0] != observations).any()  # the generators go on
+    assert (each.reset()[0] != observations).any()  # the generators continue
 
 
 @pytest.mark.parametrize("module", BOTH)
@@ -203,7 +203,7 @@ def test_a_reward_threshold_is_kept(module):
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda envs: pickle.loads(pickle.dumps(envs))])
 @pytest.mark.parametrize("make", [ours.make_gymnasium, ours.make_dm])
 def test_it_can_be_copied_unless_it_has_threads(make, copied):
-    """EnvPool itself cannot."""
+    """EnvPool itself cannot be copied."""
     envs = make("CartPole-v1", num_envs=3)
     envs.reset()
     other = copied(envs)
@@ -234,7 +234,7 @@ def test_an_old_gymnasium_is_named_with_what_to_do(monkeypatch):
 
 
 @pytest.mark.parametrize("module", BOTH)
-def test_an_asynchronous_pool_returns_batches_of_whoever_is_ready(module):
+def test_an_asynchronous_pool_returns_batches_of_the_environments_that_are_ready(module):
     envs = module.make("Pendulum-v1", env_type="gymnasium", num_envs=6, batch_size=2, num_threads=1, seed=0)
     assert envs.is_async
     envs.async_reset()
@@ -250,15 +250,15 @@ def test_an_asynchronous_pool_returns_batches_of_whoever_is_ready(module):
     assert steps.sum() == 600
 
 
-# Units in the last place of the largest value that a component has in the batch, before or after the step. EnvPool
-# computes in float64 and we in float32, from states that we see rounded: half a unit for what is rounded, half for what
-# EnvPool returns, and what our own step rounds. 3 are the most that was seen, in 128000 steps of each task.
+# Units in the last place of a component's largest value in the batch, before or after the step. EnvPool computes in
+# float64 and we in float32, from rounded states: half a unit for the rounded state, half for EnvPool's rounded result,
+# and the rounding of our own step. The most seen was 3, in 128000 steps of each task.
 ULPS = 4
 
 
 @pytest.mark.parametrize("task", ["CartPole-v1", "MountainCar-v0"])
 def test_the_physics_is_envpools(task):
-    """EnvPool's states are put into our environment, which must go where EnvPool goes."""
+    """Writes EnvPool's states into our environment, whose step must lead to the same states."""
     real = envpool.make_gymnasium(task, num_envs=64, seed=3)
     check = gym.make_vec(f"operant:operant/{task}", num_envs=64)
     check.reset(seed=0)
@@ -293,7 +293,7 @@ def test_an_episode_that_terminates_on_its_last_step_keeps_both_flags():
     assert results[-1][2][0] and results[-1][3][0]
 
 
-def test_config_holds_what_make_was_told():
+def test_config_holds_the_arguments_of_make():
     options = {"num_envs": 6, "batch_size": 3, "num_threads": 1, "seed": 9, "max_episode_steps": 50}
     mine, real = (module.make_gymnasium("CartPole-v1", **options) for module in BOTH)
     assert mine.config == {key: value for key, value in real.config.items() if key != "base_path"}
@@ -338,7 +338,7 @@ def test_unknown_tasks_and_options_are_named(arguments, error, message):
         ours.make(task, env_type, **options)
 
 
-def test_misuse_is_told_instead_of_waited_for():
+def test_misuse_raises_instead_of_waiting_forever():
     envs = ours.make_gymnasium("CartPole-v1", num_envs=3)
     with pytest.raises(ResetNeeded):
         envs.step(np.zeros(3, int))

@@ -1,7 +1,7 @@
 """OperantPufferEnv on a stand-in for PufferLib's base class, under this environment's Gymnasium and NumPy.
 
-PufferLib 3.0.0 cannot be installed beside them: it pins Gymnasium 0.29.1 and NumPy 1, and builds on few machines. The
-same tests run on its real modules in `own_environment/pufferlib`, where its vector backends and trainer are tested too.
+PufferLib 3.0.0 cannot be installed with them: it pins Gymnasium 0.29.1 and NumPy 1, and builds on few machines. The
+same tests run on its real modules in `own_environment/pufferlib`, with tests of its vector backends and trainer.
 """
 
 import sys
@@ -16,7 +16,7 @@ from gymnasium.vector.utils import batch_space
 
 
 class StandIn:
-    """What `pufferlib.PufferEnv` of PufferLib 3.0 does when it is constructed: it binds the buffers."""
+    """A stand-in for PufferLib 3.0's `PufferEnv`, whose constructor binds the buffers."""
 
     def __init__(self, buf=None):
         n, observation, action = self.num_agents, self.single_observation_space, self.single_action_space

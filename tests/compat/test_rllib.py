@@ -1,4 +1,4 @@
-"""operant.compat.rllib where Ray is not installed, or too old; under Ray itself: tests/compat/own_environment/rllib."""
+"""operant.compat.rllib where Ray is missing or too old; tests/compat/own_environment/rllib has the tests with Ray."""
 
 import sys
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""operant.compat.sb3 beside Stable-Baselines3's own DummyVecEnv of Gymnasium's environments."""
+"""Compares operant.compat.sb3 with Stable-Baselines3's own DummyVecEnv of Gymnasium's environments."""
 
 import copy
 import csv
@@ -36,7 +36,7 @@ from operant.compat.sb3 import OperantVecEnv
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
 
-# Short episodes, so that each environment ends several, by its time limit and where it can by itself.
+# Short episodes, so that each environment ends several, by its time limit and, where possible, by itself.
 LIMITS = {
     "CartPole-v1": 30,
     "MountainCar-v0": 40,
@@ -48,7 +48,7 @@ LIMITS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """Torch's sums do not depend on the threads then, and other tests keep their cores."""
+    """Uses one thread: torch's sums then do not depend on the threads, and other tests keep their cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -60,7 +60,7 @@ def theirs(env_id, num_envs=4, seed=1, **options):
 
 
 def ours(env_id, num_envs=4, seed=1, env_kwargs=None, **options):
-    """The exact build on the native batch, made as an SB3 script makes it."""
+    """The exact build on the native batch, made in the way of an SB3 script."""
     env_kwargs = {"precision": "float64"} | (env_kwargs or {})
     return make_vec_env(
         f"operant/{env_id}", num_envs, seed=seed, vec_env_cls=OperantVecEnv, env_kwargs=env_kwargs, **options
@@ -68,12 +68,12 @@ def ours(env_id, num_envs=4, seed=1, env_kwargs=None, **options):
 
 
 def actions(envs, count):
-    """Random actions, drawn as SB3's off-policy algorithms draw them."""
+    """Random actions, drawn in the way of SB3's off-policy algorithms."""
     return [np.array([envs.action_space.sample() for _ in range(envs.num_envs)]) for _ in range(count)]
 
 
 def same_infos(mine, other):
-    """All keys and values; of the time of an episode's end only its type, as it is read off the clock."""
+    """Checks that all keys and values are equal; of the time "t", which a clock measures, only the type."""
     assert isinstance(mine, list) and len(mine) == len(other)
     for a, b in zip(mine, other, strict=True):
         assert set(a) == set(b)
@@ -87,7 +87,7 @@ def same_infos(mine, other):
 
 
 def same_walk(mine, other, steps):
-    """The same bits from both for a number of random steps; returns how many episodes ended."""
+    """Checks that both return the same bits for some random steps; returns the number of episodes that ended."""
     assert mine.reset().tobytes() == other.reset().tobytes()
     ended = 0
     for each in actions(other, steps):
@@ -103,7 +103,7 @@ def same_walk(mine, other, steps):
 
 
 def trained(algorithm, envs, steps, **options):
-    """The final weights, and length and return of every episode of the training."""
+    """Trains; returns the final weights, and the length and return of every episode."""
     model = algorithm(
         "MlpPolicy", envs, seed=1, device="cpu", stats_window_size=10_000, **copy.deepcopy(options)
     ).learn(steps)
@@ -144,7 +144,7 @@ def test_single_environments_too_end_with_gymnasiums_weights():
 
 
 def test_the_weights_do_depend_on_the_physics():
-    """So that the tests above could fail: another pole gives other weights."""
+    """Another pole gives other weights, so the tests above can fail."""
     other = ours("CartPole-v1", env_kwargs={"params": {"half_length": 0.55}})
     assert trained(PPO, ours("CartPole-v1"), 256, **ON_POLICY)[0] != trained(PPO, other, 256, **ON_POLICY)[0]
 
@@ -210,7 +210,7 @@ def test_the_info_of_running_episodes_is_shared_and_refuses_to_be_written():
     [VecNormalize, functools.partial(VecFrameStack, n_stack=3), lambda envs: VecFrameStack(VecNormalize(envs), 2)],
     ids=["VecNormalize", "VecFrameStack", "both"],
 )
-def test_wrappers_of_sb3_see_what_they_see_on_dummyvecenv(wrap):
+def test_wrappers_of_sb3_return_the_same_as_on_dummyvecenv(wrap):
     limit = {"max_episode_steps": 20}
     assert (
         same_walk(wrap(ours("Pendulum-v1", env_kwargs=limit)), wrap(theirs("Pendulum-v1", env_kwargs=limit)), 70) == 12
@@ -268,13 +268,13 @@ def test_monitors_options_are_honoured_or_refused_by_name(tmp_path):
 
 
 class Balance:
-    """A controller that keeps CartPole up for some 40 steps, with SB3's `predict`."""
+    """A controller with SB3's `predict` that balances CartPole for some 40 steps."""
 
     def predict(self, observations, **_):
         return (observations[:, 2] > 0).astype(np.int64), None
 
 
-def test_evaluate_policy_gives_what_it_gives_on_dummyvecenv_without_a_warning():
+def test_evaluate_policy_returns_the_same_as_on_dummyvecenv_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         options = {"n_eval_episodes": 10, "return_episode_rewards": True}
@@ -307,7 +307,7 @@ def test_callbacks_logging_saving_and_loading(tmp_path):
     loaded.learn(256)
 
 
-def test_copies_and_pickles_go_on_as_the_original_does():
+def test_copies_and_pickles_continue_like_the_original():
     envs = OperantVecEnv("operant/CartPole-v1", 5)
     envs.seed(3)
     envs.reset()
@@ -327,7 +327,7 @@ def test_seeds_hold_for_the_next_reset_and_go_up_from_environment_to_environment
     mine, other = ours("CartPole-v1", 3, seed=None), theirs("CartPole-v1", 3, seed=None)
     assert mine.seed(7) == other.seed(7) == [7, 8, 9]
     assert mine.reset().tobytes() == other.reset().tobytes()
-    assert mine.reset().tobytes() == other.reset().tobytes()  # the generators go on
+    assert mine.reset().tobytes() == other.reset().tobytes()  # the generators continue
     np.random.seed(0)
     drawn = mine.seed(None)
     np.random.seed(0)
@@ -385,7 +385,7 @@ def test_a_parameter_that_is_set_moves_the_environment_as_gymnasiums_attribute_d
             assert envs.step(np.full(2, action))[0][index].tobytes() == judge.step(action)[0].tobytes()
 
 
-def test_what_all_environments_share_can_be_asked_for():
+def test_shared_attributes_can_be_read():
     envs = ours("CartPole-v1", 3)
     assert envs.get_attr("render_mode") == ["rgb_array"] * 3 and envs.render_mode == "rgb_array"
     assert envs.get_attr("action_space", [1]) == [gym.spaces.Discrete(2)]
@@ -509,7 +509,7 @@ def test_human_mode_shows_every_step(monkeypatch):
     assert [picture.shape for picture in shown] == [(400, 1200, 3)] * 3
 
 
-# What it can be made from.
+# The sources it can be made from.
 
 
 def test_every_option_of_the_vector_environment_is_taken():
@@ -542,7 +542,7 @@ def test_options_of_the_batch_come_through_vec_env_kwargs():
         ours("CartPole-v1", vec_env_kwargs={"precision": "float32"})
 
 
-def test_of_an_id_only_the_first_environment_is_made(monkeypatch, tmp_path):
+def test_for_an_id_only_the_first_environment_is_made(monkeypatch, tmp_path):
     made = []
     monkeypatch.setattr(OperantEnv, "close", lambda env: made.append(env))
     assert ours("CartPole-v1", 100, monitor_dir=str(tmp_path)).num_envs == 100
@@ -576,7 +576,7 @@ def closed():
 
 
 def varying():
-    """Environments of which the third differs."""
+    """A function that makes environments, the third of which differs."""
     lengths = iter([0.5, 0.5, 0.6])
     return lambda: plain(params={"half_length": next(lengths)})
 
@@ -669,7 +669,7 @@ def varying():
         (lambda: OperantVecEnv("MountainCa-v0", 2), gym.error.NameNotFound, "MountainCa"),
     ],
 )
-def test_what_a_batch_cannot_be_is_refused_by_name(source, error, message):
+def test_an_unsuitable_source_is_refused_by_name(source, error, message):
     with pytest.raises(error, match=message):
         source()
 
@@ -691,7 +691,7 @@ def test_misuse_is_refused_and_closing_twice_is_not():
 
 
 def importing(prelude):
-    """What importing the adapter says in a fresh interpreter, after a prelude."""
+    """The output of importing the adapter in a fresh interpreter, after a prelude."""
     script = f"import sys\n{prelude}\nimport operant.compat.sb3"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode

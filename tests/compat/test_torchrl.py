@@ -1,4 +1,4 @@
-"""operant.compat.torchrl under TorchRL itself, beside Gymnasium's own environments from the same seeds."""
+"""operant.compat.torchrl under TorchRL itself, compared with Gymnasium's own environments from the same seeds."""
 
 import sys
 from importlib import import_module
@@ -25,7 +25,7 @@ REWARDS = {"float32": torch.float32, "float64": torch.float64}
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """The tensors are tiny, and other tests keep their cores."""
+    """Uses one thread: the tensors are tiny, and other tests keep their cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -37,7 +37,7 @@ def rollout(env, steps=60):
 
 
 def base(env):
-    """The `GymWrapper` itself: in mode SAME_STEP TorchRL wraps it into a transform."""
+    """The `GymWrapper` itself, which TorchRL wraps in a transform in mode SAME_STEP."""
     return env.base_env if isinstance(env, TransformedEnv) else env
 
 
@@ -87,7 +87,7 @@ def test_discrete_actions_can_be_integers():
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("env_id", IDS)
 def test_every_tensor_is_what_gymnasiums_environments_return(env_id, mode):
-    """Terminal observations above all; 25 steps end some CartPoles before their time limit and all others at it."""
+    """Compares terminal observations above all; in 25 steps all CartPoles end, some before the time limit."""
     num_envs, steps = 4, 60
     env = make_env(f"operant/{env_id}", num_envs, autoreset_mode=mode, precision="float64", max_episode_steps=25)
     env.set_seed(7)
@@ -135,8 +135,8 @@ def test_episode_statistics_are_those_of_torchrls_own_transforms(mode, precision
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_rollout_begins_where_its_reset_put_the_environments(mode):
-    """TorchRL's own transform shows the end of the rollout before, if that ended in some environments only."""
+def test_a_rollout_begins_with_the_observations_of_its_reset(mode):
+    """TorchRL's own transform returns the last rollout's end, if that ended in some environments only."""
     env = make_env("operant/CartPole-v1", 16, autoreset_mode=mode)
     for _ in range(4):
         data = env.rollout(100)
@@ -180,7 +180,7 @@ def test_a_rollout_stops_at_the_first_end_by_default():
     assert data["next", "done"][:, -1].any()
 
 
-def test_torchrl_resets_any_environments_it_likes_in_mode_disabled():
+def test_torchrl_may_reset_any_environments_in_mode_disabled():
     env = make_env("operant/CartPole-v1", 4, autoreset_mode="Disabled")
     before = rollout(env, 3)[:, -1]["next"].clone()
     mask = torch.tensor([[True], [False], [False], [True]])
@@ -198,7 +198,7 @@ def test_torchrl_cuts_episodes_short_in_mode_disabled():
     assert (starts[:, 1:] != data["next", "observation"][:, [6, 13]]).any(-1).all()
 
 
-def test_torchrl_refuses_to_reset_what_did_not_end_in_mode_same_step():
+def test_torchrl_refuses_to_reset_running_episodes_in_mode_same_step():
     env = make_env("operant/CartPole-v1", 2)
     before = rollout(env, 3)[:, -1]["next"]
     with pytest.raises(RuntimeError, match="Cannot partially reset"):
@@ -207,7 +207,7 @@ def test_torchrl_refuses_to_reset_what_did_not_end_in_mode_same_step():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_no_step_visits_environments_one_by_one(mode):
-    """Counts the Python functions that a rollout calls: as many for 512 environments as for 8."""
+    """A rollout calls as many Python functions for 512 environments as for 8."""
 
     def calls(num_envs):
         env = make_env(
@@ -238,7 +238,7 @@ def test_tensors_of_a_rollout_stay_as_they_were():
     assert (first == copy).all()
 
 
-def test_tensors_go_to_the_device_that_is_asked_for():
+def test_tensors_are_on_the_requested_device():
     env = make_env("operant/CartPole-v1", 3, device="cpu", episode_statistics=True)
     assert rollout(env, 3).device == torch.device("cpu")
     assert env.observation_spec["episode_return"].device == torch.device("cpu")
@@ -287,7 +287,7 @@ def test_options_reach_the_batch():
         ({"device": "cupboard"}, RuntimeError, "cupboard"),
     ],
 )
-def test_what_cannot_be_honoured_is_refused_by_name(options, kind, message):
+def test_an_unsupported_option_is_refused_by_name(options, kind, message):
     with pytest.raises(kind, match=message):
         make_env(**{"env_id": "operant/CartPole-v1", "num_envs": 2, **options})
 

@@ -1,6 +1,6 @@
 """operant.compat.zoo under RL-Zoo3's own commands.
 
-All of it runs in processes of its own: importing the zoo replaces Gymnasium's TimeLimit for good.
+Everything runs in separate processes, because importing the zoo replaces Gymnasium's TimeLimit for good.
 """
 
 import os
@@ -22,7 +22,7 @@ FLAGS = {
 
 
 def python(*arguments, directory, expected=0):
-    """What a Python process says."""
+    """The output of a Python process."""
     environment = os.environ | {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=directory, env=environment, check=False)
@@ -33,7 +33,7 @@ def python(*arguments, directory, expected=0):
 
 @pytest.fixture(scope="module")
 def documented(tmp_path_factory):
-    """What each command of docs/integrations.md says, run one after the other; and the directory they ran in."""
+    """The output of each command of docs/integrations.md, run one after the other; and the directory they ran in."""
     directory = tmp_path_factory.mktemp("zoo")
     section = PAGE.read_text().partition("## RL-Zoo3")[2].partition("\n## ")[0]
     said = {}

@@ -1,4 +1,4 @@
-"""Certificates: one fixed trajectory hashes alike on every target and with any number of workers."""
+"""Certificates: a fixed trajectory has the same hash on every target and with any number of workers."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ HEADERS = set(header_names())
 
 @pytest.fixture(scope="module")
 def certificate():
-    """The hashes, and the text that is printed with them."""
+    """The hashes, and the printed text."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         return operant.certificate(), printed.getvalue()
@@ -45,6 +45,6 @@ def test_the_hash_does_not_depend_on_workers(certificate, header):
     assert alone == {isa: f"{trajectory_hash(header, isa, 3):016x}" for isa in alone}
 
 
-def test_the_hash_of_what_does_not_exist_is_zero():
+def test_the_hash_of_an_unknown_environment_or_target_is_zero():
     assert trajectory_hash("cartpole", "z80") == 0
     assert trajectory_hash("ping_pong", "scalar") == 0

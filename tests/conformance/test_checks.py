@@ -76,7 +76,7 @@ def test_a_broken_header_fails_the_checks_of_its_rule(tmp_path, what):
         assert re.search(message, str(failure.value)), f"{name}: {failure.value}"
 
 
-def test_what_differs_on_a_gpu_is_found(tmp_path):
+def test_a_difference_on_a_gpu_is_found(tmp_path):
     push = "    vf push"
     change = (push, "#ifdef OPERANT_CUDA\n    s->speed = s->speed + R(1e-3);\n#endif\n" + push)
     with pytest.raises(
@@ -85,7 +85,7 @@ def test_what_differs_on_a_gpu_is_found(tmp_path):
         CHECKS["device"](find_spec(str(write_lander(tmp_path, change))))
 
 
-def test_a_header_that_is_c_and_not_cpp_is_found_at_its_line(tmp_path):
+def test_a_header_that_is_not_cpp_is_reported_at_its_line(tmp_path):
     spec = find_spec(str(write_lander(tmp_path, ("    vf push", "    const int class = 1;\n    vf push"))))
     with pytest.raises(
         Failed, match=r"for a GPU, headers are compiled as C\+\+: lander\.h does not compile:\n.*lander\.h:\d+"
@@ -113,7 +113,7 @@ def test_an_observation_beyond_its_stated_bound_is_found(tmp_path):
     ["    s->speed = uniform(r, vreal(-1), vreal(1));\n", "    observation[1] = s->speed;\n"],
     ids=["a member of the state", "a component of the observation"],
 )
-def test_what_a_header_forgets_to_set_is_found(tmp_path, forgotten):
+def test_a_variable_that_is_never_set_is_found(tmp_path, forgotten):
     spec = find_spec(str(write_lander(tmp_path, (forgotten, ""))))
     with pytest.raises(Failed, match=r"results change when variables begin as other bytes .*set every member"):
         CHECKS["initialised"](spec)
@@ -125,7 +125,7 @@ def test_parity_finds_gymnasiums_classes_equal(env_id):
     assert re.fullmatch(rf"{steps} steps equal those of gymnasium\..* bit for bit", parity(CATALOG[env_id]))
 
 
-def test_parity_finds_a_reference_of_ones_own_equal(tmp_path):
+def test_parity_finds_a_users_reference_equal(tmp_path):
     assert "Lander bit for bit" in parity(find_spec(str(with_reference(tmp_path))))
 
 
@@ -150,13 +150,13 @@ def test_parity_takes_a_tolerance_for_a_reference_in_another_order(tmp_path):
     assert "within 1e-12" in parity(spec, 1e-12)
 
 
-def test_parity_says_that_a_reset_draws_otherwise(tmp_path):
+def test_parity_reports_a_reset_that_draws_differently(tmp_path):
     path = with_reference(tmp_path, "default_rng(seed)", "default_rng(seed + 1)")
     with pytest.raises(Failed, match=r"the reset with seed 0:(.|\n)*must draw what the reference draws from"):
         parity(find_spec(str(path)))
 
 
-def test_parity_refuses_a_reference_that_truncates_or_observes_otherwise(tmp_path):
+def test_parity_refuses_a_reference_that_truncates_or_observes_differently(tmp_path):
     truncating = with_reference(tmp_path / "a", "landed or lost, False", "landed or lost, True")
     with pytest.raises(Failed, match="truncates by itself: leave the time limit to the descriptor"):
         parity(find_spec(str(truncating)))
@@ -165,7 +165,7 @@ def test_parity_refuses_a_reference_that_truncates_or_observes_otherwise(tmp_pat
         parity(find_spec(str(wide)))
 
 
-def test_the_sanitizers_find_what_is_written_out_of_bounds_at_its_line(tmp_path):
+def test_the_sanitizers_report_a_write_out_of_bounds_at_its_line(tmp_path):
     path = write_lander(
         tmp_path, ("observation[1] = s->speed;", "observation[1] = s->speed, observation[2] = s->speed;")
     )
@@ -174,7 +174,7 @@ def test_the_sanitizers_find_what_is_written_out_of_bounds_at_its_line(tmp_path)
         sanitize(find_spec(str(path)))
 
 
-def test_the_sanitizers_find_a_division_by_zero_at_its_line(tmp_path):
+def test_the_sanitizers_report_a_division_by_zero_at_its_line(tmp_path):
     path = write_lander(tmp_path, ("R(1) - R(0.5) * vabs(s->speed)", "R(1) / s->height"))
     line = next(number for number, text in enumerate(path.read_text().splitlines(), 1) if "R(1) / s->height" in text)
     with pytest.raises(Failed, match=rf"lander\.h:{line}:\d+: runtime error: division by zero"):

@@ -1,4 +1,4 @@
-"""Bad input: an error that names the value and the remedy, and a batch that is exactly as it was."""
+"""Bad input raises an error that names the value and the remedy, and leaves the batch exactly as it was."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from operant.environments.single import OperantEnv
 
 
 class Untouched:
-    """Checks that the block raises, that the batch is as before, and that it steps as an undisturbed twin does."""
+    """Checks that its block raises, that the batch is unchanged, and that it steps like an undisturbed twin."""
 
     def __init__(self, env, error, match):
         self.env, self.raises = env, pytest.raises(error, match=match)
@@ -130,7 +130,7 @@ def test_continuous_actions_of_the_wrong_shape_or_dtype_are_named(actions, says)
 
 
 @pytest.mark.parametrize("action", [2, -1, 2**70, 0.5, "1", None, np.array([1, 0])], ids=repr)
-def test_the_single_environment_names_an_unusable_action_and_does_not_move(action):
+def test_the_single_environment_names_an_invalid_action_and_does_not_move(action):
     env = OperantEnv("CartPole-v1")
     env.reset(seed=0)
     before = env.get_state().tobytes()
@@ -247,7 +247,7 @@ def test_the_single_environment_must_be_reset_after_it_terminated():
     ],
     ids=str,
 )
-def test_an_unusable_keyword_argument_is_named(keywords, error, says):
+def test_an_invalid_keyword_argument_is_named(keywords, error, says):
     with pytest.raises(error, match=says):
         vector(**{"env_id": "CartPole-v1", "num_envs": 2, **keywords})
 
@@ -291,7 +291,7 @@ def test_a_forced_isa_that_does_not_exist_is_named(monkeypatch):
         ({"reset_mask": np.zeros(5, bool)}, ValueError, "at least one True"),
     ],
 )
-def test_an_unusable_reset_option_is_named(options, error, says):
+def test_an_invalid_reset_option_is_named(options, error, says):
     env = stepped()
     with Untouched(env, error, says):
         env.reset(seed=3, options=options)
@@ -309,7 +309,7 @@ def test_an_unusable_reset_option_is_named(options, error, says):
         ([1, 2, 3, 4, 0.5], TypeError, "seed 0.5"),
     ],
 )
-def test_an_unusable_seed_is_named(seed, error, says):
+def test_an_invalid_seed_is_named(seed, error, says):
     env = stepped()
     with Untouched(env, error, says):
         env.reset(seed=seed)
@@ -321,7 +321,7 @@ def versioned(snapshot, version):
     return np.frombuffer(snapshot.tobytes(), dtype)
 
 
-def test_an_unusable_snapshot_is_named():
+def test_an_invalid_snapshot_is_named():
     env = stepped()
     snapshot = env.get_state()
     cases = [
@@ -393,7 +393,7 @@ def test_a_forked_child_steps_an_inherited_environment_as_the_parent_does(worker
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_two_threads_in_one_environment_get_an_error_or_whole_steps(workers):
-    """Each step that succeeded is one step of a serial run: all environments took the same number of steps."""
+    """Each successful step equals one step of a serial run: all environments took the same number of steps."""
     env = vector("Pendulum-v1", 4096, workers=workers, max_episode_steps=None)
     twin = vector("Pendulum-v1", 4096, max_episode_steps=None)
     env.reset(seed=0)

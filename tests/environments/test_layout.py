@@ -1,4 +1,4 @@
-"""Nested spaces as rows of one array, and back: property-based over random nestings."""
+"""Nested spaces as rows of one array, and back: property-based tests over random nestings."""
 
 import pickle
 

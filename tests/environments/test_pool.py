@@ -1,4 +1,4 @@
-"""AsyncEnvPool: the numbers of each environment are those of a batch, whatever the order of stepping."""
+"""AsyncEnvPool: each environment's results are those of a batch, in any order of stepping."""
 
 import gc
 import os
@@ -16,7 +16,7 @@ NUM_ENVS, STEPS = 7, 40
 
 
 def expected(env_id, actions, **options):
-    """`[T, N]` results of a batch as tuples of bytes."""
+    """The `[T, N]` results of a batch, as tuples of bytes."""
     env = vector(env_id, NUM_ENVS, **options)
     rows = [[env.reset(seed=3)[0][i].tobytes() for i in range(NUM_ENVS)]]
     for row in actions:
@@ -47,7 +47,7 @@ def test_each_environment_has_the_numbers_of_a_batch_in_any_order(physics_id, pr
                     got = (o[k].tobytes(), float(r[k]), bool(d[k]), bool(u[k]))
                     assert got == (wanted[t][i] if t else (wanted[0][i], 0.0, False, False))
                     waiting.append(i)
-            # Those that are done keep stepping only as long as recv needs them to fill a batch.
+            # Environments that are done keep stepping only while recv needs them to fill a batch.
             ready = [i for i in waiting if progress[i] < STEPS]
             if not ready or in_flight + len(ready) < batch_size:
                 break
@@ -116,7 +116,7 @@ def test_a_pool_is_not_copied_and_not_used_in_a_forked_child():
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_sent_in_parts_the_results_come_in_the_order_they_were_finished():
+def test_results_of_several_sends_come_in_the_order_they_were_finished():
     with AsyncEnvPool("CartPole-v1", 6, 4) as pool:
         pool.async_reset(seed=0)
         assert pool.recv()[4]["env_id"].tolist() == [0, 1, 2, 3]
@@ -124,7 +124,7 @@ def test_sent_in_parts_the_results_come_in_the_order_they_were_finished():
         assert pool.recv()[4]["env_id"].tolist() == [4, 5, 3, 0]
 
 
-def test_parameters_of_each_environment_and_their_randomisation_go_along(precision):
+def test_parameters_per_environment_and_randomisation_reach_the_threads(precision):
     options = {
         "precision": precision,
         "params": {"half_length": np.linspace(0.3, 2, NUM_ENVS)},
@@ -153,7 +153,7 @@ def test_options_of_a_reset_reach_the_environments():
 @pytest.mark.parametrize(
     "ids, says", [([0, 9], "env_id 9"), ([-1], "env_id -1"), ([1, 1], "twice"), ([[0]], "vector"), ([], "non-empty")]
 )
-def test_unusable_ids_are_named_and_nothing_is_queued(ids, says):
+def test_invalid_ids_are_named_and_nothing_is_queued(ids, says):
     with AsyncEnvPool("CartPole-v1", 4) as pool:
         pool.async_reset(seed=0)
         pool.recv()
@@ -163,7 +163,7 @@ def test_unusable_ids_are_named_and_nothing_is_queued(ids, says):
         pool.recv()
 
 
-def test_unusable_actions_name_the_environment_and_nothing_is_queued():
+def test_invalid_actions_name_the_environment_and_nothing_is_queued():
     with AsyncEnvPool("CartPole-v1", 4) as pool:
         pool.async_reset(seed=0)
         pool.recv()
@@ -191,7 +191,7 @@ def test_calls_out_of_order_say_what_is_missing():
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": 5}, {"workers": 0}, {"num_envs": 0}])
-def test_sizes_that_make_no_sense_are_refused(options):
+def test_invalid_sizes_are_refused(options):
     name, value = next(iter(options.items()))
     with pytest.raises(ValueError, match=f"{name}={value}"):
         AsyncEnvPool(**{"env_id": "CartPole-v1", "num_envs": 4, **options})

@@ -1,4 +1,4 @@
-"""A registered header is an environment like any other: in make, make_vec, worker processes, adapters and training."""
+"""A registered header works like any environment in make, make_vec, worker processes, adapters and training."""
 
 import collections
 import pickle
@@ -23,7 +23,7 @@ from operant.headers import library
 
 @pytest.fixture(autouse=True)
 def registered():
-    """What a test registers is forgotten after it."""
+    """Forgets a test's registrations after it."""
     yield
     for env_id in AUTHORED:
         gym.registry.pop(env_id, None)
@@ -31,7 +31,7 @@ def registered():
 
 
 def lander_in_python(seed, actions):
-    """Observations and rewards of REFERENCE."""
+    """The observations and rewards of REFERENCE."""
     names = {}
     exec(REFERENCE, names)
     env = names["Lander"]()
@@ -85,7 +85,7 @@ def counted(monkeypatch, module, name, calls):
     monkeypatch.setattr(module, name, counting)
 
 
-def test_what_the_core_offers_built_in_environments_it_offers_these(tmp_path):
+def test_a_registered_header_has_the_features_of_a_built_in_environment(tmp_path):
     operant.register_env(write_lander(tmp_path))
     options = {"params": {"gravity": np.linspace(1, 2, 4)}, "randomize": {"thrust": (3.0, 5.0)}, "workers": 2}
     envs = gym.make_vec("lander-v0", num_envs=4, autoreset_mode="SameStep", max_episode_steps=5, **options)
@@ -243,20 +243,20 @@ def test_a_reference_class_with_render_draws_it(tmp_path):
     assert frame.shape == (4, 4, 3) and (frame == int(observations[0, 0])).all()
 
 
-def test_a_name_that_nobody_registered_is_answered_with_those_that_are(tmp_path):
+def test_the_error_for_an_unregistered_name_lists_the_registered_ones(tmp_path):
     operant.register_env(write_lander(tmp_path), build=False)
     with pytest.raises(ValueError, match=r"unknown environment 'landr-v0': did you mean 'lander-v0'\?"):
         find_spec("landr-v0")
 
 
 @pytest.mark.parametrize("name", ["no_such_module:lander-v0", "no.such:lander-v0", ":lander-v0", "a b:lander-v0"])
-def test_a_module_that_does_not_exist_is_no_environment(name):
+def test_an_id_whose_module_does_not_exist_is_unknown(name):
     assert not is_native(name)
     with pytest.raises(ValueError, match="unknown environment"):
         find_spec(name)
 
 
-def test_what_is_wrong_inside_of_a_module_is_not_hidden(tmp_path, monkeypatch):
+def test_an_import_error_inside_a_module_is_not_hidden(tmp_path, monkeypatch):
     (tmp_path / "broken_games.py").write_text("import no_such_module\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
@@ -269,7 +269,7 @@ def test_several_agents_are_named_with_the_class_that_takes_them(tmp_path):
         OperantEnv(str(path))
 
 
-def test_stable_baselines3_takes_it_through_the_native_batch_and_in_processes(tmp_path):
+def test_stable_baselines3_steps_it_as_a_native_batch_and_in_processes(tmp_path):
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -293,6 +293,6 @@ def test_it_trains_as_a_native_batch(tmp_path):
     operant.register_env(write_lander(tmp_path))
     algorithm = PPO("lander-v0")
     assert isinstance(algorithm.environments, NativeEnvironments)
-    assert algorithm.environments.env_id == str(tmp_path / "lander.h")  # what a checkpoint finds it by
+    assert algorithm.environments.env_id == str(tmp_path / "lander.h")  # by which a checkpoint finds it
     algorithm.learn(1)
     algorithm.close()

@@ -1,4 +1,4 @@
-"""Frames are drawn by Gymnasium's own code from our state: the same pixels."""
+"""Frames, drawn by Gymnasium's own code from our state, have the same pixels as Gymnasium's."""
 
 import gymnasium as gym
 import numpy as np
@@ -50,7 +50,7 @@ def test_the_vector_form_draws_a_bounded_number_of_environments():
     env.close()
 
 
-def test_by_default_16_environments_are_drawn_or_all_there_are():
+def test_by_default_at_most_16_environments_are_drawn():
     for num_envs, expected in ((20, 16), (2, 2)):
         env = vector("MountainCar-v0", num_envs, render_mode="rgb_array")
         env.reset(seed=0)

@@ -14,7 +14,7 @@ from operant.environments.single import OperantEnv
 
 
 def float_rewards(env):
-    """Gymnasium's Pendulum returns NumPy's float64 where its API and SB3's checker ask for a float; ours is one."""
+    """Converts rewards: Gymnasium's Pendulum returns a NumPy float64, where its API and SB3's checker need a float."""
     return gym.wrappers.TransformReward(env, float)
 
 

@@ -1,4 +1,4 @@
-"""Long trajectories of the exact build against Gymnasium's SyncVectorEnv: every array and info, bit for bit."""
+"""Compares long trajectories of the exact build with Gymnasium's SyncVectorEnv: every array and info, bit for bit."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_long_exact_trajectories_are_gymnasiums_in_every_autoreset_mode(env_id, 
 
 
 def compare(ours, theirs, seed, steps=250, options=None, mode="NextStep"):
-    """The same reset and the same random steps in both."""
+    """Compares the results of the same reset and the same random steps."""
     same_step(ours.reset(seed=seed, options=options), theirs.reset(seed=seed, options=dict(options or {}) or None))
     actions = actions_for(ours.single_action_space, np.random.default_rng(0), (steps, ours.num_envs))
     for t in range(steps):
@@ -142,7 +142,7 @@ def test_time_limits_are_gymnasiums(env_id, mode):
 
 
 def test_an_environment_that_lasts_is_truncated_at_its_registered_limit(env_id):
-    """No random policy balances for 500 steps, so the limit is reached by an environment that cannot fail."""
+    """A random policy does not balance for 500 steps, so an environment that cannot fail reaches the limit."""
     limit = CATALOG[env_id].max_episode_steps
     unfailing = {"cartpole": {"x_limit": 1e6, "theta_limit": 1e6}, "acrobot": {"torque": 0.0}}
     env = vector(env_id, 2, precision="float64", params=unfailing.get(CATALOG[env_id].header))

@@ -104,7 +104,7 @@ def test_episode_statistics_are_those_of_gymnasiums_wrapper(env_id, mode):
     ended = 0
     for actions in actions_for(ours.single_action_space, np.random.default_rng(0), (200, 6)):
         mine, other = ours.step(actions), theirs.step(actions)
-        # t is wall-clock time; returns are summed in the same order and so are equal to the last bit.
+        # t is wall-clock time. Returns are summed in the same order, so they have the same bits.
         same_step(mine, other, skip=("t",))
         if "episode" in mine[4]:
             ended += int(mine[4]["_episode"].sum())

@@ -1,4 +1,4 @@
-"""A header becomes a library: once for each content, at the user's lines, and with any C compiler."""
+"""A header is compiled into a library: once for each content, with errors at the user's lines, by any C compiler."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from operant.environments.lookup import find_spec
 from operant.headers import library
 from operant.headers.library import ONE_LANE, CompileError, NoCompiler, build, cache_folder, find_compiler
 
-QUICK = {"extra": (ONE_LANE,)}  # two targets of five: what is tested here does not depend on vectors
+QUICK = {"extra": (ONE_LANE,)}  # two targets only: these tests do not depend on vectors
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_a_header_is_compiled_once_for_each_content(tmp_path, cache):
     assert kept(cache) == sorted({first.path.name, build(path, **QUICK).path.name})
 
 
-def test_what_a_header_includes_counts_as_its_content(tmp_path):
+def test_included_files_count_as_the_headers_content(tmp_path):
     path = write_lander(tmp_path, ("typedef struct { vf height", '#include "numbers.h"\ntypedef struct { vf height'))
     (tmp_path / "numbers.h").write_text("#define NUMBER 1\n")
     first = build(path, **QUICK).path
@@ -142,7 +142,7 @@ def test_a_compile_error_points_at_the_users_line(tmp_path, monkeypatch, compile
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_a_name_that_the_contract_needs_is_named(tmp_path, monkeypatch, compiler):
+def test_a_missing_name_of_the_contract_is_named(tmp_path, monkeypatch, compiler):
     needs(compiler, compiler)
     monkeypatch.setenv("CC", compiler)
     path = write_lander(tmp_path)
@@ -188,7 +188,7 @@ def test_warnings_are_those_of_the_users_lines_and_are_kept(tmp_path):
     assert build(path, **QUICK).warnings == built.warnings
 
 
-def test_without_a_compiler_it_says_what_to_install(tmp_path, monkeypatch):
+def test_without_a_compiler_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoCompiler, match=r"there is no C compiler .*apt-get install gcc libc6-dev"):
@@ -204,12 +204,12 @@ def test_a_cc_of_several_words_is_a_command_with_arguments(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["lander.c", "my-lander.h", "3d.h", "lander"])
-def test_a_file_whose_name_is_no_c_identifier_is_refused(tmp_path, name):
+def test_a_file_whose_name_is_not_a_c_identifier_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match=r"must be named like lander.h"):
         build(tmp_path / name)
 
 
-def test_a_header_that_is_not_there_is_named_with_the_remedy(tmp_path):
+def test_a_missing_header_is_named_with_the_remedy(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"moon\.h does not exist: `operant new moon` writes one"):
         build(tmp_path / "moon.h")
 
@@ -229,7 +229,7 @@ def test_the_cache_folder_is_the_users(monkeypatch, tmp_path):
     assert cache_folder().stat().st_mode & 0o077 == 0
 
 
-def test_libraries_that_nobody_has_used_for_a_month_are_removed(tmp_path, cache):
+def test_libraries_unused_for_a_month_are_removed(tmp_path, cache):
     cache.mkdir()
     for name, days in (("lander-old.so", 31), ("lander-new.so", 29), ("other-old.so", 31)):
         (cache / name).touch()
@@ -244,15 +244,14 @@ def test_a_library_for_another_core_is_refused(tmp_path):
     ours = re.search(r"OPERANT_ABI = (\d+)", layout.read_text())
     layout.write_text(layout.read_text().replace(ours[0], f"OPERANT_ABI = {int(ours[1]) + 1}"))
     code = "#define OPERANT_ONE_LANE\n" + (source / "library" / "library.c").read_text()
-    (tmp_path / "library.c").write_text(
-        code + "const operant_target operant_scalar, operant_exact;\n"  # without an environment: it is refused before
-    )
+    # Without an environment: the version is checked before it.
+    (tmp_path / "library.c").write_text(code + "const operant_target operant_scalar, operant_exact;\n")
     run("cc", "-shared", "-fPIC", f"-I{source}", tmp_path / "library.c", "-o", tmp_path / "other.so")
     with pytest.raises(ValueError, match=r"other.so was compiled for another version of operant's core"):
         load_library(tmp_path / "other.so")
 
 
-def test_a_file_that_is_no_library_is_refused(tmp_path):
+def test_a_file_that_is_not_a_library_is_refused(tmp_path):
     (tmp_path / "text.so").write_text("no library")
     with pytest.raises(ValueError, match=r"text\.so: .*operant build --again"):
         load_library(tmp_path / "text.so")
@@ -264,7 +263,7 @@ def test_a_file_that_is_no_library_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["acrobot", "simple"])
 def test_a_built_in_header_compiled_as_a_users_computes_the_same_bits(name):
-    """Acrobot's exact build calls what the core lends to a library; simple includes others and has an agent."""
+    """Acrobot's exact build calls functions that the core lends to a library; simple includes other headers."""
     path = build(ROOT / "native" / "envs" / f"{name}.h").path
     runnable = [isa for isa, runs in isas().items() if runs]
     assert {isa: library_hash(path, name, isa) for isa in runnable} == {
@@ -272,7 +271,7 @@ def test_a_built_in_header_compiled_as_a_users_computes_the_same_bits(name):
     }
 
 
-def test_an_environment_without_parameters_is_one(tmp_path):
+def test_an_environment_without_parameters_works(tmp_path):
     path = write_lander(tmp_path)
     path.write_text(
         """
@@ -304,7 +303,7 @@ LANE_FN void lander_observe(const lander_state *s, rng *r, const lander_params *
 
 
 def test_two_libraries_of_one_name_are_not_taken_for_each_other(tmp_path):
-    """Rows of one must not be copied into the other: their states may have different sizes."""
+    """Rows of one must not be copied into the other, because their states may have different sizes."""
     wide = write_lander(
         tmp_path / "wide",
         ("vf height, speed; }", "vf height, speed, fuel; }"),

@@ -153,7 +153,7 @@ def test_integers_are_multi_discrete_or_a_tuple(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["Discrete", "Tuple"])
-def test_policies_are_given_the_rows_that_emulation_lays_out(tmp_path, kind):
+def test_policies_get_rows_in_the_layout_of_the_emulation(tmp_path, kind):
     environments = make_environments(dial(tmp_path, kind), 6, {})
     buffer = environments.allocate(9)
     environments.reset(4, buffer)

@@ -12,7 +12,7 @@ from operant.environments.parallel import OperantParallelEnv
 from operant.environments.vector import OperantVectorEnv
 
 NAMES = tuple(name.replace("-", "_") for name in MULTIAGENT)
-# What is compiled: the module's name in PettingZoo's form, and its constructor's arguments.
+# The compiled variants: the module's name in PettingZoo's form, and the constructor's arguments.
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     (name, dict(zip(spec.variant_options, key, strict=True)))
     for name, spec in zip(NAMES, MULTIAGENT.values(), strict=True)
@@ -30,7 +30,7 @@ def mpe2_env(name: str, options: dict[str, Any]) -> Any:
 
 
 def random_state(agents: int, landmarks: int, random: np.random.Generator) -> np.ndarray:
-    """Positions, velocities, landmarks `[2A + L, 2]`: bodies that overlap, speeds beyond the caps, places outside."""
+    """A state `[2A + L, 2]` with overlapping bodies, speeds beyond the limits and positions outside the arena."""
     scale = random.choice([0.1, 0.5, 1.5])
     positions = random.uniform(-scale, scale, (agents, 2))
     velocities = random.uniform(-2, 2, (agents, 2)) * random.choice([0, 1, 1], (agents, 1))
@@ -38,7 +38,7 @@ def random_state(agents: int, landmarks: int, random: np.random.Generator) -> np
 
 
 def put_mpe2(env: Any, state: np.ndarray) -> None:
-    """Puts a state into a reset environment of mpe2's."""
+    """Writes a state into an mpe2 environment after its reset."""
     world = env.unwrapped.world
     agents = len(world.agents)
     for k, agent in enumerate(world.agents):
@@ -48,7 +48,7 @@ def put_mpe2(env: Any, state: np.ndarray) -> None:
 
 
 def put_ours(env: OperantParallelEnv | OperantVectorEnv, states: np.ndarray) -> None:
-    """Puts states `[N, 2A + L, 2]` into the environments of a reset batch."""
+    """Writes states `[N, 2A + L, 2]` into the environments of a batch after its reset."""
     batch = env.batch
     records = batch.get_state()
     for part, column in zip(batch.spec.state, states.reshape(len(states), -1).T, strict=True):
@@ -57,13 +57,13 @@ def put_ours(env: OperantParallelEnv | OperantVectorEnv, states: np.ndarray) -> 
 
 
 def bodies(env: OperantParallelEnv | OperantVectorEnv) -> tuple[int, int]:
-    """How many agents and landmarks there are."""
+    """The numbers of agents and landmarks."""
     agents = env.batch.agents
     return agents, len(env.batch.spec.state) // 2 - 2 * agents
 
 
 def random_actions(space: Any, count: int, random: np.random.Generator) -> np.ndarray:
-    """`[count]` integers, or `[count, 5]` float32 that reach a little beyond [0, 1]."""
+    """Random actions: `[count]` integers, or `[count, 5]` float32 that reach a little beyond [0, 1]."""
     if hasattr(space, "n"):
         return random.integers(0, space.n, count)
     return random.uniform(-0.2, 1.2, (count, *space.shape)).astype(np.float32)

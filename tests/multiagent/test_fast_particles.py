@@ -1,10 +1,10 @@
-"""One step of the fast build of the particle environments stays near one exact step from the same float32 state.
+"""A step of the particle environments' fast build is close to an exact step from the same float32 state.
 
-An error is counted in ulps of float32 at the magnitude of what the number is computed from: for a position or a
-difference of positions the farthest place, for a speed the greatest force over 0.1 s, contacts included. In a contact
-the force goes with distance / 1e-3 m, so that an error of the distance counts a thousandfold, and with the direction
-between two near bodies, whose relative error grows as they get nearer: states with a contact are compared at that
-magnitude.
+An error is counted in float32 ulps at the magnitude of the numbers that the result is computed from. For a position or
+a difference of positions that is the farthest position; for a speed, the greatest force over 0.1 s, contacts included.
+In a contact the force depends on distance / 1e-3 m, so an error of the distance counts a thousandfold. It also depends
+on the direction between two bodies, whose relative error grows as they get nearer. So states with a contact are
+compared at that magnitude.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def ulp(magnitude):
 
 
 def contact(states, agents, landmarks, radius, landmark_radius):
-    """The greatest force between two bodies, and its greatest sensitivity to a place `[N]`, N and N/m."""
+    """The greatest force between two bodies, and its greatest sensitivity to a position: `[N]` each, N and N/m."""
     places = np.concatenate([states[:, :agents], states[:, 2 * agents :]], axis=1)
     radii = np.array([radius] * agents + [landmark_radius] * landmarks)
     force, slope = np.zeros(len(states)), np.zeros(len(states))
@@ -67,7 +67,7 @@ def test_a_step_is_within_the_stated_ulps(name, options):
     allowed = ULPS["speed"] * (ulp(speed) + 0.1 * slope * ulp(far))
     worst = (error[:, agents : 2 * agents].max(axis=1) / allowed).max()
     assert worst <= 1
-    assert worst > 0.2  # the bound is not idle
+    assert worst > 0.2  # so the bound is not far too wide
     # Rewards jump where bodies touch; elsewhere they are sums of distances.
     touching = np.abs(rewards[0] - rewards[1]).max(axis=1) > 0.4
     assert touching.mean() < 1e-3

@@ -19,19 +19,19 @@ EPISODES = 15
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    """mpe2 warns of every action that it clips."""
+    """Silences mpe2, which warns of every action that it clips."""
     monkeypatch.setattr(gymnasium.logger, "min_level", gymnasium.logger.ERROR)
     monkeypatch.setattr("pettingzoo.utils.env_logger.EnvLogger.warn_action_out_of_bound", lambda **_: None)
 
 
 @pytest.fixture
 def libm(monkeypatch):
-    """simple_tag's border penalty by the C library's exp; NumPy has one of its own for CPUs with AVX-512."""
+    """Makes simple_tag's border penalty use the C library's exp; NumPy has its own for CPUs with AVX-512."""
     monkeypatch.setattr(simple_tag, "np", SimpleNamespace(**{**vars(np), "exp": math.exp}))
 
 
 def same(ours, theirs):
-    """Equal results of `reset` or `step`, by agent, in every bit and dtype."""
+    """Checks that results of `reset` or `step`, by agent, are equal in every bit and dtype."""
     for mine, other in zip(ours, theirs, strict=True):
         assert list(mine) == list(other)
         for agent in mine:

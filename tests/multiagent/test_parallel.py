@@ -1,4 +1,4 @@
-"""One environment as PettingZoo's ParallelEnv and AECEnv, held to PettingZoo's own tests."""
+"""One environment as PettingZoo's ParallelEnv and AECEnv, under PettingZoo's own tests."""
 
 import pickle
 import subprocess
@@ -159,7 +159,7 @@ def test_frames_are_mpe2s(name):
         (lambda: operant.AsyncEnvPool("simple_tag_v3", 4), ValueError, "use operant.multiagent.simple_tag_v3"),
     ],
 )
-def test_what_cannot_be_made_says_why(make, error, message):
+def test_invalid_constructor_arguments_are_named(make, error, message):
     with pytest.raises(error, match=message):
         make()
 

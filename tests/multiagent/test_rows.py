@@ -1,4 +1,4 @@
-"""Thousands of environments of several agents as a VectorEnv whose rows are (environment, agent) pairs."""
+"""Multi-agent environments as a VectorEnv whose rows are (environment, agent) pairs."""
 
 import pickle
 
@@ -17,7 +17,7 @@ from operant.multiagent import simple_spread_v3, simple_tag_v3, simple_v3
 
 
 def trajectory(env, steps, seed=0):
-    """Observations, rewards and flags of random play, reset included."""
+    """The observations, rewards and flags of a reset and random steps."""
     random = np.random.default_rng(seed)
     results = [env.reset(seed=seed)[0]]
     for _ in range(steps):
@@ -116,7 +116,7 @@ def test_all_agents_of_an_environment_end_together_and_have_their_own_returns(mo
 
 
 @pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
-def test_what_ends_at_different_times_is_listed_alike_with_any_number_of_workers(mode):
+def test_finished_episodes_are_listed_alike_with_any_number_of_workers(mode):
     results = []
     for workers in (1, 3):
         envs = simple_tag_v3.vector_env(200, workers=workers, autoreset_mode=mode, max_episode_steps=7)

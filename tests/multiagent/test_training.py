@@ -1,4 +1,4 @@
-"""What trains on Gymnasium's, SB3's or PufferLib's vectors trains on rows of agents."""
+"""Training code for Gymnasium's, SB3's or PufferLib's vector environments trains on rows of agents."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_one_policy_for_all_rows_learns_to_go_to_the_landmark():
         return True
 
     model.learn(100_000, callback=keep)
-    # A random walk returns about -30 (start and landmark in a square of 2 m for 25 steps), standing on it 0.
+    # A random walk returns about -30 (start and landmark in a square of 2 m, 25 steps); standing on the landmark, 0.
     first, last = np.mean(returns[:256]), np.mean(returns[-256:])
     assert first < -20 and last > 0.5 * first
 

@@ -1,4 +1,4 @@
-"""The slow judges: one environment and one step at a time, in float32, in the order of the formulas."""
+"""The slow, obvious versions: one environment and one step at a time, in float32, in the formulas' order."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ ONE, ZERO = np.float32(1), np.float32(0)
 
 
 def random_rollout(steps, num_envs, seed=0, ends=0.2):
-    """Arguments of the kernels; final values are NaN where nothing may read them."""
+    """Random arguments of the kernels; final values are NaN where nothing may read them."""
     generator, shape = np.random.default_rng(seed), (steps, num_envs)
     rewards, values, final_values = generator.normal(size=(3, *shape)).astype(np.float32)
     terminated, truncated = generator.random(shape) < ends, generator.random(shape) < ends
@@ -29,7 +29,7 @@ def following(r, t, n, rows):
 
 
 def backwards(r):
-    """(t, n, whether something is carried over from t + 1), latest first."""
+    """Yields (t, n, True if the recursion continues from t + 1), latest step first."""
     steps, num_envs = r["rewards"].shape
     for t in reversed(range(steps)):
         for n in range(num_envs):

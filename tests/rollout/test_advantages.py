@@ -1,4 +1,4 @@
-"""GAE, V-trace and discounted returns by hand, by the slow loops of loops.py, on every target, with bad arguments."""
+"""GAE, V-trace and discounted returns: numbers computed by hand, the slow loops of loops.py, and bad arguments."""
 
 import loops
 import numpy as np
@@ -33,14 +33,14 @@ BOTH = TRUNCATED | {"terminated": TERMINATED["terminated"]}
     [
         # delta = 1+4-4, 2+8-8, 3+16-16 = 1, 2, 3;  A = 1 + 2.75/4, 2 + 3/4, 3
         (HAND, [1.6875, 2.75, 3]),
-        # delta_1 = 2+0-8 = -6, and nothing comes back over the end
+        # delta_1 = 2+0-8 = -6, and nothing is carried over the episode's end
         (TERMINATED, [1 - 1.5, -6, 3]),
         # delta_1 = 2+32-8 = 26
         (TRUNCATED, [1 + 6.5, 26, 3]),
         (BOTH, [1 - 1.5, -6, 3]),
     ],
 )
-def test_gae_of_three_steps_is_what_one_computes_by_hand(rollout, advantages):
+def test_gae_of_three_steps_equals_the_numbers_computed_by_hand(rollout, advantages):
     ours, returns = gae(**rollout, gamma=0.5, lam=0.5)
     assert ours[:, 0].tolist() == advantages
     assert returns[:, 0].tolist() == [a + v for a, v in zip(advantages, [4, 8, 16], strict=True)]
@@ -50,17 +50,17 @@ def test_gae_of_three_steps_is_what_one_computes_by_hand(rollout, advantages):
     "rollout, returns",
     [(HAND, [6.75, 11.5, 19]), (TERMINATED, [2, 2, 19]), (TRUNCATED, [18, 34, 19]), (BOTH, [2, 2, 19])],
 )
-def test_discounted_returns_of_three_steps_are_what_one_computes_by_hand(rollout, returns):
+def test_discounted_returns_of_three_steps_equal_the_numbers_computed_by_hand(rollout, returns):
     without_values = {name: array for name, array in rollout.items() if name != "values"}
     assert discounted_returns(**without_values, gamma=0.5)[:, 0].tolist() == returns
 
 
-def test_vtrace_of_three_steps_is_what_one_computes_by_hand():
+def test_vtrace_of_three_steps_equals_the_numbers_computed_by_hand():
     # ratios 1, 1, 1 with bars at 1: v - V = delta + gamma lam (v' - V'), as GAE; advantage = r + gamma v' - V
     targets, advantages = vtrace(**TRUNCATED, log_ratios=column(0, 0, 0), gamma=0.5, lam=0.5)
     assert targets[:, 0].tolist() == [4 + 7.5, 8 + 26, 16 + 3]
     assert advantages[:, 0].tolist() == [1 + 17 - 4, 2 + 32 - 8, 3 + 16 - 16]
-    # Twice as likely under rho_bar = 2 and c_bar = 1: delta counts twice, what is carried once.
+    # Ratios of 2 with rho_bar = 2 and c_bar = 1: delta counts twice, the carried sum once.
     twice = np.full((3, 1), np.log(2), np.float32)
     targets, _ = vtrace(**TRUNCATED, log_ratios=twice, gamma=0.5, lam=0.5, rho_bar=2, c_bar=1)
     assert np.allclose(targets[:, 0], [4 + 2 + 13, 8 + 52, 16 + 6], rtol=1e-6)
@@ -85,7 +85,7 @@ def test_vtrace_equals_the_slow_loop_within_two_ulp_of_each_ratio(isa):
     for one, other in zip(ours, slow, strict=True):
         # 16 steps of sums of numbers below 8, each ratio off by 2 ulp (2.4e-7)
         np.testing.assert_allclose(one, other, rtol=0, atol=16 * 8 * 2.4e-7)
-    # Of ratios that both hold exactly, the same bits.
+    # With ratios that are exact in both, the bits are the same.
     exact = vtrace(**rollout, log_ratios=np.zeros_like(log_ratios), **NUMBERS, isa=isa)
     same = loops.vtrace(rollout, np.ones_like(log_ratios), **NUMBERS, rho_bar=1, c_bar=1)
     assert [one.tobytes() for one in exact] == [one.tobytes() for one in same]
@@ -93,7 +93,7 @@ def test_vtrace_equals_the_slow_loop_within_two_ulp_of_each_ratio(isa):
 
 @pytest.mark.parametrize("workers", [2, 3, 8])
 def test_threads_do_not_change_a_bit(workers, isa):
-    rollout = loops.random_rollout(8, 1100)  # more than one block of columns, and not a multiple of anything
+    rollout = loops.random_rollout(8, 1100)  # more than one block of columns, and not a multiple of a block or vector
     log_ratios = np.random.default_rng(1).normal(size=(8, 1100)).astype(np.float32)
     for kernel, given in ((gae, rollout), (vtrace, rollout | {"log_ratios": log_ratios})):
         one = kernel(**given, **NUMBERS, isa="scalar")

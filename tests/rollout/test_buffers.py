@@ -1,4 +1,4 @@
-"""RolloutBuffer and GpuBuffer: the core writes into them, nothing is copied, and what they hold is the rollout."""
+"""RolloutBuffer and GpuBuffer: the core writes into them, nothing is copied, and they hold the rollout."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def batch_of(env_id, num_envs, **options):
 
 
 def fill(buffer, actions):
-    """Two rollouts, the second after `roll`; returns the rows of both."""
+    """Fills a buffer with two rollouts, the second after `roll`; returns the rows of both."""
     rows = []
     buffer.begin()
     for rollout in range(2):
@@ -62,7 +62,7 @@ def test_nothing_is_copied():
     assert batch.observe().observations.tobytes() == held[1].tobytes()
 
 
-def test_the_memory_outlives_what_asked_for_it():
+def test_the_memory_outlives_the_buffer():
     buffer = RolloutBuffer.for_batch(batch_of("CartPole-v1", 20), STEPS)
     recorder = buffer._recorder
     tensors = buffer.tensors
@@ -145,7 +145,7 @@ def test_with_a_gpu_the_rollout_lies_there_and_its_host_is_pinned():
         ({"autoreset": "NextStep"}, "a rollout needs autoreset 'SameStep', not 'NextStep'"),
     ],
 )
-def test_batches_that_make_no_rollout_are_refused(options, message):
+def test_unsuitable_batches_are_refused(options, message):
     batch = Batch(CATALOG["CartPole-v1"], 4, **({"autoreset": "SameStep"} | options))
     with pytest.raises(ValueError, match=message):
         RolloutBuffer.for_batch(batch, 3)

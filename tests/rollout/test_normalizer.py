@@ -1,4 +1,4 @@
-"""RunningNormalizer and RewardNormalizer against NumPy's float64 statistics of all rows at once, and Gymnasium's."""
+"""Compares RunningNormalizer and RewardNormalizer with NumPy's float64 statistics of all rows, and with Gymnasium."""
 
 import gymnasium as gym
 import numpy as np
@@ -9,7 +9,7 @@ from gymnasium.wrappers.vector import NormalizeReward
 from operant.rollout.moments import Moments
 from operant.utils import RewardNormalizer, RunningNormalizer
 
-# Sums of some thousand float64 numbers in another order.
+# For sums of some thousand float64 numbers in another order.
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 
 
@@ -68,7 +68,7 @@ def test_merging_two_gives_the_statistics_of_both():
     parts[0].update(batch[:100])
     parts[1].update(batch[100:])
     parts[0].merge(parts[1])
-    parts[0].merge(parts[2])  # which has seen nothing
+    parts[0].merge(parts[2])  # which is empty
     assert parts[0].count == 900
     np.testing.assert_allclose(parts[0].mean, batch.mean(0, dtype=np.float64), **CLOSE)
     np.testing.assert_allclose(parts[0].variance, batch.var(0, dtype=np.float64), rtol=1e-10)
@@ -98,7 +98,7 @@ def test_images_and_scalars_have_statistics_of_their_shape():
     assert scalars.normalize(rows(4, 1)[:, 0]).shape == (4,)
 
 
-def test_a_restored_one_continues_with_the_same_bits():
+def test_a_restored_normalizer_continues_with_the_same_bits():
     one, other = RunningNormalizer((4,)), RunningNormalizer((4,))
     one.update(rows(100, 4))
     other.load_state_dict(one.state_dict())
@@ -199,7 +199,7 @@ def test_rewards_are_scaled_as_gymnasiums_wrapper_scales_them_while_nothing_term
     for _ in range(100):
         _, theirs, terminated, truncated, _ = wrapped.step(envs.action_space.sample())
         mine = ours(raw[-1][1].astype(np.float32), terminated | truncated)
-        np.testing.assert_allclose(mine, theirs, rtol=1e-5)  # their statistics are of float32 sums in another order
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5)  # Gymnasium adds float32 numbers in another order
 
 
 def test_an_ended_episodes_rewards_do_not_reach_the_next():

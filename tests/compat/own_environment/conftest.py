@@ -1,7 +1,7 @@
-"""Tests of frameworks that each need an environment of their own, which holds little else but the wheel of operant."""
+"""Tests of frameworks that each need a separate virtual environment, with operant's wheel and little else."""
 
 import sys
 from pathlib import Path
 
-# What these tests share with the others: tests/snippets.py, and what lies in tests/compat.
+# Modules that these tests share with the others: tests/snippets.py, and those in tests/compat.
 sys.path[:0] = [str(Path(__file__).parents[level]) for level in (1, 2)]

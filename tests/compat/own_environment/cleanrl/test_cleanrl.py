@@ -23,8 +23,8 @@ def test_a_script_runs_on_our_ids_unmodified(prefix):
     assert len(returns) > 20 and all(r == length for r, length in returns)
 
 
-# CartPole's numbers are the same bits. MountainCarContinuous's differ, since NumPy 1 promotes otherwise than NumPy 2,
-# whose bits our exact build has: 1e-5 is some 80 float32 roundings of observations below 1, after 999 steps.
+# CartPole's numbers have the same bits. MountainCarContinuous's differ, since our exact build has the bits of NumPy 2,
+# and NumPy 1 promotes differently: 1e-5 is some 80 float32 roundings of observations below 1, after 999 steps.
 @pytest.mark.parametrize(
     "env_id, steps, tolerance", [("CartPole-v1", 400, 0), ("MountainCarContinuous-v0", 1100, 1e-5)]
 )
@@ -95,8 +95,8 @@ def test_several_agents_are_rows():
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
-def test_what_is_refused_leaves_nothing_to_close():
-    """Gymnasium closes environments when they are collected, those that raised while they were made too."""
+def test_a_refused_environment_leaves_nothing_to_close():
+    """Gymnasium closes environments when they are collected, even those whose constructor raised."""
     with pytest.raises(ValueError, match="unknown precision 'float16'"):
         make_vec_env("CartPole-v1", 2, precision="float16")
     with pytest.raises(gym.error.DependencyNotInstalled, match="moviepy"):

@@ -1,4 +1,4 @@
-"""Puts PufferLib 3.0.0's Python modules on the path, out of its sdist, which nobody can install without GitHub."""
+"""Puts PufferLib 3.0.0's Python modules on the path, from its sdist, which cannot be installed without GitHub."""
 
 import os
 import shutil
@@ -29,10 +29,10 @@ def compute_puff_advantage(
 
 
 def unpack(folder: Path) -> None:
-    """Leaves the package `pufferlib` in `folder`.
+    """Unpacks the package `pufferlib` into `folder`.
 
-    pip unpacks the sdist, runs its setup.py for the metadata, and fails: with NO_OCEAN=1 a name in it is not defined,
-    without it raylib is fetched from GitHub. --no-clean keeps what was unpacked.
+    pip unpacks the sdist, runs its setup.py for the metadata, and fails: with NO_OCEAN=1 a name in it is undefined,
+    without it raylib is fetched from GitHub. --no-clean keeps the unpacked files.
     """
     temporary = folder / "pip"
     temporary.mkdir()
@@ -49,7 +49,7 @@ def unpack(folder: Path) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Unpacks it, and imports it where it may leave the link `resources` that importing it makes."""
+    """Unpacks PufferLib, and imports it in a folder where the import may leave its link `resources`."""
     folder = Path(tempfile.mkdtemp(prefix="pufferlib-"))
     config.add_cleanup(lambda: shutil.rmtree(folder))
     unpack(folder)

@@ -1,4 +1,4 @@
-"""OperantPufferEnv in PufferLib 3.0: its base class, its three ways to make environments, its trainer, its Ocean."""
+"""OperantPufferEnv in PufferLib 3.0: its base class, its three vector backends, its trainer, and Ocean's binding."""
 
 import re
 import subprocess
@@ -49,7 +49,7 @@ def test_serial_and_multiprocessing_return_the_bits_of_one_native_batch(env_id, 
     assert ended[0] == ended[1] >= 36
 
 
-def test_pufferlib_refuses_what_it_refuses_of_its_own():
+def test_pufferlib_refuses_the_same_misuse_as_of_its_own_environments():
     with pytest.raises(pufferlib.APIUsageError, match="Native vectorization is for PufferEnvs"):
         pufferlib.vector.make(OperantPufferEnv, env_args=["CartPole-v1", 4], num_envs=2)
     serial = pufferlib.vector.make(OperantPufferEnv, env_args=["CartPole-v1", 4], num_envs=2, backend="Serial")
@@ -59,7 +59,7 @@ def test_pufferlib_refuses_what_it_refuses_of_its_own():
 
 
 def output_of(name, folder):
-    """What an example prints, which must end well."""
+    """The output of an example, which must succeed."""
     command = [sys.executable, EXAMPLES / name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
@@ -117,6 +117,6 @@ def test_an_exported_environment_builds_against_pufferlibs_binding_and_returns_o
     module.vec_close(environments)
 
 
-def test_the_page_shows_what_runs():
+def test_the_pages_snippets_run():
     names = run_snippets("PufferLib")
     names["envs"].close()

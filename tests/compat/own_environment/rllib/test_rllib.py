@@ -41,7 +41,7 @@ def output_of(name, *arguments):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two nodes on this machine, with two processors each to hand out."""
+    """Two nodes on this machine, each with two processors."""
     node = {"num_cpus": 2, "object_store_memory": OBJECT_STORE}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     cluster.add_node(**node)
@@ -87,7 +87,7 @@ def test_the_id_names_the_module_that_registers_it(env_id):
     assert config.num_envs_per_env_runner == 4
 
 
-def test_what_the_config_held_for_the_environment_goes_to_the_batch_too():
+def test_the_configs_own_env_config_reaches_the_batch_too():
     config = PPOConfig().environment(env_config={"params": {"gravity": 3.7}, "workers": 2, "precision": "float64"})
     configure(config, "operant/CartPole-v1", num_envs=4, params={"force": 5.0}, workers=1)
     assert config.env_config == {"params": {"force": 5.0}, "workers": 1, "precision": "float64"}
@@ -153,7 +153,7 @@ def test_options_reach_the_batch():
         ({"config": PPOConfig().multi_agent(policies={"a", "b"})}, ValueError, "multi-agent"),
     ],
 )
-def test_what_cannot_be_honoured_is_refused_by_name(options, kind, message):
+def test_an_unsupported_option_is_refused_by_name(options, kind, message):
     with pytest.raises(kind, match=message):
         configure(**{"config": PPOConfig(), "env_id": "operant/CartPole-v1", "num_envs": 2, **options})
 
@@ -181,7 +181,7 @@ def test_env_runners_on_two_nodes_step_a_batch_each(cluster):
         returns = [algorithm.train()["env_runners"]["episode_return_mean"] for _ in range(4)]
     finally:
         algorithm.stop()
-    assert 10 < returns[0] < 35  # of a policy that knows nothing
+    assert 10 < returns[0] < 35  # of an untrained policy
     assert returns[-1] > 1.5 * returns[0]
 
 
