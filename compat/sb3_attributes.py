@@ -75,7 +75,7 @@ def set_parameter(envs: OperantVectorEnv, attribute: str, value: Any, rows: np.n
 
 
 def _parameter(batch: Batch, attribute: str) -> str:
-    """The parameter that we or Gymnasium's class call so."""
+    """The parameter with this name, ours or Gymnasium's."""
     names = parameter_names(batch)
     if attribute not in names:
         raise AttributeError(unknown("attribute", attribute, names))

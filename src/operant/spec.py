@@ -73,16 +73,18 @@ class EnvSpec:
         header: the file that holds the physics, without ".h".
         source: the path of that file; "" for one of native/envs/, which the compiled core contains.
         summary: one sentence on the task.
-        state: in the order of the header's struct.
-        observation: one entry for each component or array of them, in order.
-        observation_kind: the space: "Box"; or of integers, a component of low 0 and high k having k + 1 values,
-            "Discrete" (one component), "MultiDiscrete" or "Tuple" (of Discrete).
-        observation_dtype: of a Box: "float32" or "uint8". Integers are int64.
-        max_episode_steps: the time limit, None if there is none.
-        actions: the number of discrete actions, for several components (MultiDiscrete) a tuple, or 0.
-        action_bounds: for each component of a continuous action, its low and high.
-        attributes: names that the reference's class has for parameters, where they are not the same: of mpe2's
-            "body.attribute" with what the bodies' names begin with; "" where an attribute of the same name is another.
+        state: the members of the header's struct, in order.
+        observation: one entry for each component or array of components, in order.
+        observation_kind: the space: "Box", "Discrete" (one component), "MultiDiscrete" or "Tuple" (of Discrete). In the
+            last three, components are integers: with low 0 and high k, one has k + 1 values.
+        observation_dtype: "float32" or "uint8" for a Box. Integers are always int64.
+        max_episode_steps: the time limit, or None.
+        actions: the number of discrete actions; a tuple of numbers for several components (MultiDiscrete); 0 if
+            continuous.
+        action_bounds: low and high of each component of a continuous action.
+        attributes: the reference class's names of parameters, where they differ from ours. In mpe2's "body.attribute",
+            "body" is the beginning of the bodies' names. "" for a parameter that the class does not have, although it
+            has an attribute with that name.
         options: constructor arguments that set a parameter, with its name: {"g": "gravity"}.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
         reference: "module:name" of a class with Gymnasium's `reset` and `step`, which draws the frames and judges the
@@ -180,7 +182,7 @@ class EnvSpec:
         )
 
     def attribute(self, parameter: str) -> str:
-        """The name that the reference's class has for a parameter; "" if it has none."""
+        """The reference class's name for a parameter; "" if it has none."""
         return self.attributes.get(parameter, parameter)
 
     @property

@@ -221,7 +221,7 @@ def test_a_parameter_that_the_descriptor_names_and_the_header_lacks_is_refused(t
         operant.register_env(write_lander(tmp_path, descriptor=(old, new)))
 
 
-def test_only_a_reference_class_draws_it(tmp_path):
+def test_a_header_without_a_reference_class_cannot_be_drawn(tmp_path):
     operant.register_env(write_lander(tmp_path))
     assert gym.make_vec("lander-v0", num_envs=1).metadata["render_modes"] == []
     with pytest.raises(TypeError, match="lander-v0 cannot be drawn: name a reference class"):

@@ -128,16 +128,16 @@ class BatchBase(ABC):
         return float(values.min()), float(values.max())
 
     def parameter_index(self, name: str) -> int:
-        """Position of a parameter; a ValueError names the nearest if there is none of that name."""
+        """The position of a parameter; raises a ValueError with the nearest name for an unknown one."""
         for index, parameter in enumerate(self.parameters):
             if parameter.name == name:
                 return index
         raise ValueError(unknown("parameter", name, (part.name for part in self.parameters)))
 
     def check_bounds(self, name: str, values: np.ndarray) -> None:
-        """Raises a ValueError that names the first of `values` (`[K]`) that the parameter may not have."""
+        """Raises a ValueError that names the first of `values` (`[K]`) outside the parameter's bounds."""
         part = self.parameters[self.parameter_index(name)]
-        # In float32 a bound, and a value at it, may have been rounded.
+        # Rounding to float32 may have moved a bound, and a value that equals it.
         low = min(part.low, float(self.real.type(part.low)))
         high = max(part.high, float(self.real.type(part.high)))
         bad = ~((values >= low) & (values <= high))

@@ -54,7 +54,7 @@ def find_environment(spec: EnvSpec) -> tuple[Any, Any]:
     A user's header is compiled, unless a compiled library exists.
 
     Raises:
-        ValueError: it does not compile, or its descriptor does not fit it.
+        ValueError: the header does not compile, or its descriptor does not fit it.
     """
     if spec.source:
         loaded = load_library(library.build_checked(Path(spec.source)).path)
@@ -79,7 +79,7 @@ def load_library(path: Path) -> Any:
 
 
 def check_descriptor(spec: EnvSpec, info: Any) -> None:
-    """Raises a ValueError where a descriptor names a parameter that its header does not list, or other sizes."""
+    """Raises a ValueError if a descriptor's sizes differ from its header's, or it names an unlisted parameter."""
     known = [parameter.name for parameter in info_parameters(info)]
     for name in sorted(spec.named_parameters - {*known}):
         raise ValueError(

@@ -56,10 +56,10 @@ def keywords(presenter: type) -> list[str]:
 
 
 def parameter_names(batch: BatchBase) -> dict[str, str]:
-    """The parameter that each name stands for: our own, that of the reference's attribute, or of its argument."""
+    """The parameter for each of its names: our own, the reference's attribute, or its constructor argument."""
     spec = batch.spec
-    theirs = {attribute: name for name, attribute in spec.attributes.items() if attribute}
-    return {**spec.options, **theirs, **{part.name: part.name for part in batch.parameters}}
+    by_attribute = {attribute: name for name, attribute in spec.attributes.items() if attribute}
+    return {**spec.options, **by_attribute, **{part.name: part.name for part in batch.parameters}}
 
 
 def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:

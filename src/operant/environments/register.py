@@ -39,14 +39,14 @@ def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
     _check_free(spec)
     if build:
         check_parameters(spec)
-    registry.pop(spec.id, None)  # what was registered before: its descriptor may have changed
+    registry.pop(spec.id, None)  # an earlier registration: the descriptor may have changed since
     register_spec(spec)
     AUTHORED[spec.id] = spec
     return spec.id
 
 
 def check_parameters(spec: EnvSpec) -> None:
-    """Compiles a header, unless that has been done, and raises a ValueError where a default is outside its bounds."""
+    """Compiles a header if necessary, and raises a DescriptorError for a default outside its bounds."""
     for part in parameters(spec):
         if not part.low <= part.default <= part.high:
             raise DescriptorError(

@@ -156,7 +156,7 @@ class Renderer:
 
 
 def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str, float]) -> None:
-    """Puts a state (agents' positions, their velocities, landmarks' positions) into an environment of mpe2's.
+    """Writes a state (agents' positions, their velocities, landmarks' positions) into an mpe2 environment.
 
     The keys of `parameters` are attributes: "agent.size" is the size of each body whose name begins with "agent".
     """

@@ -307,7 +307,7 @@ def _check_dependencies(listing: Path, sources: Mapping[Path, bytes], work: Path
 
 
 def diagnostics(sources: Mapping[Path, bytes], text: str) -> list[str]:
-    """The compiler's messages about the user's own files, each with the lines of source under it.
+    """The compiler's messages about the user's own files, each with the source lines below it.
 
     Where the core expands the list of parameters, Clang names the user's line in a note.
     """

@@ -26,13 +26,13 @@ class FrozenLake(FrozenLakeEnv):
         self.s = row * self.ncol + column
 
     def _lay_map(self) -> None:
-        """The map that the attributes `columns`, `last_tile`, ... describe."""
-        given: Any = self  # whose desc is annotated as what the constructor takes
+        """Replaces the map by the one that the attributes `columns`, `last_tile`, ... describe."""
+        given: Any = self  # its `desc` is annotated with the constructor's type
         columns = int(self.columns)
         packed = [int(getattr(self, f"tiles_{row}")) for row in range((int(self.last_tile) + 1) // columns)]
         desc = np.array([["FHGF"[row >> 2 * column & 3] for column in range(columns)] for row in packed], "S1")
         desc[int(self.start_row), int(self.start_column)] = b"S"
-        if desc.shape != given.desc.shape:  # pictures are scaled to the cells when they are loaded
+        if desc.shape != given.desc.shape:  # loading scales the pictures to the cells: load them again
             self.window_surface = self.ice_img = None
         given.desc = desc
         self.nrow, self.ncol = desc.shape
