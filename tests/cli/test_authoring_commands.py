@@ -75,10 +75,10 @@ def test_new_writes_the_scaffold_under_another_name(capsys):
 def test_new_overwrites_nothing_and_refuses_invalid_names(capsys):
     Path("lander.toml").write_text("mine")
     said, code = fails(capsys, "new", "lander")
-    assert said == "operant new: lander.toml is there already: choose another name, or remove it" and code == 1
+    assert said == "operant new: lander.toml already exists: choose another name, or remove it" and code == 1
     assert Path("lander.toml").read_text() == "mine" and not Path("lander.h").exists()
     said, code = fails(capsys, "new", "my-lander")
-    assert "'my-lander' must be a name as in C, such as lander or moon_lander" in said and code == 2
+    assert "'my-lander' must be a C identifier, such as lander or moon_lander" in said and code == 2
 
 
 def test_build_prints_the_path_the_time_and_the_instruction_sets(capsys, tmp_path):

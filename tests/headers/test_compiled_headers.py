@@ -147,7 +147,7 @@ def test_a_missing_name_of_the_contract_is_named(tmp_path, monkeypatch, compiler
     monkeypatch.setenv("CC", compiler)
     path = write_lander(tmp_path)
     text = path.read_text()
-    path.write_text(text[: text.index("/** What the agent sees")])
+    path.write_text(text[: text.index("/** Writes the observation")])
     with pytest.raises(CompileError, match=r"^lander\.h does not define lander_observe: see the table in docs/add-"):
         build(path, **QUICK)
     path.write_text(text.replace("PARAMETERS(MEMBER) }", "PARAMETERS(MEMBER) vf wind; }"))

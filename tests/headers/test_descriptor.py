@@ -103,9 +103,9 @@ WRONG = {
         '"operant/lander-v0"',
         "id = 'operant/lander-v0' must be a name of your own",
     ),
-    "no actions": ("actions = 2", "", "give actions = N "),
+    "no actions": ("actions = 2", "", "give either actions = N "),
     "negative actions": ("actions = 2", "actions = -2", "actions = -2 must be at least 1"),
-    "two kinds of actions": ("actions = 2", "actions = 2\naction = [{low = 0, high = 1}]", "and not both"),
+    "two kinds of actions": ("actions = 2", "actions = 2\naction = [{low = 0, high = 1}]", "give either"),
     "half an action": ("actions = 2", "action = [{low = 0}]", "action 0 needs low and high"),
     "a text as a number": (
         "reward_threshold = 0.4",
@@ -116,7 +116,7 @@ WRONG = {
     "a parameter": (
         "[observation] ",
         '[parameters]\ngravity = {unit = "m/s2"}\n[observation] ',
-        r"\[parameters\] is the header's: #define PARAMETERS",
+        r"\[parameters\] belongs in the header: move units and bounds to #define PARAMETERS",
     ),
     "an option of a number": ("[observation] ", "[options]\ng = 9.8\n[observation] ", "options.g = 9.8 must be a name"),
     "a bound of nonsense": (
@@ -136,10 +136,10 @@ WRONG = {
         "describes the state speed, height; lander_state in lander.h has height, speed",
     ),
     "a missing quantity": ('speed = "m/s"\n', "", "describes the state height; .*use the same names"),
-    "an integer that is none": (
+    "an integer for a real number": (
         'height = "m"',
         'height = {unit = "m", integer = true}',
-        "height is a vf in the header: say integer = false",
+        "height is a vf in the header: set integer = false",
     ),
     "a reference without a class": (
         '# reference = "lander_reference:Lander"',
@@ -150,7 +150,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_in_a_descriptor_is_named_with_its_file(tmp_path, what):
+def test_an_error_in_a_descriptor_is_named_with_its_file(tmp_path, what):
     old, new, message = WRONG[what]
     header = write_lander(tmp_path, descriptor=(old, new))
     with pytest.raises(DescriptorError, match=message) as failure:
@@ -171,7 +171,7 @@ def test_no_descriptor_two_of_them_and_a_module_without_spec_are_refused(tmp_pat
         read(header)
 
 
-def test_python_3_10_without_tomli_is_told_so(tmp_path, monkeypatch):
+def test_python_3_10_without_tomli_gets_an_error_that_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 10, 0))
     monkeypatch.setitem(sys.modules, "tomli", None)
     with pytest.raises(DescriptorError, match=r"needs tomli on Python 3.10: pip install tomli"):

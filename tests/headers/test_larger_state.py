@@ -205,7 +205,7 @@ def test_one_lane_at_a_time_runs_behind_the_same_table(branches):
         ('observation_dtype = "uint8"', "", r"garden_observe writes uint8, but .* has a Box of float32,.* vf \*"),
         ("actions = [12, 3]", "actions = [12, 4]", r"actions have \(12, 3\) choices, but the descriptor has \(12, 4\)"),
         ("actions = [12, 3]", "actions = [12, 0]", r"actions = \[12, 0\] must be a list of positive integers"),
-        ("shape = [12]", "shape = [11]", r"beds is \[12\] in the header: say shape = \[12\]"),
+        ("shape = [12]", "shape = [11]", r"beds is \[12\] in the header: set shape = \[12\]"),
         ("high = 255", "high = 256", r"at most 255, not 0.0 and 256.0"),
         ('observation_dtype = "uint8"', 'observation_dtype = "int8"', r"'int8' must be one of float32, uint8"),
         ("reference", 'observation_kind = "Graph"\nreference', r"'Graph' must be one of Box, Discrete, MultiDiscrete"),

@@ -127,12 +127,12 @@ def test_a_map_may_be_written_as_gymnasium_takes_it(desc):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"desc": ["SFFFFFFFG"]}, r"desc has 1 x 9 tiles: at most 8 x 8; Gymnasium's own FrozenLake-v1 takes larger"),
-        ({"desc": ["SF", "G"]}, r"desc=\['SF', 'G'\] must be rows of one length"),
-        ({"desc": []}, r"desc=\[\] must be rows of one length"),
-        ({"desc": ["SX", "FG"]}, r"desc has the tile 'X': a tile is S \(start\), F"),
-        ({"desc": ["SS", "FG"]}, r"desc has 2 tiles S: there must be one start"),
-        ({"desc": ["FF", "FG"]}, r"desc has 0 tiles S: there must be one start"),
+        ({"desc": ["SFFFFFFFG"]}, r"desc has 1 x 9 tiles, but at most 8 x 8 are supported: use Gymnasium's own Frozen"),
+        ({"desc": ["SF", "G"]}, r"desc=\['SF', 'G'\] must be rows of equal length"),
+        ({"desc": []}, r"desc=\[\] must be rows of equal length"),
+        ({"desc": ["SX", "FG"]}, r"desc has the tile 'X': use S \(start\), F"),
+        ({"desc": ["SS", "FG"]}, r"desc has 2 tiles S: give it exactly one start"),
+        ({"desc": ["FF", "FG"]}, r"desc has 0 tiles S: give it exactly one start"),
         ({"map_name": "5x5"}, r"map_name='5x5' must be '4x4' or '8x8'; or give desc="),
         ({"map_name": None}, r"map_name=None without a desc: .* give desc=.*generate_random_map"),
         ({"reward_schedule": (1, 0)}, r"reward_schedule=\(1, 0\) must be three numbers: \(goal, hole, frozen\)"),

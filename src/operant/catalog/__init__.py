@@ -1,4 +1,4 @@
-"""Every environment's descriptor by its id: Gymnasium's in CATALOG, PettingZoo's, of several agents, in MULTIAGENT."""
+"""The descriptor of each built-in environment, by id: Gymnasium's in CATALOG, PettingZoo's in MULTIAGENT."""
 
 import re
 
@@ -52,7 +52,7 @@ MULTIAGENT: dict[str, EnvSpec] = {spec.id: spec for spec in (simple.SPEC, simple
 
 
 def bare_id(env_id: str) -> str:
-    """The catalog's key for an id as Gymnasium and PettingZoo write it.
+    """The catalog's key for an id in Gymnasium's or PettingZoo's form.
 
     "operant/CartPole-v1" and "operant:operant/CartPole-v1" are "CartPole-v1", and "simple_tag_v3" is "simple_tag-v3".
     """
@@ -60,12 +60,12 @@ def bare_id(env_id: str) -> str:
 
 
 def header_names() -> list[str]:
-    """The header of every environment, variants included, in alphabetical order."""
+    """The headers of all environments, variants included, in alphabetical order."""
     return list(specs_by_header())
 
 
 def specs_by_header() -> dict[str, EnvSpec]:
-    """A descriptor for each header, variants included, in the alphabetical order of the headers."""
+    """A descriptor for each header, variants included, in the headers' alphabetical order."""
     specs = [*CATALOG.values(), *MULTIAGENT.values()]
     found = {each.header: each for spec in specs for each in (spec, *spec.variants.values())}
     return dict(sorted(found.items()))

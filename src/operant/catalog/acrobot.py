@@ -12,7 +12,7 @@ SPEC = EnvSpec(
         Quantity("theta1_dot", "rad/s"),
         Quantity("theta2_dot", "rad/s"),
     ),
-    attributes={  # Gymnasium has gravity as a literal in its step, and the torques in a list
+    attributes={  # in Gymnasium, gravity is a literal in its step, and the torques are in a list
         "mass1": "LINK_MASS_1",
         "mass2": "LINK_MASS_2",
         "length1": "LINK_LENGTH_1",

@@ -1,4 +1,4 @@
-"""Breakout-v0: MinAtar's."""
+"""Breakout-v0, MinAtar's game."""
 
 from operant.spec import EnvSpec, Observation, Quantity
 
@@ -20,7 +20,7 @@ SPEC = EnvSpec(
     observation=(Observation("grid", 0, 1, shape=(10, 10, 4)),),
     observation_dtype="uint8",
     actions=3,
-    max_episode_steps=1000,  # MinAtar has none
+    max_episode_steps=1000,  # MinAtar has no time limit
     reward_threshold=20.0,
     reference="operant.reference.breakout:BreakoutEnv",
     render_fps=15,

@@ -10,7 +10,7 @@ MAPS = {
     "8x8": ("SFFFFFFF", "FFFFFFFF", "FFFHFFFF", "FFFFFHFF", "FFFHFFFF", "FHHFFFHF", "FHFFHFHF", "FFFHFFFG"),
 }
 SIDE = 8
-"""The most rows and columns that a map may have."""
+"""The largest number of rows and columns of a map."""
 
 _TILES = {"F": 0, "H": 1, "G": 2, "S": 0}
 
@@ -18,13 +18,13 @@ _TILES = {"F": 0, "H": 1, "G": 2, "S": 0}
 def map_parameters(desc: Any = None, map_name: str | None = "") -> dict[str, float]:
     """The parameters of a map: `desc`, rows of the letters S, F, H and G, or a name in MAPS.
 
-    Without either, the map that the id stands for: no parameters.
+    Without either, the id's own map is used, which needs no parameters.
     """
     if desc is None and map_name == "":
         return {}
     if desc is None and map_name is None:
         raise ValueError(
-            "map_name=None without a desc: Gymnasium draws a map of its own for every environment then; give "
+            "map_name=None without a desc, for which Gymnasium draws a random map per environment: give "
             "desc=gymnasium.envs.toy_text.frozen_lake.generate_random_map(size=8)"
         )
     if desc is None and map_name not in MAPS:
@@ -46,7 +46,7 @@ def map_parameters(desc: Any = None, map_name: str | None = "") -> dict[str, flo
 
 
 def _row(row: Any) -> str:
-    """A row as a string, of a string, bytes, or a sequence of single letters such as a row of Gymnasium's `desc`."""
+    """A row as a string, from a string, bytes, or a sequence of letters such as a row of Gymnasium's `desc`."""
     if isinstance(row, bytes):
         return row.decode("latin-1")
     return row if isinstance(row, str) else "".join(map(_row, row))
@@ -55,21 +55,19 @@ def _row(row: Any) -> str:
 def _check(rows: list[str]) -> None:
     shape = f"{len(rows)} x {max(map(len, rows), default=0)}"
     if not rows or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
-        raise ValueError(f"desc={rows!r} must be rows of one length")
+        raise ValueError(f"desc={rows!r} must be rows of equal length")
     if len(rows) > SIDE or len(rows[0]) > SIDE:
         raise ValueError(
-            f"desc has {shape} tiles: at most {SIDE} x {SIDE}; Gymnasium's own FrozenLake-v1 takes larger maps"
+            f"desc has {shape} tiles, but at most {SIDE} x {SIDE} are supported: use Gymnasium's own FrozenLake-v1"
         )
     if unknown := sorted(set("".join(rows)) - set(_TILES)):
-        raise ValueError(
-            f"desc has the tile {unknown[0]!r}: a tile is S (start), F (frozen), H (a hole) or G (the goal)"
-        )
+        raise ValueError(f"desc has the tile {unknown[0]!r}: use S (start), F (frozen), H (hole) and G (goal)")
     if (starts := "".join(rows).count("S")) != 1:
-        raise ValueError(f"desc has {starts} tiles S: there must be one start")
+        raise ValueError(f"desc has {starts} tiles S: give it exactly one start")
 
 
 def reward_parameters(reward_schedule: Any) -> dict[str, float]:
-    """The parameters of rewards for the goal, a hole and ice."""
+    """The parameters for the rewards of the goal, a hole and ice."""
     names = ("goal_reward", "hole_reward", "frozen_reward")
     try:
         return dict(zip(names, map(float, reward_schedule), strict=True))

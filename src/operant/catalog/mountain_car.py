@@ -7,7 +7,7 @@ OBSERVATION = (
     Observation("position", ("min_position", 1), ("max_position", 1)),
     Observation("velocity", ("max_speed", -1), ("max_speed", 1)),
 )
-NOT_GYMNASIUMS = {"low": "", "high": ""}  # its low and high are those of its observations
+NOT_GYMNASIUMS = {"low": "", "high": ""}  # its low and high are bounds of observations
 
 SPEC = EnvSpec(
     id="MountainCar-v0",

@@ -1,12 +1,12 @@
-"""What the Multi-Agent Particle Environments' descriptors have in common; native/envs/mpe/particles.h in numbers."""
+"""Shared parts of the descriptors of the Multi-Agent Particle Environments; see native/envs/mpe/particles.h."""
 
 import math
 
 from operant.spec import Bound, Observation, Quantity
 
-CONTINUOUS_ACTION: tuple[tuple[Bound, Bound], ...] = ((0, 1),) * 5  # how much of none, left, right, down, up
+CONTINUOUS_ACTION: tuple[tuple[Bound, Bound], ...] = ((0, 1),) * 5  # amounts of none, left, right, down, up
 
-# mpe2's constructor arguments that stand at their defaults here.
+# mpe2's constructor arguments that accept only their defaults here.
 ONLY = {"dynamic_rescaling": True, "benchmark_data": False}
 ONLY_OF_SCENARIOS = ONLY | {
     "curriculum": False,

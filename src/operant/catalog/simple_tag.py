@@ -13,7 +13,7 @@ _DISCRETE = EnvSpec(
     header="simple_tag",
     summary="Three slow adversaries chase one fast agent between obstacles.",
     agents=AGENTS,
-    observation_sizes=(16, 16, 16, 14),  # the agent has no other agent's velocity to observe
+    observation_sizes=(16, 16, 16, 14),  # adversaries also observe the agent's velocity
     state=bodies(AGENTS, OBSTACLES),
     attributes={
         "adversary_radius": "adversary.size",

@@ -15,7 +15,7 @@ SPEC = EnvSpec(
     observation=(Observation("grid", 0, 2, shape=(11, 11)),),
     observation_dtype="uint8",
     actions=5,
-    max_episode_steps=1000,  # PufferLib has none: patience ends an episode
+    max_episode_steps=1000,  # PufferLib has no time limit: `patience` ends an episode
     reward_threshold=0.95,
     reference="operant.reference.squared:SquaredEnv",
     render_fps=5,

@@ -3,7 +3,7 @@
 from operant.spec import EnvSpec, Observation, Quantity
 
 PLACES = ((0, 0), (0, 4), (4, 0), (4, 3))
-"""Row and column of the red, green, yellow and blue place."""
+"""Row and column of the red, green, yellow and blue places."""
 
 WALLS = {(0, 1), (1, 1), (3, 0), (3, 2), (4, 0), (4, 2)}
 """Row and column of the cells that have a wall to the east."""
@@ -22,7 +22,7 @@ def _mask(state: int) -> tuple[bool, ...]:
 
 
 ACTION_MASKS = tuple(_mask(state) for state in range(500))
-"""By observation, whether each action changes the state: what Gymnasium's info calls "action_mask"."""
+"""For each observation, whether each action changes the state: Gymnasium's info "action_mask"."""
 
 SPEC = EnvSpec(
     id="Taxi-v4",

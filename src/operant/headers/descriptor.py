@@ -1,22 +1,23 @@
-"""A user's descriptor: lander.toml, or lander.py with SPEC, beside lander.h, as an EnvSpec.
+"""Reads a user's descriptor, lander.toml or lander.py beside lander.h, as an EnvSpec.
 
-A TOML file says what an EnvSpec says. Parameters stand in the header, with their names, defaults, units and bounds:
+A Python file defines SPEC. A TOML file has an EnvSpec's facts; parameters are listed in the header, with their names,
+defaults, units and bounds:
 
     id = "lander-v0"
     max_episode_steps = 200
-    actions = 2                                       # or for each component [[action]] low = -1, high = "max_torque";
-                                                      # of several discrete components [5, 2, 3]
-    observation_kind = "Box"                          # or of integers "Discrete", "MultiDiscrete", "Tuple"
-    observation_dtype = "float32"                     # of a Box; or "uint8"
+    actions = 2                                       # [5, 2, 3] for several discrete components; if continuous
+                                                      # [[action]] low = -1, high = "max_torque" for each component
+    observation_kind = "Box"                          # or "Discrete", "MultiDiscrete", "Tuple" for integers
+    observation_dtype = "float32"                     # for a Box; or "uint8"
     [state]                                           # in the order of the header's struct
     height = "m"                                      # the unit; or {unit = "1", integer = true, shape = [10, 10]}
     [observation]
-    height = {low = 0, high = "ceiling"}              # a number, a parameter or "-2 * parameter"; without, infinite;
-                                                      # an array has a shape = [10, 10, 4] too
+    height = {low = 0, high = "ceiling"}              # a number, a parameter or "-2 * parameter"; infinite if omitted;
+                                                      # for an array add shape = [10, 10, 4]
     [options]
     g = "gravity"                                     # constructor arguments that set a parameter
     [attributes]
-    gravity = "g"                                     # the reference's attributes, where they have other names
+    gravity = "g"                                     # the reference's attributes whose names differ
 """
 
 from __future__ import annotations
@@ -54,14 +55,14 @@ ID = re.compile(r"(?:[\w:-]+/)?[\w:.-]+-v\d+", re.ASCII)  # as Gymnasium registe
 
 
 class DescriptorError(ValueError):
-    """A descriptor that is missing, cannot be read or contradicts its header; the text names the file."""
+    """The descriptor is missing or invalid, or contradicts its header; the text names the file."""
 
 
 def read_descriptor(header: Path) -> EnvSpec:
     """The descriptor beside a header, checked against its state.
 
     Raises:
-        DescriptorError: there is none, or it cannot be used.
+        DescriptorError: it is missing or invalid.
     """
     toml, python = header.with_suffix(".toml"), header.with_suffix(".py")
     if toml.is_file() and python.is_file():
@@ -94,8 +95,8 @@ def _from_toml(path: Path) -> EnvSpec:
     table = _read(path)
     if "parameters" in table:
         raise DescriptorError(
-            f'{path}: [parameters] is the header\'s: #define PARAMETERS(P) P(name, default, "unit", low, high); move '
-            "units and bounds there"
+            f"{path}: [parameters] belongs in the header: move units and bounds to "
+            '#define PARAMETERS(P) P(name, default, "unit", low, high)'
         )
     for key in table:
         if key not in KEYS:
@@ -124,8 +125,8 @@ def _spec(table: Mapping[str, Any]) -> EnvSpec:
     actions, components = table.get("actions", 0), table.get("action", [])
     if bool(actions) == bool(components):
         raise DescriptorError(
-            "give actions = N (or [N, M] for several components), or [[action]] with low and high for each component, "
-            "and not both"
+            "give either actions = N (or [N, M] for several components) or, for each component, [[action]] with low "
+            "and high"
         )
     return EnvSpec(
         id=_typed(table, "id", str),
@@ -234,7 +235,7 @@ def _action(number: int, given: Any) -> tuple[Bound, Bound]:
 
 
 def _bound(where: str, given: Any) -> Bound:
-    """A number; or "x", "-x" and "2.5 * x" for a parameter x."""
+    """Reads a bound: a number, or "x", "-x" or "2.5 * x" for a parameter x."""
     if isinstance(given, str):
         found = re.fullmatch(r"(-?)\s*(?:(\d+(?:\.\d*)?)\s*\*\s*)?([A-Za-z_]\w*)", given.strip())
         if not found:
@@ -246,13 +247,13 @@ def _bound(where: str, given: Any) -> Bound:
 
 
 def _check(path: Path, spec: EnvSpec) -> None:
-    """What an EnvSpec of any origin must hold."""
+    """Raises a DescriptorError for an invalid EnvSpec, from TOML or Python."""
     if not ID.fullmatch(spec.id) or spec.id.startswith("operant/"):
         raise DescriptorError(f"{path}: id = {spec.id!r} must be a name of your own with a version, such as lander-v0")
     if spec.max_episode_steps is not None and spec.max_episode_steps < 1:
         raise DescriptorError(f"{path}: max_episode_steps = {spec.max_episode_steps} must be at least 1")
     if spec.actions and spec.action_bounds:
-        raise DescriptorError(f"{path}: actions are discrete or have bounds, not both")
+        raise DescriptorError(f"{path}: give actions or [[action]] bounds, not both")
     if min(spec.action_counts, default=0) < 1 and not spec.action_bounds:
         raise DescriptorError(f"{path}: actions = {spec.actions} must be at least 1, unless they have bounds")
     _check_observation(path, spec)
@@ -287,9 +288,9 @@ def _check_observation(path: Path, spec: EnvSpec) -> None:
 
 
 def _check_state(path: Path, spec: EnvSpec, text: str) -> None:
-    """Names and types must stand in the order of the header's struct, where that is a plain list of vf and vi.
+    """Raises a DescriptorError if names, types or order of the state differ from the header's struct.
 
-    An array is one Quantity.
+    Only a struct that is a plain list of vf and vi is compared. An array is one Quantity.
     """
     members = struct_members(text, f"{spec.header}_state")
     if members is None:
@@ -303,14 +304,14 @@ def _check_state(path: Path, spec: EnvSpec, text: str) -> None:
     for member, part in zip(members, spec.state, strict=True):
         if part.integer != (member.kind == "vi"):
             integer = str(member.kind == "vi").lower()
-            raise DescriptorError(f"{path}: {part.name} is a {member.kind} in the header: say integer = {integer}")
+            raise DescriptorError(f"{path}: {part.name} is a {member.kind} in the header: set integer = {integer}")
         if member.shape is not None and math.prod(member.shape) != part.size:
             has = "".join(f"[{size}]" for size in member.shape) or "one number"
-            raise DescriptorError(f"{path}: {part.name} is {has} in the header: say shape = {list(member.shape)}")
+            raise DescriptorError(f"{path}: {part.name} is {has} in the header: set shape = {list(member.shape)}")
 
 
 class Member(NamedTuple):
-    """A member of a struct: `shape` is () for a single number, None where it is not written in plain numbers."""
+    """A member of a struct. `shape` is () for a single number, None if its sizes are not plain numbers."""
 
     name: str
     kind: str
@@ -318,7 +319,7 @@ class Member(NamedTuple):
 
 
 def struct_members(text: str, name: str) -> list[Member] | None:
-    """The members of a struct that are plain `vf a, b[3];` and `vi c;`; None if it has others."""
+    """The members of a struct if all are plain, such as `vf a, b[3];` and `vi c;`; else None."""
     text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
     found = re.search(r"typedef\s+struct\s*\w*\s*\{([^{}]*)\}\s*" + re.escape(name) + r"\s*;", text)
     if not found:

@@ -1,7 +1,7 @@
-"""An environment of the catalog as one self-contained C header in the form of PufferLib's Ocean.
+"""Writes an environment of the catalog as one self-contained C header in the form of PufferLib's Ocean.
 
-The header holds the physics of `native/envs/` and the one-lane float32 arithmetic of `native/core/`, word for word, so
-it computes what the core computes. What is for several lanes, for float64 or for one instruction set is left out.
+The header holds the physics of `native/envs/` and the one-lane float32 arithmetic of `native/core/` unchanged, so it
+computes the same bits as the core. Code for several lanes, for float64 or for one instruction set is omitted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from operant.catalog import CATALOG, MULTIAGENT, bare_id
 from operant.headers.sources import native_folder
 from operant.spec import EnvSpec
 
-# One float per lane, and no instruction set.
+# Conditions with a known value: one float lane, and no instruction set.
 KNOWN = {"defined(LANES)": "1", "LANES": "1", "EXACT": "0"} | {
     f"defined({cpu})": "0" for cpu in ("__x86_64__", "__aarch64__", "__wasm_simd128__")
 }
@@ -30,8 +30,8 @@ OCEAN = Template("""\
  * init(env); env->seed = s + i; c_reset(env). Compile with -ffp-contract=off: with FMA instructions (-march=native, or
  * Arm) a compiler may otherwise round a * b + c once instead of twice. -ffast-math breaks the physics and is refused.
  *
- * An episode that ends in c_step is logged and the next begun at once: the observation is the next episode's already,
- * the reward, terminal and truncation are of the one that ended. PufferLib 3.0's env_binding.h gives no truncations.
+ * When an episode ends in c_step, it is logged and the next one begins at once: the observation is the next episode's
+ * first; reward, terminal and truncation belong to the ended one. PufferLib 3.0's env_binding.h gives no truncations.
  * ${binding}
  *
  *   #include "${file}"
@@ -52,7 +52,7 @@ OCEAN = Template("""\
 #ifndef ${guard}
 #define ${guard}
 #ifdef OPERANT_EXPORTED
-#error "a C file can include one header of operant export: give each environment a binding.c of its own"
+#error "a C file can include one header of operant export: give each environment its own binding.c"
 #endif
 #define OPERANT_EXPORTED
 #include <math.h>
@@ -75,7 +75,7 @@ OCEAN = Template("""\
 
 ${core}
 ${physics}
-/* What follows knows no physics. */
+/* The rest is the same for all environments. */
 
 #define DEFAULT(name, value, unit, low, high) value,
 static const double ${name}_defaults[] = {PARAMETERS(DEFAULT)};
@@ -83,7 +83,7 @@ enum { ${name}_param_count = sizeof(${name}_params) / sizeof(vf) };
 
 typedef struct Log Log;
 struct Log { /* sums over the episodes that ended, once for each agent; PufferLib divides by n */
-    float score;          /* the return again, under the name that PufferLib's sweeps look for */
+    float score;          /* the return again, under the name that PufferLib's sweeps read */
     float episode_return;
     float episode_length;
     float n;
@@ -97,16 +97,16 @@ struct ${struct} {
     unsigned char *terminals;   /* [${agents}] 1 where the episode ended by itself */
     unsigned char *truncations; /* [${agents}] 1 where max_episode_steps ended it; may be NULL */
     Log log;
-    uint64_t seed;              /* with the number of the episode, decides its random numbers */
+    uint64_t seed;              /* decides the random numbers, together with the episode's number */
     uint32_t episode;           /* episodes begun since init */
-    int elapsed;                /* steps of the running episode */
-    int max_episode_steps;      /* truncates after so many; 0 never does */
+    int elapsed;                /* steps of the current episode */
+    int max_episode_steps;      /* the time limit; 0 never truncates */
     float episode_return[${name}_agents];
     ${name}_params params;
     ${name}_state state;
 };
 
-/** The defaults: parameters, time limit, seed 0 and no episode begun. Change them before c_reset. */
+/** Sets the defaults: parameters, time limit, seed 0, no episode begun. Change them before c_reset. */
 static inline void init(${struct} *env) {
     for (int k = 0; k < ${name}_param_count; k++) ((vf *)&env->params)[k] = (real)${name}_defaults[k];
     env->max_episode_steps = ${max_episode_steps};
@@ -116,7 +116,7 @@ static inline void init(${struct} *env) {
     memset(&env->log, 0, sizeof env->log);
 }
 
-/** init with arrays of its own, for programs without PufferLib. */
+/** init, and allocates the arrays, for programs without PufferLib. */
 static inline void allocate(${struct} *env) {
     init(env);
     env->observations = (${number} *)calloc(${name}_agents * ${name}_observation_size, sizeof(${number}));
@@ -134,13 +134,13 @@ static inline void free_allocated(${struct} *env) {
     free(env->truncations);
 }
 
-/** The generator that draws for `purpose` from its `block` on. */
+/** The random generator for `purpose`, from its `block` on. */
 static inline rng generator(const ${struct} *env, uint32_t purpose, uint32_t block, uint32_t spare) {
     rng r = {(vu)env->seed, (vu)(env->seed >> 32) ^ purpose, env->episode, block, spare, 0, env->elapsed, 0};
     return r;
 }
 
-/** Writes what the agents observe. */
+/** Writes the agents' observations. */
 static inline void observe(${struct} *env, rng *r) {
     enum { size = ${name}_agents * ${name}_observation_size };
 ${observe}
@@ -177,7 +177,7 @@ static inline void c_step(${struct} *env) {
     else observe(env, &r);
 }
 
-/** Prints what each agent observes: there is no window. */
+/** Prints each agent's observation: there is no window. */
 static inline void c_render(${struct} *env) {
     static const char *const names[] = {${names}};
     for (int k = 0; k < ${name}_agents * ${name}_observation_size; k++) {
@@ -200,7 +200,7 @@ static inline void c_close(${struct} *env) { (void)env; }
 #endif
 """)
 
-ONE_AGENT = "A binding.c, whose module takes num_envs and seed as all of PufferLib's do:"
+ONE_AGENT = "A binding.c, whose module takes num_envs and seed like all of PufferLib's:"
 SEVERAL_AGENTS = """\
 Its {agents} agents are {agents} consecutive rows of every buffer: make each environment by binding.env_init with its
  * rows, and join them by binding.vectorize. A binding.c:"""
@@ -209,14 +209,14 @@ CONTINUOUS = "action[k] = isfinite(env->actions[k]) ? env->actions[k] : 0;"
 
 
 def exportable() -> dict[str, EnvSpec]:
-    """Every environment by its header's name ("cartpole": the newest id with it) and by its id."""
+    """Every environment, by its id and by its header's name (if ids share a header, the newest)."""
     ids = {**CATALOG, **MULTIAGENT}
     variants = [variant for spec in ids.values() for variant in (spec, *spec.variants.values())]
     return {spec.header: spec for spec in variants} | ids
 
 
 def find_exportable(name: str) -> EnvSpec | None:
-    """The environment of a header's name or an id in any of its forms; None if there is none."""
+    """The environment with a header's name, or with an id in any form; None for an unknown name."""
     return exportable().get(bare_id(name))
 
 
@@ -227,7 +227,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
     core = [name for name in re.findall(r'^#include "core/(\w+)\.h"', target, re.MULTILINE) if name not in LEFT_OUT]
     agents, n = max(1, len(spec.agents)), spec.actions
     if isinstance(n, tuple):
-        raise ValueError(f"{spec.id} has actions of several components, which PufferLib's Ocean form does not take")
+        raise ValueError(f"{spec.id} has actions of several components, which PufferLib's Ocean form does not support")
     number = {"float32": "float", "int64": "int64_t", "uint8": "unsigned char"}[spec.number_type]
     physics = resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, f"envs/{spec.header}.h")))
     return OCEAN.substitute(
@@ -250,7 +250,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
         action_type="int" if n else "float",
         actions_member=f"{'int' if n else 'float'} *actions;".ljust(27),
         action_size=1 if n else len(spec.action_bounds),
-        action=f"0 to {n - 1}; beyond, the nearest" if n else "what is not finite counts as 0",
+        action=f"0 to {n - 1}, clipped" if n else "numbers that are not finite count as 0",
         take_action=DISCRETE.format(n=n, last=n - 1) if n else CONTINUOUS,
         max_episode_steps=spec.max_episode_steps or 0,
         names=", ".join(f'"{name}"' for name in spec.observation_names),
@@ -258,7 +258,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
 
 
 def _observe_lines(spec: EnvSpec, physics: str, number: str) -> str:
-    """C that turns what the header's X_observe writes into numbers: as they are, or from strings of bits."""
+    """C code that copies the numbers written by X_observe, or unpacks them from its bit strings."""
     call = f"{spec.header}_observe(&env->state, r, &env->params, numbers);"
     bits = re.search(rf"#define {spec.header}_observes_bits (\d)", physics)
     if not bits:
@@ -278,15 +278,15 @@ def _observe_lines(spec: EnvSpec, physics: str, number: str) -> str:
 
 
 def _read(folder: Path, name: str) -> str:
-    """A header's text, with those of `envs/` that it includes in place."""
+    """A header's text, with the headers of `envs/` that it includes inserted."""
     text = (folder / name).read_text(encoding="utf-8")
     return re.sub(r'^#include "(envs/.+)"$', lambda found: _read(folder, found[1]), text, flags=re.MULTILINE)
 
 
 def resolve(source: str) -> str:
-    """C source without the branches that KNOWN decides against; other conditions stay as they are."""
+    """Removes the branches of C source that are dead under KNOWN; other conditions stay."""
     kept: list[str] = []
-    # For each conditional around the line: whether its branch holds (None: not known), and whether one has held so far.
+    # For each conditional around the line: is its current branch live (None: unknown), and has one been live so far.
     live: list[bool | None] = []
     done: list[bool] = []
     for line in source.splitlines():
@@ -309,7 +309,7 @@ def resolve(source: str) -> str:
 
 
 def _holds(kind: str, condition: str) -> bool | None:
-    """Whether a condition holds, or None where KNOWN does not decide it."""
+    """The value of a condition; None if KNOWN does not decide it."""
     text = re.sub(r"/\*.*?\*/", "", condition).strip()
     if kind != "if":
         text = f"defined({text})" if kind == "ifdef" else f"!defined({text})"

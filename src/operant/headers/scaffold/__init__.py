@@ -1,4 +1,4 @@
-"""`operant new`: a small environment that works, as a beginning. lander.h and lander.toml beside this file are it."""
+"""`operant new`: writes a small working environment to start from, a copy of lander.h and lander.toml beside this."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ def write_scaffold(name: str, folder: Path) -> tuple[Path, Path]:
     """Writes `name`.h and `name`.toml into a folder; returns their paths.
 
     Raises:
-        ValueError: the name is no C identifier.
-        FileExistsError: one of them is there already; nothing is written.
+        ValueError: the name is not a C identifier.
+        FileExistsError: one of the files exists; nothing is written.
     """
     if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
-        raise ValueError(f"{name!r} must be a name as in C, such as lander or moon_lander: functions begin with it")
+        raise ValueError(f"{name!r} must be a C identifier, such as lander or moon_lander: functions begin with it")
     header, descriptor = folder / f"{name}.h", folder / f"{name}.toml"
     for path in (header, descriptor):
         if path.exists():
-            raise FileExistsError(f"{path} is there already: choose another name, or remove it")
+            raise FileExistsError(f"{path} already exists: choose another name, or remove it")
     folder.mkdir(parents=True, exist_ok=True)
     for path in (header, descriptor):
         text = (Path(__file__).parent / f"{TEMPLATE}{path.suffix}").read_text(encoding="utf-8")

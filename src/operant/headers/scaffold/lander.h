@@ -1,10 +1,10 @@
 /* lander.h: land a rocket softly. Its engine is on or off; gravity does the rest.
  *
- * Physics is written for one environment, over vf (a real number), vi (an integer) and vm (a truth). Each holds a number
- * for several environments at once, so never branch on one: select with vsel(mask, a, b), join masks with & | vnot().
- * Constants are R(0.5); one as a vf is vreal(R(0.5)). Draw random numbers always, whether they are used or not.
- * vsin, vcos, vsqrt, vexp, vabs, vmin, vmax, vclip, vfloor are there; C's sin and the like are not for lanes.
- * Time limits, autoreset, seeds, threads and instruction sets are not the header's business. */
+ * Physics is written for one environment, over vf (a real number), vi (an integer) and vm (a boolean). Each holds values
+ * of several environments at once, so never branch on one: select with vsel(mask, a, b), join masks with & | vnot().
+ * Write constants as R(0.5), and vreal(R(0.5)) for a vf. Always draw a random number, even if it may not be used.
+ * Use vsin, vcos, vsqrt, vexp, vabs, vmin, vmax, vclip, vfloor; C's own sin and the like do not work on lanes.
+ * The core handles time limits, autoreset, seeds, threads and instruction sets. */
 
 typedef struct { vf height, speed; } lander_state;      /* m, m/s upwards. Members are all vf or vi, or arrays of them */
 
@@ -22,7 +22,7 @@ typedef struct { PARAMETERS(MEMBER) } lander_params;    /* a vf for each: p->gra
 typedef vi lander_action;                               /* 0 off, 1 on. A vf if actions are continuous */
 enum { lander_observation_size = 2, lander_action_size = 1, lander_actions = 2, lander_agents = 1 };
 
-/** A fresh state: every member must be set. */
+/** Begins an episode: every member of the state must be set. */
 LANE_FN void lander_reset(lander_state *s, rng *r, const lander_params *p) {
     s->height = uniform(r, p->low, p->high);
     s->speed = uniform(r, vreal(-1), vreal(1));
@@ -40,7 +40,7 @@ LANE_FN vm lander_step(lander_state *s, const lander_action *a, rng *r, const la
     return landed | lost;
 }
 
-/** What the agent sees: every component must be set. */
+/** Writes the observation: every component must be set. */
 LANE_FN void lander_observe(const lander_state *s, rng *r, const lander_params *p, vf *observation) {
     observation[0] = s->height;
     observation[1] = s->speed;
