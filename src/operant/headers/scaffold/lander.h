@@ -1,6 +1,6 @@
 /* lander.h: land a rocket softly. Its engine is on or off; gravity does the rest.
  *
- * Physics is written for one environment, over vf (a real number), vi (an integer) and vm (a boolean). Each holds values
+ * Physics is written for one environment, over vf (a real), vi (an integer) and vm (a boolean). Each holds values
  * of several environments at once, so never branch on one: select with vsel(mask, a, b), join masks with & | vnot().
  * Write constants as R(0.5), and vreal(R(0.5)) for a vf. Always draw a random number, even if it may not be used.
  * Use vsin, vcos, vsqrt, vexp, vabs, vmin, vmax, vclip, vfloor; C's own sin and the like do not work on lanes.
