@@ -1,4 +1,4 @@
-"""Training: algorithms, networks, and the data passed into them (`pip install 'operant[train]'`)."""
+"""operant.models: public names, evaluation, confidence intervals (`pip install 'operant[train]'`)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Records a run during training, and shows it in another process."""
+"""Metrics of runs: recorded during training, read and drawn by another process."""

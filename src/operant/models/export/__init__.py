@@ -1,1 +1,1 @@
-"""Writes a trained policy as a file for other programs: ONNX, or C without dependencies."""
+"""Trained policies as C and ONNX: files for other programs, the C without dependencies."""

@@ -1,1 +1,1 @@
-"""Policies, value functions, and distributions over actions."""
+"""Policies, value functions and distributions."""
