@@ -107,7 +107,7 @@ def test_check_reports_every_check_and_ends_with_1_if_one_fails(capsys, tmp_path
     out = capsys.readouterr().out
     assert re.search(r"^ok    targets +the same bits on ", out, re.MULTILINE)
     assert re.search(
-        r"^FAIL  bounds +Observations are within the descriptor.s bounds\n +float32: observation height is 15",
+        r"^FAIL  bounds +Observations are within the descriptor's bounds\.\n +float32: observation height is 15",
         out,
         re.MULTILINE,
     )
