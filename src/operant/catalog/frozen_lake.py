@@ -24,7 +24,7 @@ def map_parameters(desc: Any = None, map_name: str | None = "") -> dict[str, flo
         return {}
     if desc is None and map_name is None:
         raise ValueError(
-            "map_name=None without a desc, for which Gymnasium draws a random map per environment: give "
+            "map_name=None without a desc: Gymnasium would draw a random map for each environment; give "
             "desc=gymnasium.envs.toy_text.frozen_lake.generate_random_map(size=8)"
         )
     if desc is None and map_name not in MAPS:
