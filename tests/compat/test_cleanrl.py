@@ -272,7 +272,7 @@ def test_physical_parameters_are_the_environments_attributes():
 
 def test_unsupported_reset_options_are_named():
     envs = make_vec_env("CartPole-v1", 2)
-    with pytest.raises(ValueError, match=r"'reset_mask': .*make_vec_env resets all, gymnasium.make_vec some"):
+    with pytest.raises(ValueError, match=r"'reset_mask': .*make_vec_env resets all; use gymnasium.make_vec"):
         envs.reset(options={"reset_mask": np.array([True, False])})
     with pytest.raises(ValueError, match=r"unknown reset option of CartPole-v1 'lo': did you mean 'low'\? "):
         envs.reset(options={"lo": 0.1})

@@ -27,14 +27,14 @@ def as_numpy(name: str, value: Any) -> np.ndarray:
 def pointer_to(
     kind: str, name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype, held: list[Any], writeable: bool = False
 ) -> Any:
-    """A pointer to an array's numbers, which `held` keeps alive, or a ValueError that names the argument."""
+    """A pointer to an array's data, which `held` keeps alive. Raises a ValueError that names an invalid argument."""
     array = checked(name, value, shape, dtype, writeable)
     held.append(array)
     return ffi.from_buffer(kind, array)
 
 
 def checked(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype, writeable: bool = False) -> np.ndarray:
-    """An array that the core can read or write as it is, or a ValueError that names the argument."""
+    """Returns the array if the core can use it in place; raises a ValueError that names the argument otherwise."""
     array = as_numpy(name, value)
     if array.shape != shape or array.dtype != dtype:
         raise ValueError(f"{name} must be {dtype} {shape}, not {array.dtype} {array.shape}")
@@ -55,9 +55,9 @@ def outputs(
     *,
     in_place: bool = False,
 ) -> tuple[list[np.ndarray], list[Any]]:
-    """The arrays to write, those given or new ones, and pointers to them.
+    """The arrays to write, given or new, and pointers to them.
 
-    An array that overlaps those in `held` is refused, but with `in_place` one that is exactly an input is not.
+    Raises a ValueError for an array that overlaps one in `held`; with `in_place` it may be exactly one of them.
     """
     results: list[np.ndarray] = [np.empty(shape, FLOAT32) for _ in names] if given is None else list(given)
     if len(results) != len(names):
@@ -68,7 +68,7 @@ def outputs(
         array = checked(title, result, shape, FLOAT32, writeable=True)
         others = [other for other in held if isinstance(other, np.ndarray)]
         if any(np.may_share_memory(array, other) and not (in_place and _same(array, other)) for other in others):
-            raise ValueError(f"{title} overlaps another argument: give an array of its own")
+            raise ValueError(f"{title} overlaps another argument: give a separate array")
         pointers.append(pointer_to("float[]", title, array, shape, FLOAT32, held, writeable=True))
     return results, pointers
 
