@@ -158,7 +158,7 @@ def test_an_output_that_overlaps_an_input_or_the_other_output_is_refused():
         ((own, own), "returns"),
         ((behind[:5], behind[1:]), "returns"),
     ):
-        with pytest.raises(ValueError, match=rf"out \({name}\) overlaps another argument: give an array of its own"):
+        with pytest.raises(ValueError, match=rf"out \({name}\) overlaps another argument: give a separate array"):
             gae(**rollout, **NUMBERS, out=out)
     assert all(np.array_equal(rollout[name], kept[name], equal_nan=True) for name in kept) and not own.any()
 

@@ -74,12 +74,12 @@ class RunningNormalizer:
         return {"count": moments.count, "mean": moments.mean.tolist(), "squares": moments.squares.tolist()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restores the result of `state_dict`."""
         features, count = len(self._moments.mean), float(state["count"])
         mean, squares = (np.array(state[name], np.float64) for name in ("mean", "squares"))
         for name, numbers in (("mean", mean), ("squares", squares)):
             if len(numbers) != features:
-                raise ValueError(f"the state's {name} is of {len(numbers)} features, not of {features}")
+                raise ValueError(f"the state's {name} has {len(numbers)} features, but this normaliser has {features}")
             if not np.isfinite(numbers).all():
                 raise ValueError(f"the state's {name} must be finite, not {numbers[~np.isfinite(numbers)][0]}")
         if (squares < 0).any():
