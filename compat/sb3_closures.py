@@ -78,24 +78,24 @@ def _same_but_rank(first: Any, other: Any) -> bool:
 
 def _read(closure: Any, number: int, count: int) -> Recipe:
     try:
-        whole = closure()
+        wrapped = closure()
     except SeveralAgents as problem:
         raise SeveralAgents(
             f"closure {number} makes a single environment, but {problem.env_id} has several agents: "
             f'OperantVecEnv("{problem.env_id}", {count}) has a row for each agent of each environment',
             problem.env_id,
         ) from None
-    if not isinstance(whole, gymnasium.Env):
-        raise TypeError(f"closure {number} makes {whole!r}, which is not an environment")
+    if not isinstance(wrapped, gymnasium.Env):
+        raise TypeError(f"closure {number} makes {wrapped!r}, which is not an environment")
     try:
-        return _describe(whole, f"closure {number}")
+        return _describe(wrapped, f"closure {number}")
     finally:
-        whole.close()
+        wrapped.close()
 
 
-def _describe(whole: gymnasium.Env[Any, Any], who: str) -> Recipe:
+def _describe(wrapped: gymnasium.Env[Any, Any], closure_name: str) -> Recipe:
     """The recipe of an environment in its wrappers; detaches the Monitor's file from it."""
-    env, monitor = whole, None
+    env, monitor = wrapped, None
     limits: list[int] = []
     while isinstance(env, gymnasium.Wrapper):
         name = f"{type(env).__module__}.{type(env).__qualname__}"
@@ -105,17 +105,19 @@ def _describe(whole: gymnasium.Env[Any, Any], who: str) -> Recipe:
             limits.append(env._max_episode_steps)  # type: ignore[attr-defined]
         elif name not in CHECKS:
             instead = "wrap the VecEnv instead (VecNormalize, VecFrameStack, ...), or use another VecEnv"
-            raise ValueError(f"{who} wraps its environment in {name}, which a batch cannot apply: {instead}")
+            raise ValueError(f"{closure_name} wraps its environment in {name}, which a batch cannot apply: {instead}")
         env = env.env
     if type(env) is not OperantEnv:
-        raise ValueError(f"{who} makes {env}, which is not operant's: name an id such as operant/CartPole-v1")
+        raise ValueError(f"{closure_name} makes {env}, which is not operant's: name an id such as operant/CartPole-v1")
     if env.spec is None:
-        raise ValueError(f"{who} makes an OperantEnv whose options are unknown: make it with gymnasium.make")
-    recipe = Recipe(env.spec, {**env.spec.kwargs, "max_episode_steps": min(limits, default=None)}, whole.action_space)
+        raise ValueError(f"{closure_name} makes an OperantEnv whose options are unknown: make it with gymnasium.make")
+    recipe = Recipe(env.spec, {**env.spec.kwargs, "max_episode_steps": min(limits, default=None)}, wrapped.action_space)
     if monitor is not None:
         for name in ("info_keywords", "reset_keywords"):
             if keywords := getattr(monitor, name):
-                raise ValueError(f"{who} has Monitor's {name}={keywords!r}: operant's environments lack such infos")
+                raise ValueError(
+                    f"{closure_name} has Monitor's {name}={keywords!r}: operant's environments lack such infos"
+                )
         recipe.allow_early_resets = monitor.allow_early_resets
         recipe.writer, monitor.results_writer = monitor.results_writer, None
     return recipe

@@ -88,20 +88,20 @@ class AsyncEnvPool:
         self._left_over: list[tuple[np.ndarray, ...]] = []
         self._seeded = False
         self._process = os.getpid()
-        self._shop = _Shop(self._store, self._work, self._done)
+        self._shared = _Shared(self._store, self._work, self._done)
         limit = self._store.max_episode_steps
-        benches = [make(self.spec, self.batch_size, max_episode_steps=limit) for _ in range(workers)]
-        for bench in benches:
+        batches = [make(self.spec, self.batch_size, max_episode_steps=limit) for _ in range(workers)]
+        for batch in batches:
             # Parameters that differ between environments are copied with each environment's state.
-            configure(bench, {name: value for name, value in given.items() if np.size(value) == 1}, randomize)
-            bench.reset()
+            configure(batch, {name: value for name, value in given.items() if np.size(value) == 1}, randomize)
+            batch.reset()
         threads = [
-            threading.Thread(target=self._shop.serve, args=(bench,), daemon=True, name=f"operant-pool-{k}")
-            for k, bench in enumerate(benches)
+            threading.Thread(target=self._shared.serve, args=(batch,), daemon=True, name=f"operant-pool-{k}")
+            for k, batch in enumerate(batches)
         ]
         for thread in threads:
             thread.start()
-        # The threads know the shop, not the pool: dropping the pool ends them too.
+        # The threads refer to the shared state, not the pool: dropping the pool ends them too.
         self._end = weakref.finalize(self, _end, self._work, threads, self._process)
 
     def async_reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
@@ -121,7 +121,7 @@ class AsyncEnvPool:
             self._store.seed_from_entropy()
         self._seeded = True
         slot = self._store.reset(None, overrides)
-        self._shop.finished[:] = False
+        self._shared.finished[:] = False
         self._in_flight[:] = True
         all_ids = np.arange(self.num_envs)
         part = (all_ids, slot.observations, slot.rewards, slot.terminated, slot.truncated)
@@ -212,7 +212,7 @@ class AsyncEnvPool:
         self.close()
 
 
-class _Shop:
+class _Shared:
     """The state that the threads of a pool share."""
 
     def __init__(self, store: Batch, work: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]):
@@ -221,25 +221,25 @@ class _Shop:
         self.done = done
         self.finished = np.zeros(store.num_envs, np.bool_)  # episodes that wait for their reset
 
-    def serve(self, bench: Batch) -> None:
+    def serve(self, batch: Batch) -> None:
         """Steps queued environments on this thread's own batch: copied in, stepped, copied back."""
         while (work := self.work.get()) is not _STOP:
             ids, actions = work
             try:
-                self.done.put(((ids, *self.step(bench, ids, actions)), None))
+                self.done.put(((ids, *self.step(batch, ids, actions)), None))
             except BaseException as problem:  # recv raises it where the caller can see it
                 self.done.put(((ids,), problem))
 
-    def step(self, bench: Batch, ids: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, ...]:
+    def step(self, batch: Batch, ids: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, ...]:
         count = len(ids)
-        bench.copy_rows(None, self.store, ids, count)
-        finished = np.zeros(bench.num_envs, np.bool_)
+        batch.copy_rows(None, self.store, ids, count)
+        finished = np.zeros(batch.num_envs, np.bool_)
         finished[:count] = self.finished[ids]
-        bench.set_finished(finished)
-        padded = np.zeros((bench.num_envs, *actions.shape[1:]), actions.dtype)
+        batch.set_finished(finished)
+        padded = np.zeros((batch.num_envs, *actions.shape[1:]), actions.dtype)
         padded[:count] = actions
-        observations, rewards, terminated, truncated, _ = bench.step(padded)
-        self.store.copy_rows(ids, bench, None, count)
+        observations, rewards, terminated, truncated, _ = batch.step(padded)
+        self.store.copy_rows(ids, batch, None, count)
         self.finished[ids] = terminated[:count] | truncated[:count]
         return tuple(array[:count] for array in (observations, rewards, terminated, truncated))
 

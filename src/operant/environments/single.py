@@ -160,7 +160,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
             self._ahead = False
 
     def _infos(self, observation: Any) -> dict[str, Any]:
-        return {} if self._masks is None else {"action_mask": self._masks.of(observation)}
+        return {} if self._masks is None else {"action_mask": self._masks.look_up(observation)}
 
     def _observation(self) -> Any:
         return scalars(self._batch.spec, self._batch.observe().observations[0])

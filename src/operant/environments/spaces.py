@@ -86,7 +86,7 @@ class ActionMasks:
         rows[:, : self.actions] = masks
         self._words = rows.view(np.uint64)
 
-    def of(self, observations: np.ndarray) -> np.ndarray:
+    def look_up(self, observations: np.ndarray) -> np.ndarray:
         """The masks of observations `[...]` int64: `[..., actions]` int8."""
         return self._words.take(observations, axis=0).view(np.int8)[..., : self.actions]
 

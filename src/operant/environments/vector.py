@@ -144,7 +144,7 @@ class OperantVectorEnv(VectorEnvBase):
     def _add_masks(self, infos: dict[str, Any], observations: np.ndarray, present: np.ndarray) -> None:
         """Adds Gymnasium's info "action_mask", `[N, actions]` int8, for the rows `present` `[N]` bool."""
         assert self._masks is not None
-        masks = self._masks.of(observations)
+        masks = self._masks.look_up(observations)
         if not present.all():
             masks[~present] = 0
         infos.update(action_mask=masks, _action_mask=present)
@@ -193,7 +193,7 @@ class OperantVectorEnv(VectorEnvBase):
                 final_info: dict[str, Any] = {}
                 if self._masks is not None:
                     masks = np.zeros((self.num_envs, self._masks.actions), np.int8)
-                    masks[index] = self._masks.of(rows)
+                    masks[index] = self._masks.look_up(rows)
                     final_info.update(action_mask=masks, _action_mask=ended.copy())
                 infos.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
         else:
