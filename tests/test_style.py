@@ -11,3 +11,9 @@ def test_ruff_finds_nothing():
 
 def test_mypy_finds_nothing():
     run(sys.executable, "-m", "mypy", cwd=ROOT)
+
+
+def test_lines_of_c_have_at_most_120_columns():
+    files = [path for path in (ROOT / "native").rglob("*.[ch]") if path.parent != ROOT / "native" / "build"]
+    lines = [(path, number, line) for path in files for number, line in enumerate(path.read_text().splitlines(), 1)]
+    assert [f"{path.name}:{number}" for path, number, line in lines if len(line) > 120] == []

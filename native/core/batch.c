@@ -1,4 +1,5 @@
-/* batch.c: the C interface: opens batches, lays out their memory, and runs the kernels of the target they were opened with. */
+/* batch.c: the C interface: opens batches, lays out their memory, and runs the kernels of the target they were opened
+ * with. */
 #include <stdio.h>
 
 #include "core/dispatch.h"
@@ -54,7 +55,8 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     snprintf(number, sizeof number, "%lld", (long long)o->num_envs);
     if (o->num_envs < 1) return fail(NULL, message, size, "num_envs must be at least 1, not %s", number);
     const operant_target *target = operant_find_target(o->library, o->isa, o->exact, o->num_envs);
-    if (!target) return fail(NULL, message, size, "isa \"%s\" is unknown or does not run here", o->isa ? o->isa : "(null)");
+    if (!target)
+        return fail(NULL, message, size, "isa \"%s\" is unknown or does not run here", o->isa ? o->isa : "(null)");
     const operant_kernel *kernel = operant_find_kernel(target, o->env);
     if (kernel && !kernel->step_block) {
         target = operant_find_target(o->library, "scalar", o->exact, o->num_envs);
@@ -96,7 +98,8 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     }
     if (b->workers > 1 && !(b->pool = operant_pool_open(b->workers)))
         return fail(b, message, size, "the system starts no more threads%s", "");
-    for (int32_t k = 0; k < kernel->info.param_count; k++) set_real(b, b->view.params, k, kernel->info.parameters[k].value);
+    for (int32_t k = 0; k < kernel->info.param_count; k++)
+        set_real(b, b->view.params, k, kernel->info.parameters[k].value);
     b->last = (operant_finished){0, b->finished, b->final_return, b->final_length, b->final_observations};
     return b;
 }
@@ -224,7 +227,8 @@ static void gather_finished(operant_batch *b) {
 
 operant_status operant_step(operant_batch *b, const void *actions, int32_t dtype, const operant_output *output) {
     bool discrete = b->kernel->info.actions > 0;
-    if (dtype < OPERANT_INT32 || dtype > OPERANT_FLOAT64 || discrete != (dtype <= OPERANT_INT64)) return OPERANT_BAD_ARGUMENT;
+    if (dtype < OPERANT_INT32 || dtype > OPERANT_FLOAT64 || discrete != (dtype <= OPERANT_INT64))
+        return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
     if (!b->ready) return leave(b, OPERANT_NOT_RESET);
     if (b->autoreset == OPERANT_DISABLED)
@@ -248,7 +252,8 @@ operant_status operant_step(operant_batch *b, const void *actions, int32_t dtype
 }
 
 operant_status operant_step_one(operant_batch *b, int64_t action, const operant_output *output) {
-    if (b->num_envs != 1 || b->kernel->info.action_size != 1 || b->kernel->info.agents != 1) return OPERANT_BAD_ARGUMENT;
+    if (b->num_envs != 1 || b->kernel->info.action_size != 1 || b->kernel->info.agents != 1)
+        return OPERANT_BAD_ARGUMENT;
     return operant_step(b, &action, OPERANT_INT64, output);
 }
 
@@ -274,7 +279,8 @@ static bool vary_params(operant_batch *b) {
 }
 
 operant_status operant_set_param(operant_batch *b, int32_t index, const double *values, int64_t count) {
-    if (index < 0 || index >= b->kernel->info.param_count || (count != 1 && count != b->num_envs)) return OPERANT_BAD_ARGUMENT;
+    if (index < 0 || index >= b->kernel->info.param_count || (count != 1 && count != b->num_envs))
+        return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
     if (count > 1 && !vary_params(b)) return leave(b, OPERANT_NO_MEMORY);
     if (!b->view.params_vary) set_real(b, b->view.params, index, values[0]);
@@ -331,19 +337,22 @@ operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const op
         if (t < 0 || t >= to->num_envs || f < 0 || f >= from->num_envs) return OPERANT_BAD_ARGUMENT;
     }
     size_t params_size = (size_t)to->kernel->info.param_count * (size_t)to->target->real_size;
-    bool alike = !from->view.params_vary && !to->view.params_vary && !memcmp(from->view.params, to->view.params, params_size);
+    bool vary = from->view.params_vary || to->view.params_vary;
+    bool alike = !vary && !memcmp(from->view.params, to->view.params, params_size);
     if (!alike && !vary_params(to)) return OPERANT_NO_MEMORY;
     const operant_memory *a = &to->view, *b = &from->view;
     size_t real = (size_t)to->target->real_size;
     copy_columns(a->state, a->stride, dst, b->state, b->stride, src, count, to->kernel->info.state_size, real);
-    copy_columns(a->episode_return, a->stride, dst, b->episode_return, b->stride, src, count, to->kernel->info.agents, real);
+    copy_columns(a->episode_return, a->stride, dst, b->episode_return, b->stride, src, count, to->kernel->info.agents,
+                 real);
     copy_columns(a->episode, 0, dst, b->episode, 0, src, count, 1, 4);
     if (to->target->exact) copy_columns(a->generator, 0, dst, b->generator, 0, src, count, 1, sizeof(operant_pcg64));
     else copy_columns(a->seed, a->stride, dst, b->seed, b->stride, src, count, 2, 4);
     for (int32_t k = 0; !alike && k < to->kernel->info.param_count; k++)
         for (int64_t i = 0; i < count; i++)
             memcpy((char *)a->params + (size_t)(k * a->stride + (dst ? dst[i] : i)) * real,
-                   (const char *)b->params + (size_t)(b->params_vary ? k * b->stride + (src ? src[i] : i) : k) * real, real);
+                   (const char *)b->params + (size_t)(b->params_vary ? k * b->stride + (src ? src[i] : i) : k) * real,
+                   real);
     for (int64_t i = 0; i < count; i++)
         a->deadline[dst ? dst[i] : i] = (int32_t)(to->clock + ((uint32_t)b->deadline[src ? src[i] : i] - from->clock));
     return OPERANT_OK;

@@ -1,5 +1,5 @@
-/* batch.h: the loops over a batch, compiled once for each environment and target. OPERANT_ENV names the environment, whose
- * header stands just before. Nothing here knows physics; nothing in the header knows of memory. */
+/* batch.h: the loops over a batch, compiled once for each environment and target. OPERANT_ENV names the environment,
+ * whose header stands just before. Nothing here knows physics; nothing in the header knows of memory. */
 
 #if X(one_lane) && LANES > 1
 const operant_kernel KERNEL(OPERANT_ENV) = {.info = {.name = TEXT(OPERANT_ENV)}};

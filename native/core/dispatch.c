@@ -17,7 +17,8 @@ int32_t operant_isa_runs_here(int32_t index) {
     return index >= 0 && index < target_count() && operant_targets[index]->runs_here();
 }
 
-const operant_target *operant_find_target(const operant_library *library, const char *isa, int32_t exact, int64_t num_envs) {
+const operant_target *operant_find_target(const operant_library *library, const char *isa, int32_t exact,
+                                          int64_t num_envs) {
     const operant_target *const *targets = library ? library->targets : operant_targets;
     for (int i = 0; targets[i]; i++) {
         const operant_target *target = targets[i];

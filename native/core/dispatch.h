@@ -21,5 +21,6 @@ extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_
 
 /** The target of that name in a library (NULL: in the core), or with isa NULL the best for so many environments: wide
  *  vectors with few lanes in use are slower than narrow ones. NULL if there is none that runs here. */
-const operant_target *operant_find_target(const operant_library *library, const char *isa, int32_t exact, int64_t num_envs);
+const operant_target *operant_find_target(const operant_library *library, const char *isa, int32_t exact,
+                                          int64_t num_envs);
 const operant_kernel *operant_find_kernel(const operant_target *target, const char *env);

@@ -29,8 +29,8 @@ LANE_FN vf vexp(vf x) {
     return vsel(x < R(-87), vreal(0), (p * r * r + r + R(1)) * two_to_n);
 }
 
-/** The natural logarithm to 2 ulp of normal positive numbers; other numbers have none here. Cephes' logf (Moshier 1992),
- *  with x = (1 + f) 2^n and 1 + f from sqrt(1/2) to sqrt(2). */
+/** The natural logarithm to 2 ulp of normal positive numbers; other numbers have none here. Cephes' logf (Moshier
+ *  1992), with x = (1 + f) 2^n and 1 + f from sqrt(1/2) to sqrt(2). */
 LANE_FN vf vlog(vf x) {
     const lane_bits sqrt_half = 0x3f3504f3u;
     vu above = bits_of(x) - sqrt_half;

@@ -23,7 +23,8 @@ LANE_FN void interleave2(vf a, vf b, vf *low, vf *high) {
     *high = SHUFFLE(a, b, PAIRS(HIGH_HALF));
 }
 
-/* Element e of a0 b0 c0 a1 b1 c1 ... is component e % 3 of lane e / 3; each vector takes two shuffles: first a and b, then c. */
+/* Element e of a0 b0 c0 a1 b1 c1 ... is component e % 3 of lane e / 3; each vector takes two shuffles: first a and b,
+ * then c. */
 #define AB(j, k) (((j) * LANES + (k)) % 3 == 1 ? LANES + ((j) * LANES + (k)) / 3 : ((j) * LANES + (k)) / 3)
 #define ABC(j, k) (((j) * LANES + (k)) % 3 == 2 ? LANES + ((j) * LANES + (k)) / 3 : (k))
 #define AB0(k) AB(0, k)
@@ -94,7 +95,8 @@ LANE_FN void store_rows(float *rows, const vf *columns, int size) {
 LANE_FN void store_byte_rows(uint8_t *rows, const vi *columns, int size) {
 #if LANES > 1
     if (size >= 16) {
-        /* Four columns packed into one are 32-bit columns, of which four make 16 bytes of every row; the last 16 may overlap. */
+        /* Four columns packed into one are 32-bit columns, of which four make 16 bytes of every row; the last 16 may
+         * overlap. */
         for (int first = 0; first < size; first += 16) {
             const int d = first + 16 > size ? size - 16 : first;
             vf words[4], quads[4];
@@ -116,8 +118,8 @@ LANE_FN void store_byte_rows(uint8_t *rows, const vi *columns, int size) {
     }
 }
 
-/** Stores `size` numbers of each lane as LANES rows of bytes. They come as `planes` planes, one for each bit of a number, the
- *  lowest first: each plane is a string of `size` bits, 32 in a word. */
+/** Stores `size` numbers of each lane as LANES rows of bytes. They come as `planes` planes, one for each bit of a
+ *  number, the lowest first: each plane is a string of `size` bits, 32 in a word. */
 LANE_FN void store_bit_rows(uint8_t *rows, const vi *words, int size, int planes) {
     const int length = (size + 31) / 32; /* words a plane */
 #if defined(__x86_64__) && LANES == 16
@@ -133,7 +135,8 @@ LANE_FN void store_bit_rows(uint8_t *rows, const vi *words, int size, int planes
         for (int k = 0; 64 * k < size; k++) {
             __m512i bytes = _mm512_maskz_mov_epi8(masks[0][k][lane], _mm512_set1_epi8(1));
             for (int plane = 1; plane < planes; plane++)
-                bytes = _mm512_or_si512(bytes, _mm512_maskz_mov_epi8(masks[plane][k][lane], _mm512_set1_epi8((char)(1 << plane))));
+                bytes = _mm512_or_si512(
+                    bytes, _mm512_maskz_mov_epi8(masks[plane][k][lane], _mm512_set1_epi8((char)(1 << plane))));
             if (64 * k + 64 <= size) _mm512_storeu_si512(rows + 64 * k, bytes);
             else _mm512_mask_storeu_epi8(rows + 64 * k, ((__mmask64)1 << size % 64) - 1, bytes);
         }
@@ -148,7 +151,8 @@ LANE_FN void store_bit_rows(uint8_t *rows, const vi *words, int size, int planes
         for (; first + 32 <= size; first += 32) {
             __m256i bytes = _mm256_setzero_si256();
             for (int plane = 0; plane < planes; plane++) {
-                const __m256i word = _mm256_shuffle_epi8(_mm256_set1_epi32(each[plane * length + first / 32][lane]), byte_of);
+                const __m256i alike = _mm256_set1_epi32(each[plane * length + first / 32][lane]);
+                const __m256i word = _mm256_shuffle_epi8(alike, byte_of);
                 const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(word, bit_of), bit_of);
                 bytes = _mm256_or_si256(bytes, _mm256_and_si256(set, _mm256_set1_epi8((char)(1 << plane))));
             }

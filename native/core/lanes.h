@@ -4,7 +4,8 @@
  *   vm    a truth in each lane                    vi  an integer in each lane
  *
  * LANES and EXACT come from the target. With several lanes these are GCC/Clang vectors, so `a * b + c` is ordinary C;
- * with one lane they are plain scalars, as they are to a thread of a GPU, for which all this is C++ as well. Write constants as R(0.5), broadcast a real with vreal(), never branch on a lane. */
+ * with one lane they are plain scalars, as they are to a thread of a GPU, for which all this is C++ as well. Write
+ * constants as R(0.5), broadcast a real with vreal(), never branch on a lane. */
 #ifndef LANES
 #error "a target defines LANES and EXACT before it includes core/target.h"
 #endif
@@ -51,7 +52,8 @@ enum { MOST_UNROLLED = 32 }; /* columns: beyond, a loop is as fast and sooner co
 #endif
 #define R(constant) ((real)(constant))
 
-/** VALUE(point, x, y): a struct of these members. C writes (point){x, y}, and C++, which a GPU's compiler reads, point{x, y}. */
+/** VALUE(point, x, y): a struct of these members. C writes (point){x, y}, and C++, which a GPU's compiler reads,
+ *  point{x, y}. */
 #if defined(__cplusplus)
 #define VALUE(type, ...) (type{__VA_ARGS__})
 #else
@@ -164,12 +166,14 @@ LANE_FN unsigned mask_bits(vm m) {
 LANE_FN int vany(vm m) { return mask_bits(m) != 0; }
 
 #ifndef OPERANT_CUDA /* where every thread has a lane, and nothing is listed */
-/** Writes first + lane for every true lane to `list`, which has room for LANES more, and returns how many there were. */
+/** Writes first + lane for every true lane to `list`, which has room for LANES more, and returns how many there
+ *  were. */
 LANE_FN int append_lanes(int32_t *list, vm m, int32_t first) {
     unsigned bits = mask_bits(m);
 #if defined(__x86_64__) && LANES == 16
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    _mm512_storeu_si512(list, _mm512_maskz_compress_epi32((__mmask16)bits, _mm512_add_epi32(lanes, _mm512_set1_epi32(first))));
+    const __m512i environments = _mm512_add_epi32(lanes, _mm512_set1_epi32(first));
+    _mm512_storeu_si512(list, _mm512_maskz_compress_epi32((__mmask16)bits, environments));
     return __builtin_popcount(bits);
 #else
     int count = 0;

@@ -65,14 +65,15 @@ typedef struct {
     char *ended;        /* [count] rows: takes the observations that are overwritten, unless NULL */
 } operant_fresh;
 
-/** What a target compiles from one environment's header. A block is LANES environments side by side. States, parameters and random numbers are those of the target's
- *  lanes. The functions are NULL where the target has several lanes and the environment asks for one. */
+/** What a target compiles from one environment's header. A block is LANES environments side by side. States, parameters
+ *  and random numbers are those of the target's lanes. The functions are NULL where the target has several lanes and
+ *  the environment asks for one. */
 typedef struct {
     operant_env_info info;
     /** Steps the whole blocks of a chunk, where parameters are the same, and lists which episodes ended. */
     void (*step_blocks)(operant_batch *, operant_chunk *, const operant_output *);
-    /** Steps the block from environment `i` on, whose rows begin where `to` says; returns a bit for each lane whose episode
-     *  ended. The lanes of each parameter lie `stride` reals from those of the next. */
+    /** Steps the block from environment `i` on, whose rows begin where `to` says; returns a bit for each lane whose
+     *  episode ended. The lanes of each parameter lie `stride` reals from those of the next. */
     unsigned (*step_block)(operant_batch *, int64_t i, const void *params, int64_t stride, const operant_output *to);
     /** Begins an episode in every lane. */
     void (*begin)(void *state, const void *random, const void *params, const operant_fresh *to);
@@ -102,7 +103,8 @@ typedef struct { float (*numpy_sinf)(float), (*numpy_cosf)(float); } operant_cor
 
 enum { OPERANT_ABI = 4 }; /* raise it when a struct of this file changes its meaning but not its size */
 
-/** What a library exports, under the name operant_library_table. Its first numbers say which core it was compiled for. */
+/** What a library exports, under the name operant_library_table. Its first numbers say which core it was compiled
+ *  for. */
 struct operant_library {
     int32_t abi, batch_size, target_size, kernel_size;
     const operant_target *const *targets; /* best first, then NULL */

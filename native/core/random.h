@@ -40,7 +40,7 @@ typedef struct {
     vu key0, key1, episode, block, spare;
     int has_spare; /* a compile-time constant once the environment is inlined */
     vi elapsed;
-    int called; /* the same: 1 if the cipher is called, which is compiled sooner; 0 if it is inlined, which runs faster */
+    int called; /* the same: 1 calls the cipher, which is compiled sooner; 0 inlines it, which runs faster */
 } rng;
 
 LANE_FN vu rotate_left(vu x, int bits) { return (x << bits) | (x >> (32 - bits)); }

@@ -1,8 +1,9 @@
 /* target.h: every environment compiled for one instruction set. A file in targets/ defines TARGET (the name to export),
  * ISA, LANES, EXACT and RUNS_HERE (a condition), switches the instructions on, and includes this.
  *
- * The file is compiled once, or in pieces, which takes less time where several compilers run or little has changed: with
- * OPERANT_GROUPS=4, OPERANT_GROUP=0 to 3 has a quarter of the environments each, and OPERANT_GROUP=4 all the rest. */
+ * The file is compiled once, or in pieces, which takes less time where several compilers run or little has changed:
+ * with OPERANT_GROUPS=4, OPERANT_GROUP=0 to 3 has a quarter of the environments each, and OPERANT_GROUP=4 all the
+ * rest. */
 #if !defined(OPERANT_GROUPS)
 #define OPERANT_HAS(environment) 1
 #define OPERANT_HAS_THE_REST 1

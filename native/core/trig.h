@@ -13,7 +13,8 @@ LANE_FN void vsincos_near_zero(vf x, vf *sine, vf *cosine) { vsincos(x, sine, co
 LANE_FN vf vcos_less_quarter(vf x) { return cos(x - M_PI / 2); }
 
 /* x squared as Python's and NumPy's `x**2` compute it: C's pow, which in 0.08% of cases is not x * x. The exponent is
- * volatile because compilers turn pow(x, 2) into x * x. Where x * x is exact, as for most parameters, pow returns it. */
+ * volatile because compilers turn pow(x, 2) into x * x. Where x * x is exact, as for most parameters, pow returns
+ * it. */
 static const volatile float TWO = 2;
 LANE_FN vf vsquare(vf x) { return x == (float)x ? x * x : pow(x, (double)TWO); }
 LANE_FN vf vsquare_narrow(vf x) { return powf((float)x, TWO); }
@@ -83,7 +84,8 @@ LANE_FN vf vcos(vf x) {
 /** cos(x - pi/2): sin(x). */
 LANE_FN vf vcos_less_quarter(vf x) { return vsin(x); }
 
-/** vsincos for angles that are seldom beyond pi/4: the same bits, but without the reduction while every lane is within. */
+/** vsincos for angles that are seldom beyond pi/4: the same bits, but without the reduction while every lane is
+ *  within. */
 LANE_FN void vsincos_near_zero(vf x, vf *sine, vf *cosine) {
     if (__builtin_expect(vany(vabs(x) > R(0.78)), 0)) {
         vsincos(x, sine, cosine);

@@ -36,7 +36,8 @@ typedef number_of<observed>::type number;
 
 /* The host relies on these sizes. It has the number of parameters from the same list. */
 #define ONE_MORE(name, value, unit, low, high) +1
-static_assert(PARAM_COUNT == 0 PARAMETERS(ONE_MORE), "X(params) must have the members that PARAMETERS lists, and no others");
+static_assert(PARAM_COUNT == 0 PARAMETERS(ONE_MORE),
+              "X(params) must have the members that PARAMETERS lists, and no others");
 static_assert(STATE_SIZE == OPERANT_STATE_SIZE, "the descriptor and the header differ");
 static_assert(ROW_SIZE * sizeof(number) == OPERANT_ROW_BYTES, "the descriptor and the header differ");
 static_assert(sizeof(operant_step_arguments) == OPERANT_STEP_BYTES, "arguments.py and layout.h differ");
@@ -65,7 +66,8 @@ LANE_FN void store_bits(uint8_t *row, const vi *words) {
     for (int first = 0; first < ROW_SIZE; first += 8) {
         uint64_t bytes = 0;
         for (int plane = 0; plane < PLANES; plane++)
-            bytes |= bytes_of_bits((uint32_t)words[plane * ((ROW_SIZE + 31) / 32) + first / 32] >> first % 32 & 255) << plane;
+            bytes |= bytes_of_bits((uint32_t)words[plane * ((ROW_SIZE + 31) / 32) + first / 32] >> first % 32 & 255)
+                     << plane;
         if (ROW_SIZE % 8 == 0) *(uint64_t *)(row + first) = bytes;
         else
             for (int k = 0; k < 8 && first + k < ROW_SIZE; k++) row[first + k] = (uint8_t)(bytes >> 8 * k);
@@ -102,7 +104,8 @@ LANE_FN void store_state(const operant_device_batch &b, int64_t i, const X(state
 
 LANE_FN rng make_rng(uint32_t key0, uint32_t key1, uint32_t episode, uint32_t block, uint32_t elapsed) {
     rng r;
-    r.key0 = key0, r.key1 = key1, r.episode = episode, r.block = block, r.spare = 0, r.has_spare = 0, r.elapsed = (vi)elapsed, r.called = 0;
+    r.key0 = key0, r.key1 = key1, r.episode = episode, r.block = block, r.elapsed = (vi)elapsed;
+    r.spare = 0, r.has_spare = 0, r.called = 0;
     return r;
 }
 
@@ -216,7 +219,8 @@ LANE_FN bool step_one(const operant_step_arguments &a, int64_t i, const X(action
         b.final_length[i] = (int32_t)(elapsed + 1);
         b.count[i] += 1;
         b.length_sum[i] += (int32_t)(elapsed + 1);
-        if (a.final_observations && !(a.final_truncated && terminated)) store_observation(a.final_observations, i, observation);
+        if (a.final_observations && !(a.final_truncated && terminated))
+            store_observation(a.final_observations, i, observation);
         if (b.autoreset == SAME_STEP) return true;
     }
     b.elapsed[i] = (elapsed + 1) | (ended ? EPISODE_OVER : 0);

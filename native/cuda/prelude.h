@@ -50,7 +50,9 @@ enum { BLOCK_THREADS = 256 };
 #define THREAD ((int64_t)blockIdx.x * BLOCK_THREADS + threadIdx.x)
 
 /** Sets *least to the smaller of itself and `value`, atomically. */
-LANE_FN void lower(uint64_t *least, uint64_t value) { atomicMin((unsigned long long *)least, (unsigned long long)value); }
+LANE_FN void lower(uint64_t *least, uint64_t value) {
+    atomicMin((unsigned long long *)least, (unsigned long long)value);
+}
 #else
 #define KERNEL(name, type)                                                                                           \
     static void name##_thread(const type &a, const int64_t THREAD);                                                  \

@@ -1,7 +1,7 @@
 /* acrobot.h: swing the free end of a two-link chain above a line by torque on the middle joint.
  * Sutton (1996), with the "book" equations of Sutton & Barto (2018). Fourth-order Runge-Kutta and the order of
  * operations are those of Gymnasium's Acrobot-v1, which holds the fresh state in float32. */
-typedef struct { vf theta1, theta2, theta1_dot, theta2_dot; } acrobot_state; /* rad, rad/s; both 0 hangs straight down */
+typedef struct { vf theta1, theta2, theta1_dot, theta2_dot; } acrobot_state; /* rad, rad/s; 0 hangs straight down */
 #define PARAMETERS(P)                                                                      \
     P(gravity, 9.8, "m/s2", 0, 1000)                                                       \
     P(mass1, 1.0, "kg", 0.001, 1e6)                                                        \
@@ -35,7 +35,8 @@ LANE_FN acrobot_state acrobot_derivative(const acrobot_state *s, vf torque, cons
     vf d1 = m1 * vsquare(lc1) + m2 * (vsquare(l1) + vsquare(lc2) + R(2) * l1 * lc2 * cosine2) + inertia + inertia;
     vf d2 = m2 * (vsquare(lc2) + l1 * lc2 * cosine2) + inertia;
     vf phi2 = m2 * lc2 * p->gravity * vcos_less_quarter(s->theta1 + s->theta2);
-    vf phi1 = -m2 * l1 * lc2 * vsquare(s->theta2_dot) * sine2 - R(2) * m2 * l1 * lc2 * s->theta2_dot * s->theta1_dot * sine2 +
+    vf phi1 = -m2 * l1 * lc2 * vsquare(s->theta2_dot) * sine2 -
+              R(2) * m2 * l1 * lc2 * s->theta2_dot * s->theta1_dot * sine2 +
               (m1 * lc1 + m2 * l1) * p->gravity * vcos_less_quarter(s->theta1) + phi2;
     vf theta2_acc = (torque + vdiv(d2, d1) * phi1 - m2 * l1 * lc2 * vsquare(s->theta1_dot) * sine2 - phi2) /
                     (m2 * vsquare(lc2) + inertia - vdiv(vsquare(d2), d1));
@@ -45,8 +46,8 @@ LANE_FN acrobot_state acrobot_derivative(const acrobot_state *s, vf torque, cons
 
 /** s + dt * k, component by component. */
 LANE_FN acrobot_state acrobot_advance(const acrobot_state *s, vf dt, const acrobot_state *k) {
-    return VALUE(acrobot_state, s->theta1 + dt * k->theta1, s->theta2 + dt * k->theta2, s->theta1_dot + dt * k->theta1_dot,
-                           s->theta2_dot + dt * k->theta2_dot);
+    return VALUE(acrobot_state, s->theta1 + dt * k->theta1, s->theta2 + dt * k->theta2,
+                 s->theta1_dot + dt * k->theta1_dot, s->theta2_dot + dt * k->theta2_dot);
 }
 
 LANE_FN vm acrobot_step(acrobot_state *s, const acrobot_action *a, rng *r, const acrobot_params *p, vf *reward) {

@@ -13,7 +13,10 @@ typedef struct {
     P(reward_deviation, 1, "1", 0, 1e6) /* of a reward around its arm's mean */
 typedef struct { PARAMETERS(MEMBER) } bandit_params;
 typedef vi bandit_action; /* the arm to pull */
-enum { bandit_observation_size = 1 + bandit_arms, bandit_action_size = 1, bandit_actions = bandit_arms, bandit_agents = 1 };
+enum {
+    bandit_observation_size = 1 + bandit_arms, bandit_action_size = 1,
+    bandit_actions = bandit_arms, bandit_agents = 1
+};
 
 LANE_FN void bandit_reset(bandit_state *s, rng *r, const bandit_params *p) {
     UNROLLED for (int k = 0; k < bandit_arms; k++) s->means[k] = normal(r, p->mean, p->mean_deviation);

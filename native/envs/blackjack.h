@@ -44,7 +44,8 @@ LANE_FN void blackjack_reset(blackjack_state *s, rng *r, const blackjack_params 
         s->face = vsel_int(ten, uniform_int(r, 0, 3), vint(0));
 }
 
-LANE_FN vm blackjack_step(blackjack_state *s, const blackjack_action *a, rng *r, const blackjack_params *p, vf *reward) {
+LANE_FN vm blackjack_step(blackjack_state *s, const blackjack_action *a, rng *r, const blackjack_params *p,
+                          vf *reward) {
     vm hits = a[0] == 1, sticks = vnot(hits);
     vi dealer = s->dealer_card + s->dealer_hidden;
     vm dealer_ace = (s->dealer_card == 1) | (s->dealer_hidden == 1), dealer_natural = dealer_ace & (dealer == 11);

@@ -69,13 +69,15 @@ LANE_FN void breakout_observe(const breakout_state *s, rng *r, const breakout_pa
     (void)r, (void)p;
     enum { WORDS = (breakout_observation_size + 31) / 32 };
     const vu none = (vu)vint(0);
-    const vi ball = s->ball_row * breakout_side + s->ball_column, trail = s->trail_row * breakout_side + s->trail_column;
+    const vi ball = s->ball_row * breakout_side + s->ball_column;
+    const vi trail = s->trail_row * breakout_side + s->trail_column;
     const vi paddle = s->paddle + (breakout_side - 1) * breakout_side;
     const vu ball_bit = (vu)vint(2) << (vu)((ball & 7) * 4), trail_bit = (vu)vint(4) << (vu)((trail & 7) * 4);
     const vu paddle_bit = (vu)vint(1) << (vu)((paddle & 7) * 4), bricks = (vu)s->bricks << 2; /* from cell 10 on */
     UNROLLED for (int word = 0; word < WORDS; word++) {
         vu seen = word >= 1 && word <= 4 ? vspread4(bricks >> 8 * (word - 1) & 255) << 3 : none;
-        seen |= (vu)vsel_int(ball >> 3 == word, (vi)ball_bit, vint(0)) | (vu)vsel_int(trail >> 3 == word, (vi)trail_bit, vint(0));
+        seen |= (vu)vsel_int(ball >> 3 == word, (vi)ball_bit, vint(0));
+        seen |= (vu)vsel_int(trail >> 3 == word, (vi)trail_bit, vint(0));
         observation[word] = (vi)(seen | (vu)vsel_int(paddle >> 3 == word, (vi)paddle_bit, vint(0)));
     }
 }

@@ -13,7 +13,10 @@ typedef struct { vf position, velocity; } mountain_car_state;
     P(high, -0.4, "m", -1e9, 1e9)
 typedef struct { PARAMETERS(MEMBER) } mountain_car_params;
 typedef vi mountain_car_action; /* 0 accelerates left, 1 coasts, 2 accelerates right */
-enum { mountain_car_observation_size = 2, mountain_car_action_size = 1, mountain_car_actions = 3, mountain_car_agents = 1 };
+enum {
+    mountain_car_observation_size = 2, mountain_car_action_size = 1,
+    mountain_car_actions = 3, mountain_car_agents = 1
+};
 
 LANE_FN void mountain_car_reset(mountain_car_state *s, rng *r, const mountain_car_params *p) {
     s->position = uniform(r, p->low, p->high);

@@ -21,13 +21,14 @@ enum {
     mountain_car_continuous_agents = 1
 };
 
-LANE_FN void mountain_car_continuous_reset(mountain_car_continuous_state *s, rng *r, const mountain_car_continuous_params *p) {
+LANE_FN void mountain_car_continuous_reset(mountain_car_continuous_state *s, rng *r,
+                                           const mountain_car_continuous_params *p) {
     s->position = uniform(r, p->low, p->high);
     s->velocity = vreal(0);
 }
 
-LANE_FN vm mountain_car_continuous_step(mountain_car_continuous_state *s, const mountain_car_continuous_action *a, rng *r,
-                                        const mountain_car_continuous_params *p, vf *reward) {
+LANE_FN vm mountain_car_continuous_step(mountain_car_continuous_state *s, const mountain_car_continuous_action *a,
+                                        rng *r, const mountain_car_continuous_params *p, vf *reward) {
     vm fresh = is_fresh(r);
     vf force = vclip(a[0], vreal(-1), vreal(1));
     vf slope = p->gravity * vcos(narrow_unless(fresh, R(3) * s->position));

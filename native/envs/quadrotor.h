@@ -105,7 +105,8 @@ LANE_FN void quadrotor_slope(const quadrotor_state *s, const quadrotor_params *p
 }
 
 /** Sets the body of `to` to that of `from` moved by h * slope; moves the rotors of `to` by `share` towards `speed`. */
-LANE_FN void quadrotor_move(quadrotor_state *to, const quadrotor_state *from, const vf *slope, vf h, const vf *speed, vf share) {
+LANE_FN void quadrotor_move(quadrotor_state *to, const quadrotor_state *from, const vf *slope, vf h, const vf *speed,
+                            vf share) {
     const vf rotors[4] = {to->front_left, to->front_right, to->back_right, to->back_left};
     vf w[4];
     UNROLLED for (int k = 0; k < 13; k++) ((vf *)to)[k] = ((const vf *)from)[k] + h * slope[k];
@@ -115,7 +116,8 @@ LANE_FN void quadrotor_move(quadrotor_state *to, const quadrotor_state *from, co
     to->qw = vdiv(to->qw, norm), to->qx = vdiv(to->qx, norm), to->qy = vdiv(to->qy, norm), to->qz = vdiv(to->qz, norm);
 }
 
-LANE_FN vm quadrotor_step(quadrotor_state *s, const quadrotor_action *a, rng *r, const quadrotor_params *p, vf *reward) {
+LANE_FN vm quadrotor_step(quadrotor_state *s, const quadrotor_action *a, rng *r, const quadrotor_params *p,
+                          vf *reward) {
     (void)r;
     vf speed[4], slope[13], half = R(0.5) * p->dt, share = R(1) - vexp(-vdiv(half, p->motor_time));
     UNROLLED for (int k = 0; k < 4; k++)

@@ -14,7 +14,10 @@ typedef struct {
     P(step_reward, 0, "1", -1e6, 1e6)
 typedef struct { PARAMETERS(MEMBER) } snake_params;
 typedef vi snake_action; /* 0 up, 1 right, 2 down, 3 left; an action that would reverse the snake is ignored */
-enum { snake_observation_size = 4 * snake_side * snake_side, snake_action_size = 1, snake_actions = 4, snake_agents = 1 };
+enum {
+    snake_observation_size = 4 * snake_side * snake_side, snake_action_size = 1,
+    snake_actions = 4, snake_agents = 1
+};
 
 /** The steps of a direction downwards and to the right. */
 LANE_FN vi snake_down(vi way) { return vsel_int(way == 2, vint(1), vint(0)) - vsel_int(way == 0, vint(1), vint(0)); }
@@ -75,7 +78,8 @@ LANE_FN vm snake_step(snake_state *s, const snake_action *a, rng *r, const snake
     vi way = (behind >> (s->tail_column + 10) & 1) | (behind >> (s->tail_column + 20) & 1) << 1;
 
     vi leave = vsel_int(follows, tail_bit | tail_bit << 10 | tail_bit << 20, none);
-    vi turn = vsel_int(dies, none, (s->heading & 1) << (s->head_column + 10) | (s->heading >> 1) << (s->head_column + 20));
+    vi low = (s->heading & 1) << (s->head_column + 10), high = (s->heading >> 1) << (s->head_column + 20);
+    vi turn = vsel_int(dies, none, low | high);
     vi enter = vsel_int(dies, none, ahead_bit);
     for (int y = 0; y < snake_side; y++)
         s->rows[y] = (s->rows[y] & ~vsel_int(s->tail_row == y, leave, none)) | vsel_int(s->head_row == y, turn, none) |

@@ -19,7 +19,8 @@ enum { taxi_observation_size = 1, taxi_action_size = 1, taxi_actions = 6, taxi_a
 /** The index of a cell among the four places, or -1. */
 LANE_FN vi taxi_place(vi row, vi column) {
     vi cell = row * 5 + column;
-    return vsel_int(cell == 0, vint(0), vsel_int(cell == 4, vint(1), vsel_int(cell == 20, vint(2), vsel_int(cell == 23, vint(3), vint(-1)))));
+    vi lower = vsel_int(cell == 20, vint(2), vsel_int(cell == 23, vint(3), vint(-1)));
+    return vsel_int(cell == 0, vint(0), vsel_int(cell == 4, vint(1), lower));
 }
 
 /** True where neither a wall nor the border is in a direction. */

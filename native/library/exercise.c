@@ -14,7 +14,8 @@ static int batches;
 
 static void expect(operant_status status, operant_status wanted, const char *what, const operant_options *o) {
     if (status == wanted) return;
-    fprintf(stderr, "%s: %s with %s, N=%lld: status %d, not %d\n", what, o->env, o->isa, (long long)o->num_envs, (int)status,
+    fprintf(stderr, "%s: %s with %s, N=%lld: status %d, not %d\n", what, o->env, o->isa, (long long)o->num_envs,
+            (int)status,
             (int)wanted);
     exit(1);
 }
@@ -27,7 +28,8 @@ static void *allocate(size_t bytes) {
 
 /** Valid actions of type `dtype`, in exactly as many bytes as the core may read. */
 static void *make_actions(const operant_env_info *info, int64_t n, int32_t dtype, unsigned turn) {
-    size_t count = (size_t)(n * info->agents * info->action_size), size = dtype == OPERANT_INT32 || dtype == OPERANT_FLOAT32 ? 4 : 8;
+    size_t count = (size_t)(n * info->agents * info->action_size);
+    size_t size = dtype == OPERANT_INT32 || dtype == OPERANT_FLOAT32 ? 4 : 8;
     char *actions = allocate(count * size);
     for (size_t i = 0; i < count; i++) {
         int32_t own = info->action_counts[i % (size_t)info->action_size], choices = own ? own : info->actions;
@@ -74,7 +76,8 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
 
     void *actions = make_actions(info, o->num_envs, first_dtype, 0);
     expect(operant_step(b, actions, first_dtype, &output), OPERANT_NOT_RESET, "step before reset", o);
-    expect(operant_step_one(b, 0, &output), rows == 1 && info->actions ? OPERANT_NOT_RESET : OPERANT_BAD_ARGUMENT, "step_one", o);
+    expect(operant_step_one(b, 0, &output), rows == 1 && info->actions ? OPERANT_NOT_RESET : OPERANT_BAD_ARGUMENT,
+           "step_one", o);
     free(actions);
 
     for (int32_t words = 1; words <= 9; words += 4) {
@@ -112,7 +115,8 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
             expect(operant_get_pending(b, pending), OPERANT_OK, "get_pending", o);
             expect(operant_set_pending(b, pending), OPERANT_OK, "set_pending", o);
         }
-        if (step == 20 && info->param_count) expect(operant_set_param(b, 0, &info->parameters[0].value, 1), OPERANT_OK, "set_param", o);
+        if (step == 20 && info->param_count)
+            expect(operant_set_param(b, 0, &info->parameters[0].value, 1), OPERANT_OK, "set_param", o);
         if (step == 25 && info->param_count) {
             for (size_t i = 0; i < n; i++) values[i] = info->parameters[0].value * (1 + (double)(i % 5) / 100);
             expect(operant_set_param(b, 0, values, o->num_envs), OPERANT_OK, "set_param for each", o);
@@ -189,7 +193,8 @@ static void exercise_rollout(const char *isa, int64_t steps, int64_t n, int32_t 
     expect(operant_standardize(&m, rewards, steps, 1e-8, 10, 1, isa, rewards), OPERANT_OK, "standardize", &o);
     operant_moments scalar = {1, 0, mean, squares};
     expect(operant_update_moments(&scalar, values, steps * n, isa, workers), OPERANT_OK, "update_moments", &o);
-    expect(operant_standardize(&scalar, values, steps * n, 1e-8, 0, 0, isa, first), OPERANT_BAD_ARGUMENT, "no clip", &o);
+    expect(operant_standardize(&scalar, values, steps * n, 1e-8, 0, 0, isa, first), OPERANT_BAD_ARGUMENT, "no clip",
+           &o);
     free(rewards), free(values), free(last_values), free(first), free(second), free(terminated), free(truncated);
     free(mean), free(squares);
 }
@@ -206,7 +211,8 @@ int main(int count, char **arguments) {
             if (!operant_isa_runs_here(t)) continue;
             for (int s = 0; s < size_count; s++)
                 for (int32_t mode = OPERANT_NEXT_STEP; mode <= OPERANT_DISABLED; mode++) {
-                    operant_options o = {info.name, operant_isa(t), sizes[s], s % 2 ? 9 : 0, exact, workers, mode, NULL};
+                    const int64_t limit = s % 2 ? 9 : 0;
+                    operant_options o = {info.name, operant_isa(t), sizes[s], limit, exact, workers, mode, NULL};
                     exercise(&o, &info);
                 }
             if (!operant_certificate(NULL, info.name, operant_isa(t), exact, workers)) {
@@ -223,9 +229,11 @@ int main(int count, char **arguments) {
     /* Options that must be refused, each with a message. */
     const char *known = operant_env(0).name;
     const operant_options refused[] = {
-        {known, NULL, 0, 0, 0, 1, 0, NULL},     {known, NULL, -1, 0, 0, 1, 0, NULL},      {known, "mmx", 1, 0, 0, 1, 0, NULL},
-        {"no such", NULL, 1, 0, 0, 1, 0, NULL}, {known, NULL, 1, -1, 0, 1, 0, NULL},      {known, NULL, 1, 0, 0, 0, 0, NULL},
-        {known, NULL, 1, 0, 0, 1, 7, NULL},     {NULL, NULL, 1, 0, 0, 1, 0, NULL},        {known, NULL, 1, 0, 0, 2000, 0, NULL},
+        {known, NULL, 0, 0, 0, 1, 0, NULL},     {known, NULL, -1, 0, 0, 1, 0, NULL},
+        {known, NULL, 1, -1, 0, 1, 0, NULL},    {known, NULL, 1, 0, 0, 0, 0, NULL},
+        {known, NULL, 1, 0, 0, 2000, 0, NULL},  {known, NULL, 1, 0, 0, 1, 7, NULL},
+        {"no such", NULL, 1, 0, 0, 1, 0, NULL}, {NULL, NULL, 1, 0, 0, 1, 0, NULL},
+        {known, "mmx", 1, 0, 0, 1, 0, NULL},
         {known, NULL, INT64_MAX, 0, 0, 1, 0, NULL},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {

@@ -36,7 +36,8 @@ typedef struct rollout_job {
 static void compute_columns(void *argument, int32_t worker) {
     const rollout_job *job = argument;
     const int64_t n = job->rollout->num_envs, blocks = (n + COLUMNS - 1) / COLUMNS;
-    const int64_t first = blocks * worker / job->workers * COLUMNS, limit = blocks * (worker + 1) / job->workers * COLUMNS;
+    const int64_t first = blocks * worker / job->workers * COLUMNS;
+    const int64_t limit = blocks * (worker + 1) / job->workers * COLUMNS;
     const int64_t last = limit < n ? limit : n, whole = last - (last - first) % job->target->lanes;
     job->compute(job, job->target->rollout, first, whole);
     job->compute(job, operant_scalar.rollout, whole, last);
@@ -63,7 +64,8 @@ operant_status operant_gae(const operant_rollout *rollout, const char *isa, int3
     return compute(&job, isa, workers);
 }
 
-static void compute_vtrace(const rollout_job *job, const operant_rollout_kernels *kernels, int64_t first, int64_t last) {
+static void compute_vtrace(const rollout_job *job, const operant_rollout_kernels *kernels, int64_t first,
+                           int64_t last) {
     kernels->vtrace(job->rollout, job->log_ratios, job->rho_bar, job->c_bar, first, last, job->first_output,
                     job->second_output);
 }
@@ -80,7 +82,8 @@ operant_status operant_vtrace(const operant_rollout *rollout, const float *log_r
     return compute(&job, isa, workers);
 }
 
-static void compute_returns(const rollout_job *job, const operant_rollout_kernels *kernels, int64_t first, int64_t last) {
+static void compute_returns(const rollout_job *job, const operant_rollout_kernels *kernels, int64_t first,
+                            int64_t last) {
     kernels->discounted_returns(job->rollout, first, last, job->first_output);
 }
 
@@ -149,8 +152,8 @@ operant_status operant_update_moments(operant_moments *m, const float *batch, in
     return done ? OPERANT_OK : OPERANT_NO_MEMORY;
 }
 
-operant_status operant_standardize(const operant_moments *m, const float *batch, int64_t rows, double epsilon, double clip,
-                                   int32_t centred, const char *isa, float *out) {
+operant_status operant_standardize(const operant_moments *m, const float *batch, int64_t rows, double epsilon,
+                                   double clip, int32_t centred, const char *isa, float *out) {
     const operant_target *target = operant_find_target(NULL, isa, 0, INT64_MAX);
     if (!target || rows < 0 || m->features < 1 || !(clip > 0) || !(epsilon >= 0)) return OPERANT_BAD_ARGUMENT;
     const int64_t strands = strands_of(m->features), length = strands * m->features;

@@ -6,8 +6,8 @@
 /** The first three compute columns [first, last), whose number is a multiple of the target's lanes. */
 typedef struct operant_rollout_kernels {
     void (*gae)(const operant_rollout *, int64_t first, int64_t last, float *advantages, float *returns);
-    void (*vtrace)(const operant_rollout *, const float *log_ratios, float rho_bar, float c_bar, int64_t first, int64_t last,
-                   float *targets, float *advantages);
+    void (*vtrace)(const operant_rollout *, const float *log_ratios, float rho_bar, float c_bar, int64_t first,
+                   int64_t last, float *targets, float *advantages);
     void (*discounted_returns)(const operant_rollout *, int64_t first, int64_t last, float *returns);
     void (*moments)(const float *batch, int64_t rows, int64_t features, int64_t strands, double *scratch, double *mean,
                     double *squares);

@@ -54,7 +54,8 @@ LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vf *obser
     for (int i = 0; i < AGENTS; i++) {
         observation = plane_observe(observation, s->velocity[i]);
         observation = plane_observe(observation, s->position[i]);
-        for (int k = 0; k < AGENTS; k++) observation = plane_observe(observation, plane_minus(s->landmark[k], s->position[i]));
+        for (int k = 0; k < AGENTS; k++)
+            observation = plane_observe(observation, plane_minus(s->landmark[k], s->position[i]));
         for (int j = 0; j < AGENTS; j++)
             if (j != i) observation = plane_observe(observation, plane_minus(s->position[j], s->position[i]));
         for (int j = 1; j < AGENTS; j++) /* the other agents' messages: they are silent */

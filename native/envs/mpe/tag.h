@@ -71,7 +71,8 @@ LANE_FN void X(observe)(const X(state) *s, rng *r, const X(params) *p, vf *obser
     for (int i = 0; i < PLAYERS; i++) {
         observation = plane_observe(observation, s->velocity[i]);
         observation = plane_observe(observation, s->position[i]);
-        for (int k = 0; k < OBSTACLES; k++) observation = plane_observe(observation, plane_minus(s->obstacle[k], s->position[i]));
+        for (int k = 0; k < OBSTACLES; k++)
+            observation = plane_observe(observation, plane_minus(s->obstacle[k], s->position[i]));
         for (int j = 0; j < PLAYERS; j++)
             if (j != i) observation = plane_observe(observation, plane_minus(s->position[j], s->position[i]));
         observation = plane_observe(observation, i == RUNNER ? VALUE(plane, vreal(0), vreal(0)) : s->velocity[RUNNER]);

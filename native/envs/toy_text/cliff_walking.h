@@ -20,7 +20,8 @@ LANE_FN vm X(step)(X(state) *s, const X(action) *a, rng *r, const X(params) *p, 
     vi turn = vsel_int(p->is_slippery != 0, outcome_of_three(r, third, third, third) - 1, vint(0));
     vi direction = (a[0] + turn) & 3;
     vi row = s->row + count_one((direction == 2) & (s->row < 3)) - count_one((direction == 0) & (s->row > 0));
-    vi column = s->column + count_one((direction == 1) & (s->column < 11)) - count_one((direction == 3) & (s->column > 0));
+    vi column = s->column + count_one((direction == 1) & (s->column < 11)) -
+                count_one((direction == 3) & (s->column > 0));
 
     vm fallen = (row == 3) & (column > 0) & (column < 11);
     s->row = row;
