@@ -1,7 +1,9 @@
-/* actions.h: checks a chunk's actions while it copies them to batch->actions, where the physics reads them:
- * [agents * action_size, stride] integers or reals. A second pass finds an invalid action, if there is one. */
+/* actions.h: the pass that copies and checks a chunk's actions.
+ *
+ * The physics reads the copies in batch->actions, [agents * action_size, stride] integers or reals. A second pass looks
+ * for an invalid action, only if there is one. */
 
-/** Copies one component of integer actions; returns whether any of them is not in [0, choices). */
+/** Copies one component of integer actions; returns true if any is outside [0, choices). */
 LANE_FN bool copy_integers(const void *restrict from, bool wide, lane_int *restrict to, int64_t count,
                            int64_t components, int64_t choices) {
     uint64_t high = 0;
@@ -16,7 +18,7 @@ LANE_FN bool copy_integers(const void *restrict from, bool wide, lane_int *restr
     return high || largest >= (uint64_t)choices;
 }
 
-/** Copies one component of float actions; returns whether any of them is NaN or infinite. */
+/** Copies one component of float actions; returns true if any is NaN or infinite. */
 LANE_FN bool copy_floats(const float *restrict from, real *restrict to, int64_t count, int64_t components) {
     const uint32_t exponent = 0x7f800000u;
     uint32_t bad = 0;
@@ -30,7 +32,7 @@ LANE_FN bool copy_floats(const float *restrict from, real *restrict to, int64_t 
     return bad != 0;
 }
 
-/** Does the same with doubles. A finite number beyond float32 becomes the largest float, for the environment to
+/** Does the same with doubles. A finite number beyond float32's range becomes its largest, for the environment to
  *  clip. */
 LANE_FN bool copy_doubles(const double *restrict from, real *restrict to, int64_t count, int64_t components) {
     const uint64_t exponent = 0x7ff0000000000000u;
@@ -46,7 +48,7 @@ LANE_FN bool copy_doubles(const double *restrict from, real *restrict to, int64_
     return bad != 0;
 }
 
-/* Actions of one component lie side by side: compilers read them as vectors if they see the 1. */
+/* The case of one component is separate: with the constant 1, compilers read the actions as vectors. */
 static bool copy_int32(const int32_t *from, lane_int *to, int64_t count, int64_t components, int64_t choices) {
     return components == 1 ? copy_integers(from, false, to, count, 1, choices)
                            : copy_integers(from, false, to, count, components, choices);
@@ -62,7 +64,7 @@ static bool copy_float64(const double *from, real *to, int64_t count, int64_t co
     return components == 1 ? copy_doubles(from, to, count, 1) : copy_doubles(from, to, count, components);
 }
 
-/** Copies component `k` of a chunk's actions; returns whether any of them is invalid. */
+/** Copies component `k` of a chunk's actions; returns true if any is invalid. */
 static bool copy_actions(operant_batch *b, const operant_chunk *chunk, const void *actions, int32_t dtype, int64_t k) {
     const operant_env_info *info = &b->kernel->info;
     const int64_t components = (int64_t)info->agents * info->action_size, choices = operant_choices(info, k);
@@ -78,7 +80,7 @@ static bool copy_actions(operant_batch *b, const operant_chunk *chunk, const voi
     }
 }
 
-/** Returns whether one number among the actions is not in [0, choices), or with choices 0 is not finite. */
+/** Returns true if number `index` of the actions is invalid: outside [0, choices), or not finite. */
 static bool is_bad_action(const void *actions, int32_t dtype, int64_t index, int64_t choices) {
     switch (dtype) {
     case OPERANT_INT32: return ((const int32_t *)actions)[index] < 0 || ((const int32_t *)actions)[index] >= choices;

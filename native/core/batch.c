@@ -1,17 +1,16 @@
-/* batch.c: the C interface: opens batches, lays out their memory, and runs the kernels of the target they were opened
- * with. */
+/* batch.c: the C interface. It opens batches, lays out their memory, and runs the kernels of their target. */
 #include <stdio.h>
 
 #include "core/dispatch.h"
 #include "platform/platform.h"
 
 enum {
-    CHUNK = 64,        /* environments: chunks start on cache lines whatever is in them */
-    STAGGER = 5 * 64,  /* bytes between columns, so that they do not fall on the same cache sets */
+    CHUNK = 64,        /* environments: a chunk of any array starts on a cache line */
+    STAGGER = 5 * 64,  /* bytes between columns, so that they do not share cache sets */
     MAX_ENVS = 1 << 30 /* indices are 32-bit */
 };
 
-/** Gives `pointer` the next `bytes` of the arena at `base`; with base NULL, only counts them. */
+/** Sets `pointer` to the next `bytes` of the arena at `base`; only counts them if base is NULL. */
 #define PLACE(pointer, bytes)                                  \
     do {                                                       \
         if (base) (pointer) = (void *)(base + used);           \
@@ -86,7 +85,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     b->view.stride = blocks * CHUNK + STAGGER / 4;
     size_t bytes = lay_out(b, NULL);
     char *base = platform_map(bytes);
-    if (!base) return fail(b, message, size, "num_envs=%s needs more memory than this machine gives", number);
+    if (!base) return fail(b, message, size, "num_envs=%s needs more memory than is available", number);
     b->view.bytes = (int64_t)bytes;
     lay_out(b, base);
 
@@ -97,7 +96,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
         b->chunks[w] = (operant_chunk){.first = first, .last = last < b->num_envs ? last : b->num_envs};
     }
     if (b->workers > 1 && !(b->pool = operant_pool_open(b->workers)))
-        return fail(b, message, size, "the system starts no more threads%s", "");
+        return fail(b, message, size, "the system cannot start more threads%s", "");
     for (int32_t k = 0; k < kernel->info.param_count; k++)
         set_real(b, b->view.params, k, kernel->info.parameters[k].value);
     b->last = (operant_finished){0, b->finished, b->final_return, b->final_length, b->final_observations};
@@ -118,7 +117,7 @@ void operant_close(operant_batch *b) {
     free(b);
 }
 
-/** Takes the batch for one call; a second call under way is refused. */
+/** Takes the batch for one call; returns false if another call is under way. */
 static bool enter(operant_batch *b) { return !atomic_exchange_explicit(&b->busy, 1, memory_order_acquire); }
 
 static operant_status leave(operant_batch *b, operant_status status) {
@@ -146,7 +145,7 @@ operant_status operant_seed(operant_batch *b, const uint32_t *words, int32_t num
     return leave(b, OPERANT_OK);
 }
 
-/** Takes the masked environments (NULL: all) off the pending lists. */
+/** Removes the masked environments (NULL: all) from the pending lists. */
 static void forget_pending(operant_batch *b, const uint8_t *mask) {
     for (int32_t w = 0; w < b->workers; w++) {
         operant_chunk *chunk = &b->chunks[w];
@@ -171,7 +170,7 @@ static void reset_chunk(void *argument, int32_t worker) {
     reset_job *job = argument;
     operant_batch *b = job->batch;
     const operant_chunk *chunk = &b->chunks[worker];
-    int32_t *index = b->finished + chunk->first; /* free between steps: reset forgets what finished */
+    int32_t *index = b->finished + chunk->first; /* free here: a reset clears the finished episodes */
     int64_t count = 0;
     for (int64_t i = chunk->first; i < chunk->last; i++) {
         index[count] = (int32_t)i;
@@ -208,7 +207,7 @@ static void step_chunk(void *argument, int32_t worker) {
     job->batch->passes->step(job->batch, &job->batch->chunks[worker], job->output);
 }
 
-/** Closes the gaps between the chunks' lists of finished episodes. */
+/** Joins the chunks' lists of finished episodes. */
 static void gather_finished(operant_batch *b) {
     const size_t agents = (size_t)b->kernel->info.agents, reals = agents * (size_t)b->target->real_size;
     const size_t row = operant_row_bytes(&b->kernel->info);
@@ -318,7 +317,7 @@ operant_status operant_set_pending(operant_batch *b, const uint8_t *pending) {
     return leave(b, OPERANT_OK);
 }
 
-/** Copies element src[i] of every one of `rows` rows to dst[i]; NULL lists count up. */
+/** Copies element src[i] of each of `rows` rows to dst[i]; a NULL list is 0, 1, 2, ... */
 static void copy_columns(void *to, int64_t to_stride, const int64_t *dst, const void *from, int64_t from_stride,
                          const int64_t *src, int64_t count, int32_t rows, size_t size) {
     for (int32_t row = 0; row < rows; row++)

@@ -1,5 +1,7 @@
-/* batch.h: the loops over a batch, compiled once for each environment and target. OPERANT_ENV names the environment,
- * whose header stands just before. Nothing here knows physics; nothing in the header knows of memory. */
+/* batch.h: the loops over a batch, compiled once for each environment and target.
+ *
+ * OPERANT_ENV names the environment, whose header is included just before. Nothing here knows physics, and nothing in
+ * the header knows memory. */
 
 #if X(one_lane) && LANES > 1
 const operant_kernel KERNEL(OPERANT_ENV) = {.info = {.name = TEXT(OPERANT_ENV)}};
@@ -17,10 +19,10 @@ enum {
         __typeof__(&X(observe)), void (*)(const X(state) *, rng *, const X(params) *, vi *))
 };
 
-/* Zeros unless the header defined them: this only declares them again if it did. */
+/* Zeros, unless the header defined them; then this only repeats the declaration. */
 static const int32_t X(action_counts)[X(action_size)];
 
-/** One lane of an observation, and the number that leaves. */
+/** The lanes of an observed number, and its type in the caller's array. */
 typedef __typeof__(__builtin_choose_expr(X(observes_integers), vint(0), vreal(0))) X(observed);
 #if X(observes_bytes) || X(observes_bits)
 typedef uint8_t X(number);
@@ -34,14 +36,14 @@ enum {
     X(number_dtype) = sizeof(X(number)) == 1 ? OPERANT_UINT8 : X(observes_integers) ? OPERANT_INT64 : OPERANT_FLOAT32
 };
 
-/* How many planes of bits X(observe) writes, and how many vectors in all. */
+/* The number of bit planes that X(observe) writes, and of all its vectors. */
 #if X(observes_bits)
 enum { X(planes) = X(observes_bits), X(observed_size) = X(planes) * ((X(row_size) + 31) / 32) };
 #else
 enum { X(planes) = 0, X(observed_size) = X(row_size) };
 #endif
 
-/** Stores what LANES environments observe as LANES rows. */
+/** Stores the observations of LANES environments as LANES rows. */
 LANE_FN void X(store_observation)(void *rows, const X(observed) *observation) {
     if (!X(observes_integers)) store_rows(rows, (const vf *)observation, X(row_size));
     else if (X(planes)) store_bit_rows(rows, (const vi *)observation, X(row_size), X(planes));
@@ -61,7 +63,7 @@ LANE_FN void X(store_state)(operant_batch *b, int64_t i, const X(state) *s) {
 
 typedef X(action) X(action_anywhere) __attribute__((aligned(sizeof(real)), may_alias));
 
-/** Every agent's flag is its environment's. */
+/** Stores each environment's flag for all its agents. */
 LANE_FN void X(store_flags)(uint8_t *to, vm flags) {
     vb bytes = vbytes(flags);
     uint8_t each[LANES];
@@ -73,7 +75,7 @@ LANE_FN void X(store_flags)(uint8_t *to, vm flags) {
     UNROLLED for (int lane = 0; lane < LANES; lane++) memset(to + lane * X(agents), each[lane], X(agents));
 }
 
-/** Steps the LANES environments from `i` on, whose rows begin where `to` says; returns which ended their episode. */
+/** Steps the LANES environments from `i` on and writes their rows at `to`; returns those whose episode ended. */
 LANE_FN vm X(step_lanes)(operant_batch *b, int64_t i, const X(params) *p, vm limited, const operant_output *to) {
     X(state) s = X(load_state)(b, i);
     X(action) action[X(action_count)];
@@ -100,9 +102,9 @@ LANE_FN vm X(step_lanes)(operant_batch *b, int64_t i, const X(params) *p, vm lim
     return terminated | truncated;
 }
 
-/** Steps the whole blocks of a chunk in which all parameters are the same: the common case, and the fast one. */
+/** Steps the whole blocks of a chunk whose parameters are all the same: the common, fast case. */
 static void X(step_blocks)(operant_batch *shared, operant_chunk *chunk, const operant_output *output) {
-    operant_batch local, *b = &local; /* its pointers stay in registers: nothing that is stored aliases them */
+    operant_batch local, *b = &local; /* a copy, whose pointers stay in registers because no store aliases them */
     memcpy(b, shared, offsetof(operant_batch, busy));
     const vm limited = vlimited(b);
     X(params) p;
@@ -113,7 +115,7 @@ static void X(step_blocks)(operant_batch *shared, operant_chunk *chunk, const op
     operant_output to = {(char *)output->observations + (size_t)i * X(row_bytes), (real *)output->rewards + row,
                          output->terminated + row, output->truncated + row};
 #if EXACT
-    /* A step may draw from the generator, but none is taken where a reset is due. */
+    /* A step may draw from the generator, so an environment that is due for a reset must not be stepped. */
     const int32_t *due = b->pending + chunk->first;
     const int32_t *last_due = due + (b->autoreset == OPERANT_NEXT_STEP ? chunk->pending : 0);
 #endif
@@ -130,7 +132,7 @@ static void X(step_blocks)(operant_batch *shared, operant_chunk *chunk, const op
     chunk->finished = count;
 }
 
-/** Steps the LANES environments from `i` on, whatever their parameters. */
+/** Steps the LANES environments from `i` on with any parameters. */
 static unsigned X(step_block)(operant_batch *b, int64_t i, const void *params, int64_t stride,
                               const operant_output *to) {
     X(params) p;

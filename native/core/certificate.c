@@ -1,14 +1,14 @@
-/* certificate.c: one number that says whether two machines, targets or versions compute the same trajectory. */
+/* certificate.c: the hash of a trajectory, equal if two machines, targets or versions compute the same bits. */
 #include "core/dispatch.h"
 
-enum { ENVS = 67, STEPS = 400, EPISODE = 60 }; /* a ragged last block; resets of every kind */
+enum { ENVS = 67, STEPS = 400, EPISODE = 60 }; /* a last block that is not full; resets of every kind */
 
 static uint64_t fnv1a(uint64_t hash, const void *bytes, size_t size) {
     for (const uint8_t *at = bytes; size--; at++) hash = (hash ^ *at) * 0x100000001b3u;
     return hash;
 }
 
-/** Steele, Lea & Flood's splitmix64: numbers for the actions, independent of any environment's generator. */
+/** Steele, Lea & Flood's splitmix64, which draws the actions independently of any environment's generator. */
 static uint64_t splitmix64(uint64_t *state) {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;

@@ -1,4 +1,4 @@
-/* dispatch.c: the targets, best first. A batch takes the first that this CPU runs, or the one it is told by name. */
+/* dispatch.c: the targets, best first. A batch takes the first that this CPU runs, unless a target is given by name. */
 #include "core/dispatch.h"
 
 static const operant_target *const operant_targets[] = {OPERANT_TARGETS};

@@ -4,7 +4,7 @@
 extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_neon, operant_wasm, operant_scalar,
     operant_exact;
 
-/** All of them, best first, then NULL. What is only compiled to be checked has fewer. */
+/** All targets, best first, then NULL. Builds for checking compile fewer. */
 #if defined(OPERANT_ONE_LANE)
 #define OPERANT_TARGETS &operant_scalar, &operant_exact, NULL
 #elif defined(__x86_64__) && defined(OPERANT_NARROW)
@@ -19,8 +19,8 @@ extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_
 #define OPERANT_TARGETS &operant_scalar, &operant_exact, NULL
 #endif
 
-/** The target of that name in a library (NULL: in the core), or with isa NULL the best for so many environments: wide
- *  vectors with few lanes in use are slower than narrow ones. NULL if there is none that runs here. */
+/** Finds the target named `isa` in a library (NULL: in the core), or with isa NULL the best one for num_envs: wide
+ *  vectors with few used lanes are slower than narrow ones. Returns NULL if no such target runs here. */
 const operant_target *operant_find_target(const operant_library *library, const char *isa, int32_t exact,
                                           int64_t num_envs);
 const operant_kernel *operant_find_kernel(const operant_target *target, const char *env);

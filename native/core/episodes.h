@@ -1,8 +1,9 @@
-/* episodes.h: the passes over a batch that know no physics: a step of a chunk, resets, observations. A target compiles
- * them once. They call an environment's kernel for LANES environments at a time. */
+/* episodes.h: the passes over a batch that know no physics: a step of a chunk, resets, observations.
+ *
+ * A target compiles them once. They call an environment's kernel for LANES environments at a time. */
 
-/** Begins episodes in the listed environments, LANES at a time; a short last group repeats its last one. `ended`,
- *  unless it is NULL, takes [count] rows: the observations that the new ones overwrite. */
+/** Begins episodes in the listed environments, LANES at a time; a short last group repeats its last environment.
+ *  `ended`, unless NULL, receives the [count] rows of observations that are overwritten. */
 static void begin_listed(operant_batch *b, const int32_t *index, int64_t count, const double *overrides,
                          void *observations, char *ended) {
     const operant_env_info *info = &b->kernel->info;
@@ -56,12 +57,12 @@ static void reset_listed(operant_batch *b, const int32_t *index, int64_t count, 
     begin_listed(b, index, count, overrides, observations, NULL);
 }
 
-/** Lists the episodes that ended in a step of a chunk, and begins the new ones that the autoreset mode asks for. */
+/** Lists the episodes that ended in a step of a chunk, and begins new ones according to the autoreset mode. */
 LANE_FN void end_episodes(operant_batch *b, operant_chunk *chunk, const operant_output *output, int64_t agents) {
     int32_t *pending = b->pending + chunk->first, *finished = b->finished + chunk->first;
 
     if (b->autoreset == OPERANT_NEXT_STEP && chunk->pending) {
-        /* Lanes whose episode ended in the last step were stepped along; the reset overwrites whatever came of that. */
+        /* Environments that ended in the last step were stepped with the others; the reset overwrites the results. */
         for (int64_t j = 0; j < chunk->pending; j++)
             for (int64_t row = pending[j] * agents, last = row + agents; row < last; row++) {
                 ((real *)output->rewards)[row] = 0;
@@ -94,8 +95,8 @@ LANE_FN void end_episodes(operant_batch *b, operant_chunk *chunk, const operant_
     }
 }
 
-/** Steps what a kernel's step_blocks leaves: all blocks if parameters differ, else a last block of fewer environments
- *  than LANES. As the caller's arrays hold exactly N, such a block's rows are copied. */
+/** Steps the blocks that step_blocks does not: all if parameters differ, else a last block of fewer than LANES
+ *  environments. Such a block's rows are copied, because the caller's arrays hold exactly N environments. */
 static void step_remaining(operant_batch *b, operant_chunk *chunk, const operant_output *output) {
     const operant_env_info *info = &b->kernel->info;
     const int64_t agents = info->agents;
@@ -143,7 +144,7 @@ static void step_remaining(operant_batch *b, operant_chunk *chunk, const operant
     chunk->finished = count;
 }
 
-/** One step of a chunk, to b->clock. */
+/** Steps a chunk to b->clock. */
 static void step_chunk(operant_batch *b, operant_chunk *chunk, const operant_output *output) {
     const int64_t agents = b->kernel->info.agents;
     if (!b->view.params_vary) b->kernel->step_blocks(b, chunk, output);
@@ -152,7 +153,7 @@ static void step_chunk(operant_batch *b, operant_chunk *chunk, const operant_out
     else end_episodes(b, chunk, output, agents);
 }
 
-/** Writes the observation of every environment's present state. */
+/** Writes the observations of the present states. */
 static void observe_all(operant_batch *b, void *observations) {
     const operant_env_info *info = &b->kernel->info;
     const int64_t stride = b->view.stride;

@@ -1,4 +1,4 @@
-/* exponential.h: exponentials and their kin.
+/* exponential.h: exponentials and logarithms.
  *
  * The exact build calls the C library. The fast build evaluates the same polynomials on every target; see trig.h. */
 
@@ -7,7 +7,7 @@
 LANE_FN vf vexp(vf x) { return exp(x); }
 LANE_FN vf vlog(vf x) { return log(x); }
 
-/** log(1 + exp(x)) as NumPy's logaddexp(0, x) computes it. */
+/** log(1 + exp(x)), computed like NumPy's logaddexp(0, x). */
 LANE_FN vf vsoftplus(vf x) {
     if (x == 0) return M_LN2;
     return x < 0 ? log1p(exp(x)) : x + log1p(exp(-x));
@@ -29,7 +29,7 @@ LANE_FN vf vexp(vf x) {
     return vsel(x < R(-87), vreal(0), (p * r * r + r + R(1)) * two_to_n);
 }
 
-/** The natural logarithm to 2 ulp of normal positive numbers; other numbers have none here. Cephes' logf (Moshier
+/** The natural logarithm of normal positive numbers to 2 ulp; of other numbers it is undefined. Cephes' logf (Moshier
  *  1992), with x = (1 + f) 2^n and 1 + f from sqrt(1/2) to sqrt(2). */
 LANE_FN vf vlog(vf x) {
     const lane_bits sqrt_half = 0x3f3504f3u;
@@ -57,7 +57,7 @@ LANE_FN vf vlog1p_of_unit(vf x) {
     return R(2) * (s + s * s2 * p);
 }
 
-/** log(1 + exp(x)); 0 for x < -87, where nothing is computed if that holds in every lane. */
+/** log(1 + exp(x)); 0 for x < -87, without computing anything if that holds in every lane. */
 LANE_FN vf vsoftplus(vf x) {
     if (!vany(x >= R(-87))) return vreal(0);
     return vmax(x, vreal(0)) + vlog1p_of_unit(vexp(-vabs(x)));

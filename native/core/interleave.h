@@ -1,4 +1,4 @@
-/* interleave.h: D vectors of LANES observations become LANES rows of D, by shuffles of whole vectors in registers. */
+/* interleave.h: shuffles of whole vectors in registers, from D vectors of LANES observations to LANES rows of D. */
 
 #if LANES == 4
 #define PAIRS(f) f(0), f(1), f(2), f(3)
@@ -23,8 +23,8 @@ LANE_FN void interleave2(vf a, vf b, vf *low, vf *high) {
     *high = SHUFFLE(a, b, PAIRS(HIGH_HALF));
 }
 
-/* Element e of a0 b0 c0 a1 b1 c1 ... is component e % 3 of lane e / 3; each vector takes two shuffles: first a and b,
- * then c. */
+/* Element e of a0 b0 c0 a1 b1 c1 ... is component e % 3 of lane e / 3. Each output vector takes two shuffles: first of
+ * a and b, then with c. */
 #define AB(j, k) (((j) * LANES + (k)) % 3 == 1 ? LANES + ((j) * LANES + (k)) / 3 : ((j) * LANES + (k)) / 3)
 #define ABC(j, k) (((j) * LANES + (k)) % 3 == 2 ? LANES + ((j) * LANES + (k)) / 3 : (k))
 #define AB0(k) AB(0, k)
@@ -52,7 +52,7 @@ LANE_FN void interleave4(const vf *abcd, vf *out) {
     interleave2(even[1], odd[1], &out[2], &out[3]);
 }
 
-/** Rows of more than four numbers, four columns at a time; the last four may overlap those before. */
+/** Stores rows of more than four numbers, four columns at a time; the last four may overlap the ones before. */
 LANE_FN void store_wide_rows(float *rows, const vf *columns, int size) {
     for (int first = 0; first < size; first += 4) {
         const int d = first + 4 > size ? size - 4 : first;
@@ -91,12 +91,12 @@ LANE_FN void store_rows(float *rows, const vf *columns, int size) {
 #endif
 }
 
-/** Stores `size` vectors of LANES integers as LANES rows of bytes, their lowest. */
+/** Stores the lowest bytes of `size` vectors of LANES integers as LANES rows. */
 LANE_FN void store_byte_rows(uint8_t *rows, const vi *columns, int size) {
 #if LANES > 1
     if (size >= 16) {
-        /* Four columns packed into one are 32-bit columns, of which four make 16 bytes of every row; the last 16 may
-         * overlap. */
+        /* Four columns are packed into one of 32 bits. Four of these are 16 bytes of every row; the last 16 may overlap
+         * the ones before. */
         for (int first = 0; first < size; first += 16) {
             const int d = first + 16 > size ? size - 16 : first;
             vf words[4], quads[4];
@@ -118,10 +118,10 @@ LANE_FN void store_byte_rows(uint8_t *rows, const vi *columns, int size) {
     }
 }
 
-/** Stores `size` numbers of each lane as LANES rows of bytes. They come as `planes` planes, one for each bit of a
- *  number, the lowest first: each plane is a string of `size` bits, 32 in a word. */
+/** Stores `size` numbers of each lane as LANES rows of bytes. The numbers are given as `planes` planes, one for each
+ *  bit of a number, the lowest first. Each plane is a string of `size` bits, 32 per word. */
 LANE_FN void store_bit_rows(uint8_t *rows, const vi *words, int size, int planes) {
-    const int length = (size + 31) / 32; /* words a plane */
+    const int length = (size + 31) / 32; /* words per plane */
 #if defined(__x86_64__) && LANES == 16
     uint64_t masks[planes][(size + 63) / 64][LANES];
     for (int plane = 0; plane < planes; plane++, words += length)

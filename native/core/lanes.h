@@ -3,9 +3,9 @@
  *   real  one number, the same in every lane      vf  a real in each lane
  *   vm    a truth in each lane                    vi  an integer in each lane
  *
- * LANES and EXACT come from the target. With several lanes these are GCC/Clang vectors, so `a * b + c` is ordinary C;
- * with one lane they are plain scalars, as they are to a thread of a GPU, for which all this is C++ as well. Write
- * constants as R(0.5), broadcast a real with vreal(), never branch on a lane. */
+ * The target defines LANES and EXACT. With several lanes these are GCC/Clang vectors, so `a * b + c` is ordinary C.
+ * With one lane they are plain scalars, also for a thread of a GPU, whose compiler reads this file as C++. Write
+ * constants as R(0.5), broadcast a real with vreal(), and never branch on a lane. */
 #ifndef LANES
 #error "a target defines LANES and EXACT before it includes core/target.h"
 #endif
@@ -32,7 +32,7 @@
 #include <wasm_simd128.h>
 #endif
 #if defined(__clang__)
-#pragma clang diagnostic ignored "-Wbitwise-instead-of-logical" /* of one lane: a select does not branch */
+#pragma clang diagnostic ignored "-Wbitwise-instead-of-logical" /* with one lane: a select must not branch */
 #endif
 
 #if defined(__clang__) || defined(__CUDACC__)
@@ -41,7 +41,7 @@
 #define UNROLLED _Pragma("GCC unroll 64")
 #endif
 
-enum { MOST_UNROLLED = 32 }; /* columns: beyond, a loop is as fast and sooner compiled */
+enum { MOST_UNROLLED = 32 }; /* columns: for more, a loop is as fast, and faster to compile */
 
 #if defined(__CUDACC__)
 #define LANE_FN static __device__ __forceinline__
@@ -52,22 +52,21 @@ enum { MOST_UNROLLED = 32 }; /* columns: beyond, a loop is as fast and sooner co
 #endif
 #define R(constant) ((real)(constant))
 
-/** VALUE(point, x, y): a struct of these members. C writes (point){x, y}, and C++, which a GPU's compiler reads,
- *  point{x, y}. */
+/** VALUE(point, x, y): a struct with these members. In C it is (point){x, y}, in C++ (on a GPU) point{x, y}. */
 #if defined(__cplusplus)
 #define VALUE(type, ...) (type{__VA_ARGS__})
 #else
 #define VALUE(type, ...) ((type){__VA_ARGS__})
 #endif
 
-/** A parameter as a member of a struct. A header lists each of its parameters once, and makes its struct of the list:
+/** A parameter as a member of a struct. A header lists each of its parameters once, and makes its struct from the list:
  *
  *      #define PARAMETERS(P)                \
  *          P(gravity, 9.8, "m/s2", 0, 1000) \
  *          P(dt, 0.02, "s", 1e-6, 1)
  *      typedef struct { PARAMETERS(MEMBER) } cartpole_params;
  *
- *  Of the same list core/batch.h makes the table that says what they are called, and what may be set. */
+ *  From the same list core/batch.h makes the table of names, defaults, units and bounds. */
 #define MEMBER(name, value, unit, low, high) vf name;
 
 #if EXACT
@@ -96,7 +95,7 @@ typedef uint8_t vb __attribute__((vector_size(LANES), may_alias));          /* a
 typedef uint32_t vw __attribute__((vector_size(LANES * 4), may_alias));     /* a 32-bit word per lane */
 #endif
 
-/* Lanes in memory, wherever they start. (A memcpy of 32 bytes would be split in two by GCC.) */
+/* Lanes in memory at any address. (GCC would split a memcpy of 32 bytes in two.) */
 typedef vf vf_anywhere __attribute__((aligned(sizeof(real)), may_alias));
 typedef vu vu_anywhere __attribute__((aligned(sizeof(real)), may_alias));
 typedef vi vi_anywhere __attribute__((aligned(sizeof(real)), may_alias));
@@ -165,9 +164,8 @@ LANE_FN unsigned mask_bits(vm m) {
 
 LANE_FN int vany(vm m) { return mask_bits(m) != 0; }
 
-#ifndef OPERANT_CUDA /* where every thread has a lane, and nothing is listed */
-/** Writes first + lane for every true lane to `list`, which has room for LANES more, and returns how many there
- *  were. */
+#ifndef OPERANT_CUDA /* on a GPU every thread has one lane, and nothing is listed */
+/** Writes first + lane for every true lane to `list`, which has room for LANES more; returns their number. */
 LANE_FN int append_lanes(int32_t *list, vm m, int32_t first) {
     unsigned bits = mask_bits(m);
 #if defined(__x86_64__) && LANES == 16
@@ -199,7 +197,7 @@ LANE_FN vf vgather(const real *from, const int32_t *at) {
 #endif
 }
 
-/** to[at[lane]] = each lane; where lanes name one place, they hold one value. */
+/** to[at[lane]] = x[lane]; lanes with the same place must have the same value. */
 LANE_FN void vscatter(real *to, const int32_t *at, vf x) {
 #if defined(__x86_64__) && LANES == 16
     _mm512_i32scatter_ps(to, _mm512_loadu_si512(at), (__m512)x, 4);
@@ -236,7 +234,7 @@ LANE_FN void vscatter_bits(uint32_t *to, const int32_t *at, vu x) {
 }
 #endif
 
-/** Columns of LANES reals that lie `stride` apart. */
+/** Loads columns of LANES reals that lie `stride` reals apart. */
 LANE_FN void load_columns(vf *to, const real *from, int64_t stride, int count) {
     if (count <= MOST_UNROLLED) UNROLLED for (int k = 0; k < count; k++) to[k] = LOAD(vf, from + k * stride);
     else for (int k = 0; k < count; k++) to[k] = LOAD(vf, from + k * stride);
@@ -247,19 +245,19 @@ LANE_FN void store_columns(real *to, const vf *from, int64_t stride, int count) 
     else for (int k = 0; k < count; k++) STORE(vf, to + k * stride, from[k]);
 }
 
-/** Eight bits to the lowest of every four. */
+/** Spreads eight bits to the lowest of every four. */
 LANE_FN vu vspread4(vu bits) {
     bits = (bits | bits << 12) & 0x000f000f;
     bits = (bits | bits << 6) & 0x03030303;
     return (bits | bits << 3) & 0x11111111;
 }
 
-/** Eight bits as bytes of 0 or 1, the lowest first in memory. */
+/** Eight bits as eight bytes of 0 or 1, the lowest bit first in memory. */
 LANE_FN uint64_t bytes_of_bits(uint64_t bits) {
     return ((bits & 127) * 0x0002040810204081u & 0x0101010101010101u) | bits >> 7 << 56;
 }
 
-/* Where each lane has an index of its own. It must be in range in every lane, also where the result is not used. */
+/* Functions with an index in each lane. It must be in range in every lane, even if the result is not used. */
 #if LANES == 1
 LANE_FN vi vtrunc(vf x) { return (vi)x; }
 LANE_FN vf vlookup(const real *table, vi index) { return table[index]; }
@@ -284,13 +282,13 @@ LANE_FN vi vlookup_int(const lane_int *table, vi index) {
     return (vi)vgather_bits((const uint32_t *)table, at);
 }
 
-/** Where cells[index] of each lane lies among all numbers of `cells`. */
+/** The position of each lane's cells[index] among all numbers of `cells`. */
 LANE_FN vi own_lane(vi index) {
     static const int32_t lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     return index * LANES + LOAD(vi, lanes);
 }
 
-/** cells[index] in each lane, of an array of lanes such as a member of the state. */
+/** cells[index] in each lane, where `cells` is an array of lanes, such as a member of the state. */
 LANE_FN vf vpick(const vf *cells, vi index) { return vlookup((const real *)cells, own_lane(index)); }
 LANE_FN vi vpick_int(const vi *cells, vi index) { return vlookup_int((const lane_int *)cells, own_lane(index)); }
 
@@ -336,11 +334,11 @@ LANE_FN vf vsqrt(vf x) {
 #if EXACT
 LANE_FN vf vdiv(vf a, vf b) { return a / b; }
 LANE_FN vf vfloor(vf x) { return floor(x); }
-/** x rounded to float32, where Gymnasium holds one. The fast build holds nothing else. */
+/** x rounded to float32, where Gymnasium has a float32. The fast build has no other numbers. */
 LANE_FN vf narrow(vf x) { return (float)x; }
 #else
-/** a / b for a b that is a parameter or shared by several quotients: the fast build multiplies by 1 / b, which the
- *  compiler moves out of the loop; the exact build divides. */
+/** a / b, for a `b` that is a parameter or shared by several quotients. The fast build multiplies by 1 / b, which the
+ *  compiler moves out of the loop. The exact build divides. */
 LANE_FN vf vdiv(vf a, vf b) { return a * (R(1.0) / b); }
 LANE_FN vf vfloor(vf x) {
     vf nearest = (x + ROUND_MAGIC) - ROUND_MAGIC;

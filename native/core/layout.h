@@ -1,4 +1,4 @@
-/* layout.h: what a batch holds and what a target offers, as every file of the core sees it. */
+/* layout.h: the structs of a batch, a kernel and a target, for every file of the core. */
 #ifndef OPERANT_LAYOUT_H
 #define OPERANT_LAYOUT_H
 #include <float.h>
@@ -11,8 +11,8 @@
 
 #include "operant.h"
 
-/** PCG64 as NumPy holds it: 128 bits of state and of increment, high word first. `half` is the upper half of the last
- *  number of which 32 bits were drawn; bit 32 says that it is the next to be drawn. */
+/** NumPy's PCG64: 128 bits of state and of increment, high word first. `half` is the upper half of the last number of
+ *  which 32 bits were drawn; bit 32 is set if that half is drawn next. */
 typedef struct { uint64_t state_high, state_low, increment_high, increment_low, half; } operant_pcg64;
 
 #define OPERANT_PCG64_MULTIPLIER ((unsigned __int128)2549297995355413924ULL << 64 | 4865540595714422341ULL)
@@ -43,37 +43,37 @@ float operant_numpy_cosf(float x);
 
 enum { MAX_PARAMS = 128 };
 
-/** One worker's share: environments [first, last). Its lists live at `first` of the batch's lists. */
+/** One worker's share: environments [first, last). Its lists begin at index `first` of the batch's lists. */
 typedef struct {
     int64_t first, last;
-    int64_t pending;   /* how many of its environments ended in the last step and wait for their reset */
-    int64_t finished;  /* how many ended in the last step */
-    int64_t bad_action; /* its first row with an unusable action, or -1 */
+    int64_t pending;   /* number of its environments that ended in the last step and wait for their reset */
+    int64_t finished;  /* number that ended in the last step */
+    int64_t bad_action; /* its first row with an invalid action, or -1 */
 } operant_chunk;
 
-/** Between which bounds a parameter is drawn for every episode. */
+/** The bounds between which a parameter is drawn for every episode. */
 typedef struct { bool randomized; double low, high; } operant_range;
 
 typedef struct operant_pool operant_pool;
 typedef struct operant_target operant_target;
 
-/** Where the observations of fresh episodes go: lane k of `count` is environment index[k]. */
+/** The places of the observations of fresh episodes: lane k of `count` is environment index[k]. */
 typedef struct {
     const int32_t *index;
     int32_t count;
     char *observations; /* a row for every environment */
-    char *ended;        /* [count] rows: takes the observations that are overwritten, unless NULL */
+    char *ended;        /* [count] rows that receive the overwritten observations; or NULL */
 } operant_fresh;
 
-/** What a target compiles from one environment's header. A block is LANES environments side by side. States, parameters
- *  and random numbers are those of the target's lanes. The functions are NULL where the target has several lanes and
- *  the environment asks for one. */
+/** An environment compiled for a target. A block is LANES environments side by side. States, parameters and generators
+ *  are vectors of the target's lanes. The functions are NULL if the target has several lanes and the environment is
+ *  for one lane only. */
 typedef struct {
     operant_env_info info;
-    /** Steps the whole blocks of a chunk, where parameters are the same, and lists which episodes ended. */
+    /** Steps the whole blocks of a chunk if all parameters are the same, and lists the episodes that ended. */
     void (*step_blocks)(operant_batch *, operant_chunk *, const operant_output *);
-    /** Steps the block from environment `i` on, whose rows begin where `to` says; returns a bit for each lane whose
-     *  episode ended. The lanes of each parameter lie `stride` reals from those of the next. */
+    /** Steps the block from environment `i` on and writes its rows at `to`; returns a bit for each lane whose episode
+     *  ended. `params` has the lanes of each parameter, `stride` reals from those of the next. */
     unsigned (*step_block)(operant_batch *, int64_t i, const void *params, int64_t stride, const operant_output *to);
     /** Begins an episode in every lane. */
     void (*begin)(void *state, const void *random, const void *params, const operant_fresh *to);
@@ -93,18 +93,17 @@ struct operant_target {
     const char *isa;
     int32_t lanes, exact, real_size;
     bool (*runs_here)(void);
-    const operant_passes *passes; /* NULL in a library, which uses those of the core's target of the same name */
+    const operant_passes *passes; /* NULL in a library, which uses those of the core's target with the same name */
     const operant_kernel *const *kernels; /* in the order of envs/, then NULL */
     const struct operant_rollout_kernels *rollout; /* NULL in the exact build */
 };
 
-/** What a library may need of the core that loads it. */
+/** The functions of the core that a library may call. */
 typedef struct { float (*numpy_sinf)(float), (*numpy_cosf)(float); } operant_core_functions;
 
 enum { OPERANT_ABI = 4 }; /* raise it when a struct of this file changes its meaning but not its size */
 
-/** What a library exports, under the name operant_library_table. Its first numbers say which core it was compiled
- *  for. */
+/** The table that a library exports as operant_library_table. The first numbers tell for which core it was compiled. */
 struct operant_library {
     int32_t abi, batch_size, target_size, kernel_size;
     const operant_target *const *targets; /* best first, then NULL */
@@ -133,16 +132,16 @@ struct operant_batch {
     void *final_observations; /* [N, agents, D] beside `finished`, only with OPERANT_SAME_STEP */
     operant_range *ranges; /* [param_count], NULL until a parameter is randomised */
     void *varied_params; /* the second allocation, once parameters differ */
-    atomic_int busy;     /* last: workers copy what stands before it */
+    atomic_int busy;     /* last, because workers copy everything before it */
 };
 
-/** How many choices component `k` of an agent's discrete action has; 0 if actions are continuous. */
+/** The number of choices of component `k` of an agent's discrete action; 0 if actions are continuous. */
 static inline int32_t operant_choices(const operant_env_info *info, int64_t k) {
     const int32_t own = info->action_counts[k % info->action_size];
     return own ? own : info->actions;
 }
 
-/** Bytes of all that the agents of one environment observe. */
+/** The bytes of the observations of one environment's agents. */
 static inline size_t operant_row_bytes(const operant_env_info *info) {
     size_t number = info->observation_dtype == OPERANT_INT64 ? 8 : info->observation_dtype == OPERANT_UINT8 ? 1 : 4;
     return (size_t)info->agents * (size_t)info->observation_size * number;

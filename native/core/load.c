@@ -1,4 +1,4 @@
-/* load.c: environments that are compiled by themselves, as shared libraries. */
+/* load.c: the loader of environments that are compiled as shared libraries. */
 #include <stdio.h>
 
 #include "core/layout.h"
@@ -16,10 +16,10 @@ const operant_library *operant_load(const char *path, char *message, int32_t siz
     void *file = platform_load(path, message, room);
     if (!file) return NULL;
     const operant_library *library = platform_symbol(file, "operant_library_table");
-    if (!library) return refuse(message, room, "%s is no library of an operant environment", path);
+    if (!library) return refuse(message, room, "%s is not a library of an operant environment", path);
     if (library->abi != OPERANT_ABI || library->batch_size != sizeof(operant_batch) ||
         library->target_size != sizeof(operant_target) || library->kernel_size != sizeof(operant_kernel))
-        return refuse(message, room, "%s was compiled for another version of operant's core", path);
+        return refuse(message, room, "%s was compiled for a different version of operant's core", path);
     platform_lock(&loading);
     *library->core = (operant_core_functions){operant_numpy_sinf, operant_numpy_cosf};
     platform_unlock(&loading);
@@ -27,7 +27,7 @@ const operant_library *operant_load(const char *path, char *message, int32_t siz
 }
 
 operant_env_info operant_library_env(const operant_library *library) {
-    const operant_target *const *last = library->targets; /* the exact build: one lane, which every environment has */
+    const operant_target *const *last = library->targets; /* the exact build, which has every environment */
     while (last[1]) last++;
     return (*last)->kernels[0]->info;
 }

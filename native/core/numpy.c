@@ -1,4 +1,4 @@
-/* numpy.c: NumPy's SeedSequence, PCG64 and float32 sines, for the exact build: the same bits as NumPy returns. */
+/* numpy.c: NumPy's SeedSequence, PCG64 and float32 sines, with NumPy's bits, for the exact build. */
 #include "core/layout.h"
 
 static uint32_t hash_word(uint32_t value, uint32_t *constant, uint32_t multiplier) {
@@ -40,8 +40,8 @@ void operant_pcg64_seed(operant_pcg64 *g, const uint32_t *words, int32_t num_wor
     *g = (operant_pcg64){(uint64_t)(value >> 64), (uint64_t)value, (uint64_t)(increment >> 64), (uint64_t)increment, 0};
 }
 
-/* NumPy evaluates float32 sin and cos with its own polynomials (loops_trigonometric) where the CPU has FMA, else with
- * the C library's. Which of the two is a property of the NumPy in this process. */
+/* NumPy evaluates float32 sin and cos with its own polynomials (loops_trigonometric) if the CPU has FMA, else with the
+ * C library's. The choice depends on the NumPy in this process. */
 static int numpy_has_simd_trig = 1;
 
 void operant_numpy_simd_trig(int32_t enabled) { numpy_has_simd_trig = enabled; }

@@ -1,10 +1,10 @@
 /* random.h: the random numbers of one environment, drawn by X_reset, X_step and X_observe through an `rng`.
  *
  * Fast build: Threefry-2x32-20 (Salmon et al. 2011), counter-based. A number depends only on the environment's 64-bit
- * seed, its episode, what it is drawn for, and how many were drawn before it, so no generator state exists.
+ * seed, its episode, the purpose of the draw, and the number of draws before it, so there is no generator state.
  * Exact build: NumPy's PCG64 (O'Neill 2014), one generator per environment, advanced by every draw. */
 
-/** What a number is drawn for: each purpose has its own stream, so one never shifts another. */
+/** The purposes of draws. Each has its own stream, so one never shifts another. */
 enum { FOR_RESET = 0, FOR_PARAMS = 0x50415241, FOR_STEP = 0x53544550 };
 
 #if EXACT
@@ -34,7 +34,7 @@ LANE_FN vi uniform_int(rng *r, lane_int low, lane_int high) {
 
 #else
 
-enum { BLOCKS_PER_STEP = 64 }; /* two numbers each: the most that one X_step with its X_observe may draw is 128 */
+enum { BLOCKS_PER_STEP = 64 }; /* of two numbers: X_step with its X_observe may draw at most 128 */
 
 typedef struct {
     vu key0, key1, episode, block, spare;
@@ -63,7 +63,7 @@ LANE_FN void threefry2x32(vu k0, vu k1, vu *c0, vu *c1) {
 
 CALLED_FN void called_threefry2x32(vu k0, vu k1, vu *c0, vu *c1) { threefry2x32(k0, k1, c0, c1); }
 
-/** Uniform in [low, high), 24 bits of it. */
+/** A uniform number in [low, high), of 24 random bits. */
 LANE_FN vf uniform(rng *r, vf low, vf high) {
     vu word = r->spare;
     if (!r->has_spare) {
@@ -78,7 +78,7 @@ LANE_FN vf uniform(rng *r, vf low, vf high) {
     return low + (high - low) * (vfloat((vi)(word >> 8)) * R(1.0 / 16777216.0));
 }
 
-/** An integer in [low, high), each as likely as the others to one in 2^24; high - low is at most 2^24. */
+/** An integer in [low, high), with equal probabilities to one in 2^24; high - low is at most 2^24. */
 LANE_FN vi uniform_int(rng *r, lane_int low, lane_int high) {
     return low + vtrunc(uniform(r, vreal(0), vreal((real)(high - low))));
 }
@@ -89,7 +89,7 @@ LANE_FN vi uniform_int(rng *r, lane_int low, lane_int high) {
 LANE_FN vm is_fresh(const rng *r) { return r->elapsed == 0; }
 
 /* Gymnasium holds some states in float64 after a reset and in float32 from the first step on, or the other way round.
- * The exact build rounds as it does; the fast build has only float32. */
+ * The exact build rounds in the same way; the fast build has only float32. */
 #if EXACT
 LANE_FN vf narrow_unless(vm fresh, vf x) { return fresh ? x : narrow(x); }
 LANE_FN void vsincos_narrow_if(vm fresh, vf x, vf *sine, vf *cosine) {

@@ -1,9 +1,9 @@
-/* target.h: every environment compiled for one instruction set. A file in targets/ defines TARGET (the name to export),
- * ISA, LANES, EXACT and RUNS_HERE (a condition), switches the instructions on, and includes this.
+/* target.h: every environment compiled for one instruction set.
  *
- * The file is compiled once, or in pieces, which takes less time where several compilers run or little has changed:
- * with OPERANT_GROUPS=4, OPERANT_GROUP=0 to 3 has a quarter of the environments each, and OPERANT_GROUP=4 all the
- * rest. */
+ * A file in targets/ defines TARGET (the name to export), ISA, LANES, EXACT and RUNS_HERE (a condition), enables the
+ * instructions, and includes this file. It is compiled once or in pieces, which takes less time if several compilers
+ * run or little has changed. With OPERANT_GROUPS=4, each OPERANT_GROUP from 0 to 3 has a quarter of the environments,
+ * and OPERANT_GROUP=4 has the rest of the code. */
 #if !defined(OPERANT_GROUPS)
 #define OPERANT_HAS(environment) 1
 #define OPERANT_HAS_THE_REST 1
@@ -19,10 +19,10 @@
 #include "core/normal.h"
 #include "core/interleave.h"
 
-/** The generator that the step to b->clock of the environments from `i` on draws from. */
+/** The generator for the step to b->clock of the environments from `i` on. */
 LANE_FN rng step_rng(const operant_batch *b, int64_t i) {
 #if EXACT
-    /* -1 where observe finds a fresh state */
+    /* -1 if a fresh state is observed */
     vi elapsed = (int32_t)(b->clock - 1 + b->limit - (uint32_t)b->view.deadline[i]);
     return (rng){(operant_pcg64 *)b->view.generator + i, elapsed, 0};
 #else
@@ -32,7 +32,7 @@ LANE_FN rng step_rng(const operant_batch *b, int64_t i) {
 #endif
 }
 
-/** A copy of a generator whose draws call the cipher; made of members, so that each has a register. */
+/** A copy of a generator whose draws call the cipher. It is built member by member, so that each has a register. */
 LANE_FN rng copy_rng(const rng *r) {
 #if EXACT
     return (rng){r->generator, r->elapsed, 1};
@@ -41,7 +41,7 @@ LANE_FN rng copy_rng(const rng *r) {
 #endif
 }
 
-/** A copy of a generator that nothing was drawn from yet, which the compiler then knows. */
+/** A copy of a generator from which nothing was drawn yet, so that the compiler knows this. */
 LANE_FN rng copy_fresh_rng(const rng *r) {
 #if EXACT
     return (rng){r->generator, 0, 1};
@@ -69,7 +69,7 @@ OPERANT_ENVIRONMENTS(DECLARE)
 #define ADDRESS(name) &KERNEL(name),
 static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS(ADDRESS) NULL};
 
-/* A library uses the core's passes, and need not compile them again. */
+/* A library uses the core's passes, so it does not compile them again. */
 #if defined(OPERANT_LIBRARY)
 #define PASSES NULL
 #else

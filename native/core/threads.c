@@ -3,7 +3,7 @@
 #include "platform/cpu.h"
 #include "platform/platform.h"
 
-enum { SPINS = 4000 }; /* some 20 us: longer than the Python between two steps of a large batch */
+enum { SPINS = 4000 }; /* about 20 us: longer than Python needs between two steps of a large batch */
 
 typedef struct {
     operant_pool *pool;
@@ -18,7 +18,7 @@ struct operant_pool {
     platform_condition work, done;
     void (*job)(void *, int32_t);
     void *argument;
-    atomic_uint generation; /* odd or even, a new number is a new job */
+    atomic_uint generation; /* a new number is a new job */
     atomic_int running;
     bool closing;
     platform_process process;
@@ -60,7 +60,7 @@ static void join(operant_pool *pool) {
     for (int32_t i = 0; i < pool->threads; i++) platform_join(pool->members[i].thread);
 }
 
-/** Starts the threads; false if the system refuses, with none left running. */
+/** Starts the threads; returns false, with none left running, if the system refuses. */
 static bool start(operant_pool *pool, int32_t threads) {
     pool->closing = false;
     atomic_store(&pool->generation, 0);
@@ -73,7 +73,7 @@ static bool start(operant_pool *pool, int32_t threads) {
         if (!platform_start(&next->thread, work, next)) {
             join(pool);
             pool->threads = 0;
-            pool->process = 0; /* no process's: every run tries again */
+            pool->process = 0; /* no process has this number: every run tries again */
             return false;
         }
     }

@@ -1,7 +1,7 @@
 /* trig.h: sines, cosines, angles and powers.
  *
- * The exact build calls the C library, which is what NumPy and Python call for float64. The fast build evaluates the
- * same polynomials on every target, without contraction into FMA, so that all targets return the same bits. */
+ * The exact build calls the C library, as NumPy and Python do for float64. The fast build evaluates the same
+ * polynomials on every target, without contraction into FMA, so that all targets return the same bits. */
 
 #if EXACT
 
@@ -12,9 +12,9 @@ LANE_FN void vsincos_near_zero(vf x, vf *sine, vf *cosine) { vsincos(x, sine, co
 /** cos(x - pi/2). */
 LANE_FN vf vcos_less_quarter(vf x) { return cos(x - M_PI / 2); }
 
-/* x squared as Python's and NumPy's `x**2` compute it: C's pow, which in 0.08% of cases is not x * x. The exponent is
- * volatile because compilers turn pow(x, 2) into x * x. Where x * x is exact, as for most parameters, pow returns
- * it. */
+/* x squared, computed like `x**2` in Python and NumPy by C's pow, which differs from x * x in 0.08% of cases. The
+ * exponent is volatile because compilers turn pow(x, 2) into x * x. If x * x is exact, as for most parameters, pow
+ * returns it. */
 static const volatile float TWO = 2;
 LANE_FN vf vsquare(vf x) { return x == (float)x ? x * x : pow(x, (double)TWO); }
 LANE_FN vf vsquare_narrow(vf x) { return powf((float)x, TWO); }
@@ -26,7 +26,7 @@ LANE_FN vf vangle_mod(vf x) {
     return rest - M_PI;
 }
 
-/** Whole turns taken off one at a time until -pi <= x <= pi; far out, where that would take for ever, all at once. */
+/** x minus whole turns, one at a time until -pi <= x <= pi; all at once for a large x, which would take too long. */
 LANE_FN vf vangle_wrap(vf x) {
     if (fabs(x) > 1e6) x = fmod(x, 2 * M_PI);
     while (x > M_PI) x -= M_PI - -M_PI;
@@ -47,7 +47,7 @@ LANE_FN vf cosine_polynomial(vf r2) {
     return p * r2 * r2 - r2 * R(0.5) + R(1.0);
 }
 
-/** x less the nearest multiple of pi/2, and in the low bits of *quadrant which multiple that was. */
+/** x minus the nearest multiple of pi/2, whose number is in the low bits of *quadrant. */
 LANE_FN vf reduce(vf x, vu *quadrant) {
     vf shifted = x * R(0.6366197723675814) + ROUND_MAGIC;
     vf n = shifted - ROUND_MAGIC;
@@ -84,8 +84,7 @@ LANE_FN vf vcos(vf x) {
 /** cos(x - pi/2): sin(x). */
 LANE_FN vf vcos_less_quarter(vf x) { return vsin(x); }
 
-/** vsincos for angles that are seldom beyond pi/4: the same bits, but without the reduction while every lane is
- *  within. */
+/** vsincos for angles that are rarely beyond pi/4: the same bits, without the reduction if every lane is within. */
 LANE_FN void vsincos_near_zero(vf x, vf *sine, vf *cosine) {
     if (__builtin_expect(vany(vabs(x) > R(0.78)), 0)) {
         vsincos(x, sine, cosine);
@@ -99,7 +98,7 @@ LANE_FN void vsincos_near_zero(vf x, vf *sine, vf *cosine) {
 LANE_FN vf vsquare(vf x) { return x * x; }
 LANE_FN vf vsquare_narrow(vf x) { return x * x; }
 
-/** x less whole turns, in [-pi, pi). 2 pi in two parts keeps the difference accurate. */
+/** x minus whole turns, in [-pi, pi). 2 pi is split into two parts to keep the difference accurate. */
 LANE_FN vf vangle_mod(vf x) {
     vf turns = vfloor(x * R(0.15915494309189535) + R(0.5));
     return x - turns * R(6.28125) - turns * R(1.9353071795864769e-3);

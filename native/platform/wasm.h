@@ -14,7 +14,7 @@ static inline void *platform_map(size_t bytes) {
 static inline void platform_unmap(void *pages, size_t bytes) { (void)bytes, free(pages); }
 
 static inline void *platform_load(const char *path, char *message, size_t size) {
-    snprintf(message, size, "%s: WebAssembly loads no libraries", path);
+    snprintf(message, size, "%s: WebAssembly cannot load libraries", path);
     return NULL;
 }
 

@@ -9,7 +9,7 @@ enum {
     MAX_WORKERS = 1024
 };
 
-/** Runs a job on `workers` workers; returns false if the system starts no more threads. */
+/** Runs a job on `workers` workers; returns false if the system cannot start more threads. */
 static bool run(int32_t workers, void (*job)(void *, int32_t), void *argument) {
     if (workers == 1) {
         job(argument, 0);

@@ -1,4 +1,4 @@
-/* scalar.c: the fast build on one lane: what judges the others, and what any other CPU runs. */
+/* scalar.c: the fast build on one lane, which judges the other targets and runs on any CPU. */
 #include "core/layout.h"
 #define TARGET operant_scalar
 #define ISA "scalar"

@@ -257,7 +257,7 @@ def test_a_file_that_is_not_a_library_is_refused(tmp_path):
         load_library(tmp_path / "text.so")
     (tmp_path / "empty.c").write_text("int nothing;\n")
     run("cc", "-shared", "-fPIC", tmp_path / "empty.c", "-o", tmp_path / "empty.so")
-    with pytest.raises(ValueError, match="is no library of an operant environment"):
+    with pytest.raises(ValueError, match="is not a library of an operant environment"):
         load_library(tmp_path / "empty.so")
 
 
