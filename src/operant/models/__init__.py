@@ -66,7 +66,7 @@ def __dir__() -> list[str]:
 
 
 class _SaysWhatToInstall(MetaPathFinder):
-    """Without torch, refuses the modules of this package that need it, with the remedy."""
+    """Raises ImportError, with the remedy, for modules that need torch if it is missing."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         package = f"{__name__}."

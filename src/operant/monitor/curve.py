@@ -75,7 +75,7 @@ class Curve(PlotextPlot):
 
 
 def thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Reduces a line to at most `_POINTS` points, each the mean of equally many neighbours, up to rounding."""
+    """Reduces a line to at most `_POINTS` points, each the mean of neighbours; the last includes the newest."""
     if len(x) <= _POINTS:
         return x, y
     edges = np.linspace(0, len(x), _POINTS + 1).astype(int)
