@@ -236,9 +236,7 @@ def test_two_environments_in_one_file_are_refused_by_name(tmp_path, compiler):
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     errors = [line for line in said.stderr.splitlines() if "error:" in line]
     assert said.returncode != 0
-    assert (
-        "a C file can include one header of operant export: give each environment its own binding.c" in errors[0]
-    )
+    assert "a C file can include one header of operant export: give each environment its own binding.c" in errors[0]
 
 
 @pytest.mark.parametrize("header", HEADERS)

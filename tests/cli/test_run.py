@@ -44,7 +44,7 @@ def test_a_script_finds_the_environments_without_importing_operant(operant, tmp_
     assert (finished.stdout, finished.returncode) == ("(3, 4)\n", 0)
 
 
-def test_a_script_sees_what_it_sees_under_python(same_as_python, tmp_path):
+def test_a_script_runs_as_it_does_under_python(same_as_python, tmp_path):
     script = write(tmp_path, WHAT_A_PROGRAM_SEES, "folder/program.py")
     finished = same_as_python(script, "--help", "-m", "list", "--version")
     assert "['folder/program.py', '--help', '-m', 'list', '--version']" in finished.stdout
@@ -57,7 +57,7 @@ def test_a_script_behind_a_link_imports_what_lies_beside_it(same_as_python, tmp_
     assert same_as_python("link.py").stdout == "7\n"
 
 
-def test_a_module_sees_what_it_sees_under_python(same_as_python, tmp_path):
+def test_a_module_runs_as_it_does_under_python(same_as_python, tmp_path):
     write(tmp_path, WHAT_A_PROGRAM_SEES, "package/module.py")
     finished = same_as_python("-m", "package.module", "--help")
     assert "'--help'" in finished.stdout

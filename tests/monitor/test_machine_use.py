@@ -64,7 +64,7 @@ def fails(*_):
     raise NvmlError
 
 
-def test_gpus_are_read_where_there_are_some(monkeypatch):
+def test_gpus_are_read_if_there_are_any(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", nvml())
     use = MachineReader(os.getpid()).read()
     assert use.gpus == (GpuUse("NVIDIA H100", 63.0, 2 * 10**9, 80 * 10**9),)

@@ -92,7 +92,7 @@ def test_every_cut_of_a_file_is_noticed(path):
             load_checkpoint(path)
 
 
-def test_no_changed_byte_changes_what_is_loaded(path):
+def test_no_changed_byte_changes_the_loaded_state(path):
     weights = torch.arange(20.0)
     save_checkpoint(path, {"weights": weights})
     whole = path.read_bytes()

@@ -53,7 +53,7 @@ def test_a_line_that_a_crash_tore_is_removed_on_reopening(path, torn):
     assert path.read_text() == "steps,reward\n1,0.5\n4,0.75\n"
 
 
-def test_a_header_that_a_crash_tore_is_written_anew(path):
+def test_a_header_that_a_crash_tore_is_written_again(path):
     path.write_text("steps,rew")
     with Logger(csv_path=path) as logger:
         logger.log(steps=4, reward=0.75)

@@ -112,7 +112,7 @@ def test_the_temperature_rises_while_the_weights_are_further_from_uniform_than_e
     assert temperature.grad.item() == pytest.approx(-0.0308120, **CLOSE)
 
 
-def test_the_kl_penalty_pulls_the_policy_by_alpha_and_alpha_by_what_is_over_the_bound():
+def test_the_kl_penalty_pulls_the_policy_by_alpha_and_alpha_by_the_excess_over_the_bound():
     kl, alpha = torch.tensor([0.02, 0.04], requires_grad=True), torch.tensor(2.0, requires_grad=True)
     loss = losses.kl_penalty(kl, alpha, 0.01)
     loss.backward()

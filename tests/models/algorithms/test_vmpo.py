@@ -50,7 +50,7 @@ def test_alpha_falls_while_the_policy_stays_and_rises_when_it_moves_too_far():
     assert still.duals[1] < 1 < fast.duals[1]
 
 
-def test_the_temperature_falls_where_the_weights_are_near_uniform_and_rises_where_they_are_not():
+def test_the_temperature_falls_if_the_weights_are_near_uniform_and_else_rises():
     assert first_update(temperature=100.0)[0].duals[0] < 100
     assert first_update(temperature=0.01)[0].duals[0] > 0.01
 

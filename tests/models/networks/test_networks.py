@@ -142,7 +142,7 @@ def test_an_action_mask_forbids_actions_and_is_no_feature(space, allowed, genera
     assert torch.equal(values, unmasked)
 
 
-def test_masks_by_value_forbid_what_the_observed_value_does_not_allow(generator):
+def test_masks_by_value_forbid_actions_by_the_observed_value(generator):
     masks = np.array([[1, 0, 0], [0, 1, 1], [1, 1, 1]], bool)
     network = ActorCritic(spaces.Discrete(3), spaces.Discrete(3), action_masks=masks, seed=0)
     observed = np.repeat([0, 1, 2], 100)
