@@ -32,8 +32,7 @@ LANE_FN bool copy_floats(const float *restrict from, real *restrict to, int64_t 
     return bad != 0;
 }
 
-/** Does the same with doubles. A finite number beyond float32's range becomes its largest, for the environment to
- *  clip. */
+/** Does the same with doubles. A finite one beyond float32's range becomes its largest, for the environment to clip. */
 LANE_FN bool copy_doubles(const double *restrict from, real *restrict to, int64_t count, int64_t components) {
     const uint64_t exponent = 0x7ff0000000000000u;
     uint64_t bad = 0;

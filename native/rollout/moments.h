@@ -1,8 +1,7 @@
 /* moments.h: mean and variance of each feature, and standardising by them, compiled for every target.
  *
  * Rows are read as one flat run of numbers, in stretches of several rows. Number j of a stretch belongs to feature
- * j % D and is added to sum j. So the loops fill whole vectors for any D, and the order of additions depends only on
- * D. */
+ * j % D and is added to sum j. So loops fill whole vectors for any D, and the order of additions depends only on D. */
 
 /** Adds the numbers of each stretch to sums[0..length). */
 static void add_numbers(const float *restrict batch, int64_t count, int64_t length, double *restrict sums) {
