@@ -59,7 +59,7 @@ LANE_FN vm acrobot_step(acrobot_state *s, const acrobot_action *a, rng *r, const
     acrobot_state k3 = acrobot_derivative(&y, torque, p);
     y = acrobot_advance(s, p->dt, &k3);
     acrobot_state k4 = acrobot_derivative(&y, torque, p);
-#define SUM(of) (k1.of + R(2) * k2.of + R(2) * k3.of + k4.of)
+#define SUM(member) (k1.member + R(2) * k2.member + R(2) * k3.member + k4.member)
     acrobot_state sum = {SUM(theta1), SUM(theta2), SUM(theta1_dot), SUM(theta2_dot)};
 #undef SUM
     y = acrobot_advance(s, p->dt / R(6), &sum);

@@ -67,12 +67,12 @@ LANE_FN vm blackjack_step(blackjack_state *s, const blackjack_action *a, rng *r,
     s->player_cards += vsel_int(hits, vint(1), vint(0));
 
     vm bust = s->player_sum > 21;
-    vi ours = blackjack_value(s->player_sum, player_ace), theirs = blackjack_value(dealer, dealer_ace);
-    theirs = vsel_int(theirs > 21, vint(0), theirs);
+    vi player_value = blackjack_value(s->player_sum, player_ace), dealer_value = blackjack_value(dealer, dealer_ace);
+    dealer_value = vsel_int(dealer_value > 21, vint(0), dealer_value);
     vm sab = p->sab != 0;
     vf better = vsel(vnot(sab) & (p->natural != 0) & natural, vreal(R(1.5)), vreal(1));
     vf drawn = vsel(sab & natural & vnot(dealer_natural), vreal(1), vreal(0));
-    vf scored = vsel(ours > theirs, better, vsel(ours < theirs, vreal(-1), drawn));
+    vf scored = vsel(player_value > dealer_value, better, vsel(player_value < dealer_value, vreal(-1), drawn));
     *reward = vsel(sticks, scored, vsel(bust, vreal(-1), vreal(0)));
     return sticks | bust;
 }
