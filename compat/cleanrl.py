@@ -60,7 +60,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         max_episode_steps: int | None = FROM_SPEC,
         **options: Any,
     ):
-        self.closed = True  # until here, or Gymnasium would close an environment whose constructor raised below
+        self.closed = True  # until the constructor succeeds: Gymnasium closes environments that raised in it
         for name in _REFUSED.keys() & options.keys():
             raise TypeError(f"make_vec_env cannot take {name}={options[name]!r}: {_REFUSED[name]}")
 

@@ -36,7 +36,7 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
     is_vector_env = True
 
     def __init__(self, spec: EnvSpec, time_step: Any = None):
-        self.closed = True  # until here, or Gymnasium before 1.3 would close a pool whose constructor raised below
+        self.closed = True  # until the constructor succeeds: Gymnasium before 1.3 closes pools that raised in it
         self.spec: Any = spec
         self.config: dict[str, Any] = spec.config._asdict()
         self.num_envs, size = self.config["num_envs"], self.config["batch_size"]
