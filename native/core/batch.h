@@ -143,9 +143,11 @@ static unsigned X(step_block)(operant_batch *b, int64_t i, const void *params, i
 /** Begins an episode in every lane. */
 static void X(begin)(void *state, const void *random, const void *params, const operant_fresh *to) {
     rng r = copy_fresh_rng(random);
-    X(reset)(state, &r, params);
+    X(state) s; /* a variable, in which compilers and `operant check` find a member that the header never sets */
+    X(reset)(&s, &r, params);
+    memcpy(state, &s, sizeof s);
     X(observed) observation[X(observed_size)];
-    X(observe)(state, &r, params, observation);
+    X(observe)(&s, &r, params, observation);
     X(number) rows[LANES * X(row_size)];
     X(store_observation)(rows, observation);
     const size_t row_bytes = X(row_bytes);
