@@ -28,7 +28,7 @@ from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Comparison, Contender, compare, timed, timed_over
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.headers import library
-from operant.headers.sources import native_folder
+from operant.headers.sources import built_in_header, native_folder
 from operant.rollout import advantages as rollout
 from operant.spec import EnvSpec
 from operant.utils import RunningNormalizer
@@ -208,7 +208,7 @@ def bandwidth(plan: Plan) -> Iterator[Row]:
 @row
 def authored(plan: Plan) -> Iterator[Row]:
     """The built-in header compiled like a user's: its speed, and the time of compiling."""
-    header = native_folder() / "envs" / f"{plan.spec.header}.h"
+    header = native_folder() / built_in_header(plan.spec.header)
     own = dataclasses.replace(plan.spec, source=str(header))
     seconds = library.build(header, again=True).seconds
     for num_envs in plan.sizes:

@@ -20,7 +20,7 @@ HEADERS = ("operant.h", "rollout/rollout.h")
 
 def list_environments() -> None:
     """Writes build/environments.h, which includes every header of envs/, each followed by the batch loops."""
-    names = sorted(header.stem for header in (NATIVE / "envs").glob("*.h"))
+    names = sorted(header.stem for folder in ("envs", "envs/variants") for header in (NATIVE / folder).glob("*.h"))
     text = subprocess.run(["sh", NATIVE / "environments.sh", *names], check=True, capture_output=True, text=True).stdout
     listing = NATIVE / "build" / "environments.h"
     listing.parent.mkdir(exist_ok=True)

@@ -3,12 +3,15 @@
 #
 # It includes the header of each environment, followed by the batch loops, and ends with their list. The Makefile and
 # native/build.py write it.
+folder=$(dirname "$0")
 index=0
 for name; do
+    header=envs/$name.h
+    [ -f "$folder/$header" ] || header=envs/variants/$name.h
     cat <<END
 #if OPERANT_HAS($index)
 #define OPERANT_ENV $name
-#include "envs/$name.h"
+#include "$header"
 #include "core/batch.h"
 #undef OPERANT_ENV
 #endif

@@ -2,7 +2,6 @@
 
 import math
 import re
-from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -14,14 +13,13 @@ from operant.catalog import CATALOG, MULTIAGENT, specs_by_header
 from operant.environments.lookup import find_single_agent_spec, find_spec
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
+from operant.headers.sources import built_in_header, native_folder
 from operant.spec import Parameter
-
-HEADERS = Path(__file__).parents[2] / "native" / "envs"
 
 
 def members(header, struct):
     """The names of a struct's members, in order."""
-    text = re.sub(r"/\*.*?\*/", "", (HEADERS / f"{header}.h").read_text(), flags=re.S)
+    text = re.sub(r"/\*.*?\*/", "", (native_folder() / built_in_header(header)).read_text(), flags=re.S)
     body = re.search(r"typedef struct \{([^}]*)\}\s*" + f"{header}_{struct};", text).group(1)
     return [name.strip() for part in re.findall(r"v[fi]\s+([^;]*);", body) for name in part.split(",")]
 
@@ -82,7 +80,7 @@ def test_every_parameter_that_a_descriptor_names_is_one_of_its_header(header, sp
 
 def test_sizes_and_actions_are_those_of_the_header(env_id):
     spec = CATALOG[env_id]
-    text = (HEADERS / f"{spec.header}.h").read_text()
+    text = (native_folder() / built_in_header(spec.header)).read_text()
     sizes = {
         name: int(re.search(rf"{spec.header}_{name} = (\d+)", text).group(1))
         for name in ("observation_size", "action_size", "actions")

@@ -17,6 +17,7 @@ from operant.batch.core import isas, library_hash, load_library, trajectory_hash
 from operant.environments.lookup import find_spec
 from operant.headers import library
 from operant.headers.library import ONE_LANE, CompileError, NoCompiler, build, cache_folder, find_compiler
+from operant.headers.sources import built_in_header, native_folder
 
 QUICK = {"extra": (ONE_LANE,)}  # two targets only: these tests do not depend on vectors
 
@@ -264,7 +265,7 @@ def test_a_file_that_is_not_a_library_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["acrobot", "simple"])
 def test_a_built_in_header_compiled_as_a_users_computes_the_same_bits(name):
     """Acrobot's exact build calls functions that the core lends to a library; simple includes other headers."""
-    path = build(ROOT / "native" / "envs" / f"{name}.h").path
+    path = build(native_folder() / built_in_header(name)).path
     runnable = [isa for isa, runs in isas().items() if runs]
     assert {isa: library_hash(path, name, isa) for isa in runnable} == {
         isa: trajectory_hash(name, isa) for isa in runnable

@@ -18,7 +18,7 @@ import numpy as np
 
 from operant.cuda.arguments import ResetArguments, StepArguments
 from operant.headers import library
-from operant.headers.sources import native_folder
+from operant.headers.sources import built_in_header, native_folder
 from operant.spec import EnvSpec
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def environment_program(spec: EnvSpec) -> Program:
     lines = [
         f"#define OPERANT_ENV {spec.header}",
         '#include "cuda/prelude.h"',
-        f'#include "{path or f"envs/{spec.header}.h"}"',
+        f'#include "{path or built_in_header(spec.header)}"',
         '#include "cuda/batch.h"',
     ]
     definitions = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from operant.catalog import CATALOG, MULTIAGENT, bare_id
-from operant.headers.sources import native_folder
+from operant.headers.sources import built_in_header, native_folder
 from operant.spec import EnvSpec
 
 # Conditions with a known value: one float lane, and no instruction set.
@@ -229,7 +229,7 @@ def ocean_header(spec: EnvSpec, file: str) -> str:
     if isinstance(n, tuple):
         raise ValueError(f"{spec.id} has actions of several components, which PufferLib's Ocean form does not support")
     number = {"float32": "float", "int64": "int64_t", "uint8": "unsigned char"}[spec.number_type]
-    physics = resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, f"envs/{spec.header}.h")))
+    physics = resolve(re.sub(r"\bX\((\w+)\)", rf"{spec.header}_\1", _read(folder, built_in_header(spec.header))))
     return OCEAN.substitute(
         file=file,
         summary=spec.summary[0].lower() + spec.summary[1:],

@@ -10,3 +10,9 @@ def native_folder() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "native"
     return installed if installed.is_dir() else package.parents[1] / "native"
+
+
+def built_in_header(name: str) -> str:
+    """The path of a built-in environment's header in `native_folder()`."""
+    path = f"envs/{name}.h"
+    return path if (native_folder() / path).is_file() else f"envs/variants/{name}.h"
