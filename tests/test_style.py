@@ -1,5 +1,7 @@
 """The linters find nothing; see [tool.ruff] and [tool.mypy] in pyproject.toml."""
 
+import ast
+import re
 import sys
 
 from building import ROOT, run
@@ -17,3 +19,16 @@ def test_lines_of_c_have_at_most_120_columns():
     files = [path for path in (ROOT / "native").rglob("*.[ch]") if path.parent != ROOT / "native" / "build"]
     lines = [(path, number, line) for path in files for number, line in enumerate(path.read_text().splitlines(), 1)]
     assert [f"{path.name}:{number}" for path, number, line in lines if len(line) > 120] == []
+
+
+def test_docstrings_begin_with_a_verb_or_a_noun():
+    folders = ("src", "bench", "compat", "examples", "native", "tests")
+    files = [ROOT / "setup.py", *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
+    found = []
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = ast.get_docstring(node) or ""
+                if re.match(r"(What|Whether|Who|Which|How)\b", docstring):
+                    found.append(f"{path.name}: {docstring.splitlines()[0]}")
+    assert len(files) > 300 and found == []
