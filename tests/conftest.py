@@ -1,4 +1,4 @@
-"""Parametrisation over the catalog, targets and precisions: a test asks for `env_id`, `isa`, `precision` or `mode`."""
+"""Parametrisation: a test asks for `classic_id`, `physics_id`, `isa`, `precision` or `mode`."""
 
 import os
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support import FAST_ISAS, IDS, MODES, PHYSICS, PRECISIONS
+from support import CLASSIC_IDS, FAST_ISAS, MODES, PHYSICS, PRECISIONS
 
 # No deadline: the machines that run the tests share their cores. The blob reproduces a failure elsewhere.
 settings.register_profile(
@@ -39,8 +39,18 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_generate_tests(metafunc):
-    """`env_id`: every id; `physics_id`: one id for each header; `isa`: every float32 target that runs here."""
-    values = {"env_id": IDS, "physics_id": PHYSICS, "isa": FAST_ISAS, "precision": PRECISIONS, "mode": MODES}
+    """Gives a test each value of the arguments that it names.
+
+    `classic_id`: Gymnasium's classic-control tasks; `physics_id`: one id for each of their headers; `isa`: each float32
+    target that runs here.
+    """
+    values = {
+        "classic_id": CLASSIC_IDS,
+        "physics_id": PHYSICS,
+        "isa": FAST_ISAS,
+        "precision": PRECISIONS,
+        "mode": MODES,
+    }
     marked = {
         name.strip()
         for mark in metafunc.definition.iter_markers("parametrize")

@@ -20,9 +20,9 @@ from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
 
 # Gymnasium's classic control. The rest of the catalog is tested by tests/conformance and tests/tasks.
-IDS = tuple(name for name, spec in CATALOG.items() if ".classic_control." in spec.reference)
-PHYSICS = tuple({CATALOG[name].header: name for name in IDS}.values())  # one id for each header
-TASKS = tuple(name for name in CATALOG if name not in IDS)
+CLASSIC_IDS = tuple(name for name, spec in CATALOG.items() if ".classic_control." in spec.reference)
+PHYSICS = tuple({CATALOG[name].header: name for name in CLASSIC_IDS}.values())  # one id for each header
+TASKS = tuple(name for name in CATALOG if name not in CLASSIC_IDS)
 FAST_ISAS = tuple(fast_targets())
 
 # Valid states: those that an episode can reach, the step beyond a threshold included.

@@ -94,8 +94,8 @@ def test_without_copies_every_call_writes_the_same_four_arrays():
     assert (first[0] != values).any()
 
 
-def test_copies_and_the_fixed_arrays_hold_the_same_numbers(env_id, precision):
-    safe, fixed = (vector(env_id, 5, precision=precision, copy=copy) for copy in (True, False))
+def test_copies_and_the_fixed_arrays_hold_the_same_numbers(classic_id, precision):
+    safe, fixed = (vector(classic_id, 5, precision=precision, copy=copy) for copy in (True, False))
     assert safe.reset(seed=1)[0].tobytes() == fixed.reset(seed=1)[0].tobytes()
     for actions in actions_for(safe.single_action_space, np.random.default_rng(0), (50, 5)):
         for a, b in zip(safe.step(actions)[:4], fixed.step(actions)[:4], strict=True):
@@ -135,15 +135,15 @@ def test_the_policy_without_copies_is_one_fixed_slot():
     assert trustworthy_policy(True) in ("counted", "fresh")
 
 
-def test_gymnasium_finds_no_data_reused(env_id, precision):
+def test_gymnasium_finds_no_data_reused(classic_id, precision):
     """Gymnasium's check needs single flags, so a vector environment must be a batch of one."""
-    check_returned_data_not_reused(vector(env_id, 1, precision=precision))
-    check_returned_data_not_reused(vector(env_id, 1, precision=precision, autoreset_mode="SameStep"))
-    check_returned_data_not_reused(OperantEnv(env_id, precision=precision))
+    check_returned_data_not_reused(vector(classic_id, 1, precision=precision))
+    check_returned_data_not_reused(vector(classic_id, 1, precision=precision, autoreset_mode="SameStep"))
+    check_returned_data_not_reused(OperantEnv(classic_id, precision=precision))
 
 
-def test_a_single_environments_observations_are_kept(env_id, precision):
-    env = OperantEnv(env_id, precision=precision)
+def test_a_single_environments_observations_are_kept(classic_id, precision):
+    env = OperantEnv(classic_id, precision=precision)
     kept = [env.reset(seed=0)[0]]
     actions = actions_for(env.action_space, np.random.default_rng(0), (20,))
     kept += [env.step(action)[0] for action in actions[:6]]
@@ -154,8 +154,8 @@ def test_a_single_environments_observations_are_kept(env_id, precision):
     assert [array.tobytes() for array in kept] == values
 
 
-def test_arrays_are_contiguous_and_of_the_promised_types(env_id, precision):
-    env = vector(env_id, 4, precision=precision)
+def test_arrays_are_contiguous_and_of_the_promised_types(classic_id, precision):
+    env = vector(classic_id, 4, precision=precision)
     observations, _ = env.reset(seed=0)
     results = env.step(actions_for(env.single_action_space, np.random.default_rng(0), (4,)))
     assert observations.flags.c_contiguous and observations.flags.writeable

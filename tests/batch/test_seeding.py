@@ -68,16 +68,16 @@ def test_fresh_states_are_within_the_bounds_and_spread_over_them(physics_id, pre
         assert column.max() - column.min() >= 0.99 * (high - low)
 
 
-def test_equal_seeds_repeat_and_different_ones_do_not(env_id, precision):
-    env = vector(env_id, 4, precision=precision)
+def test_equal_seeds_repeat_and_different_ones_do_not(classic_id, precision):
+    env = vector(classic_id, 4, precision=precision)
     first = env.reset(seed=9)[0].copy()
     assert env.reset(seed=9)[0].tobytes() == first.tobytes()
     assert env.reset(seed=10)[0].tobytes() != first.tobytes()
     assert len({row.tobytes() for row in first}) == 4
 
 
-def test_resets_without_a_seed_continue_and_repeat_with_the_seed(env_id, precision):
-    env = vector(env_id, 3, precision=precision)
+def test_resets_without_a_seed_continue_and_repeat_with_the_seed(classic_id, precision):
+    env = vector(classic_id, 3, precision=precision)
     env.reset(seed=1)
     following = [env.reset()[0].tobytes() for _ in range(5)]
     assert len(set(following)) == 5
@@ -119,8 +119,8 @@ def test_seeds_known_from_a_masked_reset_are_reported():
     assert env.np_random_seed == (5, 51, 7)
 
 
-def test_the_single_environment_draws_what_environment_0_of_a_batch_draws(env_id, precision):
-    single, batch = OperantEnv(env_id, precision=precision), vector(env_id, 2, precision=precision)
+def test_the_single_environment_draws_what_environment_0_of_a_batch_draws(classic_id, precision):
+    single, batch = OperantEnv(classic_id, precision=precision), vector(classic_id, 2, precision=precision)
     for seed in (3, 2**64 + 1, None, None):
         assert single.reset(seed=seed)[0].tobytes() == batch.reset(seed=seed)[0][0].tobytes()
     for action in actions_for(single.action_space, np.random.default_rng(0), (8,)):

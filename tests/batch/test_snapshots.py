@@ -33,8 +33,8 @@ def plan(env, steps=200):
     return actions_for(env.single_action_space, np.random.default_rng(2), (steps, env.num_envs))
 
 
-def test_a_restored_batch_continues_identically_for_200_steps_and_a_reset(env_id, precision):
-    env = warm(env_id, 6, precision=precision)
+def test_a_restored_batch_continues_identically_for_200_steps_and_a_reset(classic_id, precision):
+    env = warm(classic_id, 6, precision=precision)
     snapshot = env.get_state()
     first = run(env, plan(env))
     env.set_state(snapshot)
@@ -64,16 +64,16 @@ def test_a_snapshot_remembers_which_environments_wait_for_a_reset(physics_id, pr
             same_step(other.step(row), env.step(row))
 
 
-def test_set_state_returns_the_observations_of_the_restored_states(env_id, precision):
-    env = warm(env_id, 4, precision=precision)
+def test_set_state_returns_the_observations_of_the_restored_states(classic_id, precision):
+    env = warm(classic_id, 4, precision=precision)
     observations = env.step(plan(env)[0])[0]
     snapshot = env.get_state()
     env.reset()
     same_arrays(env.set_state(snapshot), observations)
 
 
-def test_a_masked_snapshot_holds_and_restores_the_masked_environments_only(env_id, precision):
-    env = warm(env_id, 5, precision=precision)
+def test_a_masked_snapshot_holds_and_restores_the_masked_environments_only(classic_id, precision):
+    env = warm(classic_id, 5, precision=precision)
     mask = np.array([True, False, False, True, True])
     whole, part = env.get_state(), env.get_state(mask)
     assert part.tobytes() == whole[mask].tobytes()
@@ -84,9 +84,9 @@ def test_a_masked_snapshot_holds_and_restores_the_masked_environments_only(env_i
     assert env.get_state().tobytes() == mixed.tobytes()
 
 
-def test_one_state_branches_into_many_that_go_the_same_way(env_id, precision):
-    env = warm(env_id, 1, precision=precision)
-    many = vector(env_id, 70, max_episode_steps=25, precision=precision)
+def test_one_state_branches_into_many_that_go_the_same_way(classic_id, precision):
+    env = warm(classic_id, 1, precision=precision)
+    many = vector(classic_id, 70, max_episode_steps=25, precision=precision)
     many.set_state(env.get_state()[0])
     for row in plan(env, 60):
         one, all_ = env.step(row), many.step(np.repeat(row[None], 70, 0).reshape(70, *row.shape[1:]))
@@ -107,8 +107,8 @@ def test_one_record_branches_into_the_masked_environments(precision):
 @pytest.mark.parametrize(
     "duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["deepcopy", "pickle"]
 )
-def test_a_copy_of_the_environment_continues_identically_and_apart(env_id, precision, duplicate):
-    env = warm(env_id, 5, precision=precision, workers=2)
+def test_a_copy_of_the_environment_continues_identically_and_apart(classic_id, precision, duplicate):
+    env = warm(classic_id, 5, precision=precision, workers=2)
     twin = duplicate(env)
     assert twin.get_state().tobytes() == env.get_state().tobytes()
     state = env.get_state()
@@ -150,10 +150,10 @@ def test_a_copy_made_before_the_first_reset_keeps_the_parameters(precision):
     assert twin.parameter("gravity").tolist() == [5.0, 5.0]
 
 
-def test_a_snapshot_pickles_and_restores_into_another_batch_size(env_id, precision):
-    env = warm(env_id, 5, precision=precision)
+def test_a_snapshot_pickles_and_restores_into_another_batch_size(classic_id, precision):
+    env = warm(classic_id, 5, precision=precision)
     snapshot = pickle.loads(pickle.dumps(env.get_state()))
-    smaller = vector(env_id, 3, max_episode_steps=25, precision=precision)
+    smaller = vector(classic_id, 3, max_episode_steps=25, precision=precision)
     smaller.set_state(snapshot[1:4])
     for row in plan(env, 60):
         expected, result = env.step(row), smaller.step(row[1:4])
@@ -181,8 +181,8 @@ def test_a_snapshot_restores_statistics_and_the_clock(precision):
     assert env.episode_lengths.tolist() == lengths.tolist()
 
 
-def test_a_single_environment_restores_and_pickles(env_id, precision):
-    env = OperantEnv(env_id, precision=precision)
+def test_a_single_environment_restores_and_pickles(classic_id, precision):
+    env = OperantEnv(classic_id, precision=precision)
     env.reset(seed=4)
     actions = actions_for(env.action_space, np.random.default_rng(0), (9,))
     snapshot = env.get_state()
@@ -195,9 +195,9 @@ def test_a_single_environment_restores_and_pickles(env_id, precision):
         ]
 
 
-def test_a_fresh_states_observation_is_the_same_from_reset_masked_reset_and_set_state(env_id, precision):
+def test_a_fresh_states_observation_is_the_same_from_reset_masked_reset_and_set_state(classic_id, precision):
     """Many environments, because few of Acrobot's observations would show a difference in its fresh float32 angles."""
-    env = vector(env_id, 3000, precision=precision)
+    env = vector(classic_id, 3000, precision=precision)
     observations, _ = env.reset(seed=0)
     same_arrays(env.set_state(env.get_state()), observations)
     same_arrays(env.reset(seed=0, options={"reset_mask": np.ones(3000, bool)})[0], observations)

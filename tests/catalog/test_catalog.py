@@ -6,7 +6,7 @@ import re
 import gymnasium as gym
 import numpy as np
 import pytest
-from support import IDS, gymnasium_env
+from support import CLASSIC_IDS, gymnasium_env
 
 from operant.batch.core import defaults, parameters
 from operant.catalog import CATALOG, MULTIAGENT, specs_by_header
@@ -25,7 +25,7 @@ def members(header, struct):
 
 
 def test_the_catalog_has_gymnasiums_classic_control():
-    assert list(IDS) == [
+    assert list(CLASSIC_IDS) == [
         "CartPole-v0",
         "CartPole-v1",
         "MountainCar-v0",
@@ -50,8 +50,8 @@ def test_an_invalid_id_is_refused_by_name():
         find_spec(None)
 
 
-def test_the_state_is_that_of_the_header_in_order(env_id):
-    spec = CATALOG[env_id]
+def test_the_state_is_that_of_the_header_in_order(classic_id):
+    spec = CATALOG[classic_id]
     assert [part.name for part in spec.state] == members(spec.header, "state")
 
 
@@ -78,8 +78,8 @@ def test_every_parameter_that_a_descriptor_names_is_one_of_its_header(header, sp
     assert spec.named_parameters <= set(defaults(spec))
 
 
-def test_sizes_and_actions_are_those_of_the_header(env_id):
-    spec = CATALOG[env_id]
+def test_sizes_and_actions_are_those_of_the_header(classic_id):
+    spec = CATALOG[classic_id]
     text = (native_folder() / built_in_header(spec.header)).read_text()
     sizes = {
         name: int(re.search(rf"{spec.header}_{name} = (\d+)", text).group(1))
@@ -92,22 +92,22 @@ def test_sizes_and_actions_are_those_of_the_header(env_id):
     }
 
 
-def test_spaces_equal_gymnasiums(env_id, precision):
-    ours, theirs = OperantEnv(env_id, precision=precision), gym.make(env_id)
+def test_spaces_equal_gymnasiums(classic_id, precision):
+    ours, theirs = OperantEnv(classic_id, precision=precision), gym.make(classic_id)
     assert ours.observation_space == theirs.observation_space
     assert ours.observation_space.dtype == theirs.observation_space.dtype
     assert ours.action_space == theirs.action_space
 
 
-def test_limits_thresholds_and_frame_rates_equal_gymnasiums(env_id):
-    spec, ours, theirs = CATALOG[env_id], gym.spec(f"operant/{env_id}"), gym.spec(env_id)
+def test_limits_thresholds_and_frame_rates_equal_gymnasiums(classic_id):
+    spec, ours, theirs = CATALOG[classic_id], gym.spec(f"operant/{classic_id}"), gym.spec(classic_id)
     assert spec.max_episode_steps == ours.max_episode_steps == theirs.max_episode_steps
     assert spec.reward_threshold == ours.reward_threshold == theirs.reward_threshold
-    assert spec.render_fps == gym.make(env_id).metadata["render_fps"]
+    assert spec.render_fps == gym.make(classic_id).metadata["render_fps"]
 
 
-def test_every_default_is_gymnasiums_attribute(env_id):
-    spec, theirs = CATALOG[env_id], gymnasium_env(env_id)
+def test_every_default_is_gymnasiums_attribute(classic_id):
+    spec, theirs = CATALOG[classic_id], gymnasium_env(classic_id)
     compared = {name for name in defaults(spec) if hasattr(theirs, spec.attribute(name))}
     assert {name for name, attribute in spec.attributes.items() if attribute} <= compared
     for name in compared:
@@ -129,17 +129,17 @@ def test_the_defaults_that_are_literals_in_gymnasium_are_those(env_id, expected)
     assert {name: known[name] for name in expected} == expected
 
 
-def test_every_default_is_within_its_bounds(env_id):
-    for part in parameters(CATALOG[env_id]):
+def test_every_default_is_within_its_bounds(classic_id):
+    for part in parameters(CATALOG[classic_id]):
         assert part.low <= part.default <= part.high
         assert part.unit
 
 
-def test_gymnasiums_constructor_arguments_are_all_options(env_id):
+def test_gymnasiums_constructor_arguments_are_all_options(classic_id):
     import inspect
 
-    arguments = set(inspect.signature(type(gymnasium_env(env_id)).__init__).parameters) - {"self", "render_mode"}
-    assert set(CATALOG[env_id].options) == arguments
+    arguments = set(inspect.signature(type(gymnasium_env(classic_id)).__init__).parameters) - {"self", "render_mode"}
+    assert set(CATALOG[classic_id].options) == arguments
 
 
 def test_infinite_bounds_are_float32_infinity():

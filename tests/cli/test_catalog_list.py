@@ -3,7 +3,7 @@ import math
 
 import gymnasium
 import pytest
-from support import IDS
+from support import CLASSIC_IDS
 
 from operant.batch.core import defaults
 from operant.catalog import CATALOG, MULTIAGENT
@@ -58,7 +58,7 @@ def test_an_environment_may_be_named_as_gymnasium_names_it(capsys, name):
     assert [record["id"] for record in json.loads(capsys.readouterr().out)] == ["operant/CartPole-v1"]
 
 
-@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("name", CLASSIC_IDS)
 def test_the_json_describes_gymnasiums_spaces_and_the_parameters(capsys, name):
     command([name, "--params", "--json"])
     [record] = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from snippets import run_snippets
-from support import IDS, PRECISIONS, same_arrays, sync
+from support import CLASSIC_IDS, PRECISIONS, same_arrays, sync
 from tensordict import TensorDict
 from torchrl.collectors import Collector
 from torchrl.envs import Compose, GymWrapper, RewardSum, StepCounter, TransformedEnv
@@ -43,7 +43,7 @@ def base(env):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", CLASSIC_IDS)
 def test_torchrls_own_check_passes(env_id, mode, precision):
     env = make_env(f"operant/{env_id}", 3, autoreset_mode=mode, precision=precision)
     check_env_specs(env)
@@ -85,7 +85,7 @@ def test_discrete_actions_can_be_integers():
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", CLASSIC_IDS)
 def test_every_tensor_is_what_gymnasiums_environments_return(env_id, mode):
     """Compares terminal observations above all; in 25 steps all CartPoles end, some before the time limit."""
     num_envs, steps = 4, 60

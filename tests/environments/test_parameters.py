@@ -47,9 +47,9 @@ def test_a_changed_parameter_changes_the_trajectory_and_its_default_does_not(env
     assert differs
 
 
-def test_every_parameter_has_its_default_until_it_is_set(env_id, precision):
-    env = vector(env_id, 2, precision=precision)
-    for name, value in defaults(CATALOG[env_id]).items():
+def test_every_parameter_has_its_default_until_it_is_set(classic_id, precision):
+    env = vector(classic_id, 2, precision=precision)
+    for name, value in defaults(CATALOG[classic_id]).items():
         assert env.parameter(name).tolist() == [np.dtype(precision).type(value)] * 2
 
 

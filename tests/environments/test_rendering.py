@@ -10,9 +10,9 @@ from operant.environments.rendering import reference_env, tile
 from operant.environments.single import OperantEnv
 
 
-def test_a_frame_is_gymnasiums_pixel_for_pixel(env_id):
-    ours = gym.make(f"operant/{env_id}", precision="float64", render_mode="rgb_array")
-    theirs = gym.make(env_id, render_mode="rgb_array")
+def test_a_frame_is_gymnasiums_pixel_for_pixel(classic_id):
+    ours = gym.make(f"operant/{classic_id}", precision="float64", render_mode="rgb_array")
+    theirs = gym.make(classic_id, render_mode="rgb_array")
     ours.reset(seed=2)
     theirs.reset(seed=2)
     for action in actions_for(ours.action_space, np.random.default_rng(0), (6,)):
@@ -100,14 +100,14 @@ def test_without_a_render_mode_render_warns_and_returns_nothing(recwarn):
         recwarn.clear()
 
 
-def test_drawing_does_not_change_the_environment(env_id):
-    drawn, plain = vector(env_id, 2, render_mode="rgb_array"), vector(env_id, 2)
+def test_drawing_does_not_change_the_environment(classic_id):
+    drawn, plain = vector(classic_id, 2, render_mode="rgb_array"), vector(classic_id, 2)
     drawn.reset(seed=0)
     plain.reset(seed=0)
     for actions in actions_for(plain.single_action_space, np.random.default_rng(0), (3, 2)):
         drawn.render()
         assert drawn.step(actions)[0].tobytes() == plain.step(actions)[0].tobytes()
-    assert gymnasium_env(env_id).render_mode is None
+    assert gymnasium_env(classic_id).render_mode is None
 
 
 def test_bad_render_options_are_named():

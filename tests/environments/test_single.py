@@ -19,22 +19,22 @@ def float_rewards(env):
 
 
 @pytest.mark.parametrize("render_mode", [None, "rgb_array"])
-def test_gymnasiums_checker_accepts_every_id(env_id, precision, render_mode):
+def test_gymnasiums_checker_accepts_every_id(classic_id, precision, render_mode):
     with warnings.catch_warnings():
         # Pendulum's action space is not normalised to [-1, 1]; neither is Gymnasium's.
         warnings.simplefilter("ignore")
         check_env(
-            gym.make(f"operant/{env_id}", precision=precision, render_mode=render_mode).unwrapped,
+            gym.make(f"operant/{classic_id}", precision=precision, render_mode=render_mode).unwrapped,
             skip_render_check=render_mode is None,
         )
 
 
-def test_sb3s_checker_accepts_every_id(env_id, precision):
-    check_env_of_sb3(gym.make(f"operant/{env_id}", precision=precision), warn=False)
+def test_sb3s_checker_accepts_every_id(classic_id, precision):
+    check_env_of_sb3(gym.make(f"operant/{classic_id}", precision=precision), warn=False)
 
 
-def test_the_exact_environment_matches_gymnasiums(env_id):
-    ours, theirs = gym.make(f"operant/{env_id}", precision="float64"), float_rewards(gym.make(env_id))
+def test_the_exact_environment_matches_gymnasiums(classic_id):
+    ours, theirs = gym.make(f"operant/{classic_id}", precision="float64"), float_rewards(gym.make(classic_id))
     check_environments_match(ours, theirs, num_steps=1500, seed=3)
 
 
@@ -52,8 +52,8 @@ def test_constructor_options_match_gymnasiums(env_id, options):
     check_environments_match(ours, theirs, num_steps=300, seed=3)
 
 
-def test_the_exact_environment_advances_np_random_as_gymnasiums_does(env_id):
-    ours, theirs = gym.make(f"operant/{env_id}", precision="float64"), gym.make(env_id)
+def test_the_exact_environment_advances_np_random_as_gymnasiums_does(classic_id):
+    ours, theirs = gym.make(f"operant/{classic_id}", precision="float64"), gym.make(classic_id)
     for seed in (7, None, None):
         a, b = ours.reset(seed=seed)[0], theirs.reset(seed=seed)[0]
         assert a.tobytes() == b.tobytes()
@@ -61,8 +61,8 @@ def test_the_exact_environment_advances_np_random_as_gymnasiums_does(env_id):
         assert bits(ours.unwrapped.state) == bits(theirs.unwrapped.state)
 
 
-def test_results_have_gymnasiums_types(env_id, precision):
-    env = OperantEnv(env_id, precision=precision)
+def test_results_have_gymnasiums_types(classic_id, precision):
+    env = OperantEnv(classic_id, precision=precision)
     observation, info = env.reset(seed=0)
     assert observation.dtype == np.float32 and observation.shape == env.observation_space.shape and info == {}
     action = actions_for(env.action_space, np.random.default_rng(0), (1,))[0]
@@ -79,21 +79,21 @@ def test_what_gymnasium_accepts_as_a_discrete_action_is_accepted(action):
     assert ours.step(action)[0].tobytes() == theirs.step(action)[0].tobytes()
 
 
-def test_the_time_limit_is_gymnasiums_wrapper(env_id):
-    env = gym.make(f"operant/{env_id}")
+def test_the_time_limit_is_gymnasiums_wrapper(classic_id):
+    env = gym.make(f"operant/{classic_id}")
     assert isinstance(env, gym.wrappers.TimeLimit)
-    assert env.spec.max_episode_steps == CATALOG[env_id].max_episode_steps
+    assert env.spec.max_episode_steps == CATALOG[classic_id].max_episode_steps
 
 
 @pytest.mark.parametrize("prefix", ["operant/", "operant:operant/"])
-def test_make_returns_our_environment(env_id, prefix):
-    assert type(gym.make(prefix + env_id).unwrapped) is OperantEnv
+def test_make_returns_our_environment(classic_id, prefix):
+    assert type(gym.make(prefix + classic_id).unwrapped) is OperantEnv
 
 
-def test_the_state_property_is_assigned_and_read(env_id, precision):
-    env = OperantEnv(env_id, precision=precision)
+def test_the_state_property_is_assigned_and_read(classic_id, precision):
+    env = OperantEnv(classic_id, precision=precision)
     env.reset(seed=0)
-    wanted = np.arange(1, len(CATALOG[env_id].state) + 1) / 64  # exact in float32
+    wanted = np.arange(1, len(CATALOG[classic_id].state) + 1) / 64  # exact in float32
     env.state = wanted
     assert env.state.tolist() == wanted.tolist()
     with pytest.raises(ValueError):

@@ -68,8 +68,8 @@ def test_every_kind_of_seed_begins_gymnasiums_episodes(seed):
 
 
 @pytest.mark.parametrize("seed", [2**64 - 2, 2**70])
-def test_seeds_beyond_64_bits_begin_gymnasiums_episodes_for_every_id(env_id, seed):
-    compare(vector(env_id, 3, precision="float64"), sync(env_id, 3), seed, steps=20)
+def test_seeds_beyond_64_bits_begin_gymnasiums_episodes_for_every_id(classic_id, seed):
+    compare(vector(classic_id, 3, precision="float64"), sync(classic_id, 3), seed, steps=20)
 
 
 def test_a_seed_list_with_gaps_reseeds_only_what_it_names():
@@ -79,16 +79,16 @@ def test_a_seed_list_with_gaps_reseeds_only_what_it_names():
     same_step(ours.reset(), theirs.reset())
 
 
-def test_a_reset_without_a_seed_continues_each_environments_generator(env_id):
-    ours, theirs = vector(env_id, 4, precision="float64"), sync(env_id, 4)
+def test_a_reset_without_a_seed_continues_each_environments_generator(classic_id):
+    ours, theirs = vector(classic_id, 4, precision="float64"), sync(classic_id, 4)
     compare(ours, theirs, 11, steps=30)
     for _ in range(3):
         same_step(ours.reset(), theirs.reset())
 
 
 @pytest.mark.parametrize("seed", [None, 77, [10, 20, 30, 40, 50]])
-def test_masked_resets_are_gymnasiums(env_id, mode, seed):
-    ours, theirs = vector(env_id, 5, precision="float64", autoreset_mode=mode), sync(env_id, 5, mode)
+def test_masked_resets_are_gymnasiums(classic_id, mode, seed):
+    ours, theirs = vector(classic_id, 5, precision="float64", autoreset_mode=mode), sync(classic_id, 5, mode)
     same_step(ours.reset(seed=1), theirs.reset(seed=1))
     random = np.random.default_rng(2)
     for mask in ([1, 0, 0, 0, 0], [0, 1, 0, 1, 1], [1, 1, 1, 1, 1]):
@@ -136,19 +136,19 @@ def test_constructor_options_are_gymnasiums(env_id, options, mode):
     compare(ours, sync(env_id, 4, mode, **options), 6, steps=450, mode=mode)
 
 
-def test_time_limits_are_gymnasiums(env_id, mode):
-    ours = vector(env_id, 3, precision="float64", autoreset_mode=mode, max_episode_steps=7)
-    compare(ours, sync(env_id, 3, mode, max_episode_steps=7), 8, steps=60, mode=mode)
+def test_time_limits_are_gymnasiums(classic_id, mode):
+    ours = vector(classic_id, 3, precision="float64", autoreset_mode=mode, max_episode_steps=7)
+    compare(ours, sync(classic_id, 3, mode, max_episode_steps=7), 8, steps=60, mode=mode)
 
 
-def test_an_environment_that_lasts_is_truncated_at_its_registered_limit(env_id):
+def test_an_environment_that_lasts_is_truncated_at_its_registered_limit(classic_id):
     """A random policy does not balance for 500 steps, so an environment that cannot fail reaches the limit."""
-    limit = CATALOG[env_id].max_episode_steps
+    limit = CATALOG[classic_id].max_episode_steps
     unfailing = {"cartpole": {"x_limit": 1e6, "theta_limit": 1e6}, "acrobot": {"torque": 0.0}}
-    env = vector(env_id, 2, precision="float64", params=unfailing.get(CATALOG[env_id].header))
+    env = vector(classic_id, 2, precision="float64", params=unfailing.get(CATALOG[classic_id].header))
     env.reset(seed=0)
     idle = np.zeros((2, *env.single_action_space.shape), env.single_action_space.dtype)
-    if CATALOG[env_id].header == "mountain_car":
+    if CATALOG[classic_id].header == "mountain_car":
         idle[:] = 1
     for t in range(1, limit + 1):
         _, _, terminated, truncated, _ = env.step(idle)
@@ -163,9 +163,9 @@ def test_without_a_limit_nothing_is_truncated():
         assert not env.step(np.zeros((2, 1), np.float32))[3].any()
 
 
-def test_the_states_gymnasium_holds_in_float32_are_float32_numbers_in_ours(env_id):
-    header = CATALOG[env_id].header
-    env = vector(env_id, 4, precision="float64")
+def test_the_states_gymnasium_holds_in_float32_are_float32_numbers_in_ours(classic_id):
+    header = CATALOG[classic_id].header
+    env = vector(classic_id, 4, precision="float64")
     env.reset(seed=0)
     for held in HELD_IN.get(header, (np.float64, np.float64)):
         state = physical(env)
@@ -173,11 +173,11 @@ def test_the_states_gymnasium_holds_in_float32_are_float32_numbers_in_ours(env_i
         env.step(actions_for(env.single_action_space, np.random.default_rng(1), (4,)))
 
 
-def test_int32_actions_and_lists_step_like_int64(env_id, precision):
-    a, b, c = (vector(env_id, 3, precision=precision) for _ in range(3))
+def test_int32_actions_and_lists_step_like_int64(classic_id, precision):
+    a, b, c = (vector(classic_id, 3, precision=precision) for _ in range(3))
     for env in (a, b, c):
         env.reset(seed=0)
-    discrete = CATALOG[env_id].actions > 0
+    discrete = CATALOG[classic_id].actions > 0
     for actions in actions_for(a.single_action_space, np.random.default_rng(3), (50, 3)):
         expected = a.step(actions)
         same_step(b.step(actions.astype(np.int32 if discrete else np.float64)), expected)

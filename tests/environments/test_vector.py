@@ -13,16 +13,16 @@ from operant.environments.vector import OperantVectorEnv
 
 
 @pytest.mark.parametrize("prefix", ["operant/", "operant:operant/"])
-def test_make_vec_returns_the_native_batch(env_id, prefix):
-    env = gym.make_vec(prefix + env_id, num_envs=3)
+def test_make_vec_returns_the_native_batch(classic_id, prefix):
+    env = gym.make_vec(prefix + classic_id, num_envs=3)
     assert type(env) is OperantVectorEnv
     assert env.num_envs == 3
-    assert env.spec.id == f"operant/{env_id}"
+    assert env.spec.id == f"operant/{classic_id}"
     assert env.unwrapped is env
 
 
-def test_a_spec_and_its_json_make_the_same_environment(env_id):
-    spec = gym.spec(f"operant/{env_id}")
+def test_a_spec_and_its_json_make_the_same_environment(classic_id):
+    spec = gym.spec(f"operant/{classic_id}")
     again = type(spec).from_json(spec.to_json())
     for each in (spec, again):
         env = gym.make_vec(each, num_envs=2)
@@ -53,16 +53,16 @@ def test_the_autoreset_mode_is_in_the_metadata_and_an_attribute(mode, given):
     assert OperantVectorEnv("CartPole-v1").metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
 
 
-def test_the_spaces_are_those_of_gymnasiums_vector_environment(env_id):
-    ours, theirs = gym.make_vec(f"operant/{env_id}", num_envs=3), sync(env_id, 3)
+def test_the_spaces_are_those_of_gymnasiums_vector_environment(classic_id):
+    ours, theirs = gym.make_vec(f"operant/{classic_id}", num_envs=3), sync(classic_id, 3)
     assert ours.observation_space == theirs.observation_space
     assert ours.action_space == theirs.action_space
     assert ours.single_observation_space == theirs.single_observation_space
     assert ours.single_action_space == theirs.single_action_space
 
 
-def test_sampled_actions_step_and_observations_lie_in_the_space(env_id, precision):
-    env = vector(env_id, 4, precision=precision)
+def test_sampled_actions_step_and_observations_lie_in_the_space(classic_id, precision):
+    env = vector(classic_id, 4, precision=precision)
     env.action_space.seed(0)
     assert env.observation_space.contains(env.reset(seed=0)[0])
     for _ in range(50):
@@ -98,8 +98,8 @@ def statistics_pair(env_id, mode, **kwargs):
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_episode_statistics_are_those_of_gymnasiums_wrapper(env_id, mode):
-    ours, theirs = statistics_pair(env_id, mode, max_episode_steps=30)
+def test_episode_statistics_are_those_of_gymnasiums_wrapper(classic_id, mode):
+    ours, theirs = statistics_pair(classic_id, mode, max_episode_steps=30)
     same_step(ours.reset(seed=0), theirs.reset(seed=0))
     ended = 0
     for actions in actions_for(ours.single_action_space, np.random.default_rng(0), (200, 6)):
@@ -122,8 +122,8 @@ def test_wrapping_gives_the_statistics_gymnasium_gives_its_own_environment(mode)
         same_step(ours.step(actions), theirs.step(actions), skip=("t",))
 
 
-def test_returns_and_lengths_are_running_sums(env_id, precision):
-    env = vector(env_id, 3, precision=precision, max_episode_steps=20)
+def test_returns_and_lengths_are_running_sums(classic_id, precision):
+    env = vector(classic_id, 3, precision=precision, max_episode_steps=20)
     env.reset(seed=0)
     returns, lengths = np.zeros(3, precision), np.zeros(3, int)
     restarting = np.zeros(3, bool)
@@ -238,8 +238,8 @@ def test_a_tensor_of_actions_steps_like_an_array():
     same_step(a.step(torch.tensor([0, 1, 1])), b.step(np.array([0, 1, 1])))
 
 
-def test_actions_that_are_not_contiguous_step_like_a_copy(env_id):
-    a, b = vector(env_id, 4), vector(env_id, 4)
+def test_actions_that_are_not_contiguous_step_like_a_copy(classic_id):
+    a, b = vector(classic_id, 4), vector(classic_id, 4)
     a.reset(seed=0)
     b.reset(seed=0)
     wide = actions_for(a.single_action_space, np.random.default_rng(0), (8,))
