@@ -9,7 +9,7 @@ from gymnasium.utils.env_checker import check_returned_data_not_reused
 from support import actions_for, vector
 
 from operant.batch.batch import Batch
-from operant.batch.outputs import OutputRing, Slot, trustworthy_policy
+from operant.batch.outputs import OutputRing, Slot, choose_reuse
 from operant.catalog import CATALOG
 from operant.environments.single import OperantEnv
 
@@ -131,8 +131,8 @@ def test_without_reliable_reference_counts_every_slot_is_new():
 
 
 def test_the_policy_without_copies_is_one_fixed_slot():
-    assert trustworthy_policy(False) == "fixed"
-    assert trustworthy_policy(True) in ("counted", "fresh")
+    assert choose_reuse(False) == "fixed"
+    assert choose_reuse(True) in ("counted", "fresh")
 
 
 def test_gymnasium_finds_no_data_reused(classic_id, precision):

@@ -317,4 +317,4 @@ def test_two_libraries_of_one_name_are_not_taken_for_each_other(tmp_path):
         batch.seed(0)
         batch.reset()
     with pytest.raises(ValueError, match="the core refused the call"):
-        ours.copy_rows(None, theirs, None, 1)
+        ours.copy_environments(None, theirs, None, 1)

@@ -65,15 +65,15 @@ class BatchBase(ABC):
 
     @abstractmethod
     def _randomize(self, index: int, low: float, high: float) -> None:
-        """Draws a parameter from [low, high) for every episode that begins from now on."""
+        """Makes every later reset draw the parameter uniformly from [low, high)."""
 
     @abstractmethod
     def _columns(self) -> dict[str, np.ndarray]:
         """The fields of a snapshot except the parameters, each `[N]` or `[N, ...]`."""
 
     @abstractmethod
-    def _write(self, rows: np.ndarray, records: np.ndarray) -> None:
-        """Writes records, except their parameters, into the environments `rows`."""
+    def _write(self, indices: np.ndarray, records: np.ndarray) -> None:
+        """Writes records, without their parameters, into these environments."""
 
     def seed_from_entropy(self) -> int:
         """Seeds from the operating system; returns the seed of environment 0."""
@@ -110,7 +110,7 @@ class BatchBase(ABC):
         )
 
     def randomize(self, name: str, low: float, high: float) -> None:
-        """Draws a parameter uniformly from [low, high) for every episode, from the next reset on."""
+        """Makes every later reset draw the parameter uniformly from [low, high)."""
         index = self.parameter_index(name)
         self.check_bounds(name, np.array([low, high], np.float64))
         if low > high:
@@ -137,7 +137,7 @@ class BatchBase(ABC):
     def check_bounds(self, name: str, values: np.ndarray) -> None:
         """Raises a ValueError that names the first of `values` (`[K]`) outside the parameter's bounds."""
         part = self.parameters[self.parameter_index(name)]
-        # Rounding to float32 may have moved a bound, and a value that equals it.
+        # A value equal to its bound may cross it when rounded to float32, so the rounded bound is allowed too.
         low = min(part.low, float(self.real.type(part.low)))
         high = max(part.high, float(self.real.type(part.high)))
         bad = ~((values >= low) & (values <= high))
@@ -164,13 +164,13 @@ class BatchBase(ABC):
         so far, and whether it waits for its reset. After `set_state` with the same records, the environments continue
         identically.
         """
-        rows: Any = slice(None) if mask is None else np.flatnonzero(mask)
+        indices: Any = slice(None) if mask is None else np.flatnonzero(mask)
         columns = self._columns()
-        snapshot = np.empty(columns["elapsed"][rows].shape, self.snapshot_dtype)
+        snapshot = np.empty(columns["elapsed"][indices].shape, self.snapshot_dtype)
         for name, column in columns.items():
-            snapshot[name] = column[rows]
+            snapshot[name] = column[indices]
         for part in self.parameters:
-            snapshot[f"param:{part.name}"] = self.parameter(part.name)[rows]
+            snapshot[f"param:{part.name}"] = self.parameter(part.name)[indices]
         snapshot["version"] = SNAPSHOT_VERSION
         return snapshot
 
@@ -186,17 +186,17 @@ class BatchBase(ABC):
         self._check_snapshot(snapshot.dtype)
         records = np.atleast_1d(snapshot)
         self._check_records(records)
-        rows = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
-        if records.shape not in ((1,), rows.shape):
-            raise ValueError(f"the snapshot holds {len(records)} environments, but {len(rows)} are to be set")
+        indices = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
+        if records.shape not in ((1,), indices.shape):
+            raise ValueError(f"the snapshot holds {len(records)} environments, but {len(indices)} are to be set")
         if mask is not None and not self.ready:
-            raise ResetNeeded("reset the whole environment before the first step or masked reset")
+            raise ResetNeeded("reset the whole batch before set_state with a mask")
         for part in self.parameters:
             values, wanted = self.parameter(part.name), records[f"param:{part.name}"]
-            if not np.array_equal(values[rows], np.broadcast_to(wanted, rows.shape)):
-                values[rows] = wanted
+            if not np.array_equal(values[indices], np.broadcast_to(wanted, indices.shape)):
+                values[indices] = wanted
                 self.write_parameter(part.name, values)
-        self._write(rows, records)
+        self._write(indices, records)
 
     def _check_snapshot(self, dtype: np.dtype) -> None:
         ours = self.snapshot_dtype

@@ -156,7 +156,7 @@ class Batch(BatchBase):
         make_slot = functools.partial(
             module.Slot, observation_shape, self.observation_type, self.num_rows, self.real, _output
         )
-        return module.OutputRing(make_slot, module.trustworthy_policy(self.copy))
+        return module.OutputRing(make_slot, module.choose_reuse(self.copy))
 
     def write_into(self, observations: Any, rewards: Any, terminated: Any, truncated: Any) -> None:
         """Makes every later `step` and `reset` write into these arrays and return them.
@@ -441,13 +441,13 @@ class Batch(BatchBase):
     def _deadlines(self) -> np.ndarray:
         return self._array(lib.operant_view(self._open_handle()).deadline, (self.num_envs,), _INT32)
 
-    def _write(self, rows: np.ndarray, records: np.ndarray) -> None:
+    def _write(self, indices: np.ndarray, records: np.ndarray) -> None:
         for name, column in self._views().items():
-            column[rows] = records[name]
+            column[indices] = records[name]
         start = np.uint32(lib.operant_clock(self._handle)) - records["elapsed"].astype(np.uint32)
-        self._deadlines()[rows] = (start + np.uint32(self.max_episode_steps or 0)).astype(_INT32)
+        self._deadlines()[indices] = (start + np.uint32(self.max_episode_steps or 0)).astype(_INT32)
         finished = self._pending()
-        finished[rows] = records["finished"]
+        finished[indices] = records["finished"]
         self.set_finished(finished)
         lib.operant_mark_ready(self._handle)
 
@@ -455,14 +455,16 @@ class Batch(BatchBase):
         """Marks the environments (`[N]` bool) whose episode ended in the last step and that wait for their reset."""
         self._check(lib.operant_set_pending(self._open_handle(), ffi.from_buffer("uint8_t[]", finished)))
 
-    def copy_rows(self, rows: np.ndarray | None, source: Batch, source_rows: np.ndarray | None, count: int) -> None:
-        """Copies `source_rows` of another batch, of the same environment and precision, into `rows` of this one.
+    def copy_environments(
+        self, indices: np.ndarray | None, source: Batch, source_indices: np.ndarray | None, count: int
+    ) -> None:
+        """Copies environments of another batch, which has the same header, precision and time limit, into this one.
 
-        Rows are `[count]` int64; None means 0, 1, 2, ...
+        Indices are `[count]` int64; None means 0, 1, 2, ...
         """
         pointers = [
-            ffi.NULL if index is None else ffi.from_buffer("int64_t[]", np.ascontiguousarray(index, _INT64))
-            for index in (rows, source_rows)
+            ffi.NULL if each is None else ffi.from_buffer("int64_t[]", np.ascontiguousarray(each, _INT64))
+            for each in (indices, source_indices)
         ]
         self._check(lib.operant_copy_rows(self._open_handle(), pointers[0], source._open_handle(), pointers[1], count))
 

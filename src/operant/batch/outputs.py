@@ -27,8 +27,9 @@ SMALL = 64  # numbers
 class Slot:
     """One set of results: observations of `observation_type`, rewards `[N]`, terminated and truncated `[N]` bool.
 
-    `make_output` turns the memory and its four offsets into the core's output struct, and two pointers from which a
-    batch of one is read. `idle` is the number of references to the arrays while nothing outside holds any.
+    `make_output` turns the memory and its four offsets into the core's output struct, and pointers to the first reward
+    and the first terminated flag, which `Batch` reads when it steps a single environment. `idle` is the number of
+    references to the arrays while nothing outside holds any.
     """
 
     def __init__(
@@ -45,8 +46,8 @@ class Slot:
             (int(np.prod(shape)) * dtype.itemsize + LINE - 1) // LINE * LINE + STAGGER
             for shape, dtype in zip(shapes, types, strict=True)
         ]
-        # Not an ndarray or a memoryview of one: NumPy looks through both. A view of one of the four arrays would then
-        # refer to the block below all four, and not to that array, whose references are counted.
+        # A bytearray, not an ndarray: NumPy sets a view's `base` to the lowest ndarray. That would be the shared block,
+        # so references to the single arrays could not be counted.
         memory = bytearray(sum(sizes) + LINE)
         start = -np.frombuffer(memory, np.uint8).__array_interface__["data"][0] % LINE
         offsets = [start + sum(sizes[:k]) for k in range(4)]
@@ -56,7 +57,7 @@ class Slot:
         ]
         self.output, self.reward_cell, self.terminated_cell = make_output(memory, offsets, types[1].name)
         self.observations, self.rewards, self.terminated, self.truncated = arrays
-        arrays.clear()
+        arrays.clear()  # the list must not hold references when they are counted
         self.idle: int = 0
         self.idle = references(self)
 
@@ -71,12 +72,16 @@ def references(slot: Slot) -> int:
 
 
 class OutputRing:
-    """Hands out slots. `policy`: "counted" (reuse unreferenced slots), "fresh" (never reuse) or "fixed" (one slot)."""
+    """Hands out slots.
 
-    def __init__(self, make_slot: Callable[[], Slot], policy: str):
+    `reuse` says when slots are reused: "counted" (when nothing refers to their arrays), "fresh" (never) or "fixed"
+    (always: there is one slot).
+    """
+
+    def __init__(self, make_slot: Callable[[], Slot], reuse: str):
         self.make_slot: Callable[[], Slot] = make_slot
-        self.fixed: bool = policy == "fixed"
-        self.fresh: bool = policy == "fresh"
+        self.fixed: bool = reuse == "fixed"
+        self.fresh: bool = reuse == "fresh"
         self.slots: list[Slot] = [make_slot() for _ in range(1 if self.fixed else SLOTS)]
         self.turn: int = 0
 
@@ -96,8 +101,8 @@ class Stepper:
     """Steps one batch, with everything it needs at hand.
 
     `step` is the core's function and `handle` its batch, None once closed. `wide` and `narrow` are the dtypes that the
-    core reads in place, with their codes; `convert` turns other actions into one of them or raises. `fail` makes the
-    exception from the handle, a status other than 0 and the actions.
+    core reads in place, with their codes; `convert` turns other actions into one of them or raises.
+    `fail(handle, status, actions)` makes the exception; a handle of None means the batch is closed.
     """
 
     def __init__(
@@ -163,8 +168,8 @@ class Stepper:
         return results  # type: ignore[no-any-return]
 
 
-def trustworthy_policy(copy: bool) -> str:
-    """The ring's policy for `copy`: "counted" only where this interpreter's reference counts are reliable."""
+def choose_reuse(copy: bool) -> str:
+    """The ring's `reuse`: "fixed" without `copy`, "counted" if this interpreter's reference counts are reliable."""
     if not copy:
         return "fixed"
     gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)()

@@ -415,10 +415,10 @@ class CudaBatch(BatchBase):
         columns["elapsed"], columns["finished"] = elapsed & (OVER - 1), elapsed < 0
         return columns
 
-    def _write(self, rows: np.ndarray, records: np.ndarray) -> None:
+    def _write(self, indices: np.ndarray, records: np.ndarray) -> None:
         tensors, columns = self._open(), {name: column.copy() for name, column in self._columns().items()}
         for name, column in columns.items():
-            column[rows] = records[name]
+            column[indices] = records[name]
         state = np.empty((self.spec.state_size, self.num_envs), np.float32)
         for part, span in spans(self.spec.state):
             numbers = columns[part.name].astype(np.int32 if part.integer else np.float32)

@@ -23,7 +23,7 @@ def open_engine(device: Any) -> Engine:
         return EmulatedEngine()
     kind, numbered, index = name.partition(":")
     if kind != "cuda" or (numbered and not index.isdigit()):
-        raise ValueError(unknown("device", name, ("cpu", "cuda", "cuda:0", "emulated")))
+        raise ValueError(unknown("device", name, ("cpu", "cuda", "cuda:1", "emulated")))
     from operant.cuda.nvidia import nvidia_engine
 
     return nvidia_engine(int(index) if index else None)

@@ -37,7 +37,7 @@ class CudaVectorEnv(VectorEnvBase):
         copy: True: the tensors that `step` and `reset` return are the caller's to keep. False: every call writes into
             the same tensors, as a CUDA graph requires.
         render_mode: as for `OperantVectorEnv`; unless None, every step waits for the device.
-        episode_statistics: adds `infos["episode"]`: "r" `[N]` float32 and "l" `[N]` int32 where `_episode`, else 0.
+        episode_statistics: adds `infos["episode"]`: "r" `[R]` float32 and "l" `[R]` int32 where `_episode`, else 0.
             There is no "t": a clock would have to wait for the device.
         precision, workers, isa: only their defaults are accepted.
 
@@ -92,8 +92,8 @@ class CudaVectorEnv(VectorEnvBase):
         Args:
             seed: environment i gets `seed + i`. A sequence has a seed for each environment; None in it keeps that
                 environment's generator.
-            options: `reset_mask` (`[N]` bool; a row for each agent, equal within an environment) and the environment's
-                reset bounds. A NumPy mask is checked. A tensor on the device is not: an environment is reset where any
+            options: `reset_mask` (`[R]` bool, the same for all agents of an environment) and the environment's reset
+                bounds. A NumPy mask is checked. A tensor on the device is not: an environment is reset where any
                 of its rows is True.
 
         Returns:
@@ -125,19 +125,19 @@ class CudaVectorEnv(VectorEnvBase):
         """Steps every environment.
 
         Args:
-            actions: `[N]` int32 or int64 if discrete (`[N, A]` if MultiDiscrete), else `[N, A]` float32 or float64. A
+            actions: `[R]` int32 or int64 if discrete (`[R, A]` if MultiDiscrete), else `[R, A]` float32 or float64. A
                 tensor on the device, or another library's array there (through DLPack or `__cuda_array_interface__`);
                 read in place if contiguous. Finite actions beyond the bounds are clipped.
 
         Returns:
-            Observations `[N, *D]` of the space's dtype (if Tuple, a tuple of `[N]`), rewards `[N]` float32, terminated
-            and truncated `[N]` bool, infos. Under SAME_STEP infos hold `final_obs`, of the observations' shape. Where
+            Observations `[R, *D]` of the space's dtype (if Tuple, a tuple of `[R]`), rewards `[R]` float32, terminated
+            and truncated `[R]` bool, infos. Under SAME_STEP infos hold `final_obs`, of the observations' shape. Where
             `_final_obs` is False it is 0, or its earlier contents with copy=False.
 
         Raises:
             TypeError, ValueError: actions of a wrong kind, device, shape or dtype. Nothing moved.
             ValueError: an action of an earlier call was out of range, or not finite; see the class.
-            ResetNeeded: before the first reset; or, in mode DISABLED, an earlier call stepped a finished environment,
+            ResetNeeded: before the first reset; or, in mode "Disabled", an earlier call stepped a finished environment,
                 which did not move.
         """
         if self.render_mode is not None:
@@ -156,7 +156,7 @@ class CudaVectorEnv(VectorEnvBase):
         return self._present(observations), rewards, terminated, truncated, infos
 
     def _action_masks(self, observations: Tensor, mask: Tensor | None = None) -> dict[str, Any]:
-        """Gymnasium's info "action_mask", `[N, actions]` int8, for the environments of `mask` (None: all)."""
+        """Gymnasium's info "action_mask", `[R, actions]` int8, for the environments of `mask` (None: all)."""
         assert self._masks is not None
         masks = self._masks.index_select(0, observations)
         if mask is None:
@@ -175,7 +175,7 @@ class CudaVectorEnv(VectorEnvBase):
             infos.update(episode={"r": returns, "l": lengths}, _episode=ended)
 
     def _final_lengths(self) -> Tensor:
-        """The length of each row's last finished episode: `[N]` int32."""
+        """The length of each row's last finished episode: `[R]` int32."""
         return self._batch.final_lengths[:, None].expand(-1, self._batch.agents).reshape(-1)
 
     def rollout(self, policy: Callable[[Tensor], Any], steps: int) -> DeviceBuffer:
@@ -184,7 +184,7 @@ class CudaVectorEnv(VectorEnvBase):
         Call it again with the same policy and T for the next steps. Needs SAME_STEP and a first `reset`.
 
         Args:
-            policy: maps observations `[N, *D]` to actions, to actions and log-probabilities, or to actions,
+            policy: maps observations `[R, *D]` to actions, to actions and log-probabilities, or to actions,
                 log-probabilities and values. It is called without gradient. On a GPU it is captured in a graph: it must
                 depend only on its argument and on tensors that are updated in place, such as a module's parameters, and
                 must not wait for the device. It may draw from PyTorch's default generator of the device.
@@ -218,18 +218,18 @@ class CudaVectorEnv(VectorEnvBase):
 
         Raises:
             ValueError: an action was out of range or not finite; the text has the action and its first environment.
-            ResetNeeded: in mode DISABLED, an environment was stepped after its episode's end.
+            ResetNeeded: in mode "Disabled", an environment was stepped after its episode's end.
         """
         self._batch.check()
 
     @property
     def episode_returns(self) -> Tensor:
-        """The sum of rewards of each current episode: `[N]`, by row. A finished episode's return stays until reset."""
+        """The sum of rewards of each current episode: `[R]`. A finished episode's return stays until reset."""
         return self._batch.episode_returns
 
     @property
     def episode_lengths(self) -> Tensor:
-        """The number of steps of each current episode: `[N]` int32, by row."""
+        """The number of steps of each current episode: `[R]` int32."""
         return self._batch.episode_lengths
 
     def finished_episodes(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Opens a configured batch: the first step of every class that presents environments."""
+"""Opens a batch for a class that presents it: a vector environment, a single one, a pool or an adapter."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ B = TypeVar("B", bound=BatchBase)
 
 
 @dataclass(frozen=True)
-class Opened(Generic[B]):
+class OpenedBatch(Generic[B]):
     """A configured batch with its descriptor, parameters and spaces.
 
     Attributes:
         batch: the batch, not yet reset.
-        spec: its descriptor; with variants, the one that the constructor arguments chose.
+        spec: its descriptor; some ids choose among variants by constructor arguments.
         given: the parameters that were given, by name, including those set by constructor arguments.
         lows, highs: each parameter's smallest and largest value in the batch, randomisation included.
         observation_space, action_space: of one agent.
@@ -50,8 +50,8 @@ def open_batch(
     params: Mapping[str, Any] | None = None,
     randomize: Mapping[str, tuple[float, float]] | None = None,
     max_episode_steps: int | None = FROM_SPEC,
-    one_agent: str = "",
-) -> Opened[B]:
+    for_one_agent: str | None = None,
+) -> OpenedBatch[B]:
     """Opens the batch of an id and sets its parameters.
 
     Args:
@@ -61,16 +61,17 @@ def open_batch(
         options: the environment's own constructor arguments.
         params: parameters by name, each a number or one number per environment.
         randomize: ranges of the parameters to draw for every episode.
-        one_agent: the caller's name in the error for environments of several agents; "" accepts them.
+        max_episode_steps: the time limit. None: no limit. FROM_SPEC: the id's own limit.
+        for_one_agent: the caller's name, for the error that refuses environments of several agents; None accepts them.
     """
     rest = dict(options)
     spec = find_spec(env_id, rest)
-    if one_agent:
-        check_one_agent(spec, one_agent)
+    if for_one_agent is not None:
+        check_one_agent(spec, for_one_agent)
     given = constructor_parameters(spec, params, rest, presenter)
     limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
     batch = make(spec, max_episode_steps=limit)
     configure(batch, given, randomize)
     lows, highs = extremes(batch, randomize, given)
     spaces = observation_space(spec, lows, highs), action_space(spec, highs)
-    return Opened(batch, spec, given, lows, highs, *spaces)
+    return OpenedBatch(batch, spec, given, lows, highs, *spaces)

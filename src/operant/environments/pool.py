@@ -71,7 +71,7 @@ class AsyncEnvPool:
             params=params,
             randomize=randomize,
             max_episode_steps=max_episode_steps,
-            one_agent="AsyncEnvPool",
+            for_one_agent="AsyncEnvPool",
         )
         self.spec, self._store, given = opened.spec, opened.batch, opened.given
         self.num_envs = self._store.num_envs
@@ -232,14 +232,14 @@ class _Shared:
 
     def step(self, batch: Batch, ids: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, ...]:
         count = len(ids)
-        batch.copy_rows(None, self.store, ids, count)
+        batch.copy_environments(None, self.store, ids, count)
         finished = np.zeros(batch.num_envs, np.bool_)
         finished[:count] = self.finished[ids]
         batch.set_finished(finished)
         padded = np.zeros((batch.num_envs, *actions.shape[1:]), actions.dtype)
         padded[:count] = actions
         observations, rewards, terminated, truncated, _ = batch.step(padded)
-        self.store.copy_rows(ids, batch, None, count)
+        self.store.copy_environments(ids, batch, None, count)
         self.finished[ids] = terminated[:count] | truncated[:count]
         return tuple(array[:count] for array in (observations, rewards, terminated, truncated))
 

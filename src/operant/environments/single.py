@@ -60,7 +60,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
             params=params,
             randomize=randomize,
             max_episode_steps=None,  # TimeLimit's
-            one_agent="gymnasium.make",
+            for_one_agent="gymnasium.make",
         )
         spec, self._batch = opened.spec, opened.batch
         self.metadata = {"render_modes": render_modes(spec), "render_fps": spec.render_fps}

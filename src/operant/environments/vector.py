@@ -15,7 +15,7 @@ from operant.environments.vector_base import VectorEnvBase
 from operant.messages import unknown
 from operant.spec import EnvSpec
 
-DEVICES = ("cpu", "cuda", "cuda:0", "emulated")
+DEVICES = ("cpu", "cuda", "cuda:1", "emulated")
 
 
 def make_vector_env(env_id: str, num_envs: int = 1, *, device: Any = "cpu", **options: Any) -> VectorEnvBase:
@@ -48,10 +48,10 @@ def make_vector_env(env_id: str, num_envs: int = 1, *, device: Any = "cpu", **op
 class OperantVectorEnv(VectorEnvBase):
     """N environments as one native batch, with Gymnasium's semantics.
 
-    A PettingZoo environment has a row for each agent of each environment: agent k of environment i has row
-    i * len(agents) + k. The argument `num_envs` is then the number of environments, and the attribute `num_envs` the
-    number of rows, because wrappers and training loops count rows. Seeds, parameters and snapshots belong to whole
-    environments, and all agents of an environment begin and end together.
+    Actions and results come in rows, one per agent: R = N * len(agents), and agent k of environment i has row i *
+    len(agents) + k. With one agent, a row is an environment. The argument `num_envs` is the number of environments, N,
+    and the attribute `num_envs` the number of rows, R, because wrappers and training loops count rows. Seeds,
+    parameters and snapshots belong to whole environments, and all agents of an environment begin and end together.
 
     Args:
         env_id: "CartPole-v1" or "operant/CartPole-v1"; for your own header its path, or its registered id.
@@ -67,11 +67,11 @@ class OperantVectorEnv(VectorEnvBase):
         randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
         max_episode_steps: the time limit; None never truncates. By default the one that the id is registered with.
         render_mode: "rgb_array", "human" or None; see `render`.
-        render_envs: the number of environments, from 0 on, that `render` draws. Gymnasium's vector `RecordVideo` and
-            `HumanRendering` need a frame of each: `render_envs=num_envs`.
+        render_envs: the number of rows, from 0 on, that `render` returns frames for. Gymnasium's vector `RecordVideo`
+            and `HumanRendering` need a frame of each: `render_envs=R`.
         episode_statistics: adds `infos["episode"]` where episodes ended, like `RecordEpisodeStatistics`.
-        **options: the environment's own constructor arguments: `sutton_barto_reward`, `g`, `goal_velocity`; `N`,
-            `local_ratio`.
+        **options: the environment's own constructor arguments, for example `g` (Pendulum), `N` and `local_ratio`
+            (simple_spread).
 
     Attributes:
         agents: the names of an environment's agents; () for a single agent, which has no name.
@@ -102,7 +102,7 @@ class OperantVectorEnv(VectorEnvBase):
         self._masks = ActionMasks(masks) if masks else None
         self._episode_starts = np.zeros(self.num_envs)
         self._restarting = np.empty(0, np.int64)
-        # True if step has more to do than return the core's arrays.
+        # True if `step` must fill infos, render, or remember actions.
         self._eventful = (
             self._same_step or self.episode_statistics or self.render_mode is not None or self._masks is not None
         )
@@ -121,8 +121,8 @@ class OperantVectorEnv(VectorEnvBase):
         Args:
             seed: environment i gets `seed + i`. A sequence has a seed for each environment; None in it keeps that
                 environment's generator.
-            options: `reset_mask` (`[N]` bool, at least one True; a row for each agent, equal within an environment)
-                and the environment's reset bounds. Not modified.
+            options: `reset_mask` (`[R]` bool, at least one True, the same for all agents of an environment) and the
+                environment's reset bounds. Not modified.
 
         Returns:
             Observations and infos, as `step` returns them. Environments outside the mask keep their observation.
@@ -142,7 +142,7 @@ class OperantVectorEnv(VectorEnvBase):
         return self._present(slot.observations), infos
 
     def _add_masks(self, infos: dict[str, Any], observations: np.ndarray, present: np.ndarray) -> None:
-        """Adds Gymnasium's info "action_mask", `[N, actions]` int8, for the rows `present` `[N]` bool."""
+        """Adds Gymnasium's info "action_mask", `[R, actions]` int8, for the rows `present` `[R]` bool."""
         assert self._masks is not None
         masks = self._masks.look_up(observations)
         if not present.all():
@@ -153,17 +153,17 @@ class OperantVectorEnv(VectorEnvBase):
         """Steps every environment.
 
         Args:
-            actions: `[N]` int32 or int64 if discrete (`[N, A]` if MultiDiscrete), else `[N, A]` float32 or float64
+            actions: `[R]` int32 or int64 if discrete (`[R, A]` if MultiDiscrete), else `[R, A]` float32 or float64
                 (rounded to float32), read in place if contiguous. Finite actions beyond the bounds are clipped as
-                Gymnasium clips them. With several agents N is the number of rows, for actions and for results.
+                Gymnasium clips them.
 
         Returns:
-            Observations `[N, *D]` of the space's dtype (if Tuple, a tuple of `[N]`), rewards `[N]` (float32, or float64
-            in the exact build), terminated and truncated `[N]` bool, infos.
+            Observations `[R, *D]` of the space's dtype (if Tuple, a tuple of `[R]`), rewards `[R]` (float32, or float64
+            in the exact build), terminated and truncated `[R]` bool, infos.
 
         Raises:
             ValueError: an action out of range, NaN or infinite, or a wrong shape or dtype. Nothing moved.
-            ResetNeeded: before the first reset, or in mode DISABLED with a finished environment.
+            ResetNeeded: before the first reset, or in mode "Disabled" with a finished environment.
         """
         results = self._batch.stepper.step(actions)
         if self._plain:
@@ -216,12 +216,12 @@ class OperantVectorEnv(VectorEnvBase):
 
     @property
     def episode_returns(self) -> np.ndarray:
-        """The sum of rewards of each current episode: `[N]`, by row. A finished episode's return stays until reset."""
+        """The sum of rewards of each current episode: `[R]`. A finished episode's return stays until reset."""
         return self._batch.episode_returns
 
     @property
     def episode_lengths(self) -> np.ndarray:
-        """The number of steps of each current episode: `[N]` int32, by row."""
+        """The number of steps of each current episode: `[R]` int32."""
         return self._batch.episode_lengths
 
     def finished_episodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -100,11 +100,11 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
 
     @abstractmethod
     def _observe(self) -> Any:
-        """The observations of the current states, `[N, *D]`."""
+        """The observations of the current states, `[R, *D]`."""
 
     @abstractmethod
     def _present(self, observations: Any) -> Any:
-        """Converts observations `[N, *D]` to the form that `step` returns."""
+        """Converts observations `[R, *D]` to the form that `step` returns."""
 
     def _begin(self, seed: Any, options: dict[str, Any] | None) -> tuple[Any, dict[str, float]]:
         """Checks the arguments of `reset`, and seeds the environments.
@@ -219,7 +219,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         return self._present(self._observe())
 
     def render(self) -> Any:
-        """Draws the first `render_envs` environments with Gymnasium's or mpe2's renderer.
+        """Draws the environments of the first `render_envs` rows with Gymnasium's or mpe2's renderer.
 
         Returns:
             With "rgb_array" a tuple of frames `[H, W, 3]` uint8, one for each row; agents of one environment share a
