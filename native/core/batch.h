@@ -1,9 +1,10 @@
 /* batch.h: the loops over a batch, compiled once for each environment and target.
  *
- * OPERANT_ENV names the environment, whose header is included just before. Nothing here knows physics, and nothing in
- * the header knows memory. */
+ * OPERANT_ENV names the environment, whose header is included just before. This file knows no physics; headers know no
+ * memory layout. */
 
 #if X(one_lane) && LANES > 1
+/* An environment that asks for one lane gets an empty kernel here. */
 const operant_kernel KERNEL(OPERANT_ENV) = {.info = {.name = TEXT(OPERANT_ENV)}};
 #else
 #ifndef PARAMETERS
@@ -19,10 +20,10 @@ enum {
         __typeof__(&X(observe)), void (*)(const X(state) *, rng *, const X(params) *, vi *))
 };
 
-/* Zeros, unless the header defined them; then this only repeats the declaration. */
+/* A tentative definition: all zeros, unless the header initialised the array. */
 static const int32_t X(action_counts)[X(action_size)];
 
-/** The lanes of an observed number, and its type in the caller's array. */
+/** X(observed): a vector that X(observe) writes. X(number): the type of an observed number in the caller's array. */
 typedef __typeof__(__builtin_choose_expr(X(observes_integers), vint(0), vreal(0))) X(observed);
 #if X(observes_bytes) || X(observes_bits)
 typedef uint8_t X(number);
@@ -43,7 +44,7 @@ enum { X(planes) = X(observes_bits), X(observed_size) = X(planes) * ((X(row_size
 enum { X(planes) = 0, X(observed_size) = X(row_size) };
 #endif
 
-/** Stores the observations of LANES environments as LANES rows. */
+/** Stores the observations of LANES environments, X(agents) rows each. */
 LANE_FN void X(store_observation)(void *rows, const X(observed) *observation) {
     if (!X(observes_integers)) store_rows(rows, (const vf *)observation, X(row_size));
     else if (X(planes)) store_bit_rows(rows, (const vi *)observation, X(row_size), X(planes));
@@ -63,7 +64,7 @@ LANE_FN void X(store_state)(operant_batch *b, int64_t i, const X(state) *s) {
 
 typedef X(action) X(action_anywhere) __attribute__((aligned(sizeof(real)), may_alias));
 
-/** Stores each environment's flag for all its agents. */
+/** Copies each environment's flag to all its agents. */
 LANE_FN void X(store_flags)(uint8_t *to, vm flags) {
     vb bytes = vbytes(flags);
     uint8_t each[LANES];
@@ -105,7 +106,7 @@ LANE_FN vm X(step_lanes)(operant_batch *b, int64_t i, const X(params) *p, vm lim
 /** Steps the whole blocks of a chunk whose parameters are all the same: the common, fast case. */
 static void X(step_blocks)(operant_batch *shared, operant_chunk *chunk, const operant_output *output) {
     operant_batch local, *b = &local; /* a copy, whose pointers stay in registers because no store aliases them */
-    memcpy(b, shared, offsetof(operant_batch, busy));
+    memcpy(b, shared, offsetof(operant_batch, busy)); /* everything before `busy` */
     const vm limited = vlimited(b);
     X(params) p;
     UNROLLED for (int k = 0; k < X(param_count); k++) ((vf *)&p)[k] = vreal(((const real *)b->view.params)[k]);
@@ -115,7 +116,8 @@ static void X(step_blocks)(operant_batch *shared, operant_chunk *chunk, const op
     operant_output to = {(char *)output->observations + (size_t)i * X(row_bytes), (real *)output->rewards + row,
                          output->terminated + row, output->truncated + row};
 #if EXACT
-    /* A step may draw from the generator, so an environment that is due for a reset must not be stepped. */
+    /* Skip environments that wait for a reset, because stepping them would advance their generator. The fast build has
+     * no generator state: it steps them, and the reset overwrites the results. */
     const int32_t *due = b->pending + chunk->first;
     const int32_t *last_due = due + (b->autoreset == OPERANT_NEXT_STEP ? chunk->pending : 0);
 #endif
@@ -151,7 +153,7 @@ static void X(begin)(void *state, const void *random, const void *params, const 
     X(number) rows[LANES * X(row_size)];
     X(store_observation)(rows, observation);
     const size_t row_bytes = X(row_bytes);
-    const int32_t *index = to->index;
+    const int32_t *index = to->index; /* padded to LANES by repeating the last entry */
     char *observations = to->observations;
     if (to->ended)
         for (size_t lane = 0; lane < (size_t)to->count; lane++)

@@ -8,8 +8,8 @@ typedef struct { vf x, x_dot, theta, theta_dot; } cartpole_state; /* m, m/s, rad
     P(half_length, 0.5, "m", 0.001, 1000)                                                           \
     P(force, 10.0, "N", 0, 1e6)                                                                     \
     P(dt, 0.02, "s", 1e-6, 1)                                                                       \
-    P(x_limit, 2.4, "m", 0, INFINITY) /* beyond it the episode terminates */                        \
-    P(theta_limit, 12 * 2 * M_PI / 360, "rad", 0, INFINITY) /* and beyond this */                   \
+    P(x_limit, 2.4, "m", 0, INFINITY) /* |x| above it terminates the episode */                     \
+    P(theta_limit, 12 * 2 * M_PI / 360, "rad", 0, INFINITY) /* and so does |theta| above this */    \
     P(sutton_barto_reward, 0, "bool", 0, 1) /* 1: reward -1 on failure and 0 before; 0: always 1 */ \
     P(low, -0.05, "m, m/s, rad, rad/s", -1e9, 1e9) /* bounds of every component of a fresh state */ \
     P(high, 0.05, "m, m/s, rad, rad/s", -1e9, 1e9)
@@ -43,8 +43,8 @@ LANE_FN vm cartpole_step(cartpole_state *s, const cartpole_action *a, rng *r, co
     s->theta_dot = s->theta_dot + p->dt * theta_acc;
 
     vm fallen = (vabs(s->x) > p->x_limit) | (vabs(s->theta) > p->theta_limit);
-    vf failed = vsel(fallen, vreal(-1), vreal(0));
-    *reward = vsel(p->sutton_barto_reward != 0, failed, vreal(1));
+    vf sutton_barto = vsel(fallen, vreal(-1), vreal(0));
+    *reward = vsel(p->sutton_barto_reward != 0, sutton_barto, vreal(1));
     return fallen;
 }
 
