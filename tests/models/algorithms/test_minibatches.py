@@ -27,7 +27,7 @@ def numbered(state=False):
         final_values=torch.zeros(T, N),
         last_values=torch.zeros(N),
         last_observations=torch.zeros(N, 2),
-        state=torch.arange(2.0 * N * 4).view(2, N, 4) if state else None,
+        lstm_state=torch.arange(2.0 * N * 4).view(2, N, 4) if state else None,
     )
 
 
@@ -64,7 +64,7 @@ def test_minibatches_of_sequences_partition_the_environments(count):
         check_rows_belong_together(batch)
         rows = batch.actions[0]
         assert torch.equal(batch.actions, 10 * torch.arange(T)[:, None] + rows)  # whole and in order
-        assert torch.equal(batch.inputs[1], rollout.state[:, rows])
+        assert torch.equal(batch.inputs[1], rollout.lstm_state[:, rows])
         assert torch.equal(batch.inputs[2], rollout.starts[:, rows])
     assert sorted(torch.cat([batch.actions[0] for batch in batches]).tolist()) == [0, 1, 2, 3, 4]
 

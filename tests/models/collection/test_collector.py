@@ -56,7 +56,7 @@ def test_episodes_go_on_from_one_rollout_to_the_next():
     each = collector(two_countdowns(), 2, policy=the_observation_is_the_value())
     first, second = each.collect().starts.tolist(), each.collect().starts.tolist()
     assert (first, second) == ([[True, True], [False, False]], [[False, False], [True, True]])
-    assert each.episodes == 2 and list(each.returns) == [3, 3] and list(each.lengths) == [3, 3]
+    assert each.episode_count == 2 and list(each.returns) == [3, 3] and list(each.lengths) == [3, 3]
 
 
 @pytest.mark.parametrize("env", ["operant/CartPole-v1", "CartPole-v1"])
@@ -69,7 +69,7 @@ def test_a_rollout_records_the_policys_decisions(env, lstm):
     rollout = each.collect()
     assert rollout.observations.shape == (30, 5, 4) and rollout.observations.dtype == torch.float32
     assert rollout.actions.shape == (30, 5) and rollout.actions.dtype == torch.int64
-    inputs = (rollout.observations, rollout.state, rollout.starts)
+    inputs = (rollout.observations, rollout.lstm_state, rollout.starts)
     with torch.no_grad():
         distribution, values, state = policy(*inputs)
         torch.testing.assert_close(rollout.log_probs, distribution.log_prob(rollout.actions), **CLOSE)

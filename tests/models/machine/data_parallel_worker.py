@@ -63,7 +63,7 @@ def training(folder):
         "rewards": ppo.collector.reward_normalizer.statistics.state_dict(),
         "own_observations": ppo.collector.buffer.observations[-1].tolist(),
         "metrics": {key: value for key, value in metrics.items() if "second" not in key},
-        "own_episodes": ppo.collector.episodes,
+        "own_episodes": ppo.collector.episode_count,
     }
 
 
@@ -118,7 +118,7 @@ def vmpo_gradient(parts, part):
         final_values=torch.zeros_like(values),
         last_values=torch.zeros(8 // parts),
         last_observations=observations[-1, mine].contiguous(),
-        state=None,
+        lstm_state=None,
     )
     options = {"rollout_steps": 16, "epochs": 1, "minibatches": 1, "max_grad_norm": 1e9}
     vmpo = VMPO("operant/CartPole-v1", VMPO.Config(num_envs=8, hidden=(8,), **options), seed=6)

@@ -17,7 +17,10 @@ from operant.models.machine.data_parallel import standardize
 
 
 class A2C(OnPolicy):
-    """`A2C("operant/CartPole-v1").learn(500_000)`"""
+    """Advantage actor-critic.
+
+    Example: `A2C("operant/CartPole-v1").learn(500_000)`.
+    """
 
     Config = A2CConfig
     config: A2CConfig

@@ -33,10 +33,10 @@ def minibatches(
     """
     parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
     steps, num_envs = rollout.rewards.shape
-    if rollout.state is not None:
+    if rollout.lstm_state is not None:
         order = permutation(num_envs, generator)
         for rows in order.tensor_split(min(count, num_envs)):
-            inputs = (rollout.observations[:, rows], rollout.state[:, rows], rollout.starts[:, rows])
+            inputs = (rollout.observations[:, rows], rollout.lstm_state[:, rows], rollout.starts[:, rows])
             yield Minibatch(inputs, *(part[:, rows] for part in parts))
         return
     # Gathering once and then splitting needs fewer and longer copies than a gather for each minibatch.
@@ -50,6 +50,6 @@ def minibatches(
 def whole(rollout: Rollout, advantages: Tensor, returns: Tensor) -> Minibatch:
     """Returns the whole rollout in its own order: `[T * N]`, or `[T, N]` if the policy has an LSTM."""
     parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
-    if rollout.state is not None:
-        return Minibatch((rollout.observations, rollout.state, rollout.starts), *parts)
+    if rollout.lstm_state is not None:
+        return Minibatch((rollout.observations, rollout.lstm_state, rollout.starts), *parts)
     return Minibatch((rollout.observations.flatten(0, 1), None, None), *(part.flatten(0, 1) for part in parts))

@@ -237,7 +237,7 @@ class OnPolicy(ABC):
         head = self.policy.value_head
         return head.normalize(returns) if isinstance(head, PopArtValueHead) else returns
 
-    def _true_values(self, values: Tensor) -> Tensor:
+    def _denormalized_values(self, values: Tensor) -> Tensor:
         head = self.policy.value_head
         return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
 

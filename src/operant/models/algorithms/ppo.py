@@ -1,8 +1,8 @@
 """PPO: proximal policy optimisation with a clipped surrogate objective.
 
-Schulman et al. (2017), https://arxiv.org/abs/1707.06347. Some options are off by default: value clipping (OpenAI's
-baselines), dual clipping (Ye et al. 2020), stopping at a KL divergence (Spinning Up), and correcting advantages for the
-policy's change within an update (V-trace, Espeholt et al. 2018).
+Schulman et al. (2017), https://arxiv.org/abs/1707.06347. Off by default: `value_clip` (OpenAI's baselines), `dual_clip`
+(Ye et al. 2020), `target_kl`, which ends an update early (Spinning Up), and `vtrace`, which corrects advantages for the
+policy's change within an update (Espeholt et al. 2018).
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from operant.models.machine.data_parallel import mean_in_place, standardize
 
 
 class PPO(OnPolicy):
-    """`PPO("operant/CartPole-v1").learn(500_000)`"""
+    """Proximal policy optimisation.
+
+    Example: `PPO("operant/CartPole-v1").learn(500_000)`.
+    """
 
     Config = PPOConfig
     config: PPOConfig
@@ -43,7 +46,7 @@ class PPO(OnPolicy):
             kl = losses.approximate_kl(log_ratios.detach())
             if c.target_kl:
                 mean_in_place(kl)  # all processes must end together
-                if kl > 1.5 * c.target_kl:
+                if kl > 1.5 * c.target_kl:  # Spinning Up's factor
                     break
             weights = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
             policy_loss = losses.clipped_surrogate(log_ratios, weights, c.clip, c.dual_clip)
@@ -77,8 +80,8 @@ class PPO(OnPolicy):
     @torch.no_grad()
     def _corrected(self, rollout: Rollout) -> tuple[Tensor, Tensor]:
         """Computes V-trace's advantages and value targets `[T, N]` for the present policy and values."""
-        batch = whole(rollout, rollout.rewards, rollout.rewards)
+        batch = whole(rollout, rollout.rewards, rollout.rewards)  # advantages and returns are not used here
         distribution, values, _ = self.policy(*batch.inputs)
         log_ratios = (distribution.log_prob(batch.actions) - batch.log_probs).view_as(rollout.rewards)
-        values = self._true_values(values).view_as(rollout.values)
+        values = self._denormalized_values(values).view_as(rollout.values)
         return self._vtrace(rollout, values, log_ratios, self.config.gae_lambda)

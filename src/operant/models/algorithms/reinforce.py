@@ -23,7 +23,10 @@ from operant.models.machine.data_parallel import standardize
 
 
 class REINFORCE(OnPolicy):
-    """`REINFORCE("operant/CartPole-v1").learn(1_000_000)`"""
+    """The policy gradient of sampled returns.
+
+    Example: `REINFORCE("operant/CartPole-v1").learn(1_000_000)`.
+    """
 
     Config = REINFORCEConfig
     config: REINFORCEConfig

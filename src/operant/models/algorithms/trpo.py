@@ -21,7 +21,10 @@ from operant.models.networks.distributions import Distribution
 
 
 class TRPO(OnPolicy):
-    """`TRPO("operant/CartPole-v1").learn(500_000)`"""
+    """Trust region policy optimisation.
+
+    Example: `TRPO("operant/CartPole-v1").learn(500_000)`.
+    """
 
     Config = TRPOConfig
     config: TRPOConfig

@@ -26,7 +26,10 @@ LEAST = 1e-8  # lower bound of the multipliers, as in the paper
 
 
 class VMPO(OnPolicy):
-    """`VMPO("operant/CartPole-v1").learn(500_000)`"""
+    """Maximum a posteriori policy optimisation with a value function.
+
+    Example: `VMPO("operant/CartPole-v1").learn(500_000)`.
+    """
 
     Config = VMPOConfig
     config: VMPOConfig

@@ -23,7 +23,7 @@ from operant.rollout.device_normalizer import DeviceNormalizer, DeviceRewardNorm
 from operant.rollout.normalizer import RewardNormalizer, RunningNormalizer
 from operant.rollout.tensors import Tensors
 
-EPISODES = 100  # the reported return is the mean of so many last episodes
+EPISODES = 100  # the reported return averages this many recent episodes
 CLIP = 10.0  # bound of normalised observations and rewards, as in the wrappers of Gymnasium and Stable-Baselines3
 CHUNK = 16_384  # rows in one call of the critic
 
@@ -36,9 +36,10 @@ class Rollout:
         observations: the policy's inputs (normalised, if that is on).
         rewards: the algorithm's rewards (normalised, if that is on; with intrinsic rewards, if there are any).
         starts: true if a step is the first of its episode.
-        final_values: V of a truncated episode's last observation; 0 for all other steps.
-        last_values: V of `last_observations`, `[N]`.
-        state: the LSTM's state before the first step, `[2, N, H]`.
+        values: the critic's values of `observations`, in the scale of `rewards`.
+        final_values: the value of a truncated episode's last observation; 0 for all other steps.
+        last_values: the values of `last_observations`, `[N]`.
+        lstm_state: the LSTM's state before the first step, `[2, N, H]`; None without an LSTM.
     """
 
     observations: Tensor
@@ -52,7 +53,7 @@ class Rollout:
     final_values: Tensor
     last_values: Tensor
     last_observations: Tensor
-    state: Tensor | None
+    lstm_state: Tensor | None
 
     def to(self, device: torch.device) -> Rollout:
         """Moves all tensors to a device, in place, and returns the rollout."""
@@ -75,15 +76,16 @@ def _mean(values: Iterable[float]) -> float:
 class CollectorBase(ABC):
     """Collects rollouts from environments in the memory of the CPU or of a GPU.
 
-    `generator` draws all actions. `returns` and `lengths` hold the last 100 ended episodes, `episodes` counts all ended
-    ones. `rollout` is the last rollout.
+    `generator` draws all actions. `returns` and `lengths` hold the last 100 ended episodes, `episode_count` counts all
+    ended ones. `starts` marks the environments whose next step is the first of an episode. `rollout` is the last
+    rollout.
     """
 
     environments: Environments
     normalizer: RunningNormalizer | DeviceNormalizer | None
     reward_normalizer: RewardNormalizer | DeviceRewardNormalizer | None
     starts: Tensor
-    state: Tensor | None
+    lstm_state: Tensor | None
     rollout: Rollout
 
     def __init__(self, policy: ActorCritic, steps: int, seed: int, device: torch.device):
@@ -91,15 +93,15 @@ class CollectorBase(ABC):
         self.generator = torch.Generator(device).manual_seed(seed)
         self.returns: deque[float] = deque(maxlen=EPISODES)
         self.lengths: deque[float] = deque(maxlen=EPISODES)
-        self.episodes = 0
+        self.episode_count = 0
 
     @abstractmethod
     def collect(self) -> Rollout:
-        """Collects the next T steps. The next call overwrites the result."""
+        """Collects the next T steps. The next call may overwrite the result: copy what you keep."""
 
     @abstractmethod
     def settle(self) -> None:
-        """Waits for the rollout, and adds its ended episodes to `returns`, `lengths` and `episodes`."""
+        """Waits for the rollout, and adds its ended episodes to `returns`, `lengths` and `episode_count`."""
 
     @abstractmethod
     def observation_statistics(self) -> RunningNormalizer | None:
@@ -111,7 +113,10 @@ class CollectorBase(ABC):
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Any]) -> None:
-        """Restores observations, starts and the LSTM's state from a state of `state_dict`."""
+        """Restores observations, starts and the LSTM's state from a state of `state_dict`.
+
+        It does nothing if the environments cannot resume.
+        """
 
     def normalized(self, observations: np.ndarray) -> np.ndarray:
         """Normalises observations `[..., D]` in the CPU's memory, as for the policy."""
@@ -119,9 +124,12 @@ class CollectorBase(ABC):
         return statistics.normalize(np.ascontiguousarray(observations)) if statistics else observations
 
     def episode_metrics(self) -> dict[str, float]:
-        """Counts all ended episodes, and averages the last 100, over all processes; NaN before the first."""
+        """Counts all ended episodes, and averages the last 100, an equal share from each process.
+
+        The averages are NaN if no episode has ended.
+        """
         each = EPISODES // data_parallel.world_size() or 1
-        own = (list(self.returns)[-each:], list(self.lengths)[-each:], self.episodes)
+        own = (list(self.returns)[-each:], list(self.lengths)[-each:], self.episode_count)
         returns, lengths, counts = zip(*data_parallel.all_gather_object(own), strict=True)
         return {
             "episodes": sum(counts),
@@ -129,7 +137,8 @@ class CollectorBase(ABC):
             "episode_length": _mean(chain.from_iterable(lengths)),
         }
 
-    def _true(self, values: Tensor) -> Tensor:
+    def _denormalized(self, values: Tensor) -> Tensor:
+        """Converts the critic's output to values in the rewards' own scale; only PopArt's differs."""
         head = self.policy.value_head
         return head.denormalize(values) if isinstance(head, PopArtValueHead) else values
 
@@ -139,11 +148,11 @@ class CollectorBase(ABC):
             "environments": self.environments.state_dict(),
             "observations": self._last_observations(),
             "starts": self.starts.cpu().clone(),
-            "state": None if self.state is None else self.state.cpu().clone(),
+            "state": None if self.lstm_state is None else self.lstm_state.cpu().clone(),
             "generator": self.generator.get_state(),
             "returns": list(self.returns),
             "lengths": list(self.lengths),
-            "episodes": self.episodes,
+            "episodes": self.episode_count,
         }
         for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
             state[name] = normalizer.state_dict() if normalizer else None
@@ -155,7 +164,7 @@ class CollectorBase(ABC):
         self._restore(state)
         self.generator.set_state(state["generator"])
         self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
-        self.episodes = state["episodes"]
+        self.episode_count = state["episodes"]
         for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
             if normalizer:
                 normalizer.load_state_dict(state[name])
@@ -189,7 +198,7 @@ class Collector(CollectorBase):
         self.normalizer = RunningNormalizer(shape, clip=CLIP) if normalize_observations else None
         self.reward_normalizer = RewardNormalizer(n, gamma=gamma, clip=CLIP) if normalize_rewards else None
         self.starts = torch.ones(n, dtype=torch.bool)  # true if the next step is the first of its episode
-        self.state = policy.initial_state(n)
+        self.lstm_state = policy.initial_state(n)
         environments.reset(seed, self.buffer)
 
     @torch.no_grad()
@@ -204,15 +213,16 @@ class Collector(CollectorBase):
         starts, log_probs = torch.empty_like(tensors.terminated), torch.empty_like(tensors.rewards)
         values = torch.empty_like(log_probs)
         noise = policy.noise((self.steps, self.environments.num_envs), self.generator)
-        first_state, cut = self.state, []
+        first_state, truncations = self.lstm_state, []
         for t in range(self.steps):
             starts[t] = self.starts
             observations = self._policy_inputs(inputs, t)
             if policy.recurrent:
                 now = slice(t, t + 1)
-                distribution, value, self.state = policy(observations[None], self.state, starts[now].to(device))
+                observation, start = observations[None], starts[now].to(device)
+                distribution, value, self.lstm_state = policy(observation, self.lstm_state, start)
                 sample = distribution.sample(noise=noise[now])
-                values[t] = self._true(value[0])
+                values[t] = self._denormalized(value[0])
                 log_probs[t], tensors.actions[t] = distribution.log_prob(sample)[0], sample[0]
             else:
                 distribution = policy.distribution(observations)
@@ -222,14 +232,14 @@ class Collector(CollectorBase):
             if episodes is not None:
                 self.returns.extend(episodes.returns.tolist())
                 self.lengths.extend(episodes.lengths.tolist())
-                self.episodes += len(episodes.returns)
+                self.episode_count += len(episodes.returns)
                 if len(episodes.truncated):
-                    state = None if self.state is None else self.state[:, episodes.truncated]
-                    cut.append((t, episodes, state))
+                    state = None if self.lstm_state is None else self.lstm_state[:, episodes.truncated]
+                    truncations.append((t, episodes, state))
             self.starts = tensors.terminated[t] | tensors.truncated[t]
         self._policy_inputs(inputs, self.steps)
         last_values = self._critic(inputs, values)
-        final_values = self._final_values(cut)
+        final_values = self._final_values(truncations)
         rewards = self._rewards(tensors)
         if self.normalizer:
             self.normalizer.update(self.buffer.observations[:-1].reshape(-1, inputs.shape[-1]))
@@ -247,7 +257,7 @@ class Collector(CollectorBase):
             final_values=final_values,
             last_values=last_values,
             last_observations=inputs[-1],
-            state=first_state,
+            lstm_state=first_state,
         ).to(device)
         return self.rollout
 
@@ -263,32 +273,37 @@ class Collector(CollectorBase):
         return inputs[t].to(self.device)
 
     def _critic(self, inputs: Tensor, values: Tensor) -> Tensor:
-        """Writes `values` of all steps, unless an LSTM has done so, and returns those of the last observations."""
+        """Fills `values` `[T, N]`; returns the values of the last observations, `[N]`.
+
+        A recurrent policy has filled `values` during collection.
+        """
         if self.policy.recurrent:
             starts = self.starts[None].to(self.device)
-            return self._true(self.policy(inputs[-1:].to(self.device), self.state, starts)[1][0]).cpu()
+            last = self.policy(inputs[-1:].to(self.device), self.lstm_state, starts)[1][0]
+            return self._denormalized(last).cpu()
         rows = inputs.flatten(0, 1)
-        each = [self._true(self.policy.values(part.to(self.device))).cpu() for part in torch.split(rows, CHUNK)]
+        parts = torch.split(rows, CHUNK)
+        each = [self._denormalized(self.policy.values(part.to(self.device))).cpu() for part in parts]
         both = torch.cat(each).view(len(inputs), -1)
         values[:] = both[:-1]
         return both[-1]
 
-    def _final_values(self, cut: list[tuple[int, Episodes, Tensor | None]]) -> Tensor:
-        """Computes V of the last observations of truncated episodes, `[T, N]`, 0 for other steps.
+    def _final_values(self, truncations: list[tuple[int, Episodes, Tensor | None]]) -> Tensor:
+        """Computes the values of truncated episodes' last observations, `[T, N]`, 0 for other steps.
 
-        `cut` has the step, its episodes, and the LSTM's state of the truncated ones.
+        `truncations` has the step, its episodes, and the LSTM's state of the truncated ones.
         """
         final = torch.zeros(self.steps, self.environments.num_envs)
-        if not cut:
+        if not truncations:
             return final
-        steps = np.concatenate([np.full(len(episodes.truncated), t) for t, episodes, _ in cut])
-        rows = np.concatenate([episodes.truncated for _, episodes, _ in cut])
-        observations = np.concatenate([episodes.final_observations for _, episodes, _ in cut])
+        steps = np.concatenate([np.full(len(episodes.truncated), t) for t, episodes, _ in truncations])
+        rows = np.concatenate([episodes.truncated for _, episodes, _ in truncations])
+        observations = np.concatenate([episodes.final_observations for _, episodes, _ in truncations])
         inputs = torch.from_numpy(self.normalized(observations)).to(self.device)
-        states = [state for _, _, state in cut if state is not None]
+        states = [state for _, _, state in truncations if state is not None]
         recurrent = self.policy.recurrent
         values = self.policy(inputs[None], torch.cat(states, 1))[1][0] if recurrent else self.policy.values(inputs)
-        final[steps, rows] = self._true(values).cpu()
+        final[steps, rows] = self._denormalized(values).cpu()
         return final
 
     def _rewards(self, tensors: Tensors) -> Tensor:
@@ -308,4 +323,4 @@ class Collector(CollectorBase):
         if self.environments.resumable:
             self.buffer.observations[-1] = state["observations"]
             self.starts = state["starts"].clone()
-            self.state = None if state["state"] is None else state["state"].to(self.device)
+            self.lstm_state = None if state["state"] is None else state["state"].to(self.device)

@@ -56,9 +56,11 @@ class DeviceCollector(CollectorBase):
             DeviceRewardNormalizer(n, gamma=gamma, clip=CLIP, device=device) if normalize_rewards else None
         )
         self.starts = torch.ones(n, dtype=torch.bool, device=device)
-        self.state = policy.initial_state(n)
+        self.lstm_state = policy.initial_state(n)
         windows = len(self.final_observations)
-        self._final_states = None if self.state is None else torch.zeros(windows, *self.state.shape, device=device)
+        self._final_states = (
+            None if self.lstm_state is None else torch.zeros(windows, *self.lstm_state.shape, device=device)
+        )
         self._inputs = torch.zeros_like(self.observations) if self.normalizer else self.observations
         self._ended = torch.zeros(
             3, dtype=torch.float64, device=device
@@ -75,7 +77,7 @@ class DeviceCollector(CollectorBase):
             final_values=tensors.final_values,
             last_values=tensors.last_values,
             last_observations=self._inputs[-1],
-            state=None if self.state is None else torch.zeros_like(self.state),
+            lstm_state=None if self.lstm_state is None else torch.zeros_like(self.lstm_state),
         )
         self._graph = Graph(
             self._fill, device, [self.generator], lambda: environments.batch.version, environments.batch.check
@@ -104,7 +106,7 @@ class DeviceCollector(CollectorBase):
         count, returns, lengths = self._ended.tolist()
         self.environments.batch.check()
         if count:
-            self.episodes += int(count)
+            self.episode_count += int(count)
             self.returns.extend([returns / count] * min(int(count), EPISODES))
             self.lengths.extend([lengths / count] * min(int(count), EPISODES))
 
@@ -112,17 +114,17 @@ class DeviceCollector(CollectorBase):
         buffer, policy, rollout = self.buffer, self.policy, self.rollout
         buffer.roll()
         noise = policy.noise((self.steps, self.environments.num_envs), self.generator)
-        if self.state is not None:
-            rollout.state.copy_(self.state)  # type: ignore[union-attr]
+        if self.lstm_state is not None:
+            rollout.lstm_state.copy_(self.lstm_state)  # type: ignore[union-attr]
         for t in range(self.steps):
             rollout.starts[t].copy_(self.starts)
             observations = self._policy_inputs(t)
             if policy.recurrent:
                 now = slice(t, t + 1)
-                distribution, value, state = policy(observations[None], self.state, rollout.starts[now])
-                self.state.copy_(state)  # type: ignore[union-attr]
+                distribution, value, state = policy(observations[None], self.lstm_state, rollout.starts[now])
+                self.lstm_state.copy_(state)  # type: ignore[union-attr]
                 sample = distribution.sample(noise=noise[now])
-                rollout.values[t].copy_(self._true(value[0]))
+                rollout.values[t].copy_(self._denormalized(value[0]))
                 rollout.log_probs[t].copy_(distribution.log_prob(sample)[0])
                 rollout.actions[t].copy_(sample[0])
             else:
@@ -132,9 +134,9 @@ class DeviceCollector(CollectorBase):
                 rollout.actions[t].copy_(sample)
             buffer.step(t)
             if self._final_states is not None:
-                cut = rollout.truncated[t] & ~rollout.terminated[t]
+                truncated = rollout.truncated[t] & ~rollout.terminated[t]
                 kept = self._final_states[t // buffer.window]
-                kept.copy_(torch.where(cut[:, None], self.state, kept))  # type: ignore[arg-type]
+                kept.copy_(torch.where(truncated[:, None], self.lstm_state, kept))  # type: ignore[arg-type]
             torch.logical_or(rollout.terminated[t], rollout.truncated[t], out=self.starts)
         self._policy_inputs(self.steps)
         self._critic()
@@ -149,22 +151,23 @@ class DeviceCollector(CollectorBase):
         return self._inputs[t]
 
     def _critic(self) -> None:
-        """Computes V of all observations, and of the last observations of truncated episodes."""
+        """Computes the values of all observations, and of the last observations of truncated episodes."""
         policy, rollout = self.policy, self.rollout
         final = self.final_observations
         if self.normalizer:
             final = self.normalizer.normalize(final)
         if policy.recurrent:
-            last = policy(self._inputs[-1:], self.state, self.starts[None])[1][0]
-            rollout.last_values.copy_(self._true(last))
+            last = policy(self._inputs[-1:], self.lstm_state, self.starts[None])[1][0]
+            rollout.last_values.copy_(self._denormalized(last))
             states = self._final_states
-            each = [self._true(policy(final[k : k + 1], states[k])[1][0]) for k in range(len(final))]  # type: ignore[index]
+            outputs = [policy(final[k : k + 1], states[k])[1][0] for k in range(len(final))]  # type: ignore[index]
+            each = [self._denormalized(values) for values in outputs]
         else:
             parts = torch.split(self._inputs.flatten(0, 1), CHUNK)
-            values = torch.cat([self._true(policy.values(part)) for part in parts]).view(self.steps + 1, -1)
+            values = torch.cat([self._denormalized(policy.values(part)) for part in parts]).view(self.steps + 1, -1)
             rollout.values.copy_(values[:-1])
             rollout.last_values.copy_(values[-1])
-            each = list(self._true(policy.values(final.flatten(0, 1))).view(len(final), -1))
+            each = list(self._denormalized(policy.values(final.flatten(0, 1))).view(len(final), -1))
         self.buffer.spread_final_values(each)
 
     def _normalize_rewards(self) -> None:
@@ -198,5 +201,5 @@ class DeviceCollector(CollectorBase):
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.observations[-1].copy_(torch.from_numpy(np.asarray(state["observations"])))
         self.starts.copy_(state["starts"])
-        if self.state is not None:
-            self.state.copy_(state["state"])
+        if self.lstm_state is not None:
+            self.lstm_state.copy_(state["state"])

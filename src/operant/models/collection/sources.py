@@ -139,8 +139,9 @@ class NativeEnvironments(BatchEnvironments, CpuEnvironments):
         if not self.batch.last_finished.count:
             return None
         rows, returns, lengths = self.batch.finished()
-        cut = ~buffer.terminated[t, rows]
-        return Episodes(returns, lengths, rows[cut], self._rows(self.batch.final_observations()[cut]))
+        truncated = ~buffer.terminated[t, rows]
+        final = self.batch.final_observations()[truncated]
+        return Episodes(returns, lengths, rows[truncated], self._rows(final))
 
 
 class DeviceEnvironments(BatchEnvironments):
@@ -203,10 +204,10 @@ class GymnasiumEnvironments(CpuEnvironments):
         ended = terminated | truncated
         if not ended.any():
             return None
-        cut = np.flatnonzero(truncated & ~terminated)
-        final = [self.layout.flatten(infos["final_obs"][row]) for row in cut]
+        rows = np.flatnonzero(truncated & ~terminated)
+        final = [self.layout.flatten(infos["final_obs"][row]) for row in rows]
         stacked = np.stack(final) if final else buffer.observations[0, :0]
-        episodes = Episodes(self.returns[ended], self.lengths[ended], cut, stacked)
+        episodes = Episodes(self.returns[ended], self.lengths[ended], rows, stacked)
         self.returns[ended], self.lengths[ended] = 0, 0
         return episodes
 
