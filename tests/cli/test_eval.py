@@ -119,7 +119,7 @@ def test_a_run_without_a_checkpoint_and_a_corrupt_one_are_one_line(runs, capsys,
         path.write_bytes(path.read_bytes()[:1000])
     assert "is truncated or corrupt: use an earlier checkpoint" in refusal(capsys, "copy", "--runs", tmp_path)
     shutil.rmtree(copy / "checkpoints")
-    assert "the run ended before it saved one" in refusal(capsys, "copy", "--runs", tmp_path)
+    assert "the run has not saved one yet" in refusal(capsys, "copy", "--runs", tmp_path)
 
 
 def test_a_checkpoint_of_another_network_is_one_line(runs, capsys, tmp_path):

@@ -182,7 +182,7 @@ def test_a_gymnasium_environment_trains_by_its_own_id(tmp_path):
         (2, ["train", "cartpole", "--activation", "tan"], "activation='tan': did you mean 'tanh'?"),
         (1, ["train", "cartpole", "--squash", "--timesteps", "10", "--no-run"], "squash=True is for a Box"),
         (2, ["train", "cartpole", "--timesteps", "0"], "timesteps=0 must be an integer of at least 1"),
-        (2, ["train", "cartpole", "--detach", "--no-run"], "--no-run saves nothing that a monitor could show"),
+        (2, ["train", "cartpole", "--detach", "--no-run"], "--monitor and --detach need a saved run"),
         (2, ["train", "--config", "/nowhere.toml"], "/nowhere.toml does not exist"),
         (1, ["train", "cartpole", "--runs", "/dev/null/runs"], "cannot create a run in /dev/null/runs"),
         (1, ["resume", "nothing", "--runs", "/nowhere"], "no runs in /nowhere"),

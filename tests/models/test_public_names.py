@@ -55,7 +55,7 @@ def test_options_tuned_settings_and_runs_are_read_without_torch():
             for name, options in algorithms.items():
                 make_config(find_config(name), {k: v for k, v in options.items() if k != "timesteps"})
         run = merge({"environment": "cartpole", "algorithm": "a2c", "options": {"num_envs": 16}}, {})
-        print(merge(run.as_toml(), {}) == run, run.config.num_envs, run.environment)
+        print(merge(run.as_toml(), {}) == run, run.options.num_envs, run.environment)
         """
     )
     assert result.stdout == "True 16 operant/CartPole-v1\n", result.stderr

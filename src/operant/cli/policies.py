@@ -45,8 +45,8 @@ def load_policy(runs: str | None, run_id: str, checkpoint: str) -> Trained:
     named = {"best": folder.best, "latest": folder.latest}
     path = named[checkpoint]() if checkpoint in named else Path(checkpoint)
     state = load_checkpoint(path)
-    small = dataclasses.replace(config.config, num_envs=1, rollout_steps=1, threads=1, device="cpu")
-    algorithm = dataclasses.replace(config, config=small).make()
+    small = dataclasses.replace(config.options, num_envs=1, rollout_steps=1, threads=1, device="cpu")
+    algorithm = dataclasses.replace(config, options=small).make()
     try:
         _restore(algorithm, state)
         steps = int(state["counters"]["steps"])

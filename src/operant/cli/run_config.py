@@ -25,20 +25,20 @@ FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options",
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run. `config` holds the algorithm's options; a mean greedy return of `stop_at` ends the run early."""
+    """One run. `options` are the algorithm's; a mean greedy return of `stop_at` ends the run early."""
 
     environment: str
     algorithm: str
     timesteps: int
     seed: int
     stop_at: float | None
-    config: OnPolicyConfig
+    options: OnPolicyConfig
     environment_options: dict[str, Any]
 
     def make(self) -> OnPolicy:
         """Makes the algorithm and its environments."""
         kind = find_algorithm(self.algorithm)
-        return kind(self.environment, self.config, seed=self.seed, env_options=self.environment_options)
+        return kind(self.environment, self.options, seed=self.seed, env_options=self.environment_options)
 
     def as_toml(self) -> dict[str, Any]:
         """Returns a mapping from which `merge` makes the same run."""
@@ -48,7 +48,7 @@ class RunConfig:
             "timesteps": self.timesteps,
             "seed": self.seed,
             "stop_at": self.stop_at,
-            "options": {key: _plain(value) for key, value in dataclasses.asdict(self.config).items()},
+            "options": {key: _plain(value) for key, value in dataclasses.asdict(self.options).items()},
             "environment_options": self.environment_options,
         }
 
@@ -84,7 +84,7 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
         timesteps=_integer("timesteps", given.get("timesteps", timesteps), 1),
         seed=_integer("seed", given.get("seed", 0), 0),
         stop_at=_number("stop_at", given.get("stop_at", stop_at)),
-        config=make_config(kind, defaults, file.get("options", {}), options),
+        options=make_config(kind, defaults, file.get("options", {}), options),
         environment_options=dict(file.get("environment_options", {})),
     )
 

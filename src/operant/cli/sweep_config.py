@@ -65,8 +65,8 @@ def read_sweep(path: Path) -> SweepConfig:
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
         raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
     base = merge(run, {})
-    kinds = get_type_hints(type(base.config))
-    names = [field.name for field in dataclasses.fields(base.config)]
+    kinds = get_type_hints(type(base.options))
+    names = [field.name for field in dataclasses.fields(base.options)]
     _known("option", parameters, names)
     checked = {name: _range(name, range_, kinds[name]) for name, range_ in parameters.items()}
     config = SweepConfig(

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from operant.runs.run_directory import RunDirectory
 
 DESCRIPTION = """\
-Trains an algorithm on ENV: a short name such as cartpole, or any id of operant or Gymnasium. Without --timesteps the
-run ends when the environment is solved, if it has a known threshold. Ctrl-C saves a checkpoint and ends the run;
-`operant resume` continues it. Under torchrun the processes train one policy together.
+Trains an algorithm on ENV: a short name such as cartpole, or any id of operant or Gymnasium. The run ends when the
+environment's goal is reached, if it has one, or after a default number of steps. --timesteps sets that number and
+ignores the goal, unless --stop-at is given. Ctrl-C saves a checkpoint and ends the run; `operant resume` continues it.
+Under torchrun the processes train one policy together.
 """
 PROGRAM = "operant train"
 
 
 def command(argv: list[str]) -> int:
-    """Trains; the exit code is 0, 130 after Ctrl-C, or 1 after an error such as a file that cannot be written."""
+    """Returns 0, or 130 after Ctrl-C; exits with 1 on a run-time error, 2 on wrong arguments."""
     load_torch(PROGRAM)
     from operant.cli.run_config import parse
     from operant.cuda.engine import CudaError
@@ -35,12 +36,12 @@ def command(argv: list[str]) -> int:
     parser = _parser()
     arguments, config = parse(parser, argv)
     if (arguments.monitor or arguments.detach) and arguments.no_run:
-        parser.error("--no-run saves nothing that a monitor could show: omit it")
+        parser.error("--monitor and --detach need a saved run: omit --no-run")
     if (arguments.monitor or arguments.detach) and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         parser.error("torchrun waits for its processes: omit --monitor and --detach")
     try:
         join()
-        open_device(config.config.device)  # an invalid device fails before a run is created
+        open_device(config.options.device)  # an invalid device fails before a run is created
         if arguments.detach or arguments.monitor:
             return _in_background(arguments, config)
         run = None
@@ -58,7 +59,7 @@ def command(argv: list[str]) -> int:
 def load_torch(program: str) -> None:
     """Imports torch, or exits with a message that says how to install it.
 
-    Garbage collection is off meanwhile: scanning a hundred thousand new objects repeatedly takes a fifth of the time.
+    Garbage collection is off meanwhile, because collecting while torch imports would take a fifth of the import time.
     """
     gc.disable()
     try:
@@ -66,7 +67,7 @@ def load_torch(program: str) -> None:
     except ImportError:
         fail(program, "training needs torch: pip install 'operant[train]'", 1)
     finally:
-        gc.freeze()
+        gc.freeze()  # never scan torch's objects again
         gc.enable()
 
 
@@ -144,7 +145,7 @@ def _continue_in(path: str | None) -> RunDirectory | None:
 
 
 def _in_background(arguments: Any, config: RunConfig) -> int:
-    """Starts the run as a process of its own, which survives the terminal."""
+    """Starts the run as a process of its own, which keeps running after the terminal closes."""
     run = _create(arguments, config)
     command_line = [sys.executable, "-m", "operant.cli.main", "train", "--run-directory", str(run.path)]
     command_line += ["--config", str(run.path / "config.toml"), "--quiet"]

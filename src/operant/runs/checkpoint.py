@@ -21,7 +21,7 @@ _ARRAY, _SCALAR = "numpy.ndarray", "numpy.generic"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be loaded; the message is one line that names the file and its fault."""
+    """Raised when a checkpoint cannot be loaded; the message is one line that names the file and its fault."""
 
 
 def save_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
@@ -50,8 +50,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
 class CheckpointFolder:
     """The checkpoints of a run in the folder `path`: the last `keep` and the best.
 
-    `save` writes step-000008192.pt. If its score is higher than that of best.pt, best.pt becomes the same file; this
-    also holds after a resume.
+    `save` writes step-000008192.pt. If its score is higher than that of best.pt, best.pt becomes a hard link to it
+    (or a copy, if the file system has no hard links); this also holds after a resume.
     """
 
     def __init__(self, path: str | os.PathLike[str], keep: int = 3):
@@ -75,7 +75,9 @@ class CheckpointFolder:
         if score > self._score_to_beat():
             self._link_best(path)
             self._best_score = score
-        for old in [file for file in self.steps() if file != path][: -self._keep + 1 or None]:
+        others = [file for file in self.steps() if file != path]
+        surplus = len(others) - (self._keep - 1)
+        for old in others[: max(surplus, 0)]:
             old.unlink(missing_ok=True)
         for leftover in self.path.glob(".*.tmp"):  # from a process that was killed while saving
             leftover.unlink(missing_ok=True)
@@ -94,7 +96,7 @@ class CheckpointFolder:
         """
         files = self.steps()
         if not files:
-            raise CheckpointError(f"no checkpoint in {self.path}: the run ended before it saved one")
+            raise CheckpointError(f"no checkpoint in {self.path}: the run has not saved one yet")
         return files[-1]
 
     def best(self) -> Path:
@@ -172,18 +174,18 @@ def _damage(file: BinaryIO) -> str | None:
         return "is not a checkpoint of operant"
     try:
         with zipfile.ZipFile(file) as archive:
-            # torch reads an entry with the directory attribute, 16, as an empty one.
-            broken = archive.testzip() or any(entry.external_attr & 16 for entry in archive.infolist())
+            # torch reads an entry flagged as a directory (0x10) as empty, so a flipped bit would go unnoticed.
+            broken = archive.testzip() or any(entry.external_attr & 0x10 for entry in archive.infolist())
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError):
         return "is truncated or corrupt: use an earlier checkpoint"
     file.seek(0)
-    return "is corrupt (a checksum differs): use an earlier checkpoint" if broken else None
+    return "is corrupt: use an earlier checkpoint" if broken else None
 
 
 def _encode(value: Any, place: str) -> Any:
     """Converts `value` to types that torch.load(weights_only=True) accepts.
 
-    An array becomes the description of its dtype, its shape and its bytes. `place` names the value in errors.
+    An array becomes a dict of its dtype, shape and raw bytes. `place` names the value in errors.
     """
     import torch
 

@@ -35,6 +35,6 @@ def test_the_files_are_read(tmp_path):
     (tmp_path / "ppo.toml").write_text(run)
     config = merge(read_toml(tmp_path / "ppo.toml"), {})
     assert config.environment == "operant/CartPole-v1" and config.timesteps == 1_000_000
-    assert config.config.num_envs == 512 and config.environment_options == {"params": {"gravity": 3.7}}
+    assert config.options.num_envs == 512 and config.environment_options == {"params": {"gravity": 3.7}}
     (tmp_path / "sweep.toml").write_text(sweep)
     assert read_sweep(tmp_path / "sweep.toml").trials == 20
