@@ -248,7 +248,7 @@ def test_a_library_for_another_core_is_refused(tmp_path):
     # Without an environment: the version is checked before it.
     (tmp_path / "library.c").write_text(code + "const operant_target operant_scalar, operant_exact;\n")
     run("cc", "-shared", "-fPIC", f"-I{source}", tmp_path / "library.c", "-o", tmp_path / "other.so")
-    with pytest.raises(ValueError, match=r"other.so was compiled for another version of operant's core"):
+    with pytest.raises(ValueError, match=r"other.so was compiled for a different version of operant's core"):
         load_library(tmp_path / "other.so")
 
 
