@@ -109,8 +109,8 @@ operant_status operant_set_pending(operant_batch *batch, const uint8_t *pending)
 /** Copies `count` environments between two batches of the same environment and precision: environment dst[i] of `to`
  *  becomes src[i] of `from`, with its seed, elapsed steps, return and parameters, but without its pending flag. NULL
  *  means 0, 1, 2, ... Both batches must have the same max_episode_steps, and must not be in use. */
-operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const operant_batch *from, const int64_t *src,
-                                 int64_t count);
+operant_status operant_copy_environments(operant_batch *to, const int64_t *dst, const operant_batch *from,
+                                         const int64_t *src, int64_t count);
 
 /** The row that caused the last OPERANT_BAD_ACTION or OPERANT_FINISHED. */
 int64_t operant_culprit(const operant_batch *batch);

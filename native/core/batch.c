@@ -317,17 +317,17 @@ operant_status operant_set_pending(operant_batch *b, const uint8_t *pending) {
     return leave(b, OPERANT_OK);
 }
 
-/** Copies element src[i] of each of `rows` rows to dst[i]; a NULL list is 0, 1, 2, ... */
+/** Copies element src[i] of each of `columns` columns to dst[i]; a NULL list is 0, 1, 2, ... */
 static void copy_columns(void *to, int64_t to_stride, const int64_t *dst, const void *from, int64_t from_stride,
-                         const int64_t *src, int64_t count, int32_t rows, size_t size) {
-    for (int32_t row = 0; row < rows; row++)
+                         const int64_t *src, int64_t count, int32_t columns, size_t size) {
+    for (int32_t k = 0; k < columns; k++)
         for (int64_t i = 0; i < count; i++)
-            memcpy((char *)to + (size_t)(row * to_stride + (dst ? dst[i] : i)) * size,
-                   (const char *)from + (size_t)(row * from_stride + (src ? src[i] : i)) * size, size);
+            memcpy((char *)to + (size_t)(k * to_stride + (dst ? dst[i] : i)) * size,
+                   (const char *)from + (size_t)(k * from_stride + (src ? src[i] : i)) * size, size);
 }
 
-operant_status operant_copy_rows(operant_batch *to, const int64_t *dst, const operant_batch *from, const int64_t *src,
-                                 int64_t count) {
+operant_status operant_copy_environments(operant_batch *to, const int64_t *dst, const operant_batch *from,
+                                         const int64_t *src, int64_t count) {
     if (to->library != from->library || strcmp(to->kernel->info.name, from->kernel->info.name) ||
         to->target->exact != from->target->exact || to->limit != from->limit)
         return OPERANT_BAD_ARGUMENT;

@@ -155,11 +155,11 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     if (!other) exit(1);
     int64_t *copied = allocate((size_t)smaller.num_envs * 8);
     for (int64_t i = 0; i < smaller.num_envs; i++) copied[i] = o->num_envs - 1 - i;
-    expect(operant_copy_rows(other, NULL, b, copied, smaller.num_envs), OPERANT_OK, "copy_rows", o);
+    expect(operant_copy_environments(other, NULL, b, copied, smaller.num_envs), OPERANT_OK, "copy_environments", o);
     operant_mark_ready(other);
-    expect(operant_copy_rows(b, copied, other, NULL, smaller.num_envs), OPERANT_OK, "copy_rows back", o);
+    expect(operant_copy_environments(b, copied, other, NULL, smaller.num_envs), OPERANT_OK, "copy back", o);
     copied[0] = o->num_envs;
-    expect(operant_copy_rows(b, copied, other, NULL, 1), OPERANT_BAD_ARGUMENT, "row out of range", o);
+    expect(operant_copy_environments(b, copied, other, NULL, 1), OPERANT_BAD_ARGUMENT, "index out of range", o);
     operant_close(other);
 
     operant_close(b);

@@ -131,7 +131,7 @@ class Batch(BatchBase):
         self._finished_views = self._view_finished()
         self.stepper = self.make_stepper()
         # For step_one, whose observation is [D] and not [1, D].
-        self._rows = self._make_ring(outputs, self.observation_shape) if self.num_rows == 1 else None
+        self._single_ring = self._make_ring(outputs, self.observation_shape) if self.num_rows == 1 else None
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
 
@@ -246,9 +246,9 @@ class Batch(BatchBase):
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
         """Steps a batch of one; returns its observation `[*D]`, reward and terminated flag, without batched arrays."""
         handle = self._open_handle()
-        if self._rows is None:
+        if self._single_ring is None:
             raise ValueError(f"step_one is for a batch of one, not of {self.num_rows}")
-        slot = self._rows.take()
+        slot = self._single_ring.take()
         observation = slot.observations  # held from here on: see Stepper.step
         if self._actions.discrete and len(self._actions.shape) == 1:
             try:
@@ -266,7 +266,7 @@ class Batch(BatchBase):
         return observation, slot.reward_cell[0], slot.terminated_cell[0] != 0
 
     def check_actions(self, actions: Any, rows: np.ndarray) -> np.ndarray:
-        """Converts actions for the environments `rows`; raises the error that `step` would raise."""
+        """Converts actions for these rows; raises the error that `step` would raise."""
         return self._actions.check(actions, rows)
 
     def _error(self, status: int, actions: Any = None) -> Exception:
@@ -418,8 +418,8 @@ class Batch(BatchBase):
         columns: dict[str, np.ndarray] = {}
         table = self._array(view.state, (self.spec.state_size, view.stride), real)[:, :n]
         for part, span in spans(self.spec.state):
-            rows = table[span].view(integer if part.integer else real)
-            columns[part.name] = rows[0] if not part.shape else np.moveaxis(rows.reshape(*part.shape, n), -1, 0)
+            numbers = table[span].view(integer if part.integer else real)
+            columns[part.name] = numbers[0] if not part.shape else np.moveaxis(numbers.reshape(*part.shape, n), -1, 0)
         if self.exact:
             columns["generator"] = self._array(view.generator, (n, 5), np.dtype(np.uint64))
         else:
@@ -466,7 +466,8 @@ class Batch(BatchBase):
             ffi.NULL if each is None else ffi.from_buffer("int64_t[]", np.ascontiguousarray(each, _INT64))
             for each in (indices, source_indices)
         ]
-        self._check(lib.operant_copy_rows(self._open_handle(), pointers[0], source._open_handle(), pointers[1], count))
+        to, of = self._open_handle(), source._open_handle()
+        self._check(lib.operant_copy_environments(to, pointers[0], of, pointers[1], count))
 
     # Memory and lifetime.
 

@@ -20,7 +20,7 @@ from operant.runs.run_directory import RunDirectory
 
 EPISODES = 100  # episodes in an evaluation
 NEAR = 0.2  # evaluate after an update if the mean training return is at most this fraction below stop_at
-ANYWAY = 32  # otherwise evaluate every so many updates: the greedy policy may be far better than the exploring one
+ANYWAY = 32  # otherwise evaluate once in this many updates: the greedy policy may be far better than the exploring one
 INTERRUPTED = 130  # the exit code by which shells report SIGINT
 
 

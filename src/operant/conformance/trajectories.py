@@ -15,7 +15,7 @@ from operant.spec import EnvSpec, element_names
 
 
 class Failed(Exception):
-    """A check failed; the text says what differs, where, and with which values."""
+    """Raised when a check fails; the text says what differs, where, and with which values."""
 
 
 def fast_targets() -> list[str]:

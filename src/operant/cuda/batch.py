@@ -405,8 +405,8 @@ class CudaBatch(BatchBase):
         state = tensors["state"].cpu().numpy()
         columns: dict[str, np.ndarray] = {}
         for part, span in spans(self.spec.state):
-            rows = state[span].view(np.int32 if part.integer else np.float32)
-            columns[part.name] = rows[0] if not part.shape else np.moveaxis(rows.reshape(*part.shape, n), -1, 0)
+            numbers = state[span].view(np.int32 if part.integer else np.float32)
+            columns[part.name] = numbers[0] if not part.shape else np.moveaxis(numbers.reshape(*part.shape, n), -1, 0)
         columns["seed"] = tensors["seed"].cpu().numpy().view(np.uint32).T
         columns["episode"] = tensors["episode"].cpu().numpy().view(np.uint32)
         returns = tensors["episode_return"].cpu().numpy()

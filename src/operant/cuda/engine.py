@@ -28,7 +28,7 @@ BLOCK_THREADS = 256  # of native/cuda/prelude.h
 
 
 class CudaError(RuntimeError):
-    """There is no GPU to compute on, or it refused; the message says what to change."""
+    """Raised when there is no GPU to compute on, or it refused; the message says what to change."""
 
 
 @dataclass(frozen=True)

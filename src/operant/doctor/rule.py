@@ -18,7 +18,7 @@ from operant.doctor.finding import Severity
 from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Situation, plain_action
 
 ERROR, WARNING, NOTE = Severity
-ALIKE = 8  # so many equal first observations are no coincidence
+ALIKE = 8  # this many equal first observations are no coincidence
 NEXT_STEP, SAME_STEP, DISABLED = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED
 
 PLAY = """

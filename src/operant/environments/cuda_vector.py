@@ -131,7 +131,7 @@ class CudaVectorEnv(VectorEnvBase):
 
         Returns:
             Observations `[R, *D]` of the space's dtype (if Tuple, a tuple of `[R]`), rewards `[R]` float32, terminated
-            and truncated `[R]` bool, infos. Under SAME_STEP infos hold `final_obs`, of the observations' shape. Where
+            and truncated `[R]` bool, infos. Under "SameStep" infos hold `final_obs`, of the observations' shape. Where
             `_final_obs` is False it is 0, or its earlier contents with copy=False.
 
         Raises:
@@ -181,7 +181,7 @@ class CudaVectorEnv(VectorEnvBase):
     def rollout(self, policy: Callable[[Tensor], Any], steps: int) -> DeviceBuffer:
         """Runs policy and environments for T = `steps` steps: on a GPU as one CUDA graph, from the third call on.
 
-        Call it again with the same policy and T for the next steps. Needs SAME_STEP and a first `reset`.
+        Call it again with the same policy and T for the next steps. Needs mode "SameStep" and a first `reset`.
 
         Args:
             policy: maps observations `[R, *D]` to actions, to actions and log-probabilities, or to actions,

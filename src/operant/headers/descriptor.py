@@ -55,7 +55,7 @@ ID = re.compile(r"(?:[\w:-]+/)?[\w:.-]+-v\d+", re.ASCII)  # as Gymnasium registe
 
 
 class DescriptorError(ValueError):
-    """The descriptor is missing or invalid, or contradicts its header; the text names the file."""
+    """Raised when a descriptor is missing or invalid, or contradicts its header; the text names the file."""
 
 
 def read_descriptor(header: Path) -> EnvSpec:

@@ -57,23 +57,23 @@ HINTS = {
 
 
 class LibraryError(ValueError):
-    """A header's library cannot be made; the text says what to change."""
+    """Raised when a header's library cannot be made; the text says what to change."""
 
 
 class NoHeader(LibraryError, FileNotFoundError):
-    """The header does not exist."""
+    """Raised when the header does not exist."""
 
 
 class CompileError(LibraryError):
-    """The header does not compile; the text has the compiler's messages about the user's lines."""
+    """Raised when the header does not compile; the text has the compiler's messages about the user's lines."""
 
 
 class NoCompiler(LibraryError):
-    """The machine has no C compiler."""
+    """Raised when the machine has no C compiler."""
 
 
 class NoCache(LibraryError, OSError):
-    """The cache folder cannot be written."""
+    """Raised when the cache folder cannot be written."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ _PAUSE = 0.0001  # seconds; writing a row takes some microseconds, so 200 tries 
 
 
 class MetricsFileError(ValueError):
-    """An unreadable metrics file: foreign, torn or of a newer version. The message is one line that names the file."""
+    """Raised for a metrics file that is foreign, torn or of a newer version; the message is one line that names it."""
 
 
 class MetricsWriter:

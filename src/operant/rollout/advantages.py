@@ -41,10 +41,10 @@ def gae(
     V' is 0 after a termination, the final value after a truncation, else the next step's value.
 
     Args:
-        rewards, values: `[T, N]`; `values[t]` is V of the observation before step t.
+        rewards, values: `[T, N]`; `values[t]`, V_t, is the critic's value of the observation before step t.
         terminated, truncated: `[T, N]` bool; where both are set, terminated counts.
-        last_values: `[N]`, V of the observation after the last step.
-        final_values: `[T, N]`, V of the final observation of each truncated episode, anything elsewhere. None if
+        last_values: `[N]`, the value of the observation after the last step.
+        final_values: `[T, N]`, the value of a truncated episode's final observation, anything elsewhere. None if
             nothing was truncated.
         out: arrays for the two results.
     """
@@ -154,5 +154,5 @@ def _rollout(
         rollout.final_values = pointer_to("float[]", "final_values", final_values, shape, FLOAT32, held)
     elif (cut := as_numpy("truncated", truncated)).any():
         t, n = np.argwhere(cut)[0]
-        raise ValueError(f"final_values is None, but truncated[{t}, {n}] is set: give V of that final observation")
+        raise ValueError(f"final_values is None, but truncated[{t}, {n}] is set: give its last observation's value")
     return rollout, held, shape

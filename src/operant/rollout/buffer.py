@@ -30,8 +30,8 @@ class RolloutBuffer:
         actions: `[T, N, *action_shape]`.
         rewards, values, log_probs, advantages, returns: `[T, N]` float32.
         terminated, truncated: `[T, N]` bool.
-        final_values: `[T, N]` float32, V of the final observation of each truncated episode; not read elsewhere.
-        last_values: `[N]` float32, V of `observations[T]`.
+        final_values: `[T, N]` float32, the value of a truncated episode's final observation; not read elsewhere.
+        last_values: `[N]` float32, the values of `observations[T]`.
     """
 
     def __init__(

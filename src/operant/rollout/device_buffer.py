@@ -71,7 +71,7 @@ class DeviceBuffer:
         self.batch.step(self.tensors.actions[t], self._outputs[t], final_truncated=True)
 
     def spread_final_values(self, values: Any) -> None:
-        """Fills `final_values` from V of `final_observations`, `[K, N]`."""
+        """Fills `final_values` from the values of `final_observations`, `[K, N]`."""
         for k, row in enumerate(values):
             self.tensors.final_values[k * self.window : (k + 1) * self.window] = row
 

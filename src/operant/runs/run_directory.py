@@ -22,7 +22,7 @@ STATUSES = ("running", "finished", "interrupted", "failed")
 
 
 class RunError(ValueError):
-    """A run that cannot be found or read; the message is one line that says what to change."""
+    """Raised when a run cannot be found or read; the message is one line that says what to change."""
 
 
 class RunDirectory:

@@ -26,7 +26,7 @@ from operant.models.networks.actor_critic import ActorCritic, flatten_parameters
 from operant.models.networks.popart import PopArtValueHead
 from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 
-MEASURED_ROWS = 2048  # at most so many rows of observations are used to choose the number of threads
+MEASURED_ROWS = 2048  # at most this many rows of observations are used to choose the number of threads
 SEED_STRIDE = 1 << 32  # difference of seeds between data-parallel processes, whose environments count up from theirs
 
 Self = TypeVar("Self", bound="OnPolicy")
