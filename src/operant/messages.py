@@ -26,7 +26,7 @@ def suggestion(value: object, known: Iterable[str]) -> str:
     return f"did you mean {near[0]!r}?{f' ({listed})' if len(names) <= FEW else ''}"
 
 
-def whole(name: str, value: Any, low: int, high: int) -> int:
+def integer(name: str, value: Any, low: int, high: int) -> int:
     """Returns `value` as an int from `low` to `high`.
 
     Raises:

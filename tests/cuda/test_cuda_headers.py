@@ -75,7 +75,7 @@ def test_an_error_of_the_emulations_compiler_is_at_the_users_line(tmp_path):
 
 def test_compilers_point_from_a_compound_literal_to_value(tmp_path):
     _, nvrtc = nvidia.bindings()
-    hint = r"hint: for a GPU the header is C\+\+, which has no \(type\){a, b}"
+    hint = r"hint: for a GPU the header is compiled as C\+\+, which has no \(type\){a, b}"
     members = "uniform(r, p->low, p->high), uniform(r, vreal(-1), vreal(1))"
     written = "s->height = uniform(r, p->low, p->high);\n    s->speed = uniform(r, vreal(-1), vreal(1));"
     path = write_lander(tmp_path, (written, f"*s = (lander_state){{{members}}};"))

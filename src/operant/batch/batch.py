@@ -23,7 +23,7 @@ from operant.batch.base import PRECISIONS, BatchBase
 from operant.batch.core import AUTORESET, OBSERVATION_TYPES, find_environment, info_parameters, isas
 from operant.batch.seeds import seed_words, words_of
 from operant.batch.stepping import RolloutStepper
-from operant.messages import unknown, whole
+from operant.messages import integer, unknown
 from operant.spec import EnvSpec, spans
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
@@ -81,10 +81,10 @@ class Batch(BatchBase):
         if autoreset not in AUTORESET:
             raise ValueError(unknown("autoreset_mode", autoreset, AUTORESET))
         self.spec = spec
-        self.num_envs = whole("num_envs", num_envs, 1, 1 << 30)
-        self.workers = whole("workers", workers, 1, 1024)
+        self.num_envs = integer("num_envs", num_envs, 1, 1 << 30)
+        self.workers = integer("workers", workers, 1, 1024)
         self.max_episode_steps = (
-            None if max_episode_steps is None else whole("max_episode_steps", max_episode_steps, 1, (1 << 31) - 1)
+            None if max_episode_steps is None else integer("max_episode_steps", max_episode_steps, 1, (1 << 31) - 1)
         )
         self.precision = precision
         self.exact = precision == "float64"

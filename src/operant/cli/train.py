@@ -76,9 +76,9 @@ def _parser() -> Parser:
     parser.add_argument("environment", metavar="ENV", nargs="?", help="such as cartpole, or operant/CartPole-v1")
     parser.add_argument("--algorithm", metavar="NAME", help="ppo (the default), a2c, reinforce, trpo or vmpo")
     parser.add_argument("--config", metavar="FILE", help="a TOML file; overrides the defaults; flags override it")
-    parser.add_argument("--timesteps", metavar="N", type=_whole, help="total number of environment steps")
+    parser.add_argument("--timesteps", metavar="N", type=_integer, help="total number of environment steps")
     parser.add_argument("--stop-at", metavar="R", type=float, help="stop at mean return R over 100 greedy episodes")
-    parser.add_argument("--seed", metavar="N", type=_whole, help="seed of weights, actions and environments (0)")
+    parser.add_argument("--seed", metavar="N", type=_integer, help="seed of weights, actions and environments (0)")
     add_runs_option(parser)
     saving = parser.add_argument_group("saving the run")
     saving.add_argument("--name", metavar="NAME", help="prefix of the run's id (default: environment and algorithm)")
@@ -169,6 +169,6 @@ def _in_background(arguments: Any, config: RunConfig) -> int:
     return code
 
 
-def _whole(text: str) -> int:
+def _integer(text: str) -> int:
     """Parses a whole number such as 1000000, 1_000_000 or 1,000,000."""
     return int(text.replace("_", "").replace(",", ""))

@@ -19,7 +19,7 @@ from operant.cuda.arguments import DeviceBatch, ResetArguments, StepArguments
 from operant.cuda.engine import Engine, environment_program
 from operant.cuda.graphs import inside_graph
 from operant.cuda.open import open_engine
-from operant.messages import unknown, whole
+from operant.messages import integer, unknown
 from operant.spec import EnvSpec, spans
 
 DTYPES = {torch.int32: 0, torch.int64: 1, torch.float32: 2, torch.float64: 3}  # operant_dtype
@@ -71,9 +71,9 @@ class CudaBatch(BatchBase):
         if autoreset not in AUTORESET:
             raise ValueError(unknown("autoreset_mode", autoreset, AUTORESET))
         self.spec, self.autoreset, self.copy = spec, autoreset, copy
-        self.num_envs = whole("num_envs", num_envs, 1, 1 << 30)
+        self.num_envs = integer("num_envs", num_envs, 1, 1 << 30)
         self.max_episode_steps = (
-            None if max_episode_steps is None else whole("max_episode_steps", max_episode_steps, 1, (1 << 31) - 1)
+            None if max_episode_steps is None else integer("max_episode_steps", max_episode_steps, 1, (1 << 31) - 1)
         )
         self.precision, self.exact, self.real = "float32", False, np.dtype(np.float32)
         self.agents = max(1, len(spec.agents))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from operant.models.algorithms.minibatches import minibatches, whole
+from operant.models.algorithms.minibatches import minibatches, whole_rollout
 from operant.models.collection.collector import Rollout
 
 torch.set_num_threads(1)
@@ -77,7 +77,7 @@ def test_the_order_is_the_generators():
 @pytest.mark.parametrize("state", [False, True])
 def test_the_whole_rollout_keeps_its_order(state):
     rollout = numbered(state)
-    batch = whole(rollout, rollout.rewards + 0.3, rollout.rewards + 0.4)
+    batch = whole_rollout(rollout, rollout.rewards + 0.3, rollout.rewards + 0.4)
     check_rows_belong_together(batch)
     assert torch.equal(batch.actions.flatten(), rollout.actions.flatten())
     assert batch.actions.shape == ((T, N) if state else (T * N,))

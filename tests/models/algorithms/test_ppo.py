@@ -7,7 +7,7 @@ import torch
 from toys import Recall, vector
 
 from operant.models.algorithms import losses
-from operant.models.algorithms.minibatches import whole
+from operant.models.algorithms.minibatches import whole_rollout
 from operant.models.algorithms.ppo import PPO, PPOConfig
 from operant.models.machine.data_parallel import standardize
 
@@ -36,7 +36,7 @@ def test_the_first_gradient_is_that_of_the_policy_gradient():
     assert metrics["policy_loss"].item() == pytest.approx(0, abs=1e-6)  # advantages of mean 0, ratios of 1
     ours = weights(ppo).new_tensor(0) + ppo.parameters.grad
     advantages, returns = ppo._advantages(rollout, 0.95)
-    batch = whole(rollout, advantages, returns)
+    batch = whole_rollout(rollout, advantages, returns)
     distribution, values, _ = ppo.policy(*batch.inputs)
     loss = losses.policy_gradient(distribution.log_prob(batch.actions), standardize(batch.advantages))
     ppo.parameters.grad.zero_()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from operant.models.algorithms import losses
 from operant.models.algorithms.configs import A2CConfig as A2CConfig
-from operant.models.algorithms.minibatches import whole
+from operant.models.algorithms.minibatches import whole_rollout
 from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import standardize
@@ -33,7 +33,7 @@ class A2C(OnPolicy):
     def update(self, rollout: Rollout) -> dict[str, Tensor]:
         c = self.config
         advantages, returns = self._advantages(rollout, c.gae_lambda)
-        batch = whole(rollout, advantages, self._scaled_returns(returns))
+        batch = whole_rollout(rollout, advantages, self._scaled_returns(returns))
         distribution, values, _ = self.policy(*batch.inputs)
         weights = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
         policy_loss = losses.policy_gradient(distribution.log_prob(batch.actions), weights)

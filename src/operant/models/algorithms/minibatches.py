@@ -47,7 +47,7 @@ def minibatches(
         yield Minibatch((observations, None, None), *rest)
 
 
-def whole(rollout: Rollout, advantages: Tensor, returns: Tensor) -> Minibatch:
+def whole_rollout(rollout: Rollout, advantages: Tensor, returns: Tensor) -> Minibatch:
     """Returns the whole rollout in its own order: `[T * N]`, or `[T, N]` if the policy has an LSTM."""
     parts = (rollout.actions, rollout.log_probs, rollout.values, advantages, returns)
     if rollout.lstm_state is not None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from operant.models.algorithms import losses
 from operant.models.algorithms.configs import PPOConfig as PPOConfig
-from operant.models.algorithms.minibatches import Minibatch, minibatches, whole
+from operant.models.algorithms.minibatches import Minibatch, minibatches, whole_rollout
 from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import mean_in_place, standardize
@@ -80,7 +80,7 @@ class PPO(OnPolicy):
     @torch.no_grad()
     def _corrected(self, rollout: Rollout) -> tuple[Tensor, Tensor]:
         """Computes V-trace's advantages and value targets `[T, N]` for the present policy and values."""
-        batch = whole(rollout, rollout.rewards, rollout.rewards)  # advantages and returns are not used here
+        batch = whole_rollout(rollout, rollout.rewards, rollout.rewards)  # advantages and returns are not used here
         distribution, values, _ = self.policy(*batch.inputs)
         log_ratios = (distribution.log_prob(batch.actions) - batch.log_probs).view_as(rollout.rewards)
         values = self._denormalized_values(values).view_as(rollout.values)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from operant.models.algorithms import losses
 from operant.models.algorithms.configs import REINFORCEConfig as REINFORCEConfig
-from operant.models.algorithms.minibatches import whole
+from operant.models.algorithms.minibatches import whole_rollout
 from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import standardize
@@ -40,7 +40,7 @@ class REINFORCE(OnPolicy):
         c = self.config
         returns = self._returns(rollout)
         advantages = returns - rollout.values if c.baseline else returns
-        batch = whole(rollout, advantages, self._scaled_returns(returns))
+        batch = whole_rollout(rollout, advantages, self._scaled_returns(returns))
         distribution, values, _ = self.policy(*batch.inputs)
         weights = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
         policy_loss = losses.policy_gradient(distribution.log_prob(batch.actions), weights)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from operant.models.algorithms import losses
 from operant.models.algorithms.configs import TRPOConfig as TRPOConfig
-from operant.models.algorithms.minibatches import Minibatch, minibatches, whole
+from operant.models.algorithms.minibatches import Minibatch, minibatches, whole_rollout
 from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.collection.collector import Rollout
 from operant.models.machine.data_parallel import mean_in_place, standardize
@@ -37,7 +37,7 @@ class TRPO(OnPolicy):
         part = next(minibatches(rollout, advantages, targets, self.config.fisher_parts, self.generator))
         # cuDNN's LSTM cannot be differentiated twice.
         with torch.backends.cudnn.flags(enabled=not self.policy.recurrent):
-            metrics, parameters = self._improve(whole(rollout, advantages, targets), part)
+            metrics, parameters = self._improve(whole_rollout(rollout, advantages, targets), part)
         value_loss = self._fit_values(rollout, advantages, targets, parameters)
         return {**metrics, "value_loss": value_loss, "explained_variance": variance}
 
