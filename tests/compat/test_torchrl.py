@@ -13,7 +13,7 @@ from snippets import run_snippets
 from support import CLASSIC_IDS, PRECISIONS, same_arrays, sync
 from tensordict import TensorDict
 from torchrl.collectors import Collector
-from torchrl.envs import Compose, GymWrapper, RewardSum, StepCounter, TransformedEnv
+from torchrl.envs import Compose, GymEnv, GymWrapper, ParallelEnv, RewardSum, StepCounter, TransformedEnv
 from torchrl.envs.utils import check_env_specs
 
 from operant.compat.torchrl import make_env
@@ -281,7 +281,7 @@ def test_options_reach_the_batch():
         ({"autoreset_mode": "SameStop"}, ValueError, "'SameStop': did you mean 'SameStep'"),
         ({"copy": False}, ValueError, "copy=False would overwrite.*omit it"),
         ({"prcision": "float64"}, TypeError, "'prcision': did you mean 'precision'"),
-        ({"wrappers": []}, TypeError, "unknown keyword argument.*'wrappers'"),
+        ({"wrappers": []}, TypeError, "got an unexpected keyword argument 'wrappers'"),
         ({"env_id": "operant/CartPol-v1"}, ValueError, "'operant/CartPol-v1': did you mean 'CartPole-v1'"),
         ({"num_envs": 0}, ValueError, "num_envs=0 must be from 1"),
         ({"device": "cupboard"}, RuntimeError, "cupboard"),
@@ -332,3 +332,30 @@ def test_a_gymnasium_without_autoreset_modes_is_named_with_its_version(monkeypat
 def test_the_snippets_of_the_documentation_run():
     names = run_snippets("TorchRL")
     assert names["data"].shape == (1024, 32)
+
+
+def test_gym_env_makes_an_environment_by_its_id_with_gymnasiums_trajectory():
+    ours, theirs = GymEnv("operant/CartPole-v1", precision="float64"), GymEnv("CartPole-v1")
+    for env in (ours, theirs):
+        env.set_seed(3)
+    one, other = ours.reset(), theirs.reset()
+    for action in (0, 1, 1, 0):
+        assert torch.equal(one["observation"], other["observation"])
+        choice = torch.nn.functional.one_hot(torch.tensor(action), 2)
+        one, other = (env.step(state.set("action", choice))["next"] for env, state in ((ours, one), (theirs, other)))
+    assert torch.equal(one["observation"], other["observation"])
+
+
+def make_gym_env():
+    import operant  # noqa: F401 - registers operant/*
+
+    return GymEnv("operant/CartPole-v1")
+
+
+@pytest.mark.test_all("each process imports torch")
+def test_gym_env_works_in_several_processes():
+    envs = ParallelEnv(2, make_gym_env)
+    try:
+        assert envs.rollout(5, break_when_any_done=False)["observation"].shape == (2, 5, 4)
+    finally:
+        envs.close()

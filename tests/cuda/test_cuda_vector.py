@@ -97,7 +97,7 @@ def test_without_torch_the_error_says_how_to_install_it():
         ({"autoreset_mode": "Same"}, ValueError, "unknown autoreset_mode 'Same': did you mean 'SameStep'"),
         ({"num_envs": 0}, ValueError, "num_envs=0 must be from 1"),
         ({"max_episode_steps": -1}, ValueError, "max_episode_steps=-1 must be from 1"),
-        ({"gravityy": 3}, TypeError, "unknown keyword argument of operant/CartPole-v1 'gravityy'"),
+        ({"gravityy": 3}, TypeError, "operant/CartPole-v1 got an unexpected keyword argument 'gravityy'"),
         ({"params": {"gravty": 3}}, ValueError, "unknown parameter 'gravty': did you mean 'gravity'"),
         ({"params": {"gravity": [1, 2]}}, ValueError, r"parameter 'gravity' has shape \(2,\)"),
         ({"randomize": {"gravity": (3, 1)}}, ValueError, "low 3.0 is above high 1.0"),

@@ -220,7 +220,7 @@ def test_the_single_environment_must_be_reset_after_it_terminated():
     "keywords, error, says",
     [
         ({"precison": "float64"}, TypeError, "'precison': did you mean 'precision'"),
-        ({"goal_velocity": 0.1}, TypeError, "keyword argument of operant/CartPole-v1 'goal_velocity'"),
+        ({"goal_velocity": 0.1}, TypeError, "operant/CartPole-v1 got an unexpected keyword argument 'goal_velocity'"),
         ({"precision": "float16"}, ValueError, "precision 'float16'"),
         ({"isa": "avx1024"}, ValueError, "isa 'avx1024'"),
         ({"isa": "exact"}, ValueError, "isa 'exact'"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from operant.batch.base import BatchBase
-from operant.messages import unknown
+from operant.messages import suggestion, unknown
 from operant.spec import EnvSpec
 
 
@@ -40,7 +40,8 @@ def constructor_parameters(
             continue
         if name not in spec.options:
             known = (*spec.options, *joint, *spec.variant_options, *spec.only_options, *keywords(presenter))
-            raise TypeError(unknown(f"keyword argument of {spec.full_id}", name, known))
+            # In Python's own words: TorchRL's GymEnv tries again without the argument that this text names.
+            raise TypeError(f"{spec.full_id} got an unexpected keyword argument {name!r}: {suggestion(name, known)}")
         if (parameter := spec.options[name]) in merged:
             raise TypeError(f"{name!r} and params[{parameter!r}] set the same parameter: give one of them")
         merged[parameter] = value
