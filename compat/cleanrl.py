@@ -20,7 +20,7 @@ from operant.batch.seeds import check_seed
 from operant.compat.cleanrl_film import Film
 from operant.compat.cleanrl_infos import describe_ended
 from operant.compat.cleanrl_sync import SyncMethods
-from operant.environments.opening import FROM_SPEC, open_batch
+from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.spaces import array_space
 from operant.messages import unknown
@@ -57,7 +57,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         workers: int = 1,
         params: dict[str, Any] | None = None,
         randomize: dict[str, tuple[float, float]] | None = None,
-        max_episode_steps: int | None = FROM_SPEC,
+        max_episode_steps: int | None = None,
         **options: Any,
     ):
         self.closed = True  # until the constructor succeeds: Gymnasium closes environments that raised in it

@@ -16,7 +16,7 @@ import numpy as np
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.environments.opening import FROM_SPEC, open_batch
+from operant.environments.opening import open_batch
 from operant.environments.spaces import boxed
 from operant.spec import EnvSpec
 
@@ -70,7 +70,7 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # the class is kno
         isa: str | None = None,
         params: Mapping[str, Any] | None = None,
         randomize: Mapping[str, tuple[float, float]] | None = None,
-        max_episode_steps: int | None = FROM_SPEC,
+        max_episode_steps: int | None = None,
         **options: Any,
     ):
         if precision != "float32":

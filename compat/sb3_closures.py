@@ -111,7 +111,7 @@ def _describe(wrapped: gymnasium.Env[Any, Any], closure_name: str) -> Recipe:
         raise ValueError(f"{closure_name} makes {env}, which is not operant's: name an id such as operant/CartPole-v1")
     if env.spec is None:
         raise ValueError(f"{closure_name} makes an OperantEnv whose options are unknown: make it with gymnasium.make")
-    recipe = Recipe(env.spec, {**env.spec.kwargs, "max_episode_steps": min(limits, default=None)}, wrapped.action_space)
+    recipe = Recipe(env.spec, {**env.spec.kwargs, "max_episode_steps": min(limits, default=-1)}, wrapped.action_space)
     if monitor is not None:
         for name in ("info_keywords", "reset_keywords"):
             if keywords := getattr(monitor, name):

@@ -181,7 +181,7 @@ def test_truncations_parameters_and_seeds_beyond_32_bits_agree_too(tmp_path, hea
 
 def test_without_a_limit_no_episode_is_truncated(tmp_path):
     exported = Exported(tmp_path, "pendulum", limit=0)
-    assert compare(exported, core("pendulum", max_episode_steps=None), 500) == (0, 0, 0)
+    assert compare(exported, core("pendulum", max_episode_steps=-1), 500) == (0, 0, 0)
 
 
 def test_pufferlibs_binding_leaves_truncations_null(tmp_path):

@@ -173,7 +173,7 @@ def test_a_reset_begins_a_new_report():
 def test_every_option_of_the_native_batch_works():
     env = OperantPufferEnv(
         "operant/CartPole-v1", 6, params={"gravity": 5.0}, randomize={"force": (1.0, 2.0)}, isa="scalar", workers=2,
-        max_episode_steps=None, sutton_barto_reward=True, precision="float32",
+        max_episode_steps=-1, sutton_barto_reward=True, precision="float32",
     )  # fmt: skip
     env.reset()
     for _ in range(200):

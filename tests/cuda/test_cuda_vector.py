@@ -133,7 +133,7 @@ def test_results_infos_and_states_are_the_cpus_in_every_autoreset_mode(env_id):
 
 def test_the_default_time_limit_and_no_limit_work_as_on_the_cpu():
     mine, other = twins("Pendulum-v1", 3)  # 200 steps
-    endless = emulated("Pendulum-v1", 3, max_episode_steps=None)
+    endless = emulated("Pendulum-v1", 3, max_episode_steps=-1)
     for env in (mine, other, endless):
         env.reset(seed=0)
     assert play(mine, other, 205) == 3

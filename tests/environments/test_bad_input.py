@@ -394,8 +394,8 @@ def test_a_forked_child_steps_an_inherited_environment_as_the_parent_does(worker
 @pytest.mark.parametrize("workers", [1, 2])
 def test_two_threads_in_one_environment_get_an_error_or_whole_steps(workers):
     """Each successful step equals one step of a serial run: all environments took the same number of steps."""
-    env = vector("Pendulum-v1", 4096, workers=workers, max_episode_steps=None)
-    twin = vector("Pendulum-v1", 4096, max_episode_steps=None)
+    env = vector("Pendulum-v1", 4096, workers=workers, max_episode_steps=-1)
+    twin = vector("Pendulum-v1", 4096, max_episode_steps=-1)
     env.reset(seed=0)
     twin.reset(seed=0)
     actions = np.ones((4096, 1), np.float32)

@@ -157,7 +157,7 @@ def test_an_environment_that_lasts_is_truncated_at_its_registered_limit(classic_
 
 
 def test_without_a_limit_nothing_is_truncated():
-    env = vector("Pendulum-v1", 2, max_episode_steps=None)
+    env = vector("Pendulum-v1", 2, max_episode_steps=-1)
     env.reset(seed=0)
     for _ in range(1000):
         assert not env.step(np.zeros((2, 1), np.float32))[3].any()

@@ -253,3 +253,17 @@ def test_the_package_offers_its_public_names():
         assert getattr(operant, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Cartpole'"):
         _ = operant.Cartpole
+
+
+@pytest.mark.parametrize("given, truncated_at", [(None, 200), (7, 7), (-1, None)])
+def test_max_episode_steps_none_is_the_ids_limit_and_minus_1_none(given, truncated_at):
+    envs = gym.make_vec("operant/Pendulum-v1", num_envs=1, max_episode_steps=given)
+    envs.reset(seed=0)
+    ends = [t for t in range(1, 300) if envs.step(np.zeros((1, 1), np.float32))[3][0]]
+    assert ends[:1] == ([] if truncated_at is None else [truncated_at])
+
+
+@pytest.mark.parametrize("wrong", [0, -2, 1.5])
+def test_another_max_episode_steps_is_refused(wrong):
+    with pytest.raises((TypeError, ValueError), match=f"max_episode_steps={wrong}"):
+        gym.make_vec("operant/Pendulum-v1", num_envs=1, max_episode_steps=wrong)

@@ -14,9 +14,6 @@ from operant.environments.parameters import configure, constructor_parameters, e
 from operant.environments.spaces import action_space, observation_space
 from operant.spec import EnvSpec
 
-FROM_SPEC: Any = "from spec"
-"""The default of `max_episode_steps`: the time limit that the id is registered with."""
-
 B = TypeVar("B", bound=BatchBase)
 
 
@@ -49,7 +46,7 @@ def open_batch(
     *,
     params: Mapping[str, Any] | None = None,
     randomize: Mapping[str, tuple[float, float]] | None = None,
-    max_episode_steps: int | None = FROM_SPEC,
+    max_episode_steps: int | None = None,
     for_one_agent: str | None = None,
 ) -> OpenedBatch[B]:
     """Opens the batch of an id and sets its parameters.
@@ -61,7 +58,7 @@ def open_batch(
         options: the environment's own constructor arguments.
         params: parameters by name, each a number or one number per environment.
         randomize: ranges of the parameters to draw for every episode.
-        max_episode_steps: the time limit. None: no limit. FROM_SPEC: the id's own limit.
+        max_episode_steps: the time limit. None: the id's own limit; -1: no limit.
         for_one_agent: the caller's name, for the error that refuses environments of several agents; None accepts them.
     """
     rest = dict(options)
@@ -69,7 +66,8 @@ def open_batch(
     if for_one_agent is not None:
         check_one_agent(spec, for_one_agent)
     given = constructor_parameters(spec, params, rest, presenter)
-    limit = spec.max_episode_steps if max_episode_steps is FROM_SPEC else max_episode_steps
+    limit = spec.max_episode_steps if max_episode_steps is None else max_episode_steps
+    limit = None if max_episode_steps == -1 else limit
     batch = make(spec, max_episode_steps=limit)
     configure(batch, given, randomize)
     lows, highs = extremes(batch, randomize, given)

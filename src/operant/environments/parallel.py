@@ -67,7 +67,7 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
             options,
             params=params,
             randomize=randomize,
-            max_episode_steps=None,  # `max_cycles` is counted here
+            max_episode_steps=-1,  # `max_cycles` is counted here
         )
         spec, self._batch = opened.spec, opened.batch
         self.max_cycles = spec.max_episode_steps if max_cycles is None else _positive(max_cycles)

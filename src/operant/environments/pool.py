@@ -13,7 +13,7 @@ from gymnasium.error import ClosedEnvironmentError
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.environments.opening import FROM_SPEC, open_batch
+from operant.environments.opening import open_batch
 from operant.environments.parameters import configure, reset_overrides
 from operant.environments.spaces import array_space
 from operant.spec import EnvSpec
@@ -52,7 +52,7 @@ class AsyncEnvPool:
         batch_size: int | None = None,
         workers: int = 1,
         *,
-        max_episode_steps: int | None = FROM_SPEC,
+        max_episode_steps: int | None = None,
         params: dict[str, Any] | None = None,
         randomize: dict[str, tuple[float, float]] | None = None,
         precision: str = "float32",

@@ -59,7 +59,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
             options,
             params=params,
             randomize=randomize,
-            max_episode_steps=None,  # TimeLimit's
+            max_episode_steps=-1,  # TimeLimit truncates
             for_one_agent="gymnasium.make",
         )
         spec, self._batch = opened.spec, opened.batch

@@ -65,7 +65,7 @@ class OperantVectorEnv(VectorEnvBase):
         isa: forces an instruction set ("avx512", "avx2", "sse2", "neon", "scalar"); results do not depend on it.
         params: physical parameters by name (`operant list --params`), each a number or one number per environment.
         randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
-        max_episode_steps: the time limit; None never truncates. By default the one that the id is registered with.
+        max_episode_steps: the time limit. None: the one that the id is registered with; -1: never truncates.
         render_mode: "rgb_array", "human" or None; see `render`.
         render_envs: the number of rows, from 0 on, that `render` returns frames for. Gymnasium's vector `RecordVideo`
             and `HumanRendering` need a frame of each: `render_envs=R`.

@@ -13,7 +13,7 @@ from gymnasium import error, logger
 from operant.batch.base import BatchBase
 from operant.batch.core import AUTORESET
 from operant.batch.seeds import check_seed
-from operant.environments.opening import FROM_SPEC, open_batch
+from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import Renderer, check_render_mode, render_modes
 from operant.messages import unknown
@@ -50,7 +50,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         params: Mapping[str, Any] | None = None,
         randomize: Mapping[str, tuple[float, float]] | None = None,
-        max_episode_steps: int | None = FROM_SPEC,
+        max_episode_steps: int | None = None,
         render_mode: str | None = None,
         render_envs: int = 16,
         episode_statistics: bool = False,
