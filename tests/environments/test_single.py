@@ -1,10 +1,13 @@
 """OperantEnv under Gymnasium's and Stable-Baselines3's checkers."""
 
+import subprocess
+import sys
 import warnings
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.utils.env_match import check_environments_match
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
@@ -98,3 +101,18 @@ def test_the_state_property_is_assigned_and_read(classic_id, precision):
     assert env.state.tolist() == wanted.tolist()
     with pytest.raises(ValueError):
         env.state = [0.0]
+
+
+def test_a_step_after_the_episodes_end_says_to_call_reset():
+    env = OperantEnv("CartPole-v1")
+    env.reset(seed=0)
+    while not env.step(0)[2]:
+        pass
+    with pytest.raises(ResetNeeded, match=r"the episode of environment 0 is over: call reset\(\) before the next step"):
+        env.step(0)
+
+
+def test_an_environment_that_is_open_at_the_interpreters_exit_ends_silently():
+    script = "import operant, gymnasium as gym; env = gym.make('operant/CartPole-v1'); env.reset(); env.keep = env"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stderr == ""

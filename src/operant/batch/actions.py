@@ -68,6 +68,11 @@ class ActionReader:
             return f"integers, each at least 0 and below its own of {self.counts.tolist()}"
         return f"an integer in [0, {self.counts})"
 
+    def _reset(self) -> str:
+        """The remedy for a step after an episode's end."""
+        alone = self.shape[0] == max(1, len(self.agents))
+        return "call reset()" if alone else "reset it with options={'reset_mask': mask}"
+
     def failure(self, handle: Any, status: int, actions: Any = None) -> Exception:
         """The exception for a status other than OPERANT_OK; `handle` is None after close."""
         if handle is None:
@@ -80,7 +85,7 @@ class ActionReader:
         if status == lib.OPERANT_FINISHED:
             return ResetNeeded(
                 f"the episode of environment {lib.operant_culprit(handle) // max(1, len(self.agents))} is over: "
-                "reset it with options={'reset_mask': mask} before the next step"
+                f"{self._reset()} before the next step"
             )
         if status == lib.OPERANT_BUSY:
             return RuntimeError("another thread is inside this environment: give each thread its own, or take turns")

@@ -11,7 +11,7 @@ import math
 import operator
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.error import ClosedEnvironmentError
@@ -42,8 +42,6 @@ class _NoneFinished:
     count = 0
 
 
-_NONE_FINISHED: Any = _NoneFinished()
-
 
 class Batch(BatchBase):
     """N environments of one kind.
@@ -62,6 +60,10 @@ class Batch(BatchBase):
         copy: True: the arrays that `step` returns are the caller's to keep. False: every call writes into the same
             four arrays.
     """
+
+    # The class holds what `close` needs: at the interpreter's exit the module's own names may be gone.
+    _NONE_FINISHED: ClassVar[Any] = _NoneFinished()
+    _NO_VIEWS: ClassVar[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = (np.empty(0),) * 4
 
     def __init__(
         self,
@@ -134,6 +136,7 @@ class Batch(BatchBase):
         self._single_ring = self._make_ring(outputs, self.observation_shape) if self.num_rows == 1 else None
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
+            self.seed(0)  # a PCG64 that was never seeded draws zeros, which rejection loops never accept
 
     def make_stepper(self, module: Any = outputs) -> outputs.Stepper:
         """Makes the stepper from the classes of `module`: `outputs`, or in the benchmark its uncompiled twin."""
@@ -490,8 +493,7 @@ class Batch(BatchBase):
         if self._handle is not None:
             # The core's memory is freed with the last reference to the handle; a call under way in a thread holds one.
             self._handle = self.stepper.handle = None
-            self._finished_views = (np.empty(0),) * 4
-            self.last_finished = _NONE_FINISHED
+            self._finished_views, self.last_finished = self._NO_VIEWS, self._NONE_FINISHED
 
     def _array(self, pointer: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """A view of the core's memory."""
