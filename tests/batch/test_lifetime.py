@@ -8,6 +8,7 @@ import weakref
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.error import ClosedEnvironmentError
 from support import vector
 
 from operant import OperantVectorEnv
@@ -60,6 +61,39 @@ def test_one_thread_does_not_overwrite_anothers_results():
         thread.join()
     assert len(kept) >= 200
     assert all(array.tobytes() == value for array, value in kept)
+
+
+@pytest.mark.parametrize("read", ["episode_returns", "get_state", "finished_episodes"])
+def test_closing_while_another_thread_reads_ends_that_thread_with_an_error(read):
+    for _ in range(5):
+        env = vector("CartPole-v1", 1 << 16, autoreset_mode="SameStep")
+        env.reset(seed=0)
+        started, ended = threading.Event(), []
+
+        def look(env=env, started=started, ended=ended):
+            try:
+                while True:
+                    value = getattr(env, read)
+                    value() if callable(value) else value.sum()
+                    started.set()
+            except ClosedEnvironmentError as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        started.wait()
+        env.close()
+        thread.join(30)
+        assert len(ended) == 1
+
+
+def test_a_view_of_the_cores_memory_outlives_the_batch():
+    batch = vector("CartPole-v1", 4).batch
+    batch.seed(0)
+    batch.reset()
+    finished, before = batch.last_finished, batch.episode_returns
+    batch.close()
+    assert finished.count == 0 and before.tolist() == [0, 0, 0, 0]
 
 
 def test_a_dropped_environment_frees_its_memory_at_once():

@@ -36,11 +36,23 @@ _step_one = lib.operant_step_one
 _PROBE = np.float32(1.2333984375)
 
 
+class _Memory:
+    """Memory of the core for NumPy, which holds this object as long as there is a view."""
+
+    def __init__(self, handle: Any, pointer: Any, shape: tuple[int, ...], dtype: np.dtype):
+        self.handle = handle
+        address = int(ffi.cast("uintptr_t", pointer))
+        self.__array_interface__ = {"version": 3, "data": (address, False), "shape": shape, "typestr": dtype.str}
+
+
+def _forget(handle: Any, pointer: Any) -> None:
+    """Does nothing when a pointer is dropped: it held the handle until then."""
+
+
 class _NoneFinished:
     """The list of finished episodes of a closed batch: empty."""
 
     count = 0
-
 
 
 class Batch(BatchBase):
@@ -129,7 +141,8 @@ class Batch(BatchBase):
         self.num_rows = self.num_envs * self.agents
         self._actions = ActionReader(self.spec, self.num_rows)
         self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
-        self.last_finished: Any = lib.operant_last_finished(handle)
+        # Holds the handle, and with it the memory that it points into.
+        self.last_finished: Any = ffi.gc(lib.operant_last_finished(handle), functools.partial(_forget, self._handle))
         self._finished_views = self._view_finished()
         self.stepper = self.make_stepper()
         # For step_one, whose observation is [D] and not [1, D].
@@ -447,12 +460,12 @@ class Batch(BatchBase):
     def _write(self, indices: np.ndarray, records: np.ndarray) -> None:
         for name, column in self._views().items():
             column[indices] = records[name]
-        start = np.uint32(lib.operant_clock(self._handle)) - records["elapsed"].astype(np.uint32)
+        start = np.uint32(lib.operant_clock(self._open_handle())) - records["elapsed"].astype(np.uint32)
         self._deadlines()[indices] = (start + np.uint32(self.max_episode_steps or 0)).astype(_INT32)
         finished = self._pending()
         finished[indices] = records["finished"]
         self.set_finished(finished)
-        lib.operant_mark_ready(self._handle)
+        lib.operant_mark_ready(self._open_handle())
 
     def set_finished(self, finished: np.ndarray) -> None:
         """Marks the environments (`[N]` bool) whose episode ended in the last step and that wait for their reset."""
@@ -496,15 +509,14 @@ class Batch(BatchBase):
             self._finished_views, self.last_finished = self._NO_VIEWS, self._NONE_FINISHED
 
     def _array(self, pointer: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """A view of the core's memory."""
-        size = math.prod(shape) * dtype.itemsize
-        if size == 0:
+        """A view of the core's memory, which stays valid if another thread closes the batch."""
+        if 0 in shape:
             return np.empty(shape, dtype)
-        return np.frombuffer(ffi.buffer(pointer, size), dtype).reshape(shape)
+        return np.asarray(_Memory(self._open_handle(), pointer, shape, dtype))
 
     def _elapsed(self, deadline: np.ndarray) -> np.ndarray:
         """Steps since the episode began: `[N]` int32. The clock and its differences are modulo 2^32."""
-        end = np.uint32((lib.operant_clock(self._handle) + (self.max_episode_steps or 0)) & 0xFFFFFFFF)
+        end = np.uint32((lib.operant_clock(self._open_handle()) + (self.max_episode_steps or 0)) & 0xFFFFFFFF)
         return (end - deadline.view(np.uint32)).view(_INT32)
 
     def _arguments(self) -> dict[str, Any]:
