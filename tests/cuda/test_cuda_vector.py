@@ -443,6 +443,15 @@ def test_a_finished_environment_that_is_not_reset_stays_and_is_named():
         env.step(pushes(3))
 
 
+def test_a_finished_environment_alone_says_to_call_reset():
+    env = emulated(num_envs=1, autoreset_mode="Disabled", max_episode_steps=1)
+    env.reset(seed=0)
+    env.step(pushes(1))
+    env.step(pushes(1))
+    with pytest.raises(ResetNeeded, match=r"the episode of environment 0 is over: call reset\(\) before the next step"):
+        env.check()
+
+
 @pytest.mark.parametrize(
     "actions, error, message",
     [

@@ -68,10 +68,11 @@ class ActionReader:
             return f"integers, each at least 0 and below its own of {self.counts.tolist()}"
         return f"an integer in [0, {self.counts})"
 
-    def _reset(self) -> str:
-        """The remedy for a step after an episode's end."""
+    def episode_over(self, environment: int) -> ResetNeeded:
+        """The exception for a step of an environment after its episode's end."""
         alone = self.shape[0] == max(1, len(self.agents))
-        return "call reset()" if alone else "reset it with options={'reset_mask': mask}"
+        remedy = "call reset()" if alone else "reset it with options={'reset_mask': mask}"
+        return ResetNeeded(f"the episode of environment {environment} is over: {remedy} before the next step")
 
     def failure(self, handle: Any, status: int, actions: Any = None) -> Exception:
         """The exception for a status other than OPERANT_OK; `handle` is None after close."""
@@ -83,10 +84,7 @@ class ActionReader:
         if status == lib.OPERANT_NOT_RESET:
             return ResetNeeded("reset the whole environment before the first step or masked reset")
         if status == lib.OPERANT_FINISHED:
-            return ResetNeeded(
-                f"the episode of environment {lib.operant_culprit(handle) // max(1, len(self.agents))} is over: "
-                f"{self._reset()} before the next step"
-            )
+            return self.episode_over(lib.operant_culprit(handle) // max(1, len(self.agents)))
         if status == lib.OPERANT_BUSY:
             return RuntimeError("another thread is inside this environment: give each thread its own, or take turns")
         if status == lib.OPERANT_NO_MEMORY:

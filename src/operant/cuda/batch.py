@@ -272,10 +272,7 @@ class CudaBatch(BatchBase):
             self._tensors[name].fill_(-1)
         self._alarm[0] = 0
         if over != -1:
-            raise ResetNeeded(
-                f"the episode of environment {over} is over: reset it with options={{'reset_mask': mask}} before the "
-                "next step"
-            )
+            raise self.actions.episode_over(over)
         word = np.array([unusable & 0xFFFFFFFF], np.uint32)
         value = word.view(np.int32 if self.actions.discrete else np.float32)[0]
         raise self.actions.invalid(value, unusable >> 32, "that environment was not stepped")
