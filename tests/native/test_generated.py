@@ -1,5 +1,6 @@
 """Python's build and make's are described alike."""
 
+import os
 import runpy
 import shutil
 
@@ -63,3 +64,21 @@ def test_a_change_to_an_environment_compiles_a_quarter_of_a_target(native):
     assert compiled() == [0], "taxi is the fifth of five"
     (native / "native" / "envs" / "mpe" / "simple.h").touch()
     assert compiled() == [2]
+
+
+def test_setup_keeps_an_object_while_it_is_newer_than_all_its_sources(tmp_path, monkeypatch):
+    monkeypatch.setattr("setuptools.setup", lambda **arguments: None)
+    monkeypatch.setenv("OPERANT_MYPYC", "0")
+    is_current = runpy.run_path(str(ROOT / "setup.py"))["is_current"]
+    source, header, compiled = (tmp_path / name for name in ("a.c", "with space.h", "a.o"))
+    listing = compiled.with_suffix(".d")
+    for age, path in ((3, source), (3, header), (1, compiled)):
+        path.touch()
+        os.utime(path, (1000 - age, 1000 - age))
+    assert not is_current(compiled), "the compiler has listed no sources yet"
+    listing.write_text(f"{compiled}: {source} \\\n {tmp_path}/with\\ space.h\n")
+    assert is_current(compiled)
+    os.utime(header, (1000, 1000))
+    assert not is_current(compiled), "a header has changed"
+    header.unlink()
+    assert not is_current(compiled), "a header is gone"
