@@ -72,7 +72,7 @@ class OperantVecEnv(VecEnv):
                 self._writer.logger.writerows(info["episode"] for info in ended.values())
                 self._writer.file_handler.flush()
         if self.render_mode is not None:
-            self.vector_env.renderer.last_actions = self._actions
+            self.vector_env.renderer.follow(self._actions)
             if self.render_mode == "human":
                 self.vector_env.render()
         return observations, np.asarray(rewards, np.float32), terminated | truncated, infos
@@ -121,9 +121,9 @@ class OperantVecEnv(VecEnv):
         if args or kwargs:
             raise TypeError(f"env_method('render') takes no arguments, not {[*args, *kwargs]}")
         rows = self._rows("env_method('render')", indices)
-        frames = self.vector_env.render()
-        if frames is None:
-            return [None] * len(rows)
+        frames = self.get_images()
+        if len(frames) != self.num_envs:  # one for each environment, not for each of its agents
+            rows = rows // self.vector_env.batch.agents
         if len(rows) and rows.max() >= len(frames):
             raise ValueError(
                 f"env_method('render'): only the first {len(frames)} environments are drawn, not {rows.max()}: "

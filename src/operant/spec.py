@@ -90,6 +90,8 @@ class EnvSpec:
         reference: "module:name" of a class with Gymnasium's `reset` and `step`, which draws the frames and judges the
             exact build; "" without one.
         reference_arguments: constructor arguments that make the reference the same environment.
+        picture_keeps: the attribute of the reference that a picture takes over from earlier pictures of its episode,
+            and that is 0 when an episode begins (in mpe2, the scale of its first state); "" if there is none.
         agents: the agents' names; () for Gymnasium's single agent, which has no name.
         observation_sizes: the number of components that each agent observes, if they differ; the rest of a row is 0.
         variant_options, variants: constructor arguments that choose a descriptor, with their defaults; and the
@@ -117,6 +119,7 @@ class EnvSpec:
     options: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     reset_options: tuple[tuple[str, str], ...] = ()
     render_fps: int = 30
+    picture_keeps: str = ""
     reference_arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
     agents: tuple[str, ...] = ()
     observation_sizes: tuple[int, ...] = ()

@@ -479,6 +479,14 @@ def test_env_method_renders_what_it_is_asked_for():
         few.env_method("render")
 
 
+def test_agents_of_an_environment_share_its_frame():
+    envs = OperantVecEnv("operant/simple_spread-v3", 2, render_mode="rgb_array")
+    envs.reset()
+    images, frames = envs.get_images(), envs.env_method("render", indices=[0, 2, 3, 5])
+    assert len(images) == 2
+    assert all((frame == images[i]).all() for frame, i in zip(frames, (0, 0, 1, 1), strict=True))
+
+
 def test_vecvideorecorder_records_a_film(tmp_path):
     envs = VecVideoRecorder(ours("CartPole-v1", 2), str(tmp_path), lambda step: step == 0, video_length=5)
     envs.reset()

@@ -4,7 +4,8 @@ import gymnasium as gym
 import numpy as np
 import pygame
 import pytest
-from support import actions_for, gymnasium_env, vector
+from gymnasium.wrappers.vector import HumanRendering, RecordEpisodeStatistics, RecordVideo
+from support import actions_for, gymnasium_env, sync, vector
 
 from operant.environments.rendering import reference_env, tile
 from operant.environments.single import OperantEnv
@@ -92,6 +93,30 @@ def test_frames_are_tiled_row_by_row_and_missing_ones_are_black():
     assert grid[:, :, 0].tolist() == [[1, 1, 1, 2, 2, 2]] * 2 + [[3, 3, 3, 0, 0, 0]] * 2
 
 
+@pytest.mark.parametrize("num_envs, render_envs", [(1, None), (3, None), (17, 17)])
+def test_gymnasiums_vector_recordvideo_records(tmp_path, num_envs, render_envs):
+    envs = vector("Memory-v0", num_envs, render_mode="rgb_array", render_envs=render_envs)
+    recorded = RecordVideo(RecordEpisodeStatistics(envs), str(tmp_path), episode_trigger=lambda episode: True)
+    recorded.reset(seed=0)
+    for _ in range(3):
+        recorded.step(recorded.action_space.sample())
+    assert len(recorded.render()) == num_envs
+    recorded.close()
+    assert [path.stat().st_size > 500 for path in tmp_path.glob("*.mp4")] == [True]
+
+
+@pytest.mark.parametrize("render_envs, drawn", [(None, 16), (2, 2)])
+def test_a_vector_wrapper_that_needs_more_frames_says_what_to_pass(tmp_path, render_envs, drawn):
+    envs = vector("Memory-v0", 17, render_mode="rgb_array", render_envs=render_envs)
+    recorded = RecordVideo(RecordEpisodeStatistics(envs), str(tmp_path), episode_trigger=lambda episode: True)
+    needed = rf"needs a frame for each environment, 17 in all, but render\(\) draws {drawn}: .* render_envs=17"
+    with pytest.raises(ValueError, match=f"RecordVideo {needed}"):
+        recorded.reset(seed=0)
+    with pytest.raises(ValueError, match=f"HumanRendering {needed}"):
+        HumanRendering(envs).reset(seed=0)
+    assert len(recorded.render()) == drawn  # which nobody counts
+
+
 def test_without_a_render_mode_render_warns_and_returns_nothing(recwarn):
     for env in (vector("CartPole-v1", 2), OperantEnv("CartPole-v1")):
         env.reset(seed=0)
@@ -127,3 +152,39 @@ def test_the_vector_form_draws_the_torque_as_gymnasium_does():
     theirs.step(actions)
     for mine, other in zip(ours.render(), theirs.render(), strict=True):
         assert np.array_equal(mine, other)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_taxi_keeps_its_heading_while_it_picks_up_its_passenger(mode, every):
+    """Gymnasium's taxi faces in the direction of the last move that was drawn in its episode."""
+    options = {"precision": "float64", "render_mode": "rgb_array", "max_episode_steps": 9}
+    ours = vector("Taxi-v4", 3, autoreset_mode=mode, **options)
+    theirs = sync("Taxi-v4", 3, mode, render_mode="rgb_array", max_episode_steps=9)
+    ours.reset(seed=0), theirs.reset(seed=0)
+    faces = set()
+    for step, actions in enumerate(np.random.default_rng(0).integers(0, 6, (24, 3))):
+        over = np.logical_or(*ours.step(actions)[2:4])
+        theirs.step(actions)
+        if mode == "Disabled" and over.any():
+            ours.reset(options={"reset_mask": over}), theirs.reset(options={"reset_mask": over})
+        if step % every == 0:
+            frames = ours.render()
+            assert all((frame == expected).all() for frame, expected in zip(frames, theirs.render(), strict=True))
+            faces |= {
+                env.unwrapped.taxi_orientation for env, action in zip(theirs.envs, actions, strict=True) if action > 3
+            }
+    assert len(faces) > 1
+    ours.close(), theirs.close()
+
+
+def test_a_single_taxi_faces_south_again_after_a_reset_that_was_not_drawn():
+    ours = gym.make("operant/Taxi-v4", precision="float64", render_mode="rgb_array")
+    theirs = gym.make("Taxi-v4", render_mode="rgb_array")
+    for env in (ours, theirs):
+        env.reset(seed=0)
+        env.step(2)
+        env.render()
+        env.reset()
+        env.step(4)
+    assert (ours.render() == theirs.render()).all()
+    ours.close(), theirs.close()

@@ -3,6 +3,7 @@
 import pickle
 
 import gymnasium as gym
+import mpe2.simple_spread_v3
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
@@ -212,19 +213,40 @@ def test_parameters_may_differ_between_environments():
     np.testing.assert_allclose(observations[:, 0], masses * 0.1 * 1.75, rtol=1e-6)  # v = F dt, then 0.75 v + F dt
 
 
-def test_frames_are_one_for_each_row_as_vector_wrappers_want_them(tmp_path):
-    envs = simple_spread_v3.vector_env(2, render_mode="rgb_array", render_envs=6)
-    recorded = RecordVideo(envs, str(tmp_path), episode_trigger=lambda episode: episode == 0)
+def test_an_environment_has_one_frame_and_with_render_envs_r_each_row_as_vector_wrappers_need_it(tmp_path):
+    envs, rows = (simple_spread_v3.vector_env(2, render_mode="rgb_array", render_envs=k) for k in (None, 6))
+    recorded = RecordVideo(rows, str(tmp_path), episode_trigger=lambda episode: episode == 0)
     with pytest.raises(ResetNeeded, match="before it is drawn"):
         envs.render()
+    envs.reset(seed=0)
     recorded.reset(seed=0)
-    frames = envs.render()
-    assert len(frames) == 6 and frames[0].shape == (700, 700, 3)
-    assert frames[0] is frames[2] and (frames[2] != frames[3]).any()
+    pictures, frames = envs.render(), rows.render()
+    assert len(pictures) == 2 and pictures[0].shape == (700, 700, 3)
+    assert (pictures[0] != pictures[1]).any()
+    assert len(frames) == 6
+    assert all((frame == pictures[row // 3]).all() for row, frame in enumerate(frames))
+    unfit = RecordVideo(envs, str(tmp_path), episode_trigger=lambda episode: True)
+    with pytest.raises(ValueError, match=r"a frame for each row, 6 in all, but render\(\) draws 2: .* render_envs=6"):
+        unfit.reset()
     for _ in range(27):
         recorded.step(np.zeros(6, np.int64))
     recorded.close()
     assert [path.stat().st_size > 1000 for path in tmp_path.glob("*.mp4")] == [True]
+
+
+def test_a_frame_has_the_scale_of_its_episodes_start_which_was_not_drawn():
+    """mpe2 takes the scale of all frames from the first state; here an autoreset begins the second episode."""
+    envs = simple_spread_v3.vector_env(2, precision="float64", render_mode="rgb_array")
+    references = [mpe2.simple_spread_v3.parallel_env(render_mode="rgb_array") for _ in range(2)]
+    envs.reset(seed=3)
+    for seed, reference in enumerate(references, start=3):
+        reference.reset(seed=seed)
+    for step in range(31):
+        envs.step(np.ones(6, np.int64))
+        for reference in references:
+            reference.reset() if step == 25 else reference.step(dict.fromkeys(reference.agents, 1))
+        if step in (3, 30):
+            assert all((a == b.render()).all() for a, b in zip(envs.render(), references, strict=True))
 
 
 def test_frames_show_the_bodies_as_large_as_they_are():

@@ -51,6 +51,11 @@ class BatchBase(ABC):
     def ready(self) -> bool:
         """True once steps are allowed: after the first reset or `set_state`."""
 
+    @property
+    @abstractmethod
+    def episode_lengths(self) -> Any:
+        """The number of steps of each running episode so far: `[R]` int32."""
+
     @abstractmethod
     def parameter(self, name: str) -> np.ndarray:
         """A parameter's current value in each environment: `[N]` reals, a copy."""

@@ -16,6 +16,7 @@ _DISCRETE = EnvSpec(
     max_episode_steps=25,
     reference="mpe2.simple.simple:raw_env",
     render_fps=10,
+    picture_keeps="original_cam_range",
     variant_options={"continuous_actions": False},
     only_options=ONLY,
 )

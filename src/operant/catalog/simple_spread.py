@@ -31,6 +31,7 @@ def _spec(count: int, header: str) -> EnvSpec:
         reference="mpe2.simple_spread.simple_spread:raw_env",
         reference_arguments={"N": count},
         render_fps=10,
+        picture_keeps="original_cam_range",
         variant_options={"N": 3, "continuous_actions": False},
         only_options=ONLY_OF_SCENARIOS,
     )

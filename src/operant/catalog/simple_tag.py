@@ -31,6 +31,7 @@ _DISCRETE = EnvSpec(
     max_episode_steps=25,
     reference="mpe2.simple_tag.simple_tag:raw_env",
     render_fps=10,
+    picture_keeps="original_cam_range",
     variant_options={"continuous_actions": False},
     only_options=ONLY_OF_SCENARIOS | {"num_good": 1, "num_adversaries": 3, "num_obstacles": 2},
 )

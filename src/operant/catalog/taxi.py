@@ -49,4 +49,5 @@ SPEC = EnvSpec(
     reward_threshold=8.0,
     reference="operant.reference.taxi:Taxi",
     render_fps=4,
+    picture_keeps="taxi_orientation",
 )

@@ -150,7 +150,7 @@ class CudaVectorEnv(VectorEnvBase):
         if self._same_step or self.episode_statistics:
             self._add_ends(infos, outputs)
         if self.render_mode is not None:
-            self.renderer.last_actions = actions.cpu().numpy()
+            self.renderer.follow(actions.cpu().numpy())
             if self.render_mode == "human":
                 self.render()
         return self._present(observations), rewards, terminated, truncated, infos

@@ -17,6 +17,7 @@ from operant.messages import unknown
 from operant.spec import EnvSpec
 
 RENDER_MODES = ("human", "rgb_array")
+DRAWN = 16  # how many environments are drawn unless `render_envs` says so
 
 
 def render_modes(spec: EnvSpec) -> list[str]:
@@ -59,6 +60,11 @@ def _is_mpe2(spec: EnvSpec) -> bool:
     return spec.reference.startswith("mpe2.")
 
 
+def _scale(spec: EnvSpec, record: Any) -> float:
+    """Half the width of mpe2's first frame in metres: the largest coordinate of a record."""
+    return max(abs(float(record[part.name])) for part in spec.state if part.unit == "m")
+
+
 class Renderer:
     """Draws the first `count` environments of a batch."""
 
@@ -66,10 +72,11 @@ class Renderer:
         self.batch = batch
         self.mode = mode
         self.indices = range(min(count, batch.num_envs))
-        self.last_actions: Any = None  # [N, A], or None before the first step
+        self.last_actions: Any = None  # [N, *A], or None before the first step
         self._artist: Any = None
         self._window: Any = None
-        self._cameras: dict[int, float] = {}  # by environment: half the width of mpe2's first frame, in metres
+        # By environment: what its picture keeps of its episode, in the reference's attribute `picture_keeps`.
+        self._kept: dict[int, Any] = {}
         if mode is not None and count < 1:
             raise ValueError(f"render_envs={count} must be at least 1")
 
@@ -90,28 +97,45 @@ class Renderer:
         mask[self.indices] = True
         return self.batch.get_state(mask)
 
-    def look(self) -> None:
-        """Notes the scale of mpe2's frames at the start of an episode, without drawing; call it after a reset."""
-        if self.mode is not None and _is_mpe2(self.batch.spec):
-            for i, record in enumerate(self._records()):
-                self._camera(i, record)
+    def follow(self, actions: Any) -> None:
+        """Notes the actions of a step, `[N, *A]`, and the episodes that began with it; call it after every step."""
+        if self.mode is not None:
+            self.last_actions = actions
+            self.look()
 
-    def _camera(self, i: int, record: Any) -> float:
-        """The largest coordinate in the episode's first state, or in the current one if the first was not seen."""
-        if record["elapsed"] == 0 or i not in self._cameras:
-            quantities = self.batch.spec.state
-            self._cameras[i] = max(abs(float(record[part.name])) for part in quantities if part.unit == "m")
-        return self._cameras[i]
+    def look(self) -> None:
+        """Notes the episodes that begin, without drawing; call it after a reset."""
+        if self.mode is None or not self.batch.spec.picture_keeps:
+            return
+        agents = self.batch.agents
+        if 0 in self.batch.episode_lengths[: len(self.indices) * agents : agents].tolist():
+            for i, record in enumerate(self._records()):
+                self._begin(i, record)
+
+    def _begin(self, i: int, record: Any) -> None:
+        """Notes what a picture keeps at the start of an episode; an episode that was not seen before starts here."""
+        if record["elapsed"] == 0 or i not in self._kept:
+            self._kept[i] = _scale(self.batch.spec, record) if _is_mpe2(self.batch.spec) else 0
 
     def _draw(self, i: int, record: Any) -> np.ndarray:
+        artist, kept = self._artist, self.batch.spec.picture_keeps
+        self._pose(i, record)
+        if kept:
+            self._begin(i, record)
+            setattr(artist, kept, self._kept[i])
+        frame: np.ndarray = artist.render()
+        if kept:
+            self._kept[i] = getattr(artist, kept)
+        return frame
+
+    def _pose(self, i: int, record: Any) -> None:
+        """Writes a record into the artist."""
         artist, spec = self._artist, self.batch.spec
         state = flat_state(spec, record)
         if _is_mpe2(spec):
             parameters = {attribute: float(record[f"param:{name}"]) for name, attribute in spec.attributes.items()}
             place_particles(artist, state, parameters)
-            artist.original_cam_range = self._camera(i, record)
-            picture: np.ndarray = artist.render()
-            return picture
+            return
         for parameter in self.batch.parameters:
             attribute = spec.attribute(parameter.name)
             if hasattr(artist, attribute):
@@ -123,8 +147,6 @@ class Renderer:
             artist.lastaction = self.last_actions[i]
         if self.last_actions is not None and hasattr(artist, "max_torque") and record["elapsed"] > 0:
             artist.last_u = float(np.clip(self.last_actions[i], -artist.max_torque, artist.max_torque)[0])
-        frame: np.ndarray = artist.render()
-        return frame
 
     def _show(self, picture: np.ndarray) -> None:
         import pygame
@@ -171,6 +193,19 @@ def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str, flo
         for entity in world.entities:
             if entity.name.startswith(body):
                 setattr(entity, name, value)
+
+
+def calling_wrapper() -> str | None:
+    """The name of Gymnasium's vector `RecordVideo` or `HumanRendering` if it called our caller, `render`.
+
+    They assert, without a message, that there is a frame for each row. Other wrappers may lie between.
+    """
+    frame = sys._getframe(1)
+    while frame.f_code.co_name == "render" and frame.f_back is not None:
+        frame = frame.f_back
+    if frame.f_globals.get("__name__") != "gymnasium.wrappers.vector.rendering":
+        return None
+    return type(frame.f_locals["self"]).__name__
 
 
 def tile(frames: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -102,6 +102,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self._ahead = self._exact
         self._catch_up()
         self.renderer.last_actions = None
+        self.renderer.look()
         if self.render_mode == "human":
             self.render()
         observation = self._observation()
@@ -119,7 +120,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         """
         observation, reward, terminated = self._step_exactly(action) if self._exact else self._step(action)
         if self.render_mode is not None:
-            self.renderer.last_actions = [action]
+            self.renderer.follow([action])
             if self.render_mode == "human":
                 self.render()
         if self._is_array:

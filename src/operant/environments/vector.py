@@ -67,8 +67,8 @@ class OperantVectorEnv(VectorEnvBase):
         randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
         max_episode_steps: the time limit. None: the one that the id is registered with; -1: never truncates.
         render_mode: "rgb_array", "human" or None; see `render`.
-        render_envs: the number of rows, from 0 on, that `render` returns frames for. Gymnasium's vector `RecordVideo`
-            and `HumanRendering` need a frame of each: `render_envs=R`.
+        render_envs: the number of environments, from 0 on, that `render` draws; None: at most 16. R draws all, and
+            returns a frame for each row, as Gymnasium's vector `RecordVideo` and `HumanRendering` need it.
         episode_statistics: adds `infos["episode"]` where episodes ended, like `RecordEpisodeStatistics`.
         **options: the environment's own constructor arguments, for example `g` (Pendulum), `N` and `local_ratio`
             (simple_spread).
@@ -170,7 +170,7 @@ class OperantVectorEnv(VectorEnvBase):
             return results
         observations, rewards, terminated, truncated, infos = results
         if self._eventful:
-            self.renderer.last_actions = actions
+            self.renderer.follow(actions)
             if self._masks is not None:
                 self._add_masks(infos, observations, np.ones(self.num_envs, np.bool_))
             self._add_infos(infos, terminated, truncated)

@@ -15,7 +15,7 @@ from operant.batch.core import AUTORESET
 from operant.batch.seeds import check_seed
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
-from operant.environments.rendering import Renderer, check_render_mode, render_modes
+from operant.environments.rendering import DRAWN, Renderer, calling_wrapper, check_render_mode, render_modes
 from operant.messages import unknown
 from operant.spec import EnvSpec
 
@@ -52,7 +52,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         randomize: Mapping[str, tuple[float, float]] | None = None,
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
-        render_envs: int = 16,
+        render_envs: int | None = None,
         episode_statistics: bool = False,
         **options: Any,
     ):
@@ -76,8 +76,8 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         self.num_envs = self._batch.num_rows
         self.agents = spec.agents
         self.single_observation_space, self.single_action_space = opened.observation_space, opened.action_space
-        self.renderer = Renderer(self._batch, self.render_mode, -(-render_envs // self._batch.agents))
-        self._render_rows = min(render_envs, self.num_envs)
+        self.renderer = Renderer(self._batch, self.render_mode, DRAWN if render_envs is None else render_envs)
+        self._frame_per_row = render_envs == self.num_envs
         self._seeds: list[int] | int | None = None
         self._same_step = mode == "SameStep"
         self.episode_statistics = episode_statistics
@@ -219,17 +219,29 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         return self._present(self._observe())
 
     def render(self) -> Any:
-        """Draws the environments of the first `render_envs` rows with Gymnasium's or mpe2's renderer.
+        """Draws the first `render_envs` environments with Gymnasium's or mpe2's renderer.
 
         Returns:
-            With "rgb_array" a tuple of frames `[H, W, 3]` uint8, one for each row; agents of one environment share a
-            frame. With "human" None: one window shows the environments as tiles.
+            With "rgb_array" a tuple of frames `[H, W, 3]` uint8, one for each environment, or with `render_envs=R` one
+            for each row. With "human" None: one window shows the environments as tiles.
+
+        Raises:
+            ValueError: Gymnasium's `RecordVideo` or `HumanRendering` called, and there are fewer frames than rows.
         """
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in make_vec(id, render_mode="rgb_array")')
             return None
+        count = self.num_envs if self._frame_per_row else len(self.renderer.indices)
+        if count != self.num_envs and (wrapper := calling_wrapper()):
+            per = "environment" if self._batch.agents == 1 else "row"
+            raise ValueError(
+                f"{wrapper} needs a frame for each {per}, {self.num_envs} in all, but render() draws {count}: make the "
+                f"environment with render_envs={self.num_envs}"
+            )
         frames = self.renderer.frames()
-        return frames and tuple(frames[row // self._batch.agents] for row in range(self._render_rows))
+        if frames is None:
+            return None
+        return tuple(frames[k // self._batch.agents] for k in range(count)) if self._frame_per_row else frames
 
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the core's memory and the window."""

@@ -20,4 +20,3 @@ class Taxi(TaxiEnv):
         *place, fickle = (int(value) for value in values)
         self.s = self.encode(*place)  # type: ignore[no-untyped-call]
         self.fickle_step = fickle == 1
-        self.taxi_orientation = 0  # its value after a reset; the last action, if it was a move, changes it
