@@ -63,7 +63,6 @@ THEIR_FILES = {
     "rollout/device_normalizer",
     "rollout/gpu_buffer",
     "rollout/tensors",
-    "runs/checkpoint",
 }
 
 

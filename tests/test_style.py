@@ -32,3 +32,9 @@ def test_docstrings_begin_with_a_verb_or_a_noun():
                 if re.match(r"(What|Whether|Who|Which|How)\b", docstring):
                     found.append(f"{path.name}: {docstring.splitlines()[0]}")
     assert len(files) > 300 and found == []
+
+
+def test_nothing_pickled_is_read_from_a_file():
+    reads = re.compile(r"torch\.load|pickle\.load\(|Unpickler|allow_pickle|np\.load|marshal\.load|shelve|joblib")
+    files = [path for folder in ("src", "bench", "compat") for path in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 150 and [path.name for path in files if reads.search(path.read_text())] == []

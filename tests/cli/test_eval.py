@@ -98,7 +98,7 @@ def test_a_video_has_every_frame_of_its_episodes(runs, capsys, tmp_path):
     "arguments, expected",
     [
         (["shirt"], "no run 'shirt' in"),
-        (["short", "--checkpoint", "missing.pt"], "missing.pt does not exist"),
+        (["short", "--checkpoint", "missing.safetensors"], "missing.safetensors does not exist"),
         (["short", "--env", "pendulum"], "operant/Pendulum-v1 has the observation space"),
         (["short", "--env", "pendulu"], "did you mean 'pendulum'?"),
         (["short", "--video", "film.gif", "--episodes", "1"], "film.gif must end in .mp4"),

@@ -11,6 +11,7 @@ from operant.cli.parser import Parser
 from operant.cli.run_config import RunConfig, merge
 from operant.cli.runs import add_runs_option
 from operant.models.algorithms.on_policy import OnPolicy
+from operant.models.networks.actor_critic import load_weights
 from operant.runs.checkpoint import CheckpointError, CheckpointFolder, load_checkpoint
 from operant.runs.run_directory import RunDirectory
 
@@ -57,6 +58,6 @@ def load_policy(runs: str | None, run_id: str, checkpoint: str) -> Trained:
 
 
 def _restore(algorithm: OnPolicy, state: dict[str, Any]) -> None:
-    algorithm.policy.load_state_dict(state["policy"])
+    load_weights(algorithm.policy, state["policy"])
     if algorithm.collector.normalizer is not None:
         algorithm.collector.normalizer.load_state_dict(state["collector"]["normalizer"])

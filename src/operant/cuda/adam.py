@@ -98,5 +98,5 @@ class FusedAdam:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from a state that `state_dict` returned."""
         self._steps.fill_(state["steps"])
-        self.mean.copy_(state["mean"])
-        self.square.copy_(state["square"])
+        self.mean.copy_(torch.as_tensor(state["mean"]))
+        self.square.copy_(torch.as_tensor(state["square"]))

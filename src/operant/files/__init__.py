@@ -1,1 +1,1 @@
-"""Writing files atomically; reading and writing TOML."""
+"""Writing files atomically; reading and writing TOML and safetensors."""

@@ -62,8 +62,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(kind, env, options, tmp_path)
     expected = train(whole, 4)
     stopped = made(kind, env, arguments, **options)
     train(stopped, 2)
-    stopped.save(tmp_path / "state.pt")
-    resumed = kind.load(tmp_path / "state.pt")
+    stopped.save(tmp_path / "state.safetensors")
+    resumed = kind.load(tmp_path / "state.safetensors")
     metrics = train(resumed, 4)
     ours, others = whole.state_dict(), resumed.state_dict()
     for state in (ours, others):
@@ -86,8 +86,8 @@ def test_exploration_popart_and_a_custom_policy_are_passed_again(tmp_path):
     whole, stopped = (made(PPO, "operant/MountainCar-v0", arguments()) for _ in range(2))
     train(whole, 4)
     train(stopped, 2)
-    stopped.save(tmp_path / "state.pt")
-    resumed = PPO.load(tmp_path / "state.pt", **arguments())
+    stopped.save(tmp_path / "state.safetensors")
+    resumed = PPO.load(tmp_path / "state.safetensors", **arguments())
     train(resumed, 4)
     ours, others = whole.state_dict(), resumed.state_dict()
     for state in (ours, others):
@@ -152,8 +152,8 @@ def test_a_seed_determines_a_run():
 
 def test_a_foreign_environment_resumes_with_new_episodes(tmp_path):
     algorithm = made(PPO, "CartPole-v1", normalize_observations=True).learn(2 * UPDATE)
-    algorithm.save(tmp_path / "state.pt")
-    resumed = PPO.load(tmp_path / "state.pt")
+    algorithm.save(tmp_path / "state.safetensors")
+    resumed = PPO.load(tmp_path / "state.safetensors")
     assert same(resumed.policy.state_dict(), algorithm.policy.state_dict())
     assert resumed.collector.starts.all() and resumed.steps == 2 * UPDATE
     assert resumed.learn(3 * UPDATE).updates == 3
@@ -176,15 +176,15 @@ def test_a_config_of_another_algorithm_is_an_error():
 
 
 def test_a_checkpoint_of_another_algorithm_is_an_error(tmp_path):
-    made(A2C).save(tmp_path / "state.pt")
+    made(A2C).save(tmp_path / "state.safetensors")
     with pytest.raises(ValueError, match="was saved by a2c: load it with that class"):
-        PPO.load(tmp_path / "state.pt")
+        PPO.load(tmp_path / "state.safetensors")
 
 
 def test_a_foreign_checkpoint_is_an_error(tmp_path):
-    save_checkpoint(tmp_path / "state.pt", {"weights": 1})
-    with pytest.raises(ValueError, match=r"state.pt was saved by None: load it with that class"):
-        PPO.load(tmp_path / "state.pt")
+    save_checkpoint(tmp_path / "state.safetensors", {"weights": 1})
+    with pytest.raises(ValueError, match=r"state.safetensors was saved by None: load it with that class"):
+        PPO.load(tmp_path / "state.safetensors")
     torch.save({"weights": torch.ones(2)}, tmp_path / "other.pt")
     with pytest.raises(CheckpointError, match=r"other.pt is not a checkpoint of operant"):
         PPO.load(tmp_path / "other.pt")
@@ -192,19 +192,19 @@ def test_a_foreign_checkpoint_is_an_error(tmp_path):
 
 def test_a_vector_env_without_an_id_is_passed_again(tmp_path):
     algorithm = made(PPO, vector(Countdown, Countdown), num_envs=2)
-    algorithm.learn(32).save(tmp_path / "state.pt")
+    algorithm.learn(32).save(tmp_path / "state.safetensors")
     with pytest.raises(ValueError, match=r"was trained on a vector env without an id: pass it as env="):
-        PPO.load(tmp_path / "state.pt")
-    assert PPO.load(tmp_path / "state.pt", vector(Countdown, Countdown)).learn(64).updates == 2
+        PPO.load(tmp_path / "state.safetensors")
+    assert PPO.load(tmp_path / "state.safetensors", vector(Countdown, Countdown)).learn(64).updates == 2
 
 
 def test_an_unknown_option_in_a_checkpoint_is_named(tmp_path):
-    made(PPO).save(tmp_path / "state.pt")
-    state = load_checkpoint(tmp_path / "state.pt")
+    made(PPO).save(tmp_path / "state.safetensors")
+    state = load_checkpoint(tmp_path / "state.safetensors")
     state["config"]["clop"] = 0.1
-    save_checkpoint(tmp_path / "state.pt", state)
+    save_checkpoint(tmp_path / "state.safetensors", state)
     with pytest.raises(ValueError, match=r"unknown option 'clop': did you mean 'clip'\?"):
-        PPO.load(tmp_path / "state.pt")
+        PPO.load(tmp_path / "state.safetensors")
 
 
 def test_a_space_that_no_policy_supports_is_an_error():

@@ -23,7 +23,7 @@ def test_the_python_snippets_train_save_and_roll_out(tmp_path, monkeypatch):
     names = {}
     exec(snippet, names)
     assert names["metrics"]["steps"] == 4096 and names["actions"].shape == (1,)
-    assert (tmp_path / "cartpole.pt").exists()
+    assert (tmp_path / "cartpole.safetensors").exists()
     names = {}
     exec(loop, names)
     assert names["buffer"].tensors.observations.shape == (17, 64, 4)

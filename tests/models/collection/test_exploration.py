@@ -127,9 +127,9 @@ def test_a_saved_exploration_continues_identically(kind, tmp_path):
     ppo = made(kind)
     rollout = ppo.collector.collect()
     ppo.exploration.rewards(rollout), ppo.exploration.update(rollout)
-    save_checkpoint(tmp_path / "state.pt", ppo.exploration.state_dict())
+    save_checkpoint(tmp_path / "state.safetensors", ppo.exploration.state_dict())
     other = made(kind, seed=5).exploration
-    other.load_state_dict(load_checkpoint(tmp_path / "state.pt"))
+    other.load_state_dict(load_checkpoint(tmp_path / "state.safetensors"))
     for each in (ppo.exploration, other):
         each.outcome = each.rewards(rollout), each.update(rollout), each.parameters.detach()
     for ours, others in zip(ppo.exploration.outcome, other.outcome, strict=True):

@@ -42,7 +42,7 @@ def test_onnxruntime_acts_as_the_run_does_from_raw_observations_in_batches_of_an
     assert main(["export", "short", "--format", "onnx", "--out", str(path), "--runs", str(runs)]) == 0
     assert "observation, state -> action, logits, next_state" in capsys.readouterr().out
     [run] = runs.iterdir()
-    trained = PPO.load(sorted((run / "checkpoints").glob("step-*.pt"))[-1])
+    trained = PPO.load(sorted((run / "checkpoints").glob("step-*.safetensors"))[-1])
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
     for rows in (1, 7):

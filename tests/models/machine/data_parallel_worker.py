@@ -19,6 +19,7 @@ from operant.models.machine.data_parallel import (
     world_size,
 )
 from operant.rollout.normalizer import RunningNormalizer
+from operant.utils import save_checkpoint
 
 LEVEL, BUDGET = 150, 100_000
 
@@ -52,10 +53,10 @@ def training(folder):
     )
     ppo = PPO("operant/CartPole-v1", config, seed=3)
     ppo.learn(4 * 256)
-    ppo.save(folder / "middle.pt")
+    ppo.save(folder / "middle.safetensors")
     metrics = list(ppo.iterate(8 * 256))[-1]
     all_gather_object(None)  # a barrier: the file exists now
-    again = PPO.load(folder / "middle.pt").learn(8 * 256)
+    again = PPO.load(folder / "middle.safetensors").learn(8 * 256)
     return {
         "weights": ppo.parameters.tolist(),
         "resumed": again.parameters.tolist(),
@@ -177,7 +178,7 @@ def main():
         decisions,
     ):
         results |= part(folder)
-    torch.save(results, folder / f"{rank()}.pt")
+    save_checkpoint(folder / f"{rank()}.safetensors", results)
     leave()
 
 

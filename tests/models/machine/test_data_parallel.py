@@ -15,6 +15,7 @@ from data_parallel_worker import BUDGET, solve, vmpo_gradient
 
 from operant.models import PPO
 from operant.runs.run_directory import RunDirectory
+from operant.utils import load_checkpoint
 
 pytestmark = pytest.mark.test_all("starts pairs of processes, by torchrun and by hand, that train")
 
@@ -45,7 +46,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(folder):
-    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(2)]
+    return [load_checkpoint(folder / f"{rank}.safetensors") for rank in range(2)]
 
 
 def both(results, key):
@@ -125,7 +126,7 @@ def test_another_number_of_processes_is_refused_by_name(folder):
     with pytest.raises(
         ValueError, match=r"is from 2 process.*not from 1: start the same number with torchrun --nproc-per-node 2"
     ):
-        PPO.load(folder / "middle.pt")
+        PPO.load(folder / "middle.safetensors")
 
 
 def test_any_process_can_ask_all_to_stop(results):
@@ -155,7 +156,7 @@ def test_torchrun_keeps_one_run_which_ctrl_c_ends_and_as_many_processes_resume(t
     out, err = process.communicate(timeout=60)
     [run] = RunDirectory.all(tmp_path)
     assert run.status == "interrupted", err
-    [checkpoint] = sorted(run.checkpoints.glob("step-*.pt"))
+    [checkpoint] = sorted(run.checkpoints.glob("step-*.safetensors"))
     steps = int(checkpoint.stem.partition("-")[2])
     total = str(steps + 4 * 16 * 32)
 

@@ -108,8 +108,8 @@ def test_popart_and_mixed_precision_can_be_recorded(monkeypatch):
 def test_training_continues_identically_from_a_checkpoint(tmp_path):
     whole, _ = train("normalized", "emulated", 4)
     half, _ = train("normalized", "emulated", 2)
-    half.save(tmp_path / "half.pt")
-    resumed = PPO.load(tmp_path / "half.pt")
+    half.save(tmp_path / "half.safetensors")
+    resumed = PPO.load(tmp_path / "half.safetensors")
     assert resumed.config.device == "emulated"
     total = 4 * N * T
     for algorithm in (half, resumed):

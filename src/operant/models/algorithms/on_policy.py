@@ -22,7 +22,7 @@ from operant.models.collection.sources import VectorEnv
 from operant.models.collection.workplace import open_workplace
 from operant.models.machine.data_parallel import all_gather_object, broadcast, mean_in_place, rank, world_size
 from operant.models.machine.devices import set_arithmetic
-from operant.models.networks.actor_critic import ActorCritic, flatten_parameters
+from operant.models.networks.actor_critic import ActorCritic, flatten_parameters, load_weights
 from operant.models.networks.popart import PopArtValueHead
 from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 
@@ -277,10 +277,10 @@ class OnPolicy(ABC):
                 f"with torchrun --nproc-per-node {len(processes)}"
             )
         own = processes[rank()]
-        self.policy.load_state_dict(state["policy"])
+        load_weights(self.policy, state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.collector.load_state_dict(own["collector"])
-        self.generator.set_state(own["generator"])
+        self.generator.set_state(torch.as_tensor(own["generator"]))
         if self.exploration is not None:
             self.exploration.load_state_dict(state["exploration"])
         self.threads = state["threads"]

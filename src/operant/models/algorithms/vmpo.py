@@ -97,7 +97,7 @@ class VMPO(OnPolicy):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
         with torch.no_grad():
-            self.duals.copy_(state["duals"])
+            self.duals.copy_(torch.as_tensor(state["duals"]))
         self.dual_optimizer.load_state_dict(state["dual_optimizer"])
 
 

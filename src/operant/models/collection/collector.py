@@ -162,7 +162,7 @@ class CollectorBase(ABC):
         """Continues from a state of `state_dict`."""
         self.environments.load_state_dict(state["environments"])
         self._restore(state)
-        self.generator.set_state(state["generator"])
+        self.generator.set_state(torch.as_tensor(state["generator"]))
         self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
         self.episode_count = state["episodes"]
         for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
@@ -322,5 +322,5 @@ class Collector(CollectorBase):
     def _restore(self, state: Mapping[str, Any]) -> None:
         if self.environments.resumable:
             self.buffer.observations[-1] = state["observations"]
-            self.starts = state["starts"].clone()
-            self.lstm_state = None if state["state"] is None else state["state"].to(self.device)
+            self.starts = torch.as_tensor(state["starts"]).clone()
+            self.lstm_state = None if state["state"] is None else torch.as_tensor(state["state"]).to(self.device)

@@ -199,7 +199,7 @@ class DeviceCollector(CollectorBase):
         return observations
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self.observations[-1].copy_(torch.from_numpy(np.asarray(state["observations"])))
-        self.starts.copy_(state["starts"])
+        self.observations[-1].copy_(torch.as_tensor(state["observations"]))
+        self.starts.copy_(torch.as_tensor(state["starts"]))
         if self.lstm_state is not None:
-            self.lstm_state.copy_(state["state"])
+            self.lstm_state.copy_(torch.as_tensor(state["state"]))

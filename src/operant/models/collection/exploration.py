@@ -25,7 +25,7 @@ from operant.environments.layout import Layout
 from operant.models.collection.collector import Rollout
 from operant.models.machine.adam import Adam
 from operant.models.machine.data_parallel import mean_in_place
-from operant.models.networks.actor_critic import flatten_parameters, mlp
+from operant.models.networks.actor_critic import flatten_parameters, load_weights, mlp
 from operant.models.networks.extractors import extractor_for
 from operant.models.networks.heads import action_head, orthogonal
 from operant.models.networks.seeding import seeded
@@ -150,9 +150,9 @@ class Exploration(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores a state of `state_dict`."""
-        self.network.load_state_dict(state["network"])
+        load_weights(self.network, state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
+        self.generator.set_state(torch.as_tensor(state["generator"]))
         if self.normalizer:
             self.normalizer.load_state_dict(state["normalizer"])
         self.reward_normalizer = None

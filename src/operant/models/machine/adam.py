@@ -65,5 +65,5 @@ class Adam:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from a state of `state_dict`."""
         self.steps = state["steps"]
-        self.mean.copy_(state["mean"])
-        self.square.copy_(state["square"])
+        self.mean.copy_(torch.as_tensor(state["mean"]))
+        self.square.copy_(torch.as_tensor(state["square"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -219,6 +219,11 @@ def mlp(features: int, hidden: Sequence[int], activation: str) -> nn.Sequential:
         layers += [orthogonal(nn.Linear(features, width), math.sqrt(2)), ACTIVATIONS[activation]()]
         features = width
     return nn.Sequential(*layers)
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor | np.ndarray]) -> None:
+    """Copies `module.state_dict()`, or a checkpoint's arrays of the same names, into the module."""
+    module.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
 
 
 def flatten_parameters(module: nn.Module) -> Tensor:
