@@ -3,8 +3,8 @@
     from operant.compat import envpool
     envs = envpool.make("CartPole-v1", env_type="gymnasium", num_envs=4096, seed=1)
 
-Results have EnvPool's shapes, dtypes and layout. Four things differ: the random numbers; an episode that terminates on
-its last allowed step has both flags set; invalid actions raise an error; and Acrobot's info lacks `state`.
+Results have EnvPool's shapes, dtypes and layout. Three things differ: the random numbers; an episode that terminates on
+its last allowed step has both flags set; and invalid actions raise an error.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ import numpy as np
 from operant.batch.batch import Batch
 from operant.compat import framework
 from operant.compat.envpool_ids import chosen
-from operant.compat.envpool_spec import TASKS, EnvSpec, Players, State
+from operant.compat.envpool_spec import TASKS, EnvSpec, Players, State, StateWithJoints
 from operant.environments.pool import AsyncEnvPool
 from operant.messages import unknown
 
@@ -109,11 +109,22 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
         elapsed = self._elapsed[rows] + np.int32(1)
         self._elapsed[rows] = elapsed
         self._elapsed[ids[ended]] = -1
+        joints = self._joints(rows)
         if self._time_step is not None:
             step_type = np.where(elapsed == 0, 0, 1 + ended).astype(np.int32)  # first, mid or last
-            return self._time_step(step_type, results[1], 1 - ended.astype(np.float32), State(ids, Players(ids), obs))
+            state = State(ids, Players(ids), obs) if joints is None else StateWithJoints(ids, Players(ids), obs, joints)
+            return self._time_step(step_type, results[1], 1 - ended.astype(np.float32), state)
         info = {"env_id": ids, "players": {"env_id": ids}, "elapsed_step": elapsed}
+        if joints is not None:
+            info["state"] = joints
         return (obs, info) if reset else (*results, info)
+
+    def _joints(self, rows: Any) -> np.ndarray | None:
+        """The angles of Acrobot's joints in the environments `rows`, `[K, 2]` float32; None for any other task."""
+        if not self.spec.joints:
+            return None
+        batch = self._pool._store if self.is_async else self._pool
+        return np.stack([batch.quantity(name)[rows] for name in self.spec.joints], axis=1)
 
     def step(self, action: Any, env_id: Any = None) -> Any:
         self.send(action, env_id)

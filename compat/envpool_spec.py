@@ -31,6 +31,9 @@ Config = namedtuple(
 )
 Players = namedtuple("Players", "env_id")
 State = namedtuple("State", "env_id players obs")
+StateWithJoints = namedtuple("State", "env_id players obs state")
+JOINTS = {"Acrobot-v1": ("theta1", "theta2")}
+"""The angles that EnvPool adds to a task's results as `state`, which the observation holds as sines and cosines."""
 
 
 class EnvSpec:
@@ -54,6 +57,7 @@ class EnvSpec:
             if name in fixed and not np.array_equal(value, fixed[name]):
                 raise ValueError(f"{name}={value!r} can only be {fixed[name]!r} here: omit it, or use EnvPool")
         self.task_id, self.task = task_id, CATALOG[task_id]
+        self.joints: tuple[str, ...] = JOINTS.get(task_id, ())
         given = {name: value for name, value in options.items() if name not in _ABSENT}
         limits = {name: getattr(self.task, name) for name in ("max_episode_steps", "reward_threshold")}
         self.config = Config(**_checked(_DEFAULTS | _FIXED | limits | given))
@@ -72,7 +76,12 @@ class EnvSpec:
     def observation_spec(self) -> Any:
         specs, box, limits = framework("dm_env.specs", "envpool"), self.observation_space, np.iinfo(np.int32)
         index = specs.BoundedArray((), np.int32, limits.min, limits.max, name="env_id")
-        return State(index, Players(index), specs.BoundedArray(box.shape, box.dtype, box.low, box.high, name="obs"))
+        observation = specs.BoundedArray(box.shape, box.dtype, box.low, box.high, name="obs")
+        if not self.joints:
+            return State(index, Players(index), observation)
+        numbers = np.finfo(np.float32)  # EnvPool's bounds: the least is its smallest positive number
+        state = specs.BoundedArray((len(self.joints),), np.float32, numbers.tiny, numbers.max, name="state")
+        return StateWithJoints(index, Players(index), observation, state)
 
     def action_spec(self) -> Any:
         specs, space = framework("dm_env.specs", "envpool"), self.action_space
