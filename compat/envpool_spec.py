@@ -31,7 +31,7 @@ Config = namedtuple(
 )
 Players = namedtuple("Players", "env_id")
 State = namedtuple("State", "env_id players obs")
-StateWithJoints = namedtuple("State", "env_id players obs state")
+StateWithJoints = namedtuple("StateWithJoints", "env_id players obs state")
 JOINTS = {"Acrobot-v1": ("theta1", "theta2")}
 """The angles that EnvPool adds to a task's results as `state`, which the observation holds as sines and cosines."""
 
