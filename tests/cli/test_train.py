@@ -142,6 +142,7 @@ def test_a_detached_run_continues_by_itself(tmp_path):
 
     def finished():
         directory.refresh()
+        assert directory.status in ("starting", "running", "finished")
         return directory.status == "finished"
 
     wait_for(finished)
@@ -207,6 +208,62 @@ def test_a_wrong_config_file_is_answered_in_one_line(tmp_path, text, message):
     file.write_text(text)
     assert message in error("train", "--config", file, "--runs", tmp_path)
     assert not list(tmp_path.glob("*/run.json"))
+
+
+def test_the_first_update_is_followed_by_a_checkpoint_which_is_not_the_best(tmp_path):
+    run("train", "cartpole", "--timesteps", 10 * 1024, *SHORT, "--runs", tmp_path, "--checkpoint-every", 1000)
+    folder = CheckpointFolder(RunDirectory.latest(tmp_path).checkpoints)
+    assert [path.stem for path in folder.steps()] == ["step-000001024", "step-000010240"]
+    assert folder.best().samefile(folder.latest())
+
+
+def test_a_run_that_was_killed_after_its_last_step_is_finished_by_resume(tmp_path):
+    run("train", "cartpole", "--timesteps", 2048, *SHORT, "--runs", tmp_path)
+    killed = RunDirectory.latest(tmp_path)
+    before = final_state(killed), rows(killed)
+    killed.update(status="running", pid_started="1")
+    assert killed.status == "crashed"
+    assert run("resume", killed.id, "--runs", tmp_path).startswith("2,048 steps in ")
+    killed.refresh()
+    assert killed.status == "finished"
+    assert same((final_state(killed), rows(killed)), before)
+    assert "has made its 2,048 steps" in error("resume", killed.id, "--runs", tmp_path, code=1)
+
+
+@pytest.mark.parametrize("where", [[], ["--detach"]])
+@pytest.mark.parametrize(
+    "module, arguments, message",
+    [
+        (
+            "Box2D",
+            ["gymnasium.envs:LunarLander-v3"],
+            'Box2D is not installed, .* `pip install "gymnasium\\[box2d\\]"`$',
+        ),
+        ("wandb", ["cartpole", "--wandb", "project"], "needs wandb: pip install wandb$"),
+        (None, ["cartpole", "--squash"], "squash=True is for a Box"),
+    ],
+)
+def test_a_run_that_never_began_is_not_kept(tmp_path, monkeypatch, where, module, arguments, message):
+    if module:
+        monkeypatch.setitem(sys.modules, module, None)
+    said = error("train", *arguments, *where, "--runs", tmp_path, code=1)
+    assert re.search(f"^operant train: .*{message}", said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("in_background", [False, True])
+def test_a_run_that_fails_before_its_first_checkpoint_is_kept_only_for_its_output(tmp_path, monkeypatch, in_background):
+    def full(self, metrics):
+        raise OSError("cannot write metrics.csv: the disk is full")
+
+    monkeypatch.setattr("operant.monitor.recorder.Recorder.record", full)
+    arguments = ["train", "cartpole", *SHORT, "--runs", tmp_path]
+    if in_background:  # as the process of a detached run
+        directory = RunDirectory.create(tmp_path, "cartpole", {})
+        directory.output_path.touch()
+        arguments += ["--run-directory", directory.path]
+    assert error(*arguments, code=1) == "operant train: cannot write metrics.csv: the disk is full"
+    assert [kept.status for kept in RunDirectory.all(tmp_path)] == (["failed"] if in_background else [])
 
 
 def test_resume_refuses_what_it_cannot_continue(tmp_path):

@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import os
@@ -138,12 +139,12 @@ def test_a_directory_that_is_not_a_run_or_newer_is_refused(tmp_path):
 def test_the_status_changes_and_keeps_the_rest(tmp_path):
     run = RunDirectory.create(tmp_path, "a", {}, seed=5)
     other = RunDirectory(run.path)
-    assert other.status == "running"
+    assert other.status == "starting"
     run.update(status="finished", steps=100)
-    assert other.status == "running"
+    assert other.status == "starting"
     other.refresh()
     assert (other.status, other.record["steps"], other.record["seed"]) == ("finished", 100, 5)
-    with pytest.raises(ValueError, match="status 'done' does not exist: choose from running, finished"):
+    with pytest.raises(ValueError, match="status 'done' does not exist: choose from starting, running"):
         run.update(status="done")
 
 
@@ -156,16 +157,35 @@ def test_a_run_without_its_process_has_crashed_until_another_continues_it(tmp_pa
         [sys.executable, "-c", script, tmp_path], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     run = RunDirectory(tmp_path / process.stdout.readline().strip())
-    assert run.status == "running"
+    assert run.status == "starting"
     process.kill()
-    while run.status == "running":  # until the kernel has ended it; the process has not been waited for yet
+    while run.status == "starting":  # until the kernel has ended it; the process has not been waited for yet
         time.sleep(0.01)
     assert run.status == "crashed"
     process.communicate()
     assert run.status == "crashed"
     run.restart()
-    assert run.status == "running"
+    assert run.status == "starting"
     assert run.record["pid"] == os.getpid()
+
+
+def test_a_run_that_was_handed_over_is_starting_until_its_process_is_gone(tmp_path):
+    run = RunDirectory.create(tmp_path, "a", {})
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run.hand_over(process.pid)
+    assert (run.status, run.in_progress) == ("starting", True)
+    process.communicate(b"")
+    assert (run.status, run.in_progress) == ("crashed", False)
+
+
+def test_a_directory_that_cannot_be_filled_is_not_kept(tmp_path, monkeypatch):
+    def full(path, contents):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("operant.runs.run_directory.write_atomically", full)
+    with pytest.raises(OSError, match="No space left"):
+        RunDirectory.create(tmp_path, "a", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="the system does not tell when a process started")
@@ -177,7 +197,7 @@ def test_another_process_that_got_the_same_number_is_not_the_run(tmp_path):
 
 def test_a_run_of_another_machine_has_its_recorded_status(tmp_path):
     run = RunDirectory.create(tmp_path, "a", {})
-    run.update(host="elsewhere", pid=2**22 + 1)
+    run.update(host="elsewhere", pid=2**22 + 1, status="running")
     assert run.status == "running"
 
 

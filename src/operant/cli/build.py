@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from operant.batch.core import isas
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser
 from operant.environments.register import check_parameters
 from operant.headers.descriptor import read_descriptor
 from operant.headers.library import build, check_header, find_compiler
@@ -26,10 +26,7 @@ def command(argv: list[str]) -> int:
     parser.add_argument("--again", action="store_true", help="compile even if the library is in the cache")
     options = parser.parse(argv)
     for name in options.headers:
-        try:
-            _build(find_header(name), options.again)
-        except ValueError as problem:
-            fail(PROGRAM, str(problem), 1)
+        _build(find_header(name), options.again)
     return 0
 
 

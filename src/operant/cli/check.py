@@ -7,7 +7,7 @@ import functools
 import textwrap
 from pathlib import Path
 
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser
 from operant.conformance import CHECKS, Failed
 from operant.conformance.checks import Check
 from operant.conformance.parity import parity
@@ -54,19 +54,16 @@ def command(argv: list[str]) -> int:
             parser.error(unknown("check", name, RULES))
     if not 0 <= options.tolerance < 1:
         parser.error(f"--tolerance {options.tolerance} must be from 0 to 1")
-    try:
-        spec = _find(options.environment)
-        if not spec.reference and not options.only:
-            names.remove("parity")
-        if "sanitize" in names and not spec.source:
-            raise ValueError(f"--sanitize is for your own headers: `make sanitize` checks the built-in {spec.id}")
-        checks = CHECKS | {"parity": functools.partial(parity, tolerance=options.tolerance), "sanitize": sanitize}
-        failed = _run(spec, {name: check for name, check in checks.items() if name in names})
-        if not spec.reference and not options.only:
-            print("parity was not checked: the descriptor names no reference class")
-        return failed
-    except (ValueError, ImportError) as problem:
-        fail(PROGRAM, str(problem), 1)
+    spec = _find(options.environment)
+    if not spec.reference and not options.only:
+        names.remove("parity")
+    if "sanitize" in names and not spec.source:
+        raise ValueError(f"--sanitize is for your own headers: `make sanitize` checks the built-in {spec.id}")
+    checks = CHECKS | {"parity": functools.partial(parity, tolerance=options.tolerance), "sanitize": sanitize}
+    failed = _run(spec, {name: check for name, check in checks.items() if name in names})
+    if not spec.reference and not options.only:
+        print("parity was not checked: the descriptor names no reference class")
+    return failed
 
 
 def _find(name: str) -> EnvSpec:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser
 from operant.cli.train import load_torch
 
 if TYPE_CHECKING:
@@ -31,12 +31,7 @@ def command(argv: list[str]) -> int:
         parser.error(f"--episodes {arguments.episodes} must be at least 1")
     if arguments.seed < 0:
         parser.error(f"--seed {arguments.seed} must be at least 0")
-    try:
-        return _evaluate(arguments)
-    except (OSError, ValueError, TypeError, ImportError) as problem:
-        if arguments.debug:
-            raise
-        fail(PROGRAM, " ".join(str(problem).split()), 1)
+    return _evaluate(arguments)
 
 
 def _parser() -> Parser:
@@ -52,7 +47,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--video", metavar="FILE", type=Path, help=f"write {FILMED} of the episodes to an .mp4 file")
     parser.add_argument("--json", action="store_true", help="print a JSON object, with every return")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
     add_checkpoint_options(parser)
     return parser
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser
 from operant.cli.runs import add_runs_option
+from operant.files.atomic import disk_errors, write_atomically
 from operant.headers.single_header import exportable, find_exportable, ocean_header
 from operant.messages import unknown
 
@@ -29,19 +30,14 @@ def command(argv: list[str]) -> int:
             parser.error(unknown("environment", options.what, exportable()))
         if not options.pufferlib:
             parser.error("say for which framework: --pufferlib; for the policy of a run, --format onnx or --format c")
-        return _environment(parser, options.what, options.out)
+        return _environment(options.what, options.out)
     if options.pufferlib:
         parser.error("--pufferlib exports an environment, --format the policy of a run: choose one")
     if options.format not in FORMATS:
         parser.error(unknown("format", options.format, FORMATS))
     if options.format == "onnx" and options.out is None:
         parser.error("--format onnx needs a file to write: --out policy.onnx")
-    try:
-        return _policy(options)
-    except (OSError, ValueError, TypeError, ImportError) as problem:
-        if options.debug:
-            raise
-        fail(PROGRAM, " ".join(str(problem).split()), 1)
+    return _policy(options)
 
 
 def _parser() -> Parser:
@@ -53,24 +49,20 @@ def _parser() -> Parser:
     policies.add_argument("--format", metavar="onnx|c", help="write the policy of a run")
     policies.add_argument("--name", metavar="NAME", help="prefix of the C functions (FILE's name, or policy)")
     policies.add_argument("--checkpoint", metavar="WHICH", default="best", help="best (the default), latest, or a file")
-    policies.add_argument("--debug", action="store_true", help="show tracebacks")
     add_runs_option(parser)
     environments = parser.add_argument_group("environments")
     environments.add_argument("--pufferlib", action="store_true", help="write the form of PufferLib's Ocean")
     return parser
 
 
-def _environment(parser: Parser, name: str, path: Path | None) -> int:
+def _environment(name: str, path: Path | None) -> int:
     spec = find_exportable(name)
     assert spec is not None
     text = ocean_header(spec, path.name if path else f"{spec.header}.h")
     if path is None:
         print(text, end="")
         return 0
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        fail(parser.prog, f"cannot write {path}: {problem.strerror}", 1)
+    write_atomically(path, text.encode())
     return 0
 
 
@@ -81,7 +73,6 @@ def _policy(options: Any) -> int:
     import torch
 
     from operant.cli.policies import load_policy
-    from operant.files.atomic import write_atomically
 
     torch.set_num_threads(1)
     trained = load_policy(options.runs, options.what, options.checkpoint)
@@ -109,7 +100,6 @@ def _policy(options: Any) -> int:
 
 def _write_onnx(policy: Any, normalizer: Any, path: Path) -> None:
     """Writes a temporary file, checks it, and then renames it to `path`."""
-    from operant.files.atomic import disk_errors
     from operant.models.export.onnx_file import TOLERANCE, write_onnx
 
     temporary = path.with_name(f".{path.name}.tmp")

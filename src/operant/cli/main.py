@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from operant.cli.parser import Parser, fail
+from operant.files.atomic import disk_error
 from operant.messages import unknown
 
 COMMANDS = {
@@ -39,14 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     name, *rest = arguments
     if name not in COMMANDS:
         fail("operant", f"{unknown('command', name, COMMANDS)} (see operant --help)")
-    command: Callable[[list[str]], int] = import_module(COMMANDS[name][0]).command
-    if name == "run":  # the script's exceptions pass through unchanged
-        return command(rest)
-    return _finish(f"operant {name}", lambda: command(rest))
+
+    def command() -> int:
+        found: Callable[[list[str]], int] = import_module(COMMANDS[name][0]).command
+        return found(rest)
+
+    # The exceptions of a script pass through unchanged.
+    return command() if name == "run" else _finish(f"operant {name}", command, debug="--debug" in rest)
 
 
-def _finish(program: str, command: Callable[[], int]) -> int:
-    """Runs a command, flushes its output, and returns the exit code."""
+def _finish(program: str, command: Callable[[], int], debug: bool = False) -> int:
+    """Runs a command, flushes its output, and returns the exit code.
+
+    An error that the user can mend is one line, and exit code 1; with `debug` it is a traceback.
+    """
     try:
         try:
             return command()
@@ -57,11 +64,29 @@ def _finish(program: str, command: Callable[[], int]) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except OSError as problem:
-        if problem.filename is not None:  # the problem is a file, not the standard output
+    except Exception as problem:
+        if debug:
             raise
-        _discard_output()
-        fail(program, f"cannot write its output: {problem.strerror}", 1)
+        fail(program, _remedy(problem), 1)
+
+
+def _remedy(problem: Exception) -> str:
+    """The line for an error that the user can mend; any other is raised again, since it is a fault of operant's."""
+    from gymnasium.error import Error
+
+    from operant.cuda.engine import CudaError
+    from operant.headers.library import CompileError
+
+    if not isinstance(problem, OSError | ValueError | TypeError | ImportError | MemoryError | Error | CudaError):
+        raise problem
+    if isinstance(problem, CompileError):  # the compiler's messages have lines of their own
+        return str(problem)
+    if isinstance(problem, OSError) and problem.strerror is not None:
+        if problem.filename is None:
+            _discard_output()
+            return f"cannot write its output: {problem.strerror}"
+        problem = disk_error("use", problem.filename, problem)
+    return " ".join(str(problem).split())
 
 
 def _discard_output() -> None:

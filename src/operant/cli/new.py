@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser
 from operant.headers.scaffold import write_scaffold
 
 DESCRIPTION = """\
@@ -26,8 +26,6 @@ def command(argv: list[str]) -> int:
         header, descriptor = write_scaffold(options.name, options.folder)
     except ValueError as problem:
         parser.error(str(problem))
-    except OSError as problem:
-        fail(PROGRAM, f"{problem.filename}: {problem.strerror}" if problem.strerror else str(problem), 1)
     print(f"wrote {header} and {descriptor}")
     print(f"next: operant build {header}; operant check {header}; operant train {header}")
     return 0

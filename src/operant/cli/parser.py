@@ -17,10 +17,11 @@ def fail(program: str, message: str, code: int = 2) -> NoReturn:
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` without abbreviations; errors exit with code 2."""
+    """An `ArgumentParser` without abbreviations; errors exit with code 2. `main` reads --debug."""
 
     def __init__(self, prog: str, **options: Any):
         super().__init__(prog, allow_abbrev=False, **options)
+        self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def error(self, message: str) -> NoReturn:
         fail(self.prog, f"{message} (see {self.prog} --help)")

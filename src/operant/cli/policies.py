@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +45,7 @@ def load_policy(runs: str | None, run_id: str, checkpoint: str) -> Trained:
     named = {"best": folder.best, "latest": folder.latest}
     path = named[checkpoint]() if checkpoint in named else Path(checkpoint)
     state = load_checkpoint(path)
-    small = dataclasses.replace(config.options, num_envs=1, rollout_steps=1, threads=1, device="cpu")
-    algorithm = dataclasses.replace(config, options=small).make()
+    algorithm = config.make_small()
     try:
         _restore(algorithm, state)
         steps = int(state["counters"]["steps"])

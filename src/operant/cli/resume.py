@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser
 from operant.cli.runs import add_runs_option
 from operant.cli.train import load_torch
 
 DESCRIPTION = """\
-Continues a run that was interrupted, has crashed, or needs more steps. On the CPU the final weights equal those of an
+Continues a run that was interrupted, has crashed, or needs more steps; a run that was killed after its last step is
+recorded as finished. On the CPU the final weights equal those of an
 uninterrupted run bit for bit. Records made after the last checkpoint are dropped, because those steps are repeated.
 """
 PROGRAM = "operant resume"
@@ -25,13 +26,11 @@ def command(argv: list[str]) -> int:
     )
     parser.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints to keep besides the best (3)")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
     add_runs_option(parser)
     arguments = parser.parse(argv)
     load_torch(PROGRAM)
     from operant.cli.run_config import merge
     from operant.cli.training import Training, report
-    from operant.cuda.engine import CudaError
     from operant.models.machine.data_parallel import all_gather_object, join, leave, rank
     from operant.runs.checkpoint import CheckpointFolder, load_checkpoint
     from operant.runs.run_directory import RunDirectory
@@ -39,12 +38,12 @@ def command(argv: list[str]) -> int:
     try:
         join()
         run = RunDirectory.find(arguments.runs, arguments.run)
-        if run.status == "running":
-            raise ValueError(f"run {run.id} is running (process {run.record.get('pid')}): stop it first")
+        if run.in_progress:
+            raise ValueError(f"run {run.id} is {run.status} (process {run.record.get('pid')}): stop it first")
         config = merge(run.config, {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")})
         algorithm = config.make()
         algorithm.load_state_dict(load_checkpoint(CheckpointFolder(run.checkpoints).latest()))
-        if algorithm.steps >= config.timesteps:
+        if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
             raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: ask for more with --timesteps")
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
         if rank() == 0:
@@ -56,9 +55,5 @@ def command(argv: list[str]) -> int:
         code = training.train(resume=True)
         report(training)
         return code
-    except (OSError, ValueError, TypeError, CudaError) as problem:
-        if arguments.debug:
-            raise
-        fail(PROGRAM, " ".join(str(problem).split()), 1)
     finally:
         leave()

@@ -40,6 +40,11 @@ class RunConfig:
         kind = find_algorithm(self.algorithm)
         return kind(self.environment, self.options, seed=self.seed, env_options=self.environment_options)
 
+    def make_small(self) -> OnPolicy:
+        """Makes the algorithm with the same policy on one environment and the CPU: to check it, or to play with it."""
+        small = dataclasses.replace(self.options, num_envs=1, rollout_steps=1, threads=1, device="cpu")
+        return dataclasses.replace(self, options=small).make()
+
     def as_toml(self) -> dict[str, Any]:
         """Returns a mapping from which `merge` makes the same run."""
         return {

@@ -14,7 +14,8 @@ from operant.runs.run_directory import RunDirectory, runs_root
 
 DESCRIPTION = """\
 Lists the runs in a folder, the oldest first. STEPS and RETURN are the values after the last update. STATUS is "crashed"
-if the run's process died without recording an end; `operant resume` continues such a run.
+if the run's process died without recording an end; `operant resume` continues such a run. It is "starting" before the
+first update begins.
 """
 
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser
 from operant.cli.runs import add_runs_option
 from operant.cli.train import load_torch
 
@@ -54,18 +54,12 @@ def command(argv: list[str]) -> int:
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="trials at the same time, one process each (1)"
     )
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
     add_runs_option(parser)
     arguments = parser.parse(argv)
     if arguments.jobs < 1:
         parser.error(f"--jobs {arguments.jobs} must be at least 1")
     load_torch(PROGRAM)
-    try:
-        return _sweep(arguments)
-    except (OSError, ValueError, TypeError, ImportError) as problem:
-        if arguments.debug:
-            raise
-        fail(PROGRAM, " ".join(str(problem).split()), 1)
+    return _sweep(arguments)
 
 
 def _sweep(arguments: Any) -> int:

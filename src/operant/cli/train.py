@@ -29,9 +29,9 @@ def command(argv: list[str]) -> int:
     """Returns 0, or 130 after Ctrl-C; exits with 1 on a run-time error, 2 on wrong arguments."""
     load_torch(PROGRAM)
     from operant.cli.run_config import parse
-    from operant.cuda.engine import CudaError
-    from operant.models.machine.data_parallel import join, leave, rank
+    from operant.models.machine.data_parallel import join, leave
     from operant.models.machine.devices import open_device
+    from operant.monitor.recorder import require_wandb
 
     parser = _parser()
     arguments, config = parse(parser, argv)
@@ -41,17 +41,13 @@ def command(argv: list[str]) -> int:
         parser.error("torchrun waits for its processes: omit --monitor and --detach")
     try:
         join()
-        open_device(config.options.device)  # an invalid device fails before a run is created
+        # What is missing fails before a run is created.
+        open_device(config.options.device)
+        if arguments.wandb is not None:
+            require_wandb()
         if arguments.detach or arguments.monitor:
             return _in_background(arguments, config)
-        run = None
-        if not arguments.no_run and rank() == 0:
-            run = _continue_in(arguments.run_directory) or _create(arguments, config)
-        return _train(arguments, config, run)
-    except (OSError, ValueError, TypeError, ImportError, CudaError) as problem:
-        if arguments.debug:
-            raise
-        fail(PROGRAM, " ".join(str(problem).split()), 1)
+        return _train(arguments, config)
     finally:
         leave()
 
@@ -93,21 +89,23 @@ def _parser() -> Parser:
     process.add_argument("--monitor", action="store_true", help="train in the background and show the run")
     process.add_argument("--detach", action="store_true", help="train in the background and print the run's id")
     process.add_argument("--quiet", action="store_true", help="show no progress bar")
-    process.add_argument("--debug", action="store_true", help="show tracebacks")
     process.add_argument("--run-directory", help=SUPPRESS)
     return parser
 
 
-def _train(arguments: Any, config: RunConfig, run: RunDirectory | None) -> int:
+def _train(arguments: Any, config: RunConfig) -> int:
     from operant.cli.training import Training, report
     from operant.models.machine.data_parallel import rank
 
+    run = _continue_in(arguments.run_directory)
     try:
         algorithm = config.make()
     except BaseException:
         if run is not None:
             run.update(status="failed")
         raise
+    if run is None and not arguments.no_run and rank() == 0:
+        run = _create(arguments, config)
     show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
     training = Training(config, algorithm, run, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
     code = training.train(tensorboard=not arguments.no_tensorboard, wandb=arguments.wandb)
@@ -146,17 +144,22 @@ def _continue_in(path: str | None) -> RunDirectory | None:
 
 def _in_background(arguments: Any, config: RunConfig) -> int:
     """Starts the run as a process of its own, which keeps running after the terminal closes."""
+    config.make_small().close()  # what cannot be made fails here, and leaves no run
     run = _create(arguments, config)
     command_line = [sys.executable, "-m", "operant.cli.main", "train", "--run-directory", str(run.path)]
     command_line += ["--config", str(run.path / "config.toml"), "--quiet"]
     command_line += ["--checkpoint-every", str(arguments.checkpoint_every), "--keep", str(arguments.keep)]
     command_line += ["--no-tensorboard"] if arguments.no_tensorboard else []
     command_line += ["--wandb", arguments.wandb] if arguments.wandb else []
-    with open(run.path / "output.txt", "wb") as output:
-        process = subprocess.Popen(
-            command_line, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    run.update(pid=process.pid)
+    try:
+        with open(run.output_path, "wb") as output:
+            process = subprocess.Popen(
+                command_line, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+    except BaseException:
+        run.remove()
+        raise
+    run.hand_over(process.pid)
     if not arguments.monitor:
         print(run.id)
         return 0
@@ -164,7 +167,7 @@ def _in_background(arguments: Any, config: RunConfig) -> int:
 
     code = monitor([str(run.path)])
     run.refresh()
-    if run.status == "running":
+    if run.in_progress:
         print(f"run {run.id} continues: `operant monitor {run.id}` shows it again")
     return code
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -29,7 +30,7 @@ class Training:
 
     Args:
         run: the run's directory; None saves nothing.
-        every: seconds between checkpoints; one is always saved at the end.
+        every: seconds between checkpoints. One is always saved after the first update, and one at the end.
         keep: checkpoints to keep besides the best.
         show: draw a progress bar.
         ends: called with the metrics after each update; True ends the run.
@@ -50,7 +51,6 @@ class Training:
         self.config, self.algorithm, self.run, self.every, self.show = config, algorithm, run, every, show
         self.checkpoints = CheckpointFolder(run.checkpoints, keep=keep) if run else None
         self.solved: float | None = None
-        self.saved = algorithm.steps
 
     def train(self, *, resume: bool = False, **recording: Any) -> int:
         """Trains until the timesteps are done, `stop_at` is reached, or a signal asks the process to stop.
@@ -62,17 +62,26 @@ class Training:
             return self._loop(None)
         if resume:
             recording["resume_at"] = self.algorithm.steps
-        recorder = Recorder(self.run, **recording)
-        status = "failed"
         try:
-            code = self._loop(recorder)
-            status = "interrupted" if code else "finished"
+            with Recorder(self.run, **recording) as recorder:
+                code = self._loop(recorder)
+                recorder.close("interrupted" if code else "finished")
             return code
-        finally:
-            recorder.close(status)
+        except BaseException:
+            self._give_up(self.run, began=resume or bool(self.checkpoints and self.checkpoints.steps()))
+            raise
+
+    def _give_up(self, run: RunDirectory, began: bool) -> None:
+        """Removes a run without a checkpoint, unless it has the output of a process in the background: the reason."""
+        if not began and not run.output_path.exists():
+            run.remove()
+        elif run.in_progress:  # the recorder did not open
+            with contextlib.suppress(OSError):  # the disk may be full: the first error says so
+                run.update(status="failed")
 
     def _loop(self, recorder: Recorder | None) -> int:
-        algorithm, last = self.algorithm, time.monotonic()
+        algorithm = self.algorithm
+        saved: float | None = None  # time of the last checkpoint
         interrupted = False
         with asked_to_stop() as asked, self._bar() as bar:
             for metrics in algorithm.iterate(self.config.timesteps):
@@ -83,12 +92,16 @@ class Training:
                 interrupted = anywhere(asked.by_signal)
                 if interrupted or self.solved is not None or self.ends(metrics):
                     break
-                if agreed(time.monotonic() - last >= self.every):
+                if saved is None:  # so that a run killed early can be resumed; the mean of few episodes is no score
+                    self._save(math.nan)
+                    saved = time.monotonic()
+                elif agreed(time.monotonic() - saved >= self.every):
                     self._save(metrics["episode_return"])
-                    last = time.monotonic()
+                    saved = time.monotonic()
             score = self.solved if self.solved is not None else _mean(algorithm)
             self._save(score)
-        return INTERRUPTED if interrupted else 0
+        done = self.solved is not None or algorithm.steps >= self.config.timesteps
+        return INTERRUPTED if interrupted and not done else 0
 
     def _save(self, score: float) -> None:
         """Gathers every process's part of the state; the process that saves the run writes it."""
@@ -117,7 +130,7 @@ class Training:
             mean = float(evaluate(self.algorithm, reference, EPISODES, seed=1).mean())
         return mean if agreed(mean >= goal) else None
 
-    @contextmanager
+    @contextlib.contextmanager
     def _bar(self) -> Iterator[Any]:
         bar = _Bar(self.config, self.algorithm.steps) if self.show else _NoBar()
         try:
@@ -132,7 +145,7 @@ class Asked:
     by_signal = False
 
 
-@contextmanager
+@contextlib.contextmanager
 def asked_to_stop() -> Iterator[Asked]:
     """Turns the first Ctrl-C or SIGTERM into a request, so that an update is finished; a second Ctrl-C interrupts."""
     asked = Asked()

@@ -12,6 +12,7 @@ from typing import BinaryIO
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up: free some space or choose another folder",
+    errno.EFBIG: "the file would exceed the size limit (ulimit -f): raise it",
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.EACCES: "permission denied: choose another folder or change its permissions",
     errno.EISDIR: "it is a directory: name a file",

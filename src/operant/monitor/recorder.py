@@ -14,7 +14,7 @@ from operant.runs.run_directory import RunDirectory
 
 
 class Recorder:
-    """Records a run: call `record` once per update, and `close` at the end.
+    """Records a run, which is then running: call `record` once per update, and `close` at the end.
 
         with Recorder(run) as recorder:
             for metrics in ppo.iterate(total_steps):
@@ -55,6 +55,7 @@ class Recorder:
             for row in rows[-CAPACITY:]:
                 self._metrics_file.write(dict(zip(columns, row, strict=True)))
         self._tensorboard = TensorBoard(run.path, resume_at) if tensorboard else None
+        run.update(status="running")
         self._is_closed = False
         self._recorded = math.nan  # time of the last update, in seconds
 
@@ -107,9 +108,15 @@ class Recorder:
             self.close("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
 
 
-def _wandb_run(project: str, run: RunDirectory) -> Any:
+def require_wandb() -> Any:
+    """Imports and returns wandb; raises ImportError with the remedy if it is not installed."""
     try:
         import wandb
     except ImportError:
         raise ImportError("recording to Weights & Biases needs wandb: pip install wandb", name="wandb") from None
+    return wandb
+
+
+def _wandb_run(project: str, run: RunDirectory) -> Any:
+    wandb = require_wandb()
     return wandb.init(project=project, id=run.id, name=run.id, dir=str(run.path), config=run.config, resume="allow")

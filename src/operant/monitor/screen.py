@@ -23,7 +23,14 @@ from operant.monitor.summary import duration, status_line
 PERIOD = 0.5  # seconds between reads of the metrics file
 _MACHINE_PERIOD = 1.0
 _MACHINE_POINTS = 600
-_STATUS_COLOURS = {"running": "green", "finished": "cyan", "interrupted": "yellow", "failed": "red", "crashed": "red"}
+_STATUS_COLOURS = {
+    "starting": "green",
+    "running": "green",
+    "finished": "cyan",
+    "interrupted": "yellow",
+    "failed": "red",
+    "crashed": "red",
+}
 _PAGES = {
     "return": "1 Return",
     "losses": "2 Losses",
@@ -68,7 +75,7 @@ class MonitorApp(App[None]):
         super().__init__()
         self._view = view
         pid, host = view.run.record.get("pid", 0), view.run.record.get("host")
-        self._machine = MachineReader(int(pid), local=host == socket.gethostname() and view.status == "running")
+        self._machine = MachineReader(int(pid), local=host == socket.gethostname() and view.run.in_progress)
         self._uses: deque[tuple[float, MachineUse]] = deque(maxlen=_MACHINE_POINTS)
         # Stored here, because the timers still run after the screen is closed.
         self._status, self._pages = Static(id="status"), TabbedContent(id="pages")

@@ -7,6 +7,7 @@ import difflib
 import json
 import os
 import re
+import shutil
 import socket
 import sys
 import time
@@ -18,7 +19,8 @@ from operant.files.toml import read_toml, write_toml
 from operant.runs.process import is_alive, started
 
 FORMAT = 1
-STATUSES = ("running", "finished", "interrupted", "failed")
+STATUSES = ("starting", "running", "finished", "interrupted", "failed")
+IN_PROGRESS = ("starting", "running")
 
 
 class RunError(ValueError):
@@ -54,7 +56,7 @@ class RunDirectory:
         seed: int | None = None,
         total_steps: int | None = None,
     ) -> RunDirectory:
-        """Makes the directory of a run that starts now, in this process.
+        """Makes the directory of a run that this process is starting.
 
         Its id is `name` with the date and the time, and with a number if another run has that id already; two processes
         never share an id. `config` becomes config.toml (nested dicts of TOML's types; None is omitted).
@@ -73,7 +75,6 @@ class RunDirectory:
                     count += 1
                     path = folder / f"{stem}-{count}"
             (path / "checkpoints").mkdir()
-        write_toml(path / "config.toml", config)
         record = {
             "format": FORMAT,
             "id": path.name,
@@ -85,7 +86,12 @@ class RunDirectory:
             "created": time.time(),
             "versions": _versions(),
         }
-        _write_json(path / "run.json", record | _this_process())
+        try:
+            write_toml(path / "config.toml", config)
+            _write_json(path / "run.json", record | _starting())
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
         return cls(path)
 
     @classmethod
@@ -152,6 +158,11 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
+    def output_path(self) -> Path:
+        """The file with what a run in the background printed."""
+        return self.path / "output.txt"
+
+    @property
     def created(self) -> float:
         """The time of creation, in seconds since 1970."""
         return float(self._record["created"])
@@ -163,15 +174,20 @@ class RunDirectory:
 
     @property
     def status(self) -> str:
-        """The status: running, finished, interrupted or failed as in run.json, or crashed.
+        """The status: starting, running, finished, interrupted or failed as in run.json, or crashed.
 
-        A run has crashed if run.json says running but its process is gone. This cannot be checked on another machine;
-        there the status is that of run.json.
+        A run has crashed if run.json says starting or running but its process is gone. This cannot be checked on
+        another machine; there the status is that of run.json.
         """
         status = str(self._record["status"])
-        if status == "running" and self._record["host"] == socket.gethostname():
-            return "running" if is_alive(self._record["pid"], self._record["pid_started"]) else "crashed"
+        if status in IN_PROGRESS and self._record["host"] == socket.gethostname():
+            return status if is_alive(self._record["pid"], self._record["pid_started"]) else "crashed"
         return status
+
+    @property
+    def in_progress(self) -> bool:
+        """True while the run's process is starting or training."""
+        return self.status in IN_PROGRESS
 
     def refresh(self) -> None:
         """Reads run.json again."""
@@ -186,8 +202,16 @@ class RunDirectory:
         _write_json(self.path / "run.json", self._record)
 
     def restart(self) -> None:
-        """Records in run.json that this process continues the run."""
-        self.update(**_this_process())
+        """Records in run.json that this process starts the run, or continues it."""
+        self.update(**_starting())
+
+    def hand_over(self, pid: int) -> None:
+        """Records in run.json that the run belongs to the process `pid` of this machine."""
+        self.update(**_in_process(pid))
+
+    def remove(self) -> None:
+        """Deletes the directory of a run that never began."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def runs_root(option: str | os.PathLike[str] | None = None) -> Path:
@@ -202,15 +226,12 @@ def _names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in os.scandir(folder) if os.path.isfile(os.path.join(entry.path, "run.json")))
 
 
-def _this_process() -> dict[str, Any]:
-    pid = os.getpid()
-    return {
-        "status": "running",
-        "host": socket.gethostname(),
-        "pid": pid,
-        "pid_started": started(pid),
-        "started": time.time(),
-    }
+def _starting() -> dict[str, Any]:
+    return _in_process(os.getpid()) | {"status": "starting", "started": time.time()}
+
+
+def _in_process(pid: int) -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": pid, "pid_started": started(pid)}
 
 
 def _versions() -> dict[str, str | None]:
