@@ -300,4 +300,5 @@ def test_an_invalid_export_is_one_line(error_line, arguments, expected):
 def test_a_file_that_cannot_be_written_is_one_line(operant):
     finished = operant("export", "cartpole", "--pufferlib", "--out", "missing/cartpole.h")
     assert (finished.returncode, finished.stdout) == (1, "")
-    assert finished.stderr == "operant export: cannot write missing/cartpole.h: the folder does not exist: create it first\n"
+    remedy = "the folder does not exist: create it first"
+    assert finished.stderr == f"operant export: cannot write missing/cartpole.h: {remedy}\n"
