@@ -43,16 +43,30 @@ _LAZY = {
     "register_env": "operant.environments.register",
 }
 
+# Names of the projects that operant grew from, and the present ones.
+_RENAMED = {
+    "Logger": "operant.utils.Logger",
+    "PyCartPoleVecEnv": "operant.envs.CartPoleVecEnv",
+    "PyMountainCarVecEnv": "operant.envs.MountainCarVecEnv",
+    "PyPendulumVecEnv": "operant.envs.PendulumVecEnv",
+}
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":  # importlib.metadata takes longer to import than everything else here
         from importlib.metadata import version
 
         return version("operant")
-    if name not in _LAZY:
-        raise AttributeError(f"module 'operant' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _RENAMED:
+        import warnings
+
+        warnings.warn(f"operant.{name} is now {_RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        place, _, present = _RENAMED[name].rpartition(".")
+        return getattr(import_module(place), present)
+    if name not in _LAZY:
+        raise AttributeError(f"module 'operant' has no attribute {name!r}")
     module = import_module(_LAZY[name])
     return module if name == "envs" else getattr(module, name)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from operant.runs.logger import Logger as Logger
     from operant.runs.run_directory import RunDirectory as RunDirectory
     from operant.runs.run_directory import RunError as RunError
+    from operant.runs.terminal_logger import TUILogger as TUILogger
 
 _LAZY = {
     "CheckpointError": "runs.checkpoint",
@@ -23,6 +24,7 @@ _LAZY = {
     "RunDirectory": "runs.run_directory",
     "RunError": "runs.run_directory",
     "RunningNormalizer": "rollout.normalizer",
+    "TUILogger": "runs.terminal_logger",
     "load_checkpoint": "runs.checkpoint",
     "save_checkpoint": "runs.checkpoint",
 }
