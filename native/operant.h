@@ -68,7 +68,7 @@ typedef struct {
     const operant_library *library; /* the library that holds `env`; NULL for the built-in environments */
 } operant_options;
 
-/** Returns a new batch, or NULL with the reason in `message`. */
+/** Returns a new batch, or NULL with the reason in `message`. Environment i has the seed i. */
 operant_batch *operant_open(const operant_options *options, char *message, int32_t message_size);
 void operant_close(operant_batch *batch);
 

@@ -49,6 +49,21 @@ static void set_real(const operant_batch *b, void *array, int64_t i, double valu
     else ((float *)array)[i] = (float)value;
 }
 
+/** Gives environment `i` a seed and no episode. */
+static void seed_one(operant_batch *b, int64_t i, const uint32_t *words, int32_t num_words) {
+    b->view.episode[i] = 0;
+    if (b->target->exact) {
+        operant_pcg64_seed((operant_pcg64 *)b->view.generator + i, words, num_words);
+        return;
+    }
+    uint32_t key[2] = {words[0], num_words > 1 ? words[1] : 0};
+    uint32_t beyond = 0;
+    for (int32_t w = 2; w < num_words; w++) beyond |= words[w];
+    if (beyond) operant_seed_sequence(words, num_words, key, 2);
+    b->view.seed[i] = key[0];
+    b->view.seed[b->view.stride + i] = key[1];
+}
+
 operant_batch *operant_open(const operant_options *o, char *message, int32_t size) {
     char number[32];
     snprintf(number, sizeof number, "%lld", (long long)o->num_envs);
@@ -99,6 +114,7 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
         return fail(b, message, size, "the system cannot start more threads%s", "");
     for (int32_t k = 0; k < kernel->info.param_count; k++)
         set_real(b, b->view.params, k, kernel->info.parameters[k].value);
+    for (int64_t i = 0; i < b->num_envs; i++) seed_one(b, i, (const uint32_t[]){(uint32_t)i}, 1);
     b->last = (operant_finished){0, b->finished, b->final_return, b->final_length, b->final_observations};
     return b;
 }
@@ -128,20 +144,8 @@ static operant_status leave(operant_batch *b, operant_status status) {
 operant_status operant_seed(operant_batch *b, const uint32_t *words, int32_t num_words, const uint8_t *mask) {
     if (num_words < 1) return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
-    for (int64_t i = 0; i < b->num_envs; i++, words += num_words) {
-        if (mask && !mask[i]) continue;
-        b->view.episode[i] = 0;
-        if (b->target->exact) {
-            operant_pcg64_seed((operant_pcg64 *)b->view.generator + i, words, num_words);
-            continue;
-        }
-        uint32_t key[2] = {words[0], num_words > 1 ? words[1] : 0};
-        uint32_t beyond = 0;
-        for (int32_t w = 2; w < num_words; w++) beyond |= words[w];
-        if (beyond) operant_seed_sequence(words, num_words, key, 2);
-        b->view.seed[i] = key[0];
-        b->view.seed[b->view.stride + i] = key[1];
-    }
+    for (int64_t i = 0; i < b->num_envs; i++)
+        if (!mask || mask[i]) seed_one(b, i, words + i * num_words, num_words);
     return leave(b, OPERANT_OK);
 }
 

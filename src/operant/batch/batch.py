@@ -149,7 +149,6 @@ class Batch(BatchBase):
         self._single_ring = self._make_ring(outputs, self.observation_shape) if self.num_rows == 1 else None
         if self.exact:
             lib.operant_numpy_simd_trig(np.cos(_PROBE) != np.float32(math.cos(float(_PROBE))))
-            self.seed(0)  # a PCG64 that was never seeded draws zeros, which rejection loops never accept
 
     def make_stepper(self, module: Any = outputs) -> outputs.Stepper:
         """Makes the stepper from the classes of `module`: `outputs`, or in the benchmark its uncompiled twin."""
