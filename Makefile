@@ -4,6 +4,7 @@
 # make test-all  runs the rest: sanitizers, other compilers, architectures, releases and frameworks; `make test-long` the slowest
 # make native    builds the C library without Python: build/native/liboperant.a and .so
 # make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
+# make fuzz      gives the C interface random calls for SECONDS=600, and keeps inputs that reached new code
 # make neon      cross-compiles the core for 64-bit Arm and compares its bits with this machine's
 # make windows   does the same for Windows, under Wine
 # make wasm      does the same for WebAssembly, in Node.js
@@ -51,7 +52,7 @@ OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
 .PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates sanitize \
-	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread cross neon windows wasm macos cuda lint \
+	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread fuzz cross neon windows wasm macos cuda lint \
 	hashes clean FORCE
 
 # The C library.
@@ -132,6 +133,24 @@ sanitize-thread:
 	$(MAKE) exercise BUILD=build/thread LIST=build/thread/include/build/environments.h \
 		ENVIRONMENTS="cartpole pendulum simple_spread_2" CFLAGS="-O1 -g1 -fsanitize=thread"
 	build/thread/exercise 3
+
+# Coverage-guided fuzzing of the C interface, with Clang's libFuzzer: see tests/native/fuzz.c. One environment of each kind.
+# UBSan's other checks take Clang minutes on vectors; gcc's build above has them.
+FUZZED = cartpole pendulum simple snake taxi blackjack memory
+FUZZ = -O1 -g1 -fsanitize=address,bounds,shift,integer-divide-by-zero,signed-integer-overflow,null,alignment \
+	-fno-sanitize-recover=all -mllvm -asan-instrumentation-with-call-threshold=0 \
+	-Wno-pass-failed -Wno-unused-command-line-argument
+SECONDS ?= 600
+KEEP ?= --keep
+
+fuzz:
+	$(MAKE) build/fuzz/fuzz CC=clang BUILD=build/fuzz LIST=build/fuzz/include/build/environments.h ENVIRONMENTS="$(FUZZED)" \
+		SOURCES="$(filter-out native/targets/avx%.c,$(SOURCES))" CFLAGS="$(FUZZ) -fsanitize=fuzzer-no-link -DOPERANT_NARROW"
+	$(PYTHON) tests/native/fuzz.py build/fuzz/fuzz $(SECONDS) $(KEEP)
+
+$(BUILD)/fuzz: LDFLAGS += -fsanitize=fuzzer
+$(BUILD)/fuzz: tests/native/fuzz.c $(BUILD)/liboperant.a
+	$(LINK)
 
 # The core for other systems. Each certificate is compared with this machine's: float32 hashes are equal, and so are those of
 # float64 unless the environment calls a function that another libm rounds differently.
