@@ -7,6 +7,8 @@
 Each is an `OperantVectorEnv` with same-step autoreset and takes the same keyword arguments. `reset` returns two values
 and `step` five, as in Gymnasium since 0.26. The older form, with one and four, is declined: it cannot tell a time limit
 from an end of the task.
+
+`NormalizedVecEnv` goes around them and any other vector environment.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from operant.environments.normalized import NormalizedVecEnv as NormalizedVecEnv
 from operant.environments.vector import OperantVectorEnv
 
 

@@ -12,6 +12,11 @@ from operant.rollout.arguments import BOOL, FLOAT32, as_numpy, checked
 from operant.rollout.moments import Moments
 
 
+def prior(features: int) -> dict[str, Any]:
+    """The statistics that Stable-Baselines3 and Gymnasium begin with: variance 1, as of a ten-thousandth of a row."""
+    return {"count": 1e-4, "mean": [0.0] * features, "squares": [1e-4] * features}
+
+
 class RunningNormalizer:
     """Mean and variance of each feature over all batches so far, in float64.
 
@@ -117,22 +122,30 @@ class RewardNormalizer:
     """
 
     def __init__(self, num_envs: int, gamma: float = 0.99, *, clip: float = 10.0, epsilon: float = 1e-8):
+        if not 0 <= gamma <= 1:
+            raise ValueError(f"gamma={gamma} must be from 0 to 1")
         self.gamma = gamma
         self.returns = np.zeros(num_envs, np.float32)
         self.statistics = RunningNormalizer(clip=clip, epsilon=epsilon)
-        # As in both: an initial variance of 1 with the weight of a ten-thousandth of a reward.
-        self.statistics.load_state_dict({"count": 1e-4, "mean": [0.0], "squares": [1e-4]})
+        self.statistics.load_state_dict(prior(1))
 
-    def __call__(self, rewards: Any, ended: Any) -> np.ndarray:
-        """Scales one step's rewards `[N]` float32: `[N]` float32. `ended` `[N]` bool marks the episodes that are over.
+    def __call__(self, rewards: Any, ended: Any, counted: Any = None) -> np.ndarray:
+        """Scales one step's rewards: `[N]` float32.
 
         R = gamma R + r; the scale is the standard deviation of all R so far; then R = 0 where the episode is over.
+
+        Args:
+            rewards: `[N]` float32.
+            ended: `[N]` bool marks the episodes that are over.
+            counted: `[N]` bool marks the environments that made a step of an episode; None: all. The others, which
+                autoreset "NextStep" resets, add nothing to the statistics.
         """
         reward = checked("rewards", rewards, self.returns.shape, FLOAT32)
         over = checked("ended", ended, self.returns.shape, BOOL)
+        rows = None if counted is None else checked("counted", counted, self.returns.shape, BOOL)
         self.returns *= np.float32(self.gamma)
         self.returns += reward
-        self.statistics.update(self.returns)
+        self.statistics.update(self.returns if rows is None else self.returns[rows])
         self.returns[over] = 0
         return self.statistics.scale(reward)
 
@@ -142,9 +155,10 @@ class RewardNormalizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores the result of `state_dict`."""
-        if len(state["returns"]) != len(self.returns):
-            raise ValueError(
-                f"the state has {len(state['returns'])} environments, but this normaliser has {len(self.returns)}"
-            )
-        self.returns[:] = state["returns"]
+        returns = np.array(state["returns"], np.float32)
+        if len(returns) != len(self.returns):
+            raise ValueError(f"the state has {len(returns)} environments, but this normaliser has {len(self.returns)}")
+        if not np.isfinite(returns).all():
+            raise ValueError(f"the state's returns must be finite, not {returns[~np.isfinite(returns)][0]}")
         self.statistics.load_state_dict(state["statistics"])
+        self.returns[:] = returns
