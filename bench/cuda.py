@@ -21,8 +21,6 @@ from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender, timed
 from operant.bench.workloads import STANDARD, Plan
 from operant.catalog import CATALOG
-from operant.cuda.engine import Engine
-from operant.cuda.open import open_engine
 from operant.environments.spaces import action_space
 from operant.spec import EnvSpec
 
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from operant.cuda.batch import CudaBatch
+    from operant.cuda.engine import Engine
 
 SIZE = 1 << 22  # environments; the targets are stated for this size
 EMULATED_SIZE = 1 << 10
@@ -50,6 +49,8 @@ class DevicePlan(Plan):
 
     @functools.cached_property
     def engine(self) -> Engine:
+        from operant.cuda.open import open_engine  # imports torch
+
         return open_engine(self.device)
 
     @property
@@ -82,10 +83,11 @@ class DevicePlan(Plan):
 
 def describe_device(plan: DevicePlan) -> dict[str, str]:
     """Returns the device, its driver and its compiler by name, in the order to print them."""
+    emulated = plan.emulated  # first, because it says what to install
     import torch
 
     facts = {"torch": str(torch.__version__)}
-    if plan.emulated:
+    if emulated:
         return facts | {"device": "emulated: the GPU's code runs thread by thread on the CPU; its speeds mean nothing"}
     properties = torch.cuda.get_device_properties(plan.engine.device)
     driver = getattr(plan.engine, "driver_version", 0)

@@ -12,23 +12,23 @@ from typing import Any
 
 from operant.bench import cuda, cuda_training, report, training, workloads
 from operant.bench.machine import describe
-from operant.cuda.engine import CudaError
+from operant.cli.parser import Parser, integer
 from operant.environments.lookup import find_spec
-from operant.messages import unknown
+from operant.messages import CudaError, unknown
 
 QUICK = (3, 0.03)  # number of rounds, seconds per round
 CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = workloads.ROWS | training.ROWS
 DEVICE_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = cuda.ROWS | cuda_training.ROWS
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Makes the parser of the command line."""
     listings = [
         "\n".join(f"  {name:17} {(function.__doc__ or '').strip()}" for name, function in rows.items())
         for rows in (CPU_ROWS, DEVICE_ROWS)
     ]
-    result = argparse.ArgumentParser(
-        prog="operant bench",
+    result = Parser(
+        "operant bench",
         description="Measures operant, Gymnasium and EnvPool in turn, and prints medians, spreads and ratios.",
         epilog=f"rows:\n{listings[0]}\n\nrows with --device:\n{listings[1]}\n\n"
         "Ratios are formed within a round; (min .. max) is over the rounds.",
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--env", metavar="ID", help="the environment (CartPole-v1)")
     result.add_argument(
-        "--num-envs", metavar="N", type=int, nargs="+", help=f"batch sizes (4096; with --device {cuda.SIZE})"
+        "--num-envs", metavar="N", type=integer, nargs="+", help=f"batch sizes (4096; with --device {cuda.SIZE})"
     )
     result.add_argument(
         "--rows", metavar="NAME", nargs="+", help="rows to run (all; with --env those that take an environment)"
@@ -102,7 +102,7 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         0, even if targets are missed; 1 if it cannot run; 2 if a name or a device does not exist; 130 after Ctrl-C.
     """
-    given = parser().parse_args(argv)
+    given = parser().parse(sys.argv[1:] if argv is None else argv)
     given.device = None if given.device == "cpu" else given.device
     rows_by_name = CPU_ROWS if given.device is None else DEVICE_ROWS
     try:
@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"operant bench: {problem}", file=sys.stderr)
         return 2
     except ImportError as problem:
-        print(f"operant bench: {problem}: pip install 'operant[cuda]'", file=sys.stderr)
+        print(f"operant bench: {problem}", file=sys.stderr)
         return 1
     if not given.json:
         print(report.format_facts(facts), flush=True)

@@ -10,7 +10,6 @@ on an idle machine they equal the clock's.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from dataclasses import dataclass
@@ -68,17 +67,16 @@ def line(environment: str, algorithm: str, goal: float, outcomes: list[Outcome])
 def main(argv: list[str] | None = None) -> int:
     """Prints the table, each row as soon as its seeds are done."""
     from operant.cli.names import ALGORITHMS, short_name
+    from operant.cli.parser import Parser, at_least
     from operant.models.algorithms.tuned import GOALS, TUNED
 
     goals = {short_name(name): goal for name, goal in GOALS.items()}
     whole = [short_name(name) for name, options in TUNED.items() if len(options) == len(ALGORITHMS)]
-    parser = argparse.ArgumentParser(prog="python -m operant.bench.study", description=(__doc__ or "").splitlines()[0])
+    parser = Parser("python -m operant.bench.study", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--environments", nargs="+", default=whole, choices=list(goals), metavar="NAME")
     parser.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS), metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="number of seeds, from 0 on (5)")
-    given = parser.parse_args(argv)
-    if given.seeds < 1:
-        parser.error(f"--seeds {given.seeds} must be at least 1")
+    parser.add_argument("--seeds", type=at_least(1), default=5, metavar="N", help="number of seeds, from 0 on (5)")
+    given = parser.parse(sys.argv[1:] if argv is None else argv)
     print(HEAD, "|---" + "|--:" * (HEAD.count("|") - 2) + "|", sep="\n", flush=True)
     try:
         for environment in given.environments:

@@ -21,7 +21,7 @@ from operant.bench.cleanrl import ENVS, STEPS, updates_of_original
 from operant.bench.machine import available_cores
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender, timed
-from operant.bench.workloads import Plan
+from operant.bench.workloads import Plan, not_installed
 
 CARTPOLE = "operant/CartPole-v1"
 MEMORY = "operant/Memory-v0"
@@ -165,7 +165,7 @@ def _missing() -> str | None:
         import stable_baselines3  # noqa: F401
         import torch  # noqa: F401
     except ImportError as problem:
-        return f"{problem}: pip install 'operant[train,sb3]'"
+        return not_installed(problem, "train,sb3")
     return None
 
 

@@ -432,6 +432,11 @@ def options(plan: Plan) -> Iterator[Row]:
         yield result
 
 
+def not_installed(problem: ImportError, extra: str) -> str:
+    """The reason to skip a row: the package that is not installed, and the extra of operant that has it."""
+    return f"{problem.name or problem} is not installed: pip install 'operant[{extra}]'"
+
+
 @row
 def sb3(plan: Plan) -> Iterator[Row]:
     """Stable-Baselines3: its step and its whole PPO on operant's batch, against Gymnasium's environments."""
@@ -443,7 +448,7 @@ def sb3(plan: Plan) -> Iterator[Row]:
 
         import operant.compat.sb3  # noqa: F401 - checks that SB3 is installed
     except ImportError as problem:
-        yield Row("sb3", title.format(env_id, sizes[0]), skipped=str(problem))
+        yield Row("sb3", title.format(env_id, sizes[0]), skipped=not_installed(problem, "sb3"))
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -472,7 +477,7 @@ def agents(plan: Plan) -> Iterator[Row]:
     for spec, num_envs in itertools.product(MULTIAGENT.values(), plan.sizes):
         title = f"{spec.id}, {num_envs:,} environments, one worker"
         if importlib.util.find_spec("mpe2") is None:
-            yield Row("agents", title, skipped="mpe2 is not installed: pip install 'operant[pettingzoo]'")
+            yield Row("agents", title, skipped=not_installed(ImportError(name="mpe2"), "pettingzoo"))
             return
         with contextlib.ExitStack() as stack:
             ours, theirs = peers.operant_agents(stack, spec.id, num_envs), peers.mpe2_agents(stack, spec.id)

@@ -11,6 +11,10 @@ import numpy as np
 FEW, MOST = 8, 20  # how many known names a message lists: with a nearest one, and without
 
 
+class CudaError(RuntimeError):
+    """Raised when there is no GPU to compute on, or it refused; the message says what to change."""
+
+
 def unknown(kind: str, value: object, known: Iterable[str]) -> str:
     """The message for a name that does not exist."""
     return f"unknown {kind} {value!r}: {suggestion(value, known)}"

@@ -10,7 +10,7 @@ from operant.bench import cuda
 from operant.bench.main import main, parser, row_names
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.cuda.batch import CudaBatch
-from operant.cuda.engine import CudaError
+from operant.messages import CudaError
 
 BRIEF = {"sizes": (8,), "rounds": 1, "seconds": 0.0001, "device": "emulated"}
 
@@ -105,7 +105,7 @@ def test_without_a_gpu_the_run_ends_with_one_line_that_says_why(capsys, monkeypa
     def no_gpu(device):
         raise CudaError("there is no NVIDIA driver")
 
-    monkeypatch.setattr(cuda, "open_engine", no_gpu)
+    monkeypatch.setattr("operant.cuda.open.open_engine", no_gpu)
     assert main(["--device", "cuda"]) == 2
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", "operant bench: there is no NVIDIA driver\n")

@@ -197,3 +197,31 @@ def test_prepared_actions_lie_in_the_space_and_differ():
     assert len({array.tobytes() for array in discrete}) == peers.ACTION_SETS
     box = peers.prepare_actions(Box(-2.0, 2.0, (1,), np.float32), 64)
     assert all(array.dtype == np.float32 and array.shape == (64, 1) and abs(array).max() <= 2 for array in box)
+
+
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "stable_baselines3"):
+    sys.modules[name] = None
+from operant.cli.main import main
+sys.exit(main(["bench", "--quick", "--num-envs", "8", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments, code, said",
+    [
+        (["--rows", "memory", "sb3"], 0, "skipped: torch is not installed: pip install 'operant[sb3]'\n"),
+        (["--train"], 0, "skipped: stable_baselines3 is not installed: pip install 'operant[train,sb3]'\n"),
+        (
+            ["--device", "emulated"],
+            1,
+            "operant bench: device='cuda' and device='emulated' need PyTorch: pip install 'operant[cuda]'\n",
+        ),
+    ],
+)
+def test_without_torch_its_rows_are_left_out_and_say_so(arguments, code, said):
+    command = [sys.executable, "-c", WITHOUT_TORCH, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == code, done.stdout
+    assert done.stdout.endswith(said)

@@ -15,8 +15,9 @@ from operant.batch.batch import Batch
 from operant.catalog import CATALOG
 from operant.cuda import nvidia
 from operant.cuda.batch import CudaBatch
-from operant.cuda.engine import CudaError, environment_program
+from operant.cuda.engine import environment_program
 from operant.cuda.open import open_engine
+from operant.messages import CudaError
 
 SPEC = CATALOG["CartPole-v1"]
 

@@ -7,7 +7,7 @@ import functools
 import textwrap
 from pathlib import Path
 
-from operant.cli.parser import Parser
+from operant.cli.parser import Parser, number
 from operant.conformance import CHECKS, Failed
 from operant.conformance.checks import Check
 from operant.conformance.parity import parity
@@ -45,7 +45,7 @@ def command(argv: list[str]) -> int:
     )
     parser.add_argument("--only", metavar="CHECK", nargs="+", help="run only these checks")
     parser.add_argument(
-        "--tolerance", metavar="X", type=float, default=0.0, help="relative tolerance of parity (0: all bits)"
+        "--tolerance", metavar="X", type=number, default=0.0, help="relative tolerance of parity (0: all bits)"
     )
     options = parser.parse(argv)
     names = [*(options.only or RULES.keys() - {"sanitize"}), *(["sanitize"] if options.sanitize else [])]

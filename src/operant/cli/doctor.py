@@ -10,7 +10,7 @@ import textwrap
 from collections import Counter
 from typing import Any
 
-from operant.cli.parser import Parser
+from operant.cli.parser import Parser, integer
 from operant.doctor import Finding, Severity, Subject, examine, from_id
 from operant.doctor.subject import MODES, VECTORS
 from operant.messages import unknown
@@ -32,9 +32,11 @@ def command(argv: list[str]) -> int:
     )
     parser.add_argument("--vector", metavar="KIND", help=f"{', '.join(VECTORS)} (default: make_vec's choice)")
     parser.add_argument("--autoreset-mode", metavar="MODE", help=f"{', '.join(MODES)} (default: the environment's own)")
-    parser.add_argument("--num-envs", metavar="N", type=int, default=4, help="environments in the longest tests (4)")
-    parser.add_argument("--steps", metavar="T", type=int, default=256, help="steps in the longest tests (256)")
-    parser.add_argument("--seed", metavar="S", type=int, default=0, help="seed of the resets (0)")
+    parser.add_argument(
+        "--num-envs", metavar="N", type=integer, default=4, help="environments in the longest tests (4)"
+    )
+    parser.add_argument("--steps", metavar="T", type=integer, default=256, help="steps in the longest tests (256)")
+    parser.add_argument("--seed", metavar="S", type=integer, default=0, help="seed of the resets (0)")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     options = parser.parse(argv)
     for name, given, known in (("vector", options.vector, VECTORS), ("autoreset mode", options.autoreset_mode, MODES)):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from operant.cli.parser import Parser
+from operant.cli.parser import Parser, at_least
 from operant.cli.train import load_torch
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ def command(argv: list[str]) -> int:
     load_torch(PROGRAM)
     parser = _parser()
     arguments = parser.parse(argv)
-    if arguments.episodes < 1:
-        parser.error(f"--episodes {arguments.episodes} must be at least 1")
-    if arguments.seed < 0:
-        parser.error(f"--seed {arguments.seed} must be at least 0")
     return _evaluate(arguments)
 
 
@@ -39,11 +35,11 @@ def _parser() -> Parser:
 
     parser = Parser(PROGRAM, description=DESCRIPTION)
     parser.add_argument("run", metavar="RUN_ID", help="a run's id or its beginning; `operant runs` lists the ids")
-    parser.add_argument("--episodes", metavar="N", type=int, default=100, help="episodes to play (100)")
+    parser.add_argument("--episodes", metavar="N", type=at_least(1), default=100, help="episodes to play (100)")
     parser.add_argument("--sampled", action="store_true", help="sample the actions instead of taking the likeliest")
     parser.add_argument("--env", metavar="ENV", help="play this environment; its spaces must be the policy's")
     parser.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="seed of the episodes and of the sampled actions (0)"
+        "--seed", metavar="N", type=at_least(0), default=0, help="seed of the episodes and of the sampled actions (0)"
     )
     parser.add_argument("--video", metavar="FILE", type=Path, help=f"write {FILMED} of the episodes to an .mp4 file")
     parser.add_argument("--json", action="store_true", help="print a JSON object, with every return")

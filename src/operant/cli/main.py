@@ -10,7 +10,7 @@ from importlib import import_module
 
 from operant.cli.parser import Parser, fail
 from operant.files.atomic import disk_error
-from operant.messages import unknown
+from operant.messages import CudaError, unknown
 
 COMMANDS = {
     "list": ("operant.cli.catalog_list", "lists environments with their spaces, limits and physical parameters"),
@@ -74,7 +74,6 @@ def _remedy(problem: Exception) -> str:
     """The line for an error that the user can mend; any other is raised again, since it is a fault of operant's."""
     from gymnasium.error import Error
 
-    from operant.cuda.engine import CudaError
     from operant.headers.library import CompileError
 
     if not isinstance(problem, OSError | ValueError | TypeError | ImportError | MemoryError | Error | CudaError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from operant.messages import unknown
@@ -16,6 +17,45 @@ def fail(program: str, message: str, code: int = 2) -> NoReturn:
     raise SystemExit(code)
 
 
+def integer(text: str) -> int:
+    """Reads a whole number: 1000000, 1_000_000, 1,000,000 or 1e6."""
+    digits = text.replace("_", "").replace(",", "")
+    try:
+        return int(digits)
+    except ValueError:
+        pass
+    try:
+        number = float(digits)
+        if number.is_integer():
+            return int(number)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} must be an integer, such as 1000000 or 1e6")
+
+
+def number(text: str) -> float:
+    """Reads a number other than NaN."""
+    try:
+        value = float(text.replace("_", ""))
+        if value == value:
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} must be a number")
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """An `integer` that is at least `least`."""
+
+    def read(text: str) -> int:
+        value = integer(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} must be at least {least}")
+        return value
+
+    return read
+
+
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` without abbreviations; errors exit with code 2. `main` reads --debug."""
 
@@ -24,6 +64,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"^argument (-\S+): (?=.* must be )", r"\1 ", message)
         fail(self.prog, f"{message} (see {self.prog} --help)")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from operant.cli.parser import Parser
+from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_runs_option
-from operant.cli.train import load_torch
+from operant.cli.train import add_saving_options, load_torch
 
 DESCRIPTION = """\
 Continues a run that was interrupted, has crashed, or needs more steps; a run that was killed after its last step is
@@ -20,11 +20,8 @@ def command(argv: list[str]) -> int:
     """Continues the training; the exit codes are those of `operant train`."""
     parser = Parser(PROGRAM, description=DESCRIPTION)
     parser.add_argument("run", metavar="RUN_ID", help="a run's id or its beginning; `operant runs` lists the ids")
-    parser.add_argument("--timesteps", metavar="N", type=int, help="new total number of steps")
-    parser.add_argument(
-        "--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds between checkpoints (60)"
-    )
-    parser.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints to keep besides the best (3)")
+    parser.add_argument("--timesteps", metavar="N", type=at_least(1), help="new total number of steps")
+    add_saving_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_runs_option(parser)
     arguments = parser.parse(argv)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from operant.cli.names import ALGORITHMS, find_algorithm, find_config, full_id
-from operant.cli.parser import Parser
+from operant.cli.parser import Parser, integer, number
 from operant.files.toml import read_toml
 from operant.messages import unknown
 from operant.models.algorithms.configs import OnPolicyConfig
-from operant.models.algorithms.options import describe, make_config
+from operant.models.algorithms.options import make_config
 from operant.models.algorithms.tuned import TIMESTEPS, goal, tuned
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
     return RunConfig(
         environment=environment,
         algorithm=algorithm,
-        timesteps=_integer("timesteps", given.get("timesteps", timesteps), 1),
-        seed=_integer("seed", given.get("seed", 0), 0),
+        timesteps=whole("timesteps", given.get("timesteps", timesteps), 1),
+        seed=whole("seed", given.get("seed", 0), 0),
         stop_at=_number("stop_at", given.get("stop_at", stop_at)),
         options=make_config(kind, defaults, file.get("options", {}), options),
         environment_options=dict(file.get("environment_options", {})),
@@ -127,31 +127,24 @@ def add_options(parser: Parser, algorithm: str) -> None:
         how: dict[str, Any] = {"dest": field.name, "default": None, "help": text}
         if kinds[field.name] is bool:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, **how)
-        elif kinds[field.name] in (int, float, str):
-            group.add_argument(flag, type=_reader(kinds[field.name]), metavar=_metavar(kinds[field.name]), **how)
+        elif kinds[field.name] in _READERS:
+            reader, metavar = _READERS[kinds[field.name]]
+            group.add_argument(flag, type=reader, metavar=metavar, **how)
         else:
-            group.add_argument(flag, type=_reader(int), nargs="*", metavar="N", **how)
+            group.add_argument(flag, type=integer, nargs="*", metavar="N", **how)
 
 
-def _reader(kind: type) -> Any:
-    def read(text: str) -> Any:
-        try:
-            return kind(text.replace("_", "")) if kind is not str else text
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} must be {describe(kind)}") from None
-
-    return read
-
-
-def _metavar(kind: type) -> str:
-    return {int: "N", float: "X", str: "NAME"}[kind]
+_READERS: dict[type, tuple[Callable[[str], Any], str]] = {int: (integer, "N"), float: (number, "X"), str: (str, "NAME")}
 
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _integer(name: str, value: Any, least: int) -> int:
+def whole(name: str, value: Any, least: int) -> int:
+    """Returns a file's number, such as 1000000 or 1e6, as an integer; raises ValueError if it is none or too small."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {least}")
     return value

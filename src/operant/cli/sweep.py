@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from operant.cli.parser import Parser
+from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_runs_option
 from operant.cli.train import load_torch
 
@@ -52,12 +52,10 @@ def command(argv: list[str]) -> int:
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="a TOML file")
     parser.add_argument(
-        "--jobs", metavar="N", type=int, default=1, help="trials at the same time, one process each (1)"
+        "--jobs", metavar="N", type=at_least(1), default=1, help="trials at the same time, one process each (1)"
     )
     add_runs_option(parser)
     arguments = parser.parse(argv)
-    if arguments.jobs < 1:
-        parser.error(f"--jobs {arguments.jobs} must be at least 1")
     load_torch(PROGRAM)
     return _sweep(arguments)
 

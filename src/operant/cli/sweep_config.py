@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from operant.cli.run_config import RunConfig, merge
+from operant.cli.run_config import RunConfig, merge, whole
 from operant.files.toml import read_toml
 from operant.messages import unknown
 
@@ -71,10 +71,10 @@ def read_sweep(path: Path) -> SweepConfig:
     checked = {name: _range(name, range_, kinds[name]) for name, range_ in parameters.items()}
     config = SweepConfig(
         name=name,
-        trials=_integer("trials", study.get("trials", 20), 1),
+        trials=whole("trials", study.get("trials", 20), 1),
         direction=direction,
-        seed=_integer("seed", study.get("seed", 0), 0),
-        prune_every=_integer("prune_every", study.get("prune_every", 10_000), 0),
+        seed=whole("seed", study.get("seed", 0), 0),
+        prune_every=whole("prune_every", study.get("prune_every", 10_000), 0),
         run=dict(run),
         parameters=checked,
     )
@@ -119,9 +119,3 @@ def _known(kind: str, given: Any, names: Any) -> None:
     for key in given:
         if key not in names:
             raise ValueError(unknown(kind, key, names))
-
-
-def _integer(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name}={value!r} must be an integer of at least {least}")
-    return value

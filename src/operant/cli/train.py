@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import subprocess
 import sys
-from argparse import SUPPRESS
 from typing import TYPE_CHECKING, Any
 
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser, at_least, fail, integer, number
 from operant.cli.runs import add_runs_option
 
 if TYPE_CHECKING:
@@ -72,25 +72,29 @@ def _parser() -> Parser:
     parser.add_argument("environment", metavar="ENV", nargs="?", help="such as cartpole, or operant/CartPole-v1")
     parser.add_argument("--algorithm", metavar="NAME", help="ppo (the default), a2c, reinforce, trpo or vmpo")
     parser.add_argument("--config", metavar="FILE", help="a TOML file; overrides the defaults; flags override it")
-    parser.add_argument("--timesteps", metavar="N", type=_integer, help="total number of environment steps")
-    parser.add_argument("--stop-at", metavar="R", type=float, help="stop at mean return R over 100 greedy episodes")
-    parser.add_argument("--seed", metavar="N", type=_integer, help="seed of weights, actions and environments (0)")
+    parser.add_argument("--timesteps", metavar="N", type=integer, help="total number of environment steps")
+    parser.add_argument("--stop-at", metavar="R", type=number, help="stop at mean return R over 100 greedy episodes")
+    parser.add_argument("--seed", metavar="N", type=integer, help="seed of weights, actions and environments (0)")
     add_runs_option(parser)
     saving = parser.add_argument_group("saving the run")
     saving.add_argument("--name", metavar="NAME", help="prefix of the run's id (default: environment and algorithm)")
     saving.add_argument("--no-run", action="store_true", help="save nothing")
-    saving.add_argument(
-        "--checkpoint-every", metavar="S", type=float, default=60.0, help="seconds between checkpoints (60)"
-    )
-    saving.add_argument("--keep", metavar="N", type=int, default=3, help="checkpoints to keep besides the best (3)")
+    add_saving_options(saving)
     saving.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard event file")
     saving.add_argument("--wandb", metavar="PROJECT", help="also record to this project of Weights & Biases")
     process = parser.add_argument_group("process and output")
     process.add_argument("--monitor", action="store_true", help="train in the background and show the run")
     process.add_argument("--detach", action="store_true", help="train in the background and print the run's id")
     process.add_argument("--quiet", action="store_true", help="show no progress bar")
-    process.add_argument("--run-directory", help=SUPPRESS)
+    process.add_argument("--run-directory", help=argparse.SUPPRESS)
     return parser
+
+
+def add_saving_options(parser: argparse._ActionsContainer) -> None:
+    """Adds --checkpoint-every and --keep."""
+    seconds, count = "seconds between checkpoints (60)", "checkpoints to keep besides the best (3)"
+    parser.add_argument("--checkpoint-every", metavar="S", type=number, default=60.0, help=seconds)
+    parser.add_argument("--keep", metavar="N", type=at_least(1), default=3, help=count)
 
 
 def _train(arguments: Any, config: RunConfig) -> int:
@@ -170,8 +174,3 @@ def _in_background(arguments: Any, config: RunConfig) -> int:
     if run.in_progress:
         print(f"run {run.id} continues: `operant monitor {run.id}` shows it again")
     return code
-
-
-def _integer(text: str) -> int:
-    """Parses a whole number such as 1000000, 1_000_000 or 1,000,000."""
-    return int(text.replace("_", "").replace(",", ""))

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 BLOCK_THREADS = 256  # of native/cuda/prelude.h
 
 
-class CudaError(RuntimeError):
-    """Raised when there is no GPU to compute on, or it refused; the message says what to change."""
-
-
 @dataclass(frozen=True)
 class Program:
     """C++ source that #includes files of native/ and, if the environment is a user's, the header `path`."""

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from operant.cuda.engine import BLOCK_THREADS, CudaError, Engine, Kernels, Program, describe_errors, kept
+from operant.cuda.engine import BLOCK_THREADS, Engine, Kernels, Program, describe_errors, kept
 from operant.headers import library
 from operant.headers.sources import native_folder
+from operant.messages import CudaError
 
 # --fmad=false rounds a product before it is added, as every CPU target does. Division and square root are rounded
 # correctly, and subnormal numbers kept. -default-device puts definitions that are not marked, such as a header's

@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from operant.cuda.engine import CudaError
+from operant.messages import CudaError
 
 
 def open_device(name: str) -> torch.device:
