@@ -62,11 +62,13 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def libraries_of_this_session(tmp_path_factory):
-    """Keeps the libraries that tests compile in one folder for all pytest workers, separate from the user's."""
+def folders_of_this_session(tmp_path_factory):
+    """Keeps the libraries that tests compile in one folder for all pytest workers, and what they trust in another."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     os.environ["OPERANT_CACHE"] = str(shared / "libraries")
+    os.environ["XDG_STATE_HOME"] = str(shared / "state")
+    os.environ.pop("OPERANT_TRUST", None)
 
 
 @pytest.fixture(autouse=True)

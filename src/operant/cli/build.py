@@ -9,12 +9,14 @@ from operant.cli.parser import Parser
 from operant.environments.register import check_parameters
 from operant.headers.descriptor import read_descriptor
 from operant.headers.library import build, check_header, find_compiler
+from operant.headers.trust import remember
 
 DESCRIPTION = """\
-Compiles HEADER for every instruction set that operant supports on this kind of CPU, and checks the result against the
-descriptor. The library goes into the user's cache folder, or into the folder named by the variable OPERANT_CACHE; if it
-is there already, nothing is compiled. The variable CC chooses the compiler. This command is optional:
-`operant.register_env`, `operant train` and the other commands compile when they need to.
+Compiles HEADER for every instruction set that operant supports on this kind of CPU, checks the result against the
+descriptor, and notes that you trust the header, so that runs may name it. The library goes into the user's cache
+folder, or into the folder named by the variable OPERANT_CACHE; if it is there already, nothing is compiled. The
+variable CC chooses the compiler. This command is optional: `operant.register_env`, `operant train` and the other
+commands compile when they need to.
 """
 PROGRAM = "operant build"
 
@@ -40,6 +42,7 @@ def _build(header: Path, again: bool) -> None:
     built = build(header, again=again)
     if built.warnings:
         print(built.warnings)
+    remember(str(header))
     spec = read_descriptor(header)
     check_parameters(spec)
     compiled = f"compiled in {built.seconds:.1f} s by {' '.join(find_compiler())} for {', '.join(isas())}"

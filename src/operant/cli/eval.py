@@ -54,7 +54,7 @@ def _evaluate(arguments: Any) -> int:
     from operant.models.evaluation import evaluate
 
     torch.set_num_threads(1)
-    trained = load_policy(arguments.runs, arguments.run, arguments.checkpoint)
+    trained = load_policy(arguments.runs, arguments.run, arguments.checkpoint, trust=arguments.trust)
     try:
         env_id, options = _environment(trained, arguments.env)
         how: dict[str, Any] = {"deterministic": not arguments.sampled, "seed": arguments.seed, "env_options": options}

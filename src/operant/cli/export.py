@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from operant.cli.parser import Parser
-from operant.cli.runs import add_runs_option
+from operant.cli.runs import add_runs_option, add_trust_option
 from operant.files.atomic import disk_errors, write_atomically
 from operant.headers.single_header import exportable, find_exportable, ocean_header
 from operant.messages import unknown
@@ -50,6 +50,7 @@ def _parser() -> Parser:
     policies.add_argument("--name", metavar="NAME", help="prefix of the C functions (FILE's name, or policy)")
     policies.add_argument("--checkpoint", metavar="WHICH", default="best", help="best (the default), latest, or a file")
     add_runs_option(parser)
+    add_trust_option(parser)
     environments = parser.add_argument_group("environments")
     environments.add_argument("--pufferlib", action="store_true", help="write the form of PufferLib's Ocean")
     return parser
@@ -75,7 +76,7 @@ def _policy(options: Any) -> int:
     from operant.cli.policies import load_policy
 
     torch.set_num_threads(1)
-    trained = load_policy(options.runs, options.what, options.checkpoint)
+    trained = load_policy(options.runs, options.what, options.checkpoint, trust=options.trust)
     policy, normalizer = trained.algorithm.policy, trained.algorithm.collector.observation_statistics()
     path: Path | None = options.out
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,12 +42,13 @@ def _class_name(name: str) -> str:
     return ALGORITHMS[name]
 
 
-def full_id(name: str) -> str:
+def full_id(name: str, before_code: Callable[[str], None] = lambda env_id: None) -> str:
     """Returns the id of "cartpole", "mountain_car_continuous", "CartPole-v1", "operant/CartPole-v1" or a Gymnasium id.
 
     A name without a namespace means operant's environment if there is one; write "gymnasium.envs:CartPole-v1" for
     Gymnasium's. For a user's header ("lander.h", "lander" in the folder of lander.h, or "package:lander-v0") the id is
-    the header's path.
+    the header's path. If the name is of a header or of a module's environment, `before_code` is called with it before
+    any of its code runs.
     """
     short = {short_name(key): key for key in (*MULTIAGENT, *CATALOG)}  # the latest version of a name comes last
     bare = bare_id(name)
@@ -54,7 +56,9 @@ def full_id(name: str) -> str:
     if key is not None:
         return f"operant/{key}"
     header = f"{name}.h" if name.isidentifier() and Path(f"{name}.h").is_file() else name
-    authored = authored_spec({short_name(key): key for key in AUTHORED}.get(name, header))
+    env_id = {short_name(key): key for key in AUTHORED}.get(name, header)
+    before_code(env_id)
+    authored = authored_spec(env_id)
     if authored is not None:
         return authored.source
     if ":" in name or name in gym.registry:

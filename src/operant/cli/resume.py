@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from operant.cli.parser import Parser, at_least
-from operant.cli.runs import add_runs_option
+from operant.cli.runs import add_runs_option, add_trust_option
 from operant.cli.train import add_saving_options, load_torch
 
 DESCRIPTION = """\
@@ -24,12 +24,13 @@ def command(argv: list[str]) -> int:
     add_saving_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_runs_option(parser)
+    add_trust_option(parser)
     arguments = parser.parse(argv)
     load_torch(PROGRAM)
     from operant.cli.run_config import merge
     from operant.cli.training import Training, report
     from operant.models.machine.data_parallel import all_gather_object, join, leave, rank
-    from operant.runs.checkpoint import CheckpointFolder, load_checkpoint
+    from operant.runs.checkpoint import CheckpointFolder
     from operant.runs.run_directory import RunDirectory
 
     try:
@@ -37,9 +38,10 @@ def command(argv: list[str]) -> int:
         run = RunDirectory.find(arguments.runs, arguments.run)
         if run.in_progress:
             raise ValueError(f"run {run.id} is {run.status} (process {run.record.get('pid')}): stop it first")
-        config = merge(run.config, {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")})
+        flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")}
+        config = merge(run.config, flags, trust=arguments.trust)
         algorithm = config.make()
-        algorithm.load_state_dict(load_checkpoint(CheckpointFolder(run.checkpoints).latest()))
+        algorithm.restore(CheckpointFolder(run.checkpoints).latest())
         if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
             raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: ask for more with --timesteps")
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from operant.cli.names import ALGORITHMS, find_algorithm, find_config, full_id
 from operant.cli.parser import Parser, integer, number
 from operant.files.toml import read_toml
+from operant.headers.trust import Untrusted, check_trust, remember
 from operant.messages import unknown
 from operant.models.algorithms.configs import OnPolicyConfig
 from operant.models.algorithms.options import make_config
@@ -58,12 +59,14 @@ class RunConfig:
         }
 
 
-def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
+def merge(file: Mapping[str, Any], flags: Mapping[str, Any], *, trust: bool = False) -> RunConfig:
     """Makes the run from a TOML file and flags.
 
-    Flags override the file, and both override the tuned options for the environment.
+    Flags override the file, and both override the tuned options for the environment. With `trust`, the code of an
+    environment that the file names is trusted from now on.
 
     Raises:
+        Untrusted: the file names a header or a module that this user has not trusted.
         ValueError: a key, an option or a value is invalid; the message says what to change.
     """
     for key in file:
@@ -75,7 +78,14 @@ def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
     given = {**file, **{key: value for key, value in flags.items() if key in FIELDS and value is not None}}
     if "environment" not in given:
         raise ValueError("say which environment: operant train cartpole, or environment = in the file")
-    environment = full_id(str(given["environment"]))
+
+    def before_code(env_id: str) -> None:
+        if trust:
+            remember(env_id)
+        elif flags.get("environment") is None:
+            check_trust(env_id, "the configuration", "repeat the command with --trust")
+
+    environment = full_id(str(given["environment"]), before_code)
     algorithm = str(given.get("algorithm", "ppo"))
     kind = find_config(algorithm)
     defaults = tuned(environment, algorithm)
@@ -110,7 +120,9 @@ def parse(parser: Parser, argv: list[str]) -> tuple[argparse.Namespace, RunConfi
         add_options(parser, name)
         arguments = parser.parse(argv)
         options = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(kind)}
-        return arguments, merge(file, {**vars(arguments), "algorithm": name, "options": options})
+        return arguments, merge(file, {**vars(arguments), "algorithm": name, "options": options}, trust=arguments.trust)
+    except Untrusted:
+        raise
     except (ValueError, TypeError) as problem:
         parser.error(str(problem))
 

@@ -42,6 +42,13 @@ def add_runs_option(parser: Parser) -> None:
     parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $OPERANT_RUNS, else ./runs)")
 
 
+def add_trust_option(parser: Parser) -> None:
+    """Adds the option --trust."""
+    parser.add_argument(
+        "--trust", action="store_true", help="run the code of the header or module that the file names, from now on"
+    )
+
+
 def _record(run: RunDirectory) -> dict[str, Any]:
     view = RunView(run)
     steps, mean = view.latest("steps"), view.latest("episode_return")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operant.cli.parser import Parser, at_least
-from operant.cli.runs import add_runs_option
+from operant.cli.runs import add_runs_option, add_trust_option
 from operant.cli.train import load_torch
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def command(argv: list[str]) -> int:
         "--jobs", metavar="N", type=at_least(1), default=1, help="trials at the same time, one process each (1)"
     )
     add_runs_option(parser)
+    add_trust_option(parser)
     arguments = parser.parse(argv)
     load_torch(PROGRAM)
     return _sweep(arguments)
@@ -69,7 +70,7 @@ def _sweep(arguments: Any) -> int:
     from operant.cli.sweep_trials import Study
     from operant.runs.run_directory import runs_root
 
-    config = read_sweep(arguments.file)
+    config = read_sweep(arguments.file, trust=arguments.trust)
     folder = runs_root(arguments.runs) / f"sweep-{config.name}"
     study = Study(config, folder)
     code = study.run(arguments.jobs)

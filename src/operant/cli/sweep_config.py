@@ -32,7 +32,8 @@ class SweepConfig:
 
     def trial(self, options: Mapping[str, Any]) -> RunConfig:
         """Returns the run in which `options` override the file's."""
-        return merge({**self.run, "options": {**self.run.get("options", {}), **options}}, {})
+        run = {**self.run, "options": {**self.run.get("options", {}), **options}}
+        return merge(run, {"environment": run["environment"]})  # `read_sweep` has checked that it is trusted
 
     def suggest(self, trial: Any) -> dict[str, Any]:
         """Asks an Optuna trial for a value of each parameter."""
@@ -46,10 +47,11 @@ class SweepConfig:
         return values
 
 
-def read_sweep(path: Path) -> SweepConfig:
-    """Reads the sweep of a TOML file.
+def read_sweep(path: Path, *, trust: bool = False) -> SweepConfig:
+    """Reads the sweep of a TOML file. With `trust`, its environment's code is trusted from now on.
 
     Raises:
+        Untrusted: the file names a header or a module that this user has not trusted.
         ValueError: the file is invalid; the message says what to change.
     """
     file = read_toml(path)
@@ -64,7 +66,7 @@ def read_sweep(path: Path) -> SweepConfig:
     name = str(study.get("name", path.stem))
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
         raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
-    base = merge(run, {})
+    base = merge(run, {}, trust=trust)
     kinds = get_type_hints(type(base.options))
     names = [field.name for field in dataclasses.fields(base.options)]
     _known("option", parameters, names)

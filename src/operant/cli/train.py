@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from operant.cli.parser import Parser, at_least, fail, integer, number
-from operant.cli.runs import add_runs_option
+from operant.cli.runs import add_runs_option, add_trust_option
 
 if TYPE_CHECKING:
     from operant.cli.run_config import RunConfig
@@ -76,6 +76,7 @@ def _parser() -> Parser:
     parser.add_argument("--stop-at", metavar="R", type=number, help="stop at mean return R over 100 greedy episodes")
     parser.add_argument("--seed", metavar="N", type=integer, help="seed of weights, actions and environments (0)")
     add_runs_option(parser)
+    add_trust_option(parser)
     saving = parser.add_argument_group("saving the run")
     saving.add_argument("--name", metavar="NAME", help="prefix of the run's id (default: environment and algorithm)")
     saving.add_argument("--no-run", action="store_true", help="save nothing")
@@ -151,7 +152,7 @@ def _in_background(arguments: Any, config: RunConfig) -> int:
     config.make_small().close()  # what cannot be made fails here, and leaves no run
     run = _create(arguments, config)
     command_line = [sys.executable, "-m", "operant.cli.main", "train", "--run-directory", str(run.path)]
-    command_line += ["--config", str(run.path / "config.toml"), "--quiet"]
+    command_line += ["--config", str(run.path / "config.toml"), "--trust", "--quiet"]
     command_line += ["--checkpoint-every", str(arguments.checkpoint_every), "--keep", str(arguments.keep)]
     command_line += ["--no-tensorboard"] if arguments.no_tensorboard else []
     command_line += ["--wandb", arguments.wandb] if arguments.wandb else []

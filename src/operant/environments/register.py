@@ -8,6 +8,7 @@ from operant.batch.core import parameters
 from operant.environments.lookup import AUTHORED
 from operant.headers.descriptor import DescriptorError, read_descriptor
 from operant.headers.library import check_header
+from operant.headers.trust import remember
 from operant.registration import register_spec
 from operant.spec import EnvSpec
 
@@ -42,6 +43,7 @@ def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
     registry.pop(spec.id, None)  # an earlier registration: the descriptor may have changed since
     register_spec(spec)
     AUTHORED[spec.id] = spec
+    remember(spec.source)
     return spec.id
 
 

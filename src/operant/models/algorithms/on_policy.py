@@ -14,6 +14,8 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from operant.headers.trust import check_trust, remember
+from operant.messages import integer
 from operant.models.algorithms.configs import OnPolicyConfig as OnPolicyConfig
 from operant.models.algorithms.options import make_config
 from operant.models.collection.collector import Rollout
@@ -24,8 +26,9 @@ from operant.models.machine.data_parallel import all_gather_object, broadcast, m
 from operant.models.machine.devices import set_arithmetic
 from operant.models.networks.actor_critic import ActorCritic, flatten_parameters, load_weights
 from operant.models.networks.popart import PopArtValueHead
-from operant.runs.checkpoint import load_checkpoint, save_checkpoint
+from operant.runs.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
+MOST_THREADS = 4096  # that a checkpoint may ask for
 MEASURED_ROWS = 2048  # at most this many rows of observations are used to choose the number of threads
 SEED_STRIDE = 1 << 32  # difference of seeds between data-parallel processes, whose environments count up from theirs
 
@@ -71,6 +74,9 @@ class OnPolicy(ABC):
         explores = exploration is not None
         place = open_workplace(env, c.num_envs // world_size(), self.env_options, c.device, explores=explores)
         self.device, self.environments, self.kernels = place.device, place.environments, place.kernels
+        for name in (env, self.environments.env_id):
+            if isinstance(name, str):
+                remember(name)
         set_arithmetic(self.device, c.tf32, c.deterministic)
         self.policy = self._make_policy() if policy is None else policy
         self.policy.to(self.device)
@@ -283,9 +289,9 @@ class OnPolicy(ABC):
         self.generator.set_state(torch.as_tensor(own["generator"]))
         if self.exploration is not None:
             self.exploration.load_state_dict(state["exploration"])
-        self.threads = state["threads"]
-        for name, value in state["counters"].items():
-            setattr(self, name, value)
+        self.threads = integer("threads", state["threads"], 1, MOST_THREADS)
+        counters = state["counters"]
+        self.steps, self.updates, self.seconds = counters["steps"], counters["updates"], counters["seconds"]
 
     def save(self, path: str | Path) -> None:
         """Writes a checkpoint; the file is complete or absent. All processes must call it; the first one writes."""
@@ -301,17 +307,42 @@ class OnPolicy(ABC):
 
         Raises:
             ValueError: the file was saved by another class, or needs `env`.
+            Untrusted: the file names a header or a module that this user has not trained, built or registered.
         """
         state = load_checkpoint(Path(path))
         if state.get("algorithm") != cls.name:
-            raise ValueError(f"{path} was saved by {state.get('algorithm')}: load it with that class")
-        if env is None and state["env_id"] is None:
-            raise ValueError(f"{path} was trained on a vector env without an id: pass it as env=")
-        config = make_config(cls.Config, state["config"])
-        options = state["env_options"] if env is None else {}
-        algorithm = cls(env or state["env_id"], config, seed=state["seed"], env_options=options, **arguments)
-        algorithm.load_state_dict(state)
+            raise ValueError(f"{path} was saved by {state.get('algorithm')!s:.80}: load it with that class")
+        given, options, config, seed = (state.get(name) for name in ("env_id", "env_options", "config", "seed"))
+        if type(seed) is not int or not isinstance(options, dict) or not isinstance(config, dict):
+            raise CheckpointError(f"{path} lacks the seed or options of {cls.name}")
+        if env is None:
+            if given is None:
+                raise ValueError(f"{path} was trained on a vector env without an id: pass it as env=")
+            check_trust(str(given), str(path), f"pass env={given!r}")
+        algorithm = cls(
+            env or str(given),
+            make_config(cls.Config, config),
+            seed=seed,
+            env_options=options if env is None else {},
+            **arguments,
+        )
+        algorithm._restore(state, path)
         return algorithm
+
+    def restore(self, path: str | Path) -> None:
+        """Continues from a checkpoint of an algorithm that was made with the same arguments.
+
+        Raises:
+            ValueError: it does not fit this algorithm, or is from another number of processes.
+        """
+        self._restore(load_checkpoint(path), path)
+
+    def _restore(self, state: dict[str, Any], path: str | Path) -> None:
+        try:
+            self.load_state_dict(state)
+        except (LookupError, TypeError, AttributeError, RuntimeError) as problem:
+            reason = (str(problem).splitlines() or [""])[0]
+            raise CheckpointError(f"{path} does not fit this {self.name} and its environments ({reason})") from None
 
     def close(self) -> None:
         """Closes the environments."""

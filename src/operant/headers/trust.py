@@ -1,0 +1,149 @@
+"""Remembers the headers and modules whose code this user has run on purpose; refuses others that a file names.
+
+A run, a checkpoint or a configuration names its environment. If that is a header or another package's module, to make
+it runs their code. So a name that comes from a file must be of code that this user has trained, built or registered:
+`remember` notes its path and the hash of its contents in the user's state folder, and `check_trust` looks them up.
+A name that the user gives is not checked.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from operant.files.atomic import disk_errors, write_atomically
+from operant.files.private import check_private
+from operant.headers.library import check_header, included
+from operant.headers.sources import native_folder
+
+
+class Untrusted(ValueError):
+    """Raised for code that a file names and that this user has not trusted; the text says what allows it."""
+
+
+@dataclass(frozen=True)
+class _Code:
+    """The files whose code an environment's id runs, with their contents; `path` is the one that it names."""
+
+    path: Path
+    files: Mapping[Path, bytes]
+
+    @property
+    def entry(self) -> tuple[str, str]:
+        """Hashes of the path and of the contents."""
+        contents = hashlib.sha256()
+        for file in sorted(self.files):
+            name = os.path.relpath(file, self.path.parent)
+            contents.update(f"{name} {len(self.files[file])}\0".encode("utf-8", "surrogateescape") + self.files[file])
+        return hashlib.sha256(os.fsencode(self.path)).hexdigest()[:32], contents.hexdigest()[:32]
+
+
+def remember(env_id: str) -> None:
+    """Notes that this user runs the code of a header's path or of "module:id"; other ids have no code of their own.
+
+    If the note cannot be written, a line on stderr says so.
+    """
+    code = _code(env_id)
+    if code is None or _everything_is_trusted():
+        return
+    try:
+        folder = _folder()
+        note = folder / "-".join(code.entry)
+        if _is_noted(note):
+            return
+        with disk_errors("make", folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        check_private(folder)
+        write_atomically(note, os.fsencode(code.path) + b"\n")
+    except OSError as problem:
+        _complain(f"cannot remember that you trust {code.path}: {problem}")
+
+
+def check_trust(env_id: str, what: str, remedy: str) -> None:
+    """Raises Untrusted if `env_id`, which `what` names, would run code that this user has not run on purpose.
+
+    Args:
+        env_id: a header's path, "module:id", or an id without code of its own, which passes.
+        what: what names it, such as "the checkpoint x.safetensors".
+        remedy: how the user can allow it.
+    """
+    module = env_id.rpartition(":")[0]
+    if _everything_is_trusted() or (module in sys.modules and not env_id.endswith(".h")):  # its code has run already
+        return
+    code = _code(env_id)
+    if code is None:
+        return
+    path, contents = code.entry
+    try:
+        folder = _folder()
+        if _is_noted(folder / f"{path}-{contents}"):
+            return
+        known = any(folder.glob(f"{path}-*"))
+        reason = "which has changed since you" if known else "which you have not"
+        reason += " trained, built or registered" + (" it" if known else "")
+    except OSError as problem:
+        reason = f"and what you trust cannot be read ({problem})"
+    raise Untrusted(f"{what} names {code.path}, {reason}: to run its code, {remedy} or set OPERANT_TRUST=1")
+
+
+def _everything_is_trusted() -> bool:
+    return os.environ.get("OPERANT_TRUST", "") not in ("", "0")
+
+
+def _folder() -> Path:
+    """The folder with a note for each trusted path and contents; raises OSError if the user has no home."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(given):
+        return Path(given) / "operant" / "trusted"
+    places = {"win32": "AppData/Local", "darwin": "Library/Application Support"}
+    try:
+        return Path.home() / places.get(sys.platform, ".local/state") / "operant" / "trusted"
+    except RuntimeError:
+        raise OSError("there is no home folder") from None
+
+
+def _is_noted(note: Path) -> bool:
+    """Returns True if the note exists; raises a PermissionError if another user may have written it."""
+    if not note.parent.exists():
+        return False
+    check_private(note.parent)
+    return note.is_file()
+
+
+@functools.cache
+def _complain(problem: str) -> None:
+    print(f"operant: {problem}: set XDG_STATE_HOME to another folder, or OPERANT_TRUST=1", file=sys.stderr)
+
+
+def _code(env_id: str) -> _Code | None:
+    if env_id.endswith(".h"):
+        header = check_header(env_id)
+        files = {path: text for path, text in included(header).items() if not path.is_relative_to(native_folder())}
+        for descriptor in (header.with_suffix(".toml"), header.with_suffix(".py")):
+            if descriptor.is_file():
+                files[descriptor] = descriptor.read_bytes()
+        return _Code(header, files)
+    found = _module_files(env_id.rpartition(":")[0])
+    files = {path: path.read_bytes() if path.is_file() else b"" for path in found}  # no file: a module in an archive
+    return _Code(found[-1], files) if found else None
+
+
+def _module_files(module: str) -> list[Path]:
+    """The files of a module and of the packages around it, without importing them; none if it does not exist."""
+    files: list[Path] = []
+    names = module.split(".") if module else []
+    search = None
+    for k in range(len(names)):
+        name = ".".join(names[: k + 1])
+        spec = next(filter(None, (finder.find_spec(name, search) for finder in sys.meta_path)), None)
+        if spec is None:
+            break  # to import it would run the code of the packages before it
+        if spec.origin not in (None, "built-in", "frozen"):
+            files.append(Path(spec.origin).resolve())
+        search = spec.submodule_search_locations
+    return files
