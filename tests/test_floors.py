@@ -1,5 +1,6 @@
 """The oldest supported releases work, each in its own virtual environment."""
 
+import functools
 import subprocess
 import sys
 import venv
@@ -32,7 +33,6 @@ for make in (
         assert "gymnasium 1.1 or newer, not 0.29.1" in str(problem), problem
     else:
         raise AssertionError("the vector environment should have said that it needs gymnasium 1.1")
-print("ok")
 """
 
 VECTOR = """
@@ -55,25 +55,83 @@ for wrapper in (gym.wrappers.vector.RecordEpisodeStatistics, gym.wrappers.vector
     wrapped.reset(seed=0)
     for _ in range(50):
         wrapped.step(np.ones(4, np.int64))
-print("ok")
 """
+
+
+CLEANRL = """
+import gymnasium as gym
+def thunk():
+    env = gym.wrappers.RecordEpisodeStatistics(gym.make("operant/CartPole-v1"))
+    return gym.wrappers.TransformReward(env, lambda reward: 2 * reward)
+envs = gym.vector.SyncVectorEnv([thunk for _ in range(3)])
+envs.reset(seed=1)
+ends = 0
+for _ in range(60):
+    _, rewards, _, _, infos = envs.step(envs.action_space.sample())
+    ends += sum(info is not None and info["episode"]["r"] > 0 for info in infos.get("final_info", ()))
+assert ends and (rewards == 2).all()
+assert gym.make_vec.__module__ == "gymnasium.envs.registration"
+"""
+
+OLD = ["gymnasium==0.29.1", "numpy==1.26.4"]
+
+
+@pytest.fixture(scope="module")
+def python_with(tmp_path_factory):
+    """A function that returns the Python of an environment with operant's wheel and these packages."""
+
+    @functools.cache
+    def make(*packages):
+        if OLD[1] in packages and sys.version_info >= (3, 13):
+            pytest.skip("NumPy 1.26 has no build for this Python")
+        wheel = distributions()[1]
+        folder = tmp_path_factory.mktemp("environment")
+        venv.create(folder, symlinks=True)  # this one's pip installs there, without bytecode of what is not used
+        pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python")
+        run(*pip, "install", "--quiet", "--no-compile", *packages, wheel)
+        return folder / "bin" / "python"
+
+    return make
 
 
 @pytest.mark.parametrize(
     "packages, script",
     [
-        pytest.param(["gymnasium==0.29.1", "numpy==1.26.4"], OLDEST, id="gymnasium 0.29.1 with NumPy 1.26"),
+        pytest.param(OLD, OLDEST, id="gymnasium 0.29.1 with NumPy 1.26"),
+        pytest.param(OLD, CLEANRL, id="single environments with gymnasium 0.29.1"),
         pytest.param(["gymnasium==1.1.1", "numpy>=2"], VECTOR, id="gymnasium 1.1.1"),
     ],
 )
-def test_the_oldest_releases_work(tmp_path, packages, script):
-    if "numpy==1.26.4" in packages and sys.version_info >= (3, 13):
-        pytest.skip("NumPy 1.26 has no build for this Python")
-    wheel = distributions()[1]
-    venv.create(tmp_path / "venv", symlinks=True)  # this one's pip installs there, without bytecode of what is not used
-    python = tmp_path / "venv" / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--python", python)
-    run(*pip, "install", "--quiet", "--no-compile", *packages, wheel)
-    command = [python, "-W", "ignore", "-c", script]
+def test_the_oldest_releases_work(tmp_path, python_with, packages, script):
+    command = [python_with(*packages), "-W", "ignore", "-c", f"{script}\nprint('ok')"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
+@pytest.mark.parametrize("script", ["import operant", "import gymnasium", "import gymnasium, operant, operant.spec"])
+def test_importing_operant_warns_once_that_the_native_batch_needs_a_newer_gymnasium(tmp_path, python_with, script):
+    """Gymnasium 0.29.1 imports operant itself, to register it: scripts that do not import operant need the warning."""
+    done = subprocess.run([python_with(*OLD), "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stderr.count("Warning:") == 1
+    assert "operant's native batch needs gymnasium 1.1 or newer, not 0.29.1: pip install -U gymnasium." in done.stderr
+
+
+def test_a_newer_gymnasium_gets_no_warning(tmp_path, python_with):
+    command = [python_with("gymnasium==1.1.1", "numpy>=2"), "-W", "error", "-c", "import operant"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("command", ["bench --quick", "check CartPole-v1", "doctor operant/CartPole-v1"])
+def test_a_command_that_needs_the_batch_ends_in_one_line_with_an_old_gymnasium(tmp_path, python_with, command):
+    operant = [python_with(*OLD).with_name("operant"), *command.split()]
+    done = subprocess.run(operant, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "gymnasium 1.1 or newer, not 0.29.1: " in done.stderr
+
+
+def test_a_script_that_a_command_runs_with_an_old_gymnasium_is_warned(tmp_path, python_with):
+    (tmp_path / "script.py").write_text("import operant\nprint('ok')\n")
+    command = [python_with(*OLD).with_name("operant"), "run", "script.py"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout == "ok\n" and done.stderr.count("needs gymnasium 1.1 or newer") == 1

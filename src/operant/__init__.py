@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.import_hook import after_import
-from operant.registration import register_environments, register_parallel_environments
+from operant.registration import register_environments, register_parallel_environments, warn_of_old_gymnasium
 
 if TYPE_CHECKING:
     from operant.conformance.certificate import certificate as certificate
@@ -72,4 +74,6 @@ def __getattr__(name: str) -> Any:
 
 
 register_environments()
+if os.path.basename(sys.argv[0]) != "operant":  # a command that needs native batches says so itself
+    warn_of_old_gymnasium()
 after_import("pettingzoo", register_parallel_environments)

@@ -37,6 +37,23 @@ def register_spec(spec: EnvSpec) -> None:
     )
 
 
+def warn_of_old_gymnasium() -> None:
+    """Warns where Gymnasium is older than 1.1: it ignores `vector_entry_point`, or has no autoreset modes."""
+    import gymnasium
+
+    if hasattr(getattr(gymnasium, "vector", None), "AutoresetMode"):
+        return
+    import warnings
+    from importlib.metadata import version  # because a half imported gymnasium has no __version__
+
+    warnings.warn(
+        f"operant's native batch needs gymnasium 1.1 or newer, not {version('gymnasium')}: pip install -U gymnasium. "
+        "The make_vec of 0.29 starts a process for each environment instead. Single environments work, and so do "
+        "operant.compat.cleanrl and operant.compat.pufferlib.",
+        stacklevel=3,
+    )
+
+
 def register_parallel_environments() -> None:
     """Adds the multi-agent ids to PettingZoo's registry, which exists from PettingZoo 1.26 on."""
     import pettingzoo

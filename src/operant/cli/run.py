@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from operant.cli.parser import fail
 from operant.messages import unknown
+from operant.registration import warn_of_old_gymnasium
 
 HELP = """\
 usage: operant run SCRIPT [ARGUMENT ...]
@@ -41,6 +42,7 @@ def command(argv: list[str]) -> int:
     if first in ("-h", "--help"):
         print(HELP, end="")
         return 0
+    warn_of_old_gymnasium()  # which `import operant` leaves to commands
     _import_in_workers()
     if first.startswith("-m"):
         module = first[2:] or (rest.pop(0) if rest else "")

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import VectorEnv, VectorWrapper
 
-from operant.environments.vector_base import AutoresetMode
+from operant.environments.vector_base import AutoresetMode, VectorEnv, VectorWrapper
 from operant.files.safetensors import read_safetensors, write_safetensors
 from operant.rollout.arguments import FLOAT32
 from operant.rollout.normalizer import RewardNormalizer, RunningNormalizer, prior

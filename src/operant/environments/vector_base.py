@@ -21,7 +21,8 @@ from operant.spec import EnvSpec
 
 try:
     from gymnasium.vector import AutoresetMode as AutoresetMode
-    from gymnasium.vector import VectorEnv
+    from gymnasium.vector import VectorEnv as VectorEnv
+    from gymnasium.vector import VectorWrapper as VectorWrapper
     from gymnasium.vector.utils import batch_space
 except ImportError as problem:
     import gymnasium
