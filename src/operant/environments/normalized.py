@@ -75,8 +75,8 @@ class NormalizedVecEnv(VectorWrapper):  # without arguments of types, as Gymnasi
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begins episodes; see the environments' own `reset`. `options["reset_mask"]` chooses some of them."""
+        mask = (options or {}).get("reset_mask")  # SyncVectorEnv takes it out of its options
         observations, infos = self.env.reset(seed=seed, options=options)
-        mask = (options or {}).get("reset_mask")
         begun = slice(None) if mask is None else mask
         self._resetting[begun] = False
         if self.reward_statistics is not None:
