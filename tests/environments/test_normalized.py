@@ -1,5 +1,8 @@
 """NormalizedVecEnv beside Stable-Baselines3's and Gymnasium's wrappers, and beside the definition, row by row."""
 
+import copy
+import pickle
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -191,6 +194,16 @@ def test_restored_statistics_continue_with_the_same_bits(mode, through_a_file, t
         for mine, restored in zip(one.step(each)[:2], other.step(each)[:2], strict=True):
             assert mine.tobytes() == restored.tobytes()
     assert one.state_dict() == other.state_dict()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda envs: pickle.loads(pickle.dumps(envs))])
+def test_a_copy_continues_with_the_same_bits(copied):
+    envs = NormalizedVecEnv(CartPoleVecEnv(4))
+    envs.reset(seed=0)
+    other = copied(envs)
+    for each in actions(envs, 30):
+        for mine, theirs in zip(envs.step(each)[:2], other.step(each)[:2], strict=True):
+            assert mine.tobytes() == theirs.tobytes()
 
 
 def test_statistics_fit_another_number_of_environments_whose_sums_begin_anew():

@@ -1,5 +1,8 @@
 """Compares RunningNormalizer and RewardNormalizer with NumPy's float64 statistics of all rows, and with Gymnasium."""
 
+import copy
+import pickle
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -105,6 +108,21 @@ def test_a_restored_normalizer_continues_with_the_same_bits():
     for normalizer in (one, other):
         normalizer.update(rows(100, 4, seed=1))
     assert one.state_dict() == other.state_dict()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_copy_continues_with_the_same_bits_and_leaves_the_original_alone(copied):
+    running, rewarded, ended = RunningNormalizer((4,), workers=2), RewardNormalizer(100), np.zeros(100, bool)
+    running.update(rows(100, 4))
+    rewarded(rows(100, 1)[:, 0], ended)
+    before = running.state_dict(), rewarded.state_dict()
+    other, another = copied(running), copied(rewarded)
+    other.update(rows(100, 4, seed=1))
+    another(rows(100, 1, seed=1)[:, 0], ended)
+    assert (running.state_dict(), rewarded.state_dict()) == before
+    running.update(rows(100, 4, seed=1))
+    rewarded(rows(100, 1, seed=1)[:, 0], ended)
+    assert running.state_dict() == other.state_dict() and rewarded.state_dict() == another.state_dict()
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,13 @@ class Moments:
         check_status(status, isa)
         return results[0]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"count": self.count, "mean": self.mean, "squares": self.squares}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(len(state["mean"]))  # type: ignore[misc]  # the core points into arrays of its own copy
+        self.mean[:], self.squares[:], self.count = state["mean"], state["squares"], state["count"]
+
     def _rows(self, batch: Any, held: list[Any]) -> tuple[int, Any]:
         array = as_numpy("batch", batch)
         rows = len(array) if array.ndim else 0
