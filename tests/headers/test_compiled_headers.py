@@ -16,7 +16,7 @@ from operant.batch.batch import Batch
 from operant.batch.core import isas, library_hash, load_library, trajectory_hash
 from operant.environments.lookup import find_spec
 from operant.headers import library
-from operant.headers.library import ONE_LANE, CompileError, NoCompiler, build, cache_folder, find_compiler
+from operant.headers.library import ONE_LANE, CompileError, NoCache, NoCompiler, build, cache_folder, find_compiler
 from operant.headers.sources import built_in_header, native_folder
 
 QUICK = {"extra": (ONE_LANE,)}  # two targets only: these tests do not depend on vectors
@@ -228,6 +228,69 @@ def test_the_cache_folder_is_the_users(monkeypatch, tmp_path):
     expected = tmp_path / "xdg" / "operant" if sys.platform != "darwin" else None
     assert expected is None or cache_folder() == expected
     assert cache_folder().stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_cache_folder_that_others_can_write_to_is_refused(tmp_path, cache, mode):
+    cache.mkdir()
+    cache.chmod(mode)
+    with pytest.raises(
+        NoCache, match=rf"other users may write to {cache}: `chmod go-w {cache}` forbids it.*OPERANT_CACHE"
+    ):
+        build(write_lander(tmp_path))
+    assert list(cache.iterdir()) == []
+
+
+def test_a_cache_folder_of_another_user_is_refused(tmp_path, cache, monkeypatch):
+    cache.mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(NoCache, match=rf"{cache} belongs to another user, number {os.getuid()}\).*OPERANT_CACHE"):
+        build(write_lander(tmp_path))
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path, cache, exists):
+    target = tmp_path / "target"
+    if exists:
+        target.write_text("kept")
+    cache.mkdir()
+    (cache / "lock").symlink_to(target)
+    with pytest.raises(NoCache, match=rf"{cache} \({cache}/lock is a link\)"):
+        build(write_lander(tmp_path))
+    assert (target.read_text() if target.exists() else None) == ("kept" if exists else None)
+
+
+def made_writable(library):
+    library.chmod(0o770)
+
+
+def made_a_link(library):
+    library.rename(library.with_name("elsewhere"))
+    library.symlink_to(library.with_name("elsewhere"))
+
+
+def given_away(library):
+    os.chown(library, 65534, -1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        made_writable,
+        made_a_link,
+        pytest.param(given_away, marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")),
+    ],
+)
+def test_a_library_that_another_user_can_have_written_is_not_opened_but_compiled_again(tmp_path, cache, change):
+    header = write_lander(tmp_path)
+    library = build(header, **QUICK).path
+    assert build(header, **QUICK).cached
+    change(library)
+    with pytest.raises(ValueError, match=rf"{library} is not a library that you compiled: remove it"):
+        load_library(library)
+    assert not build(header, **QUICK).cached
+    assert library.lstat().st_mode & 0o077 == 0
+    load_library(library)
 
 
 def test_libraries_unused_for_a_month_are_removed(tmp_path, cache):

@@ -1,6 +1,7 @@
 """lander.toml and lander.py say the same, and what is wrong in them is named with the file."""
 
 import math
+import py_compile
 import sys
 
 import pytest
@@ -184,3 +185,13 @@ def test_members_are_read_from_plain_structs_only():
     assert struct_members(text, "x_state") == [("a", "vf", ()), ("b", "vf", ()), ("d", "vi", ())]
     assert struct_members(text, "x_params") == [("w", "vf", (3,))]
     assert struct_members(text, "y_state") is None
+
+
+def test_a_python_descriptor_is_its_text_and_not_a_compiled_file_beside_it(tmp_path):
+    header = write_lander(tmp_path)
+    header.with_suffix(".toml").unlink()
+    python = header.with_suffix(".py")
+    python.write_text(FLUENT.replace("max_episode_steps=7", "max_episode_steps=8"))
+    py_compile.compile(str(python), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    python.write_text(FLUENT)
+    assert read(header).max_episode_steps == 7

@@ -6,6 +6,7 @@ import pytest
 from authored import write_lander
 
 import operant
+from operant.cli.main import main
 from operant.files import private
 from operant.headers import trust
 from operant.headers.trust import Untrusted, check_trust, remember
@@ -91,7 +92,7 @@ def test_registering_and_building_remember(header, capsys):
     check_trust(str(header), "", "")
     header.write_text(header.read_text() + "\n")
     refused(header)
-    assert operant.cli.main.main(["build", str(header)]) == 0
+    assert main(["build", str(header)]) == 0
     check_trust(str(header), "", "")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from operant._native import ffi, lib
+from operant.files.private import is_own_file
 from operant.headers import library
 from operant.messages import unknown
 from operant.spec import EnvSpec, Parameter
@@ -69,7 +70,13 @@ def find_environment(spec: EnvSpec) -> tuple[Any, Any]:
 
 
 def load_library(path: Path) -> Any:
-    """A compiled header as the core's operant_library; ValueError if the core cannot use it."""
+    """A compiled header as the core's operant_library.
+
+    Raises:
+        ValueError: the core cannot use it, or this user did not compile it.
+    """
+    if not is_own_file(path):
+        raise ValueError(f"{path} is not a library that you compiled: remove it, and `operant build` compiles it anew")
     message = ffi.new("char[512]")
     loaded = lib.operant_load(os.fsencode(path), message, 512)
     if loaded == ffi.NULL:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import hashlib
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from operant.cuda.arguments import ResetArguments, StepArguments
+from operant.files.private import is_own_file
 from operant.headers import library
 from operant.headers.sources import built_in_header, native_folder
 from operant.spec import EnvSpec
@@ -80,13 +80,13 @@ def kept(program: Program, suffix: str, made_by: Sequence[str], make: Callable[[
     folder = library.cache_folder()
     path = folder / f"{program.name}-{digest.hexdigest()[:32]}{suffix}"
     with library.taking_turns(folder):
-        if path.exists():
-            with contextlib.suppress(OSError):  # another user's
-                os.utime(path)  # in use
+        if is_own_file(path):
+            os.utime(path)  # in use
             return path
         with tempfile.TemporaryDirectory(prefix=f".{program.name}-", dir=folder) as temporary:
             made = Path(temporary) / path.name
             make(made)
+            made.chmod(0o700)
             os.replace(made, path)
         library.remove_unused(folder, program.name)
     return path

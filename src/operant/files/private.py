@@ -1,9 +1,18 @@
-"""Checks that no other user can change a file or a folder."""
+"""Checks that no other user can have written a file, or can write to a folder."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+
+def is_own_file(path: Path) -> bool:
+    """Returns True for a regular file, not a link, of this user, to which no other may write."""
+    try:
+        check_private(path)
+    except OSError:
+        return False
+    return path.is_file() and not path.is_symlink()
 
 
 def check_private(path: Path) -> None:

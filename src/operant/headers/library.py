@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from operant.files.private import check_private, is_own_file
 from operant.headers.sources import native_folder
 
 TARGETS = ("scalar", "exact", "sse2", "avx2", "avx512", "neon")  # targets of other CPUs compile to nothing
@@ -107,15 +108,14 @@ def build_checked(path: Path, *, again: bool = False, extra: tuple[str, ...] = (
     folder = cache_folder()
     library, said = folder / f"{name}.so", folder / f"{name}.txt"
     with taking_turns(folder):
-        if again or not library.exists():
+        if again or not is_own_file(library):
             begun = time.perf_counter()
             warnings = _compile(path, sources, compiler, library)
             if warnings:
                 said.write_text(warnings, encoding="utf-8")
             remove_unused(folder, path.stem)
             return Built(library, time.perf_counter() - begun, warnings)
-        with contextlib.suppress(OSError):  # the file may be another user's
-            os.utime(library)  # marks it as used
+        os.utime(library)  # marks it as used
     return Built(library, 0.0, said.read_text(encoding="utf-8") if said.exists() else "")
 
 
@@ -150,7 +150,11 @@ def find_compiler() -> list[str]:
 
 
 def cache_folder() -> Path:
-    """The folder of compiled libraries: OPERANT_CACHE, or `operant` in the user's cache folder. Made if missing."""
+    """The folder of compiled libraries: OPERANT_CACHE, or `operant` in the user's cache folder. Made if missing.
+
+    Raises:
+        NoCache: it cannot be written, is another user's, or others can write to it.
+    """
     given = os.environ.get("OPERANT_CACHE")
     if given:
         folder = Path(given).expanduser().absolute()
@@ -160,14 +164,19 @@ def cache_folder() -> Path:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "operant"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        check_private(folder)
         if not os.access(folder, os.W_OK):
-            raise PermissionError
+            raise PermissionError("it is not writable")
     except OSError as problem:
-        raise NoCache(
-            f"cannot keep compiled libraries in {folder} ({problem.strerror or 'it is not writable'}): "
-            "name another folder in the variable OPERANT_CACHE"
-        ) from None
+        raise _no_cache(folder, problem) from None
     return folder
+
+
+def _no_cache(folder: Path, problem: OSError) -> NoCache:
+    return NoCache(
+        f"cannot keep compiled libraries in {folder} ({problem.strerror or problem}): "
+        "name another folder in the variable OPERANT_CACHE"
+    )
 
 
 def included(header: Path) -> dict[Path, bytes]:
@@ -272,6 +281,7 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
         code, text = run_all({"link": link})["link"]
         if code:
             raise CompileError(f"{header.name} does not link:\n{text.strip()}")
+        linked.chmod(0o700)
         os.replace(linked, library)
     return "\n".join(dict.fromkeys(diagnostics(sources, "".join(text for _, text in outputs.values()))))
 
@@ -358,10 +368,17 @@ def taking_turns(folder: Path) -> Iterator[None]:
     """Lets in one process or thread at a time; without file locks they run in parallel, which is safe too."""
     import fcntl
 
-    with (folder / "lock").open("w") as file:
+    lock = folder / "lock"
+    try:
+        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as problem:
+        raise _no_cache(folder, OSError(f"{lock} is a link") if lock.is_symlink() else problem) from None
+    try:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(file)
 
 
 def remove_unused(folder: Path, stem: str) -> None:
