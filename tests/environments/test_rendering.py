@@ -117,6 +117,14 @@ def test_a_vector_wrapper_that_needs_more_frames_says_what_to_pass(tmp_path, ren
     assert len(recorded.render()) == drawn  # which nobody counts
 
 
+def test_recordvideo_records_the_first_of_any_number_of_environments(tmp_path):
+    envs = vector("Memory-v0", 1000, render_mode="rgb_array", render_envs=1)
+    recorded = RecordVideo(envs, str(tmp_path), record_first_only=True, episode_trigger=lambda episode: True)
+    recorded.reset(seed=0)
+    assert np.array_equal(recorded.recorded_frames, envs.render())
+    recorded.close()
+
+
 def test_without_a_render_mode_render_warns_and_returns_nothing(recwarn):
     for env in (vector("CartPole-v1", 2), OperantEnv("CartPole-v1")):
         env.reset(seed=0)

@@ -195,8 +195,8 @@ def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str, flo
                 setattr(entity, name, value)
 
 
-def calling_wrapper() -> str | None:
-    """The name of Gymnasium's vector `RecordVideo` or `HumanRendering` if it called our caller, `render`.
+def calling_wrapper() -> Any:
+    """Gymnasium's vector `RecordVideo` or `HumanRendering` if it called our caller, `render`; None otherwise.
 
     They assert, without a message, that there is a frame for each row. Other wrappers may lie between.
     """
@@ -205,7 +205,7 @@ def calling_wrapper() -> str | None:
         frame = frame.f_back
     if frame.f_globals.get("__name__") != "gymnasium.wrappers.vector.rendering":
         return None
-    return type(frame.f_locals["self"]).__name__
+    return frame.f_locals["self"]
 
 
 def tile(frames: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -68,7 +68,8 @@ class OperantVectorEnv(VectorEnvBase):
         max_episode_steps: the time limit. None: the one that the id is registered with; -1: never truncates.
         render_mode: "rgb_array", "human" or None; see `render`.
         render_envs: the number of environments, from 0 on, that `render` draws; None: at most 16. R draws all, and
-            returns a frame for each row, as Gymnasium's vector `RecordVideo` and `HumanRendering` need it.
+            returns a frame for each row, as Gymnasium's vector `RecordVideo` (unless it records the first only) and
+            `HumanRendering` need it.
         episode_statistics: adds `infos["episode"]` where episodes ended, like `RecordEpisodeStatistics`.
         **options: the environment's own constructor arguments, for example `g` (Pendulum), `N` and `local_ratio`
             (simple_spread).

@@ -233,15 +233,19 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
             logger.warn('render() without a render_mode: give one, as in make_vec(id, render_mode="rgb_array")')
             return None
         count = self.num_envs if self._frame_per_row else len(self.renderer.indices)
-        if count != self.num_envs and (wrapper := calling_wrapper()):
+        wrapper = None if count == self.num_envs else calling_wrapper()
+        first_only = getattr(wrapper, "record_first_only", False)
+        if wrapper is not None and not first_only:
             per = "environment" if self._batch.agents == 1 else "row"
             raise ValueError(
-                f"{wrapper} needs a frame for each {per}, {self.num_envs} in all, but render() draws {count}: make the "
-                f"environment with render_envs={self.num_envs}"
+                f"{type(wrapper).__name__} needs a frame for each {per}, {self.num_envs} in all, but render() draws "
+                f"{count}: make the environment with render_envs={self.num_envs}"
             )
         frames = self.renderer.frames()
         if frames is None:
             return None
+        if first_only:  # it counts the frames, and looks at one
+            return frames[:1] * self.num_envs
         return tuple(frames[k // self._batch.agents] for k in range(count)) if self._frame_per_row else frames
 
     def close_extras(self, **kwargs: Any) -> None:
