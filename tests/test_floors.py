@@ -55,6 +55,12 @@ for wrapper in (gym.wrappers.vector.RecordEpisodeStatistics, gym.wrappers.vector
     wrapped.reset(seed=0)
     for _ in range(50):
         wrapped.step(np.ones(4, np.int64))
+from operant.envs import CartPoleVecEnv, NormalizedVecEnv
+for inner in (CartPoleVecEnv(4), gym.make_vec("CartPole-v1", num_envs=4, vectorization_mode="sync")):
+    normalized = NormalizedVecEnv(inner)
+    normalized.reset(seed=0)
+    for _ in range(50):
+        normalized.step(np.ones(4, np.int64))
 """
 
 
