@@ -108,6 +108,12 @@ def test_a_run_that_cannot_be_played_is_one_line(runs, capsys, arguments, expect
     assert expected in refusal(capsys, *arguments, "--runs", runs)
 
 
+def test_the_newest_run_is_played_by_latest(runs, capsys):
+    assert lines(capsys, "--latest", "--episodes", 2, "--runs", runs).startswith("short-")
+    assert "name a run, or take the newest with --latest" in refusal(capsys, "--runs", runs, code=2)
+    assert "--latest and RUN_ID 'short' contradict" in refusal(capsys, "short", "--latest", "--runs", runs, code=2)
+
+
 def test_zero_episodes_are_refused(runs, capsys):
     assert "--episodes 0 must be at least 1" in refusal(capsys, "short", "--episodes", 0, "--runs", runs, code=2)
 

@@ -273,6 +273,20 @@ def test_an_id_may_be_written_in_all_its_forms(capsys, name):
     assert printed[0] == printed[1]
 
 
+def test_a_terminal_gets_a_file_of_c_and_never_one_that_exists(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["export", "cartpole", "--pufferlib"]) == 0
+    assert capsys.readouterr().out == "wrote cartpole.h\n"
+    text = Path("cartpole.h").read_text()
+    assert text.startswith("/* cartpole.h: ")
+    with pytest.raises(SystemExit, match="1"):
+        main(["export", "cartpole", "--pufferlib"])
+    said = capsys.readouterr().err
+    assert said == "operant export: cartpole.h already exists: name the file to write with --out\n"
+    assert main(["export", "cartpole", "--pufferlib", "--out", "cartpole.h"]) == 0
+
+
 @pytest.mark.parametrize("arguments", [["export", "cartpole", "--pufferlib"], ["list"], ["--version"]])
 def test_an_output_that_cannot_be_written_is_one_line(arguments):
     with open("/dev/full", "w") as full:

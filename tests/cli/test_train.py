@@ -223,7 +223,7 @@ def test_a_run_that_was_killed_after_its_last_step_is_finished_by_resume(tmp_pat
     before = final_state(killed), rows(killed)
     killed.update(status="running", pid_started="1")
     assert killed.status == "crashed"
-    assert run("resume", killed.id, "--runs", tmp_path).startswith("2,048 steps in ")
+    assert run("resume", "--latest", "--runs", tmp_path).startswith("2,048 steps in ")
     killed.refresh()
     assert killed.status == "finished"
     assert same((final_state(killed), rows(killed)), before)

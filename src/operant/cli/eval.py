@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operant.cli.parser import Parser, at_least
+from operant.cli.runs import add_checkpoint_option, add_run_options, add_trust_option, chosen_run
 from operant.cli.train import load_torch
+from operant.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,17 +26,17 @@ FILMED = 3  # episodes in a video
 
 def command(argv: list[str]) -> int:
     """Prints statistics of the returns; the exit code is 0, or 1 if the run or the environment cannot be played."""
-    load_torch(PROGRAM)
     parser = _parser()
     arguments = parser.parse(argv)
-    return _evaluate(arguments)
+    load_torch(PROGRAM)
+    return _evaluate(chosen_run(parser, arguments), arguments)
 
 
 def _parser() -> Parser:
-    from operant.cli.policies import add_checkpoint_options
-
     parser = Parser(PROGRAM, description=DESCRIPTION)
-    parser.add_argument("run", metavar="RUN_ID", help="a run's id or its beginning; `operant runs` lists the ids")
+    add_run_options(parser)
+    add_checkpoint_option(parser)
+    add_trust_option(parser)
     parser.add_argument("--episodes", metavar="N", type=at_least(1), default=100, help="episodes to play (100)")
     parser.add_argument("--sampled", action="store_true", help="sample the actions instead of taking the likeliest")
     parser.add_argument("--env", metavar="ENV", help="play this environment; its spaces must be the policy's")
@@ -43,18 +45,17 @@ def _parser() -> Parser:
     )
     parser.add_argument("--video", metavar="FILE", type=Path, help=f"write {FILMED} of the episodes to an .mp4 file")
     parser.add_argument("--json", action="store_true", help="print a JSON object, with every return")
-    add_checkpoint_options(parser)
     return parser
 
 
-def _evaluate(arguments: Any) -> int:
+def _evaluate(run: RunDirectory, arguments: Any) -> int:
     import torch
 
     from operant.cli.policies import load_policy
     from operant.models.evaluation import evaluate
 
     torch.set_num_threads(1)
-    trained = load_policy(arguments.runs, arguments.run, arguments.checkpoint, trust=arguments.trust)
+    trained = load_policy(run, arguments.checkpoint, trust=arguments.trust)
     try:
         env_id, options = _environment(trained, arguments.env)
         how: dict[str, Any] = {"deterministic": not arguments.sampled, "seed": arguments.seed, "env_options": options}

@@ -5,30 +5,26 @@ from __future__ import annotations
 import sys
 
 from operant.cli.parser import Parser
-from operant.cli.runs import add_runs_option
+from operant.cli.runs import add_run_options, chosen_run
 from operant.monitor.run_view import RunView
 from operant.monitor.summary import summary
-from operant.runs.run_directory import RunDirectory, RunError
+from operant.runs.run_directory import RunError
 
 DESCRIPTION = """\
-Shows a run's curves, losses, speed and use of the machine, during training or afterwards. It only reads, so any number
-of monitors may watch a run. Keys: 1 to 4 choose a page, q quits.
+Shows the curves, losses, speed and use of the machine of RUN_ID, or of the run that was started last, during training
+or afterwards. It only reads, so any number of monitors may watch a run. Keys: 1 to 4 choose a page, q quits.
 """
 
 
 def command(argv: list[str]) -> int:
     """Shows the run until q is pressed, or prints it once."""
     parser = Parser("operant monitor", description=DESCRIPTION)
-    parser.add_argument("run", metavar="RUN_ID", nargs="?", help="a run's id or its beginning (default: --latest)")
-    parser.add_argument("--latest", action="store_true", help="show the run that was started last")
-    add_runs_option(parser)
+    add_run_options(parser)
     parser.add_argument("--once", action="store_true", help="print the newest metrics as text and exit")
     options = parser.parse(argv)
-    if options.latest and options.run is not None:
-        parser.error(f"--latest and RUN_ID {options.run!r} contradict each other: leave one out")
+    options.latest |= options.run is None
     try:
-        named = options.run is not None
-        run = RunDirectory.find(options.runs, options.run) if named else RunDirectory.latest(options.runs)
+        run = chosen_run(parser, options)
     except RunError as problem:
         parser.error(str(problem))
     view = RunView(run)

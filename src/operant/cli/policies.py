@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from operant.cli.parser import Parser
 from operant.cli.run_config import RunConfig, merge
-from operant.cli.runs import add_runs_option, add_trust_option
 from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.networks.actor_critic import load_weights
 from operant.runs.checkpoint import CheckpointError, CheckpointFolder, load_checkpoint
@@ -26,21 +24,13 @@ class Trained:
     steps: int
 
 
-def add_checkpoint_options(parser: Parser) -> None:
-    """Adds --checkpoint, --runs and --trust."""
-    parser.add_argument("--checkpoint", metavar="WHICH", default="best", help="best (the default), latest, or a file")
-    add_runs_option(parser)
-    add_trust_option(parser)
-
-
-def load_policy(runs: str | None, run_id: str, checkpoint: str, *, trust: bool) -> Trained:
+def load_policy(run: RunDirectory, checkpoint: str, *, trust: bool) -> Trained:
     """Loads the policy of a run. `checkpoint` is best, latest, or a path; `trust` is that of `merge`.
 
     Raises:
-        ValueError: the run or the checkpoint does not exist, or the checkpoint is corrupt or does not fit the run's
+        ValueError: the checkpoint does not exist, or the checkpoint is corrupt or does not fit the run's
             configuration.
     """
-    run = RunDirectory.find(runs, run_id)
     config = merge(run.config, {}, trust=trust)
     folder = CheckpointFolder(run.checkpoints)
     named = {"best": folder.best, "latest": folder.latest}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from operant.cli.parser import Parser, at_least
-from operant.cli.runs import add_runs_option, add_trust_option
+from operant.cli.runs import add_run_options, add_trust_option, chosen_run
 from operant.cli.train import add_saving_options, load_torch
 
 DESCRIPTION = """\
@@ -19,11 +19,10 @@ PROGRAM = "operant resume"
 def command(argv: list[str]) -> int:
     """Continues the training; the exit codes are those of `operant train`."""
     parser = Parser(PROGRAM, description=DESCRIPTION)
-    parser.add_argument("run", metavar="RUN_ID", help="a run's id or its beginning; `operant runs` lists the ids")
+    add_run_options(parser)
     parser.add_argument("--timesteps", metavar="N", type=at_least(1), help="new total number of steps")
     add_saving_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
-    add_runs_option(parser)
     add_trust_option(parser)
     arguments = parser.parse(argv)
     load_torch(PROGRAM)
@@ -31,11 +30,10 @@ def command(argv: list[str]) -> int:
     from operant.cli.training import Training, report
     from operant.models.machine.data_parallel import all_gather_object, join, leave, rank
     from operant.runs.checkpoint import CheckpointFolder
-    from operant.runs.run_directory import RunDirectory
 
     try:
         join()
-        run = RunDirectory.find(arguments.runs, arguments.run)
+        run = chosen_run(parser, arguments)
         if run.in_progress:
             raise ValueError(f"run {run.id} is {run.status} (process {run.record.get('pid')}): stop it first")
         flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import time
@@ -37,12 +38,35 @@ def command(argv: list[str]) -> int:
     return 0
 
 
-def add_runs_option(parser: Parser) -> None:
+def add_run_options(parser: Parser) -> None:
+    """Adds the argument RUN_ID, --latest and --runs, for `chosen_run`."""
+    parser.add_argument("run", metavar="RUN_ID", nargs="?", help="a run's id or its beginning; see `operant runs`")
+    parser.add_argument("--latest", action="store_true", help="take the run that was started last")
+    add_runs_option(parser)
+
+
+def add_checkpoint_option(parser: argparse._ActionsContainer) -> None:
+    """Adds --checkpoint."""
+    parser.add_argument("--checkpoint", metavar="WHICH", default="best", help="best (the default), latest, or a file")
+
+
+def chosen_run(parser: Parser, options: argparse.Namespace) -> RunDirectory:
+    """Returns the run that the options name; raises RunError if there is none."""
+    if options.latest and options.run is not None:
+        parser.error(f"--latest and RUN_ID {options.run!r} contradict each other: leave one out")
+    if options.latest:
+        return RunDirectory.latest(options.runs)
+    if options.run is None:
+        parser.error("name a run, or take the newest with --latest (`operant runs` lists them)")
+    return RunDirectory.find(options.runs, options.run)
+
+
+def add_runs_option(parser: argparse._ActionsContainer) -> None:
     """Adds the option --runs DIR."""
     parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $OPERANT_RUNS, else ./runs)")
 
 
-def add_trust_option(parser: Parser) -> None:
+def add_trust_option(parser: argparse._ActionsContainer) -> None:
     """Adds the option --trust."""
     parser.add_argument(
         "--trust", action="store_true", help="run the code of the header or module that the file names, from now on"

@@ -27,14 +27,15 @@ PROGRAM = "operant train"
 
 def command(argv: list[str]) -> int:
     """Returns 0, or 130 after Ctrl-C; exits with 1 on a run-time error, 2 on wrong arguments."""
-    load_torch(PROGRAM)
     from operant.cli.run_config import parse
+
+    parser = _parser()
+    arguments, config = parse(parser, argv)
+    load_torch(PROGRAM)
     from operant.models.machine.data_parallel import join, leave
     from operant.models.machine.devices import open_device
     from operant.monitor.recorder import require_wandb
 
-    parser = _parser()
-    arguments, config = parse(parser, argv)
     if (arguments.monitor or arguments.detach) and arguments.no_run:
         parser.error("--monitor and --detach need a saved run: omit --no-run")
     if (arguments.monitor or arguments.detach) and int(os.environ.get("WORLD_SIZE", "1")) > 1:

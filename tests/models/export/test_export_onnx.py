@@ -94,7 +94,9 @@ def test_a_run_becomes_a_header_named_for_its_file(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        (["short", "--format", "onnx"], (2, "--format onnx needs a file to write")),
+        (["--format", "onnx"], (2, "the following arguments are required: ENV")),
+        (["short", "--latest", "--format", "onnx"], (2, "--latest and RUN_ID 'short' contradict each other")),
+        (["--latest", "--pufferlib"], (2, "--latest is for the policy of a run: --format onnx or --format c")),
         (["short", "--format", "onx"], (2, "unknown format 'onx': did you mean 'onnx'?")),
         (["short", "--format", "c", "--pufferlib"], (2, "choose one")),
         (["shirt", "--format", "c"], (1, "no run 'shirt'")),
@@ -105,6 +107,20 @@ def test_a_run_becomes_a_header_named_for_its_file(runs, tmp_path, capsys):
 def test_an_invalid_export_is_one_line(runs, capsys, arguments, expected):
     code, said = refusal(capsys, *arguments, "--runs", runs)
     assert code == expected[0] and expected[1] in said
+
+
+@pytest.mark.parametrize("which", ["short", "--latest"])
+@pytest.mark.parametrize("form, ending", [("onnx", "onnx"), ("c", "h")])
+def test_without_a_file_the_policy_goes_to_one_named_for_its_run(
+    runs, tmp_path, capsys, monkeypatch, which, form, ending
+):
+    monkeypatch.chdir(tmp_path)
+    [run] = runs.iterdir()
+    for _ in range(2):  # the second replaces the first
+        assert main(["export", which, "--format", form, "--runs", str(runs)]) == 0
+        assert [path.name for path in tmp_path.iterdir()] == [f"{run.name}.{ending}"]
+        printed = capsys.readouterr().out
+        assert printed.startswith(f"wrote {run.name}.{ending}: ") and printed.count("\n") == 1
 
 
 def test_a_missing_package_is_named_with_its_extra(runs, capsys, monkeypatch, tmp_path):
