@@ -17,13 +17,21 @@ int32_t operant_isa_runs_here(int32_t index) {
     return index >= 0 && index < target_count() && operant_targets[index]->runs_here();
 }
 
+/** Returns the target of that name, or NULL. */
+static const operant_target *named(const operant_target *const *targets, const char *isa) {
+    while (*targets && strcmp((*targets)->isa, isa)) targets++;
+    return *targets;
+}
+
+/* The core's list decides for a library, too, because a batch takes its passes from the core. */
 const operant_target *operant_find_target(const operant_library *library, const char *isa, int32_t exact,
                                           int64_t num_envs) {
-    const operant_target *const *targets = library ? library->targets : operant_targets;
-    for (int i = 0; targets[i]; i++) {
-        const operant_target *target = targets[i];
+    for (int i = 0; operant_targets[i]; i++) {
+        const operant_target *target = operant_targets[i];
         if (target->exact != (exact != 0) || !target->runs_here()) continue;
-        if (isa ? !strcmp(isa, target->isa) : target->lanes / 2 <= num_envs) return target;
+        if (isa ? strcmp(isa, target->isa) : target->lanes / 2 > num_envs) continue;
+        if (library) target = named(library->targets, target->isa);
+        if (target) return target;
     }
     return NULL;
 }

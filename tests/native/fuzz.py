@@ -1,7 +1,7 @@
 """Runs the fuzzer of the C interface: `fuzz.py PROGRAM SECONDS [--keep]`.
 
-Its inputs are the lines of corpus.txt, in hexadecimal. With --keep the corpus becomes the smallest set of inputs, old and
-new, that reaches the same code. An input that fails is printed in hexadecimal, to be added to corpus.txt once it is mended.
+Its inputs are the lines of corpus.txt, in hexadecimal. With --keep the corpus becomes the smallest set of inputs, old
+and new, that reaches the same code. An input that fails is printed in hexadecimal: mend it, then add it to corpus.txt.
 """
 
 import subprocess
