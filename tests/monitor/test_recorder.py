@@ -36,7 +36,7 @@ def test_metrics_go_to_the_csv_the_metrics_file_and_tensorboard(run):
             assert reader.run_id == run.id
             assert reader.read().column("steps").tolist() == [100, 200, 300]
     assert run.csv_path.read_text() == "steps,episode_return\n100,1.5\n200,nan\n300,2.5\n"
-    assert scalars(run, "episode_return") == [(100, 1.5), (300, 2.5)]
+    assert scalars(run, "rollout/ep_rew_mean") == [(100, 1.5), (300, 2.5)]
     assert RunDirectory(run.path).status == "finished"
 
 
@@ -59,7 +59,7 @@ def test_a_run_that_ends_by_an_error_records_it_and_keeps_its_rows(run, error, s
         recorder.record({"steps": 100, "entropy": 0.5})
         raise error
     assert RunDirectory(run.path).status == status
-    assert scalars(run, "entropy") == [(100, 0.5)]
+    assert scalars(run, "train/entropy") == [(100, 0.5)]
     recorder.close("finished")
     assert RunDirectory(run.path).status == status
 
@@ -75,7 +75,7 @@ def test_a_resumed_run_drops_the_rows_that_it_repeats(run):
             assert reader.read().rows.tolist() == [[100, 0.125], [200, 0.25]]
         recorder.record({"steps": 250, "entropy": 0.75})
     assert run.csv_path.read_text() == "steps,entropy\n100,0.125\n200,0.25\n250,0.75\n"
-    assert scalars(run, "entropy") == [(100, 0.125), (200, 0.25), (250, 0.75)]
+    assert scalars(run, "train/entropy") == [(100, 0.125), (200, 0.25), (250, 0.75)]
 
 
 def test_tensorboard_is_written_during_a_long_run_and_not_before(run, monkeypatch):
@@ -89,9 +89,29 @@ def test_tensorboard_is_written_during_a_long_run_and_not_before(run, monkeypatc
     board.add({"steps": 200, "entropy": 0.25})
     now[0] = tensorboard.DELAY + 1
     board.add({"steps": 300, "entropy": 0.125})
-    assert scalars(run, "entropy") == [(100, 0.5), (200, 0.25)]
+    assert scalars(run, "train/entropy") == [(100, 0.5), (200, 0.25)]
     board.close()
-    assert scalars(run, "entropy") == [(100, 0.5), (200, 0.25), (300, 0.125)]
+    assert scalars(run, "train/entropy") == [(100, 0.5), (200, 0.25), (300, 0.125)]
+
+
+def test_the_tags_are_grouped_by_the_names_of_stable_baselines3(run):
+    losses = {"approximate_kl": 5.0, "value_loss": 6.0, "learning_rate": 7.0}
+    times = {"steps_per_second": 2.0, "seconds": 9.0, "updates": 1, "seconds_rollout": 0.5}
+    with Recorder(run) as recorder:
+        recorder.record({"steps": 8, "episode_return": 3.0, "episode_length": 4.0, **losses, **times})
+    events = EventAccumulator(str(run.path))
+    events.Reload()
+    assert {tag: events.Scalars(tag)[0].value for tag in events.Tags()["scalars"]} == {
+        "time/fps": 2.0,
+        "rollout/ep_rew_mean": 3.0,
+        "rollout/ep_len_mean": 4.0,
+        "train/approx_kl": 5.0,
+        "train/value_loss": 6.0,
+        "train/learning_rate": 7.0,
+        "time/time_elapsed": 9.0,
+        "time/iterations": 1.0,
+        "time/seconds_rollout": 0.5,
+    }
 
 
 def test_without_tensorboardx_a_run_continues_and_says_so_once(run, monkeypatch, capsys):

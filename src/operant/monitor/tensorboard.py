@@ -12,9 +12,23 @@ from typing import Any
 DELAY = 30.0  # seconds; the import takes 0.25 s in addition to torch's, 1% of this
 FLUSH = 10.0  # seconds between writes to the file; a row takes 0.1 ms
 
+TAGS = {
+    "episode_return": "rollout/ep_rew_mean",
+    "episode_length": "rollout/ep_len_mean",
+    "episodes": "time/episodes",
+    "updates": "time/iterations",
+    "seconds": "time/time_elapsed",
+    "steps_per_second": "time/fps",
+    "seconds_rollout": "time/seconds_rollout",
+    "seconds_update": "time/seconds_update",
+    "seconds_other": "time/seconds_other",
+    "approximate_kl": "train/approx_kl",
+}
+"""The tags of metrics, which are Stable-Baselines3's where it has them. Any other metric is train/ and its name."""
+
 
 class TensorBoard:
-    """Collects rows of scalars and writes them to an event file in `folder`; their `steps` is the events' step.
+    """Collects rows of scalars and writes them to an event file in `folder`, under TAGS; `steps` is the events' step.
 
     Rows are only collected for the first DELAY seconds or until `close`, so that short runs start and end quickly. If
     tensorboardX is missing, one line on stderr says so, and rows are dropped.
@@ -63,7 +77,7 @@ class TensorBoard:
             # One event holds all scalars of a row. SummaryWriter.add_scalar, with an event for each, takes ten times as
             # long.
             values = [
-                Summary.Value(tag=name, simple_value=value)
+                Summary.Value(tag=TAGS.get(name, f"train/{name}"), simple_value=value)
                 for name, value in metrics.items()
                 if name != "steps" and not math.isnan(value)
             ]
