@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import pytest
@@ -44,6 +45,40 @@ def test_in_a_pipe_it_prints_once_and_says_so(folder, operant):
     assert finished.stderr == ("operant monitor: not a terminal, so the run is printed once (as with --once)\n")
 
 
+FOLLOW = """
+import sys
+from operant.cli import monitor
+from operant.cli.main import main
+monitor.PERIOD = 0.5
+sys.exit(main(["monitor", "--runs", sys.argv[1]]))
+"""
+
+
+def test_without_a_terminal_a_running_run_is_a_line_now_and_then_until_it_ends(tmp_path):
+    run = RunDirectory.create(tmp_path, "cartpole-ppo", {}, algorithm="ppo", total_steps=8192)
+    with Recorder(run, tensorboard=False) as recorder:
+        recorder.record({"steps": 4096, "episode_return": 21.5})
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        monitor = subprocess.Popen([sys.executable, "-c", FOLLOW, tmp_path], **pipes)
+        line = f"{run.id} | ppo | 4.1k / 8.19k steps | running | return 21.5\n"
+        assert [monitor.stdout.readline() for _ in range(2)] == [line, line]
+        recorder.record({"steps": 8192, "episode_return": 487.625})
+    printed, said = monitor.communicate(timeout=60)
+    assert printed.splitlines()[-1].split() == ["episode_return", "487.625"]
+    assert f"{run.id} | ppo | 8.19k / 8.19k steps | finished" in printed
+    assert said == "operant monitor: not a terminal, so a line is printed every 0.5 s\n"
+    assert monitor.returncode == 0
+
+
+@pytest.mark.parametrize("variable, value", [("TERM", "dumb"), ("JPY_PARENT_PID", "1")])
+def test_a_notebook_is_no_terminal_though_it_says_so(folder, capsys, monkeypatch, variable, value):
+    for stream in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: True)
+    monkeypatch.setenv(variable, value)
+    assert command(["--runs", str(folder)]) == 0
+    assert "episode_return  -200.5" in capsys.readouterr().out
+
+
 def test_a_run_before_its_first_update_is_no_error(tmp_path, capsys):
     RunDirectory.create(tmp_path, "cartpole-ppo", {})
     assert command(["--runs", str(tmp_path), "--once"]) == 0
@@ -85,8 +120,6 @@ def test_without_a_library_of_the_screen_it_names_the_extra(folder, monkeypatch,
 
 
 def test_once_needs_neither_textual_nor_psutil_nor_torch(folder, capsys):
-    import subprocess
-
     script = (
         "import sys\n"
         "for name in ('textual', 'plotext', 'psutil', 'torch', 'tensorboardX'): sys.modules[name] = None\n"

@@ -11,6 +11,7 @@ from operant.monitor.curve import thinned
 from operant.monitor.recorder import Recorder
 from operant.monitor.run_view import RunView
 from operant.monitor.screen import MonitorApp
+from operant.monitor.summary import status_lines
 from operant.utils import RunDirectory
 
 TITLES = {
@@ -109,6 +110,30 @@ def test_the_status_line_follows_the_run(run):
         await shows(app, pilot, f"{start}16.4k / 81.9k steps | interrupted")
 
     watch(run, scenario)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+def test_a_narrow_terminal_shows_progress_time_left_and_status_whole(tmp_path, size):
+    names = {"environment": "operant/CartPole-v1", "algorithm": "ppo"}
+    run = RunDirectory.create(tmp_path, "cartpole-ppo-with-a-long-name", {}, total_steps=81920, **names)
+    with Recorder(run, tensorboard=False) as recorder:
+        recorder.record(metrics(1))
+        recorder.record(metrics(2))
+
+        async def scenario(app, pilot):
+            parts = (run.id, *names.values(), "16.4k / 81.9k steps", "4 s left", "running")
+            await shows(app, pilot, *parts, "Episode return", "4 Machine")
+            await pilot.resize_terminal(200, 50)
+            await shows(app, pilot, " | ".join(parts))
+
+        watch(run, scenario, size)
+
+
+def test_lines_of_the_status_divide_no_part(run):
+    view = RunView(run)
+    assert status_lines(view) == f"{run.id} | operant/CartPole-v1 | ppo | - / 81.9k steps | starting"
+    assert status_lines(view, 50) == f"{run.id} | operant/CartPole-v1\nppo | - / 81.9k steps | starting"
+    assert status_lines(view, 1).splitlines() == [run.id, "operant/CartPole-v1", "ppo", "- / 81.9k steps", "starting"]
 
 
 def test_q_quits_and_leaves_the_run_alone(run):

@@ -18,7 +18,7 @@ from textual.widgets import Footer, Static, TabbedContent, TabPane
 from operant.monitor.curve import Curve, Lines
 from operant.monitor.machine_use import MachineReader, MachineUse
 from operant.monitor.run_view import RunView
-from operant.monitor.summary import duration, status_line
+from operant.monitor.summary import duration, status_lines
 
 PERIOD = 0.5  # seconds between reads of the metrics file
 _MACHINE_PERIOD = 1.0
@@ -61,7 +61,7 @@ class MonitorApp(App[None]):
     TITLE = "operant monitor"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #status { height: 1; padding: 0 1; }
+    #status { height: auto; padding: 0 1; }
     TabbedContent, ContentSwitcher, TabPane { height: 1fr; padding: 0; }
     Grid { grid-size: 2; }
     #losses-grid { grid-size: 3; }
@@ -132,6 +132,10 @@ class MonitorApp(App[None]):
         self.set_interval(PERIOD, self._look)
         self.set_interval(_MACHINE_PERIOD, self._measure)
 
+    def on_resize(self) -> None:
+        """Fits the status into the new width."""
+        self._show_status()
+
     def on_unmount(self) -> None:
         """Closes the metrics file."""
         self._view.close()
@@ -149,10 +153,12 @@ class MonitorApp(App[None]):
         self._view.refresh()
         if (count, status) != (self._view.rows.count, self._view.status):
             self._draw()
-        line = Text(status_line(self._view), style=f"bold {_STATUS_COLOURS[self._view.status]}")
-        if self._view.status == "running" and not self._view.rows.count:
-            line.append("  waiting for the first update", style="dim")
-        self._status.update(line)
+        self._show_status()
+
+    def _show_status(self) -> None:
+        padding = 2
+        lines = status_lines(self._view, self.size.width - padding)
+        self._status.update(Text(lines, style=f"bold {_STATUS_COLOURS[self._view.status]}"))
 
     def _measure(self) -> None:
         self._uses.append((time.monotonic(), self._machine.read()))

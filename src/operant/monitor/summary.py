@@ -1,4 +1,4 @@
-"""A run in plain text: its status line and its newest metrics."""
+"""A run in plain text: its status and its newest metrics."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import time
 from operant.monitor.run_view import RunView
 
 
-def status_line(view: RunView) -> str:
-    """Writes the run's id, environment, algorithm, steps done and in total, time left and status in one line."""
+def status_lines(view: RunView, width: float = math.inf) -> str:
+    """Writes the run's id, environment, algorithm, steps done and in total, time left and status.
+
+    They are in one line, or in several of at most `width` characters. No part is divided, unless it is longer itself.
+    """
     record = view.run.record
     steps, total, left = view.latest("steps"), view.total_steps, view.seconds_left()
     parts = [
@@ -20,12 +23,20 @@ def status_line(view: RunView) -> str:
         "" if math.isnan(left) else f"{duration(left)} left",
         view.status,
     ]
-    return " | ".join(part for part in parts if part)
+    if view.status == "running" and not view.rows.count:
+        parts[-1] += "  waiting for the first update"
+    lines: list[str] = []
+    for part in filter(None, parts):
+        if lines and len(lines[-1]) + len(" | ") + len(part) <= width:
+            lines[-1] += f" | {part}"
+        else:
+            lines.append(part)
+    return "\n".join(lines)
 
 
 def summary(view: RunView) -> str:
     """Writes the status line, and each metric's newest value on a line of its own."""
-    lines = [status_line(view)]
+    lines = [status_lines(view)]
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view.run.created))
     lines.append(f"started {began}, {view.rows.count} updates, in {view.run.path}")
     if view.problem and view.rows.count == 0:
