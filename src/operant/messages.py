@@ -1,4 +1,4 @@
-"""Errors that name the value and the remedy."""
+"""Errors that name the value and the remedy; text of files without control characters."""
 
 from __future__ import annotations
 
@@ -13,6 +13,21 @@ FEW, MOST = 8, 20  # how many known names a message lists: with a nearest one, a
 
 class CudaError(RuntimeError):
     """Raised when there is no GPU to compute on, or it refused; the message says what to change."""
+
+
+def printable(text: str) -> str:
+    """Returns a line of a file's text, or a file's name, with control characters and others that draw nothing escaped.
+
+    In a terminal they could move the cursor, and hide or fake what is printed.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def printable_lines(text: str) -> str:
+    """`printable` for each line; tabs become spaces."""
+    return "\n".join(map(printable, text.expandtabs().split("\n")))
 
 
 def unknown(kind: str, value: object, known: Iterable[str]) -> str:

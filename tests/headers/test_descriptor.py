@@ -195,3 +195,16 @@ def test_a_python_descriptor_is_its_text_and_not_a_compiled_file_beside_it(tmp_p
     py_compile.compile(str(python), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     python.write_text(FLUENT)
     assert read(header).max_episode_steps == 7
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('summary = "', r'summary = "\u001b[2J'),
+        ('height = "m"', r'height = "\u009bm"'),
+        ("[observation]", '[options]\n"\\u202Eg" = "max_speed"\n[observation]'),
+    ],
+)
+def test_text_that_a_terminal_would_obey_is_refused(tmp_path, old, new):
+    with pytest.raises(DescriptorError, match=r"lander\.toml: '.*' has characters that cannot be printed: remove them"):
+        read(write_lander(tmp_path, descriptor=(old, new)))

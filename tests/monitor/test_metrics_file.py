@@ -106,9 +106,24 @@ def test_files_that_are_foreign_torn_or_newer_are_refused_in_one_line(path):
     assert (
         message(good[:8] + struct.pack("Q", 2) + good[16:]) == "has version 2, but this operant reads 1: update operant"
     )
-    assert message(good[:24] + struct.pack("Q", 0) + good[32:]) == "is torn: its header is inconsistent"
+    for capacity in (0, 1 << 60):
+        assert message(good[:24] + struct.pack("Q", capacity) + good[32:]) == "is torn: its header is inconsistent"
     with pytest.raises(OSError, match=r"cannot read .*missing: "):
         MetricsReader(path.with_name("missing"))
+
+
+def test_an_impossible_count_is_refused(path):
+    MetricsWriter(path, "a").close()
+    good = path.read_bytes()
+    path.write_bytes(good[:56] + struct.pack("Q", (1 << 64) - 1) + good[64:])
+    with closing(MetricsReader(path)) as reader, pytest.raises(MetricsFileError, match="is torn: it counts 1844674407"):
+        reader.read()
+
+
+def test_a_pipe_is_refused(path):
+    os.mkfifo(path)
+    with pytest.raises(OSError, match=r"cannot read .*: it is not a regular file"):
+        MetricsReader(path)
 
 
 def test_a_file_that_is_cut_while_it_is_read_is_an_error_and_no_bus_error(path):

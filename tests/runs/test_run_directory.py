@@ -224,3 +224,33 @@ def test_run_directories_load_neither_torch_nor_tensorboard(tmp_path):
     script += "print([m for m in ('torch', 'tensorboardX', 'textual', 'psutil', 'wandb') if m in sys.modules])"
     output = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", "../run"),
+        ("id", "\x1b[2J"),
+        ("id", ""),
+        ("id", 5),
+        ("status", "\x1b[2J"),
+        ("status", None),
+        ("created", "now"),
+        ("created", float("nan")),
+        ("created", 1e300),
+        ("host", ["a"]),
+        ("pid", 10**30),
+        ("pid", "1"),
+        ("pid_started", 1),
+        ("environment", 1),
+        ("total_steps", "many"),
+        ("total_steps", 10**400),
+    ],
+)
+def test_an_impossible_record_is_no_run_and_named(tmp_path, name, value):
+    run = RunDirectory.create(tmp_path, "run", {})
+    file = run.path / "run.json"
+    file.write_text(json.dumps(run.record | {name: value}))
+    with pytest.raises(RunError, match=rf"cannot be read \({name} is .*\)$"):
+        RunDirectory(run.path)
+    assert RunDirectory.all(tmp_path) == []

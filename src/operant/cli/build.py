@@ -10,6 +10,7 @@ from operant.environments.register import check_parameters
 from operant.headers.descriptor import read_descriptor
 from operant.headers.library import build, check_header, find_compiler
 from operant.headers.trust import remember
+from operant.messages import printable_lines
 
 DESCRIPTION = """\
 Compiles HEADER for every instruction set that operant supports on this kind of CPU, checks the result against the
@@ -41,7 +42,7 @@ def find_header(name: str) -> Path:
 def _build(header: Path, again: bool) -> None:
     built = build(header, again=again)
     if built.warnings:
-        print(built.warnings)
+        print(printable_lines(built.warnings))
     remember(str(header))
     spec = read_descriptor(header)
     check_parameters(spec)

@@ -15,7 +15,7 @@ from operant.conformance.sanitize import sanitize
 from operant.environments.lookup import find_spec
 from operant.environments.register import check_parameters
 from operant.headers.library import build
-from operant.messages import unknown
+from operant.messages import printable_lines, unknown
 from operant.spec import EnvSpec
 
 DESCRIPTION = """\
@@ -72,7 +72,7 @@ def _find(name: str) -> EnvSpec:
     if spec.source:
         warnings = build(spec.source).warnings
         if warnings:
-            print(warnings)
+            print(printable_lines(warnings))
         check_parameters(spec)
     return spec
 

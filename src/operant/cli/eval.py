@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_checkpoint_option, add_run_options, add_trust_option, chosen_run
 from operant.cli.train import load_torch
+from operant.messages import printable
 from operant.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _statistics(trained: Trained, env_id: str, returns: np.ndarray, arguments: A
 
 
 def _print(result: dict[str, Any]) -> None:
-    played = f"{result['episodes']} {result['actions']} episodes of {result['environment']}"
+    played = f"{result['episodes']} {result['actions']} episodes of {printable(result['environment'])}"
     if result["agents"] > 1:
         played += f", a return for each of its {result['agents']} agents"
     interval = result["t_interval_95"]

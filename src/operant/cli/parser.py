@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from operant.messages import unknown
+from operant.messages import printable_lines, unknown
 
 
 def fail(program: str, message: str, code: int = 2) -> NoReturn:
-    """Prints one line on stderr and exits with `code`."""
-    print(f"{program}: {message}", file=sys.stderr)
+    """Prints one line on stderr and exits with `code`; a compiler's messages have several."""
+    print(printable_lines(f"{program}: {message}"), file=sys.stderr)
     raise SystemExit(code)
 
 

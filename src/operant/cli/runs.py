@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from operant.cli.parser import Parser
+from operant.messages import printable
 from operant.monitor.run_view import RunView
 from operant.monitor.summary import number
 from operant.runs.run_directory import RunDirectory, runs_root
@@ -32,9 +33,8 @@ def command(argv: list[str]) -> int:
     elif records:
         _print_table(records)
     else:
-        print(
-            f"no runs in {runs_root(options.runs)}: start one with `operant train`, or name its folder with --runs DIR"
-        )
+        folder = printable(str(runs_root(options.runs)))
+        print(f"no runs in {folder}: start one with `operant train`, or name its folder with --runs DIR")
     return 0
 
 
@@ -95,7 +95,7 @@ def _print_table(records: list[dict[str, Any]]) -> None:
     for record in records:
         score = record["return"]
         started = record["started"][:16].replace("T", " ")
-        names = [record[key] or "-" for key in ("id", "environment", "algorithm", "status")]
+        names = [printable(record[key] or "-") for key in ("id", "environment", "algorithm", "status")]
         rows.append([*names, number(record["steps"]), "-" if score is None else f"{score:.4g}", started])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_runs_option, add_trust_option
 from operant.cli.train import load_torch
+from operant.messages import printable
 
 if TYPE_CHECKING:
     from operant.cli.sweep_config import SweepConfig
@@ -91,7 +92,7 @@ def _report(config: SweepConfig, study: Any, folder: Path, code: int) -> None:
         print("no trial has been completed")
         return
     run = best.user_attrs["run"]
-    print(f"best: trial {best.number}, mean return {best.value:.4g}, run {run}")
+    print(f"best: trial {best.number}, mean return {best.value:.4g}, run {printable(run)}")
     for name, value in best.params.items():
-        print(f"  {name} = {value}")
+        print(printable(f"  {name} = {value}"))
     print("train it again: " + shlex.join(["operant", "train", "--config", str(folder / run / "config.toml")]))

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from operant.cli.run_config import RunConfig
+from operant.messages import printable
 from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.evaluation import evaluate, reference_id
 from operant.models.machine.data_parallel import agreed, anywhere, rank
@@ -200,7 +201,7 @@ def report(training: Training) -> None:
     if training.solved is not None:
         judge = reference_id(training.config.environment) or training.config.environment
         words += f"; solved: mean {training.solved:.1f} over {EPISODES} greedy episodes of {judge}"
-    print(words)
+    print(printable(words))
     if run is not None:
-        print(f"run {run.id} is in {run.path}")
+        print(f"run {run.id} is in {printable(str(run.path))}")
     sys.stdout.flush()

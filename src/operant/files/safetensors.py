@@ -8,7 +8,6 @@ else is checked, too.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
@@ -20,6 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from operant.files.atomic import write_atomically
+from operant.files.regular import check_regular
 
 DTYPES = {
     "BOOL": np.dtype("|b1"),
@@ -103,10 +103,8 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
 
 def _read(path: str | os.PathLike[str]) -> bytearray:
     try:
-        if Path(path).is_file():
-            return bytearray(Path(path).read_bytes())
-        os.stat(path)
-        raise OSError(errno.EINVAL, "it is a directory" if Path(path).is_dir() else "it is not a regular file")
+        check_regular(path)
+        return bytearray(Path(path).read_bytes())
     except FileNotFoundError:
         raise ValueError(f"{os.fspath(path)} does not exist") from None
     except OSError as problem:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -248,6 +248,9 @@ def _bound(where: str, given: Any) -> Bound:
 
 def _check(path: Path, spec: EnvSpec) -> None:
     """Raises a DescriptorError for an invalid EnvSpec, from TOML or Python."""
+    for text in _texts(spec):
+        if not text.isprintable():
+            raise DescriptorError(f"{path}: {text!r} has characters that cannot be printed: remove them")
     if not ID.fullmatch(spec.id) or spec.id.startswith("operant/"):
         raise DescriptorError(f"{path}: id = {spec.id!r} must be a name of your own with a version, such as lander-v0")
     if spec.max_episode_steps is not None and spec.max_episode_steps < 1:
@@ -262,6 +265,21 @@ def _check(path: Path, spec: EnvSpec) -> None:
     for part in spec.observation:
         if not isinstance(part.low, tuple) and not isinstance(part.high, tuple) and not part.low <= part.high:
             raise DescriptorError(f"{path}: {part.name} has low = {part.low} above high = {part.high}")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yields all strings of a descriptor, except its path."""
+    if isinstance(value, str):
+        yield value
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            if field.name != "source":
+                yield from _texts(getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        yield from _texts(tuple(value.items()))
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _texts(part)
 
 
 def _check_observation(path: Path, spec: EnvSpec) -> None:

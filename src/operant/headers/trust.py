@@ -20,6 +20,7 @@ from operant.files.atomic import disk_errors, write_atomically
 from operant.files.private import check_private
 from operant.headers.library import check_header, included
 from operant.headers.sources import native_folder
+from operant.messages import printable
 
 
 class Untrusted(ValueError):
@@ -117,7 +118,8 @@ def _is_noted(note: Path) -> bool:
 
 @functools.cache
 def _complain(problem: str) -> None:
-    print(f"operant: {problem}: set XDG_STATE_HOME to another folder, or OPERANT_TRUST=1", file=sys.stderr)
+    line = printable(f"operant: {problem}: set XDG_STATE_HOME to another folder, or OPERANT_TRUST=1")
+    print(line, file=sys.stderr)
 
 
 def _code(env_id: str) -> _Code | None:

@@ -32,16 +32,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operant.files.atomic import disk_errors, write_atomically
+from operant.files.regular import check_regular
+from operant.messages import printable
 
 MAGIC = b"OPERMETR"
 VERSION = 1
 HEADER = 4352
 CAPACITY = 4096
 WIDTH = 64
+MOST_ROWS = 1 << 24  # in the ring of a file that is read
 NAME = 64
 _RUN_ID, _NAMES = 128, 256
 _VERSION, _SIZE, _CAPACITY, _WIDTH, _PID, _SEQUENCE, _COUNT, _COLUMNS = range(1, 9)
 _WORDS = 9
+MOST_COUNT = 1 << 53
 _TRIES = 200
 _PAUSE = 0.0001  # seconds; writing a row takes some microseconds, so 200 tries suffice unless the writer has died
 
@@ -167,6 +171,7 @@ class MetricsReader:
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         with disk_errors("read", path):
+            check_regular(path)
             self._file = open(path, "rb")  # noqa: SIM115  # `close` closes it
         try:
             self._open()
@@ -190,7 +195,7 @@ class MetricsReader:
             )
         self._capacity, self._width, header = (int(words[k]) for k in (_CAPACITY, _WIDTH, _SIZE))
         self._size = header + 8 * self._capacity * self._width
-        if header != HEADER or not 0 < self._width <= WIDTH or self._capacity == 0:
+        if header != HEADER or not 0 < self._width <= WIDTH or not 0 < self._capacity <= MOST_ROWS:
             raise MetricsFileError(f"{self.path} is torn: its header is inconsistent")
         self._check_size()
         self.run_id = _text(head[_RUN_ID:_NAMES])
@@ -215,6 +220,8 @@ class MetricsReader:
                 continue
             count, used = int(self._words[_COUNT]), int(self._words[_COLUMNS])
             used = min(used, self._width)
+            if count > MOST_COUNT:
+                raise MetricsFileError(f"{self.path} is torn: it counts {count} rows")
             names = bytes(self._map[_NAMES : _NAMES + NAME * used])
             rows = self._table[:, :used].copy()
             started = (int(self._words[_SEQUENCE]) - before + 1) // 2 + before % 2
@@ -252,4 +259,4 @@ def _padded(text: str, size: int) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    return data.rstrip(b"\0").decode(errors="replace")
+    return printable(data.rstrip(b"\0").decode(errors="replace"))

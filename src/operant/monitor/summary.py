@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+from operant.messages import printable
 from operant.monitor.run_view import RunView
 
 
@@ -17,8 +18,8 @@ def status_lines(view: RunView, width: float = math.inf) -> str:
     steps, total, left = view.latest("steps"), view.total_steps, view.seconds_left()
     parts = [
         view.run.id,
-        str(record.get("environment") or ""),
-        str(record.get("algorithm") or ""),
+        printable(record.get("environment") or ""),
+        printable(record.get("algorithm") or ""),
         f"{number(steps)} / {number(total)} steps" if total else f"{number(steps)} steps",
         "" if math.isnan(left) else f"{duration(left)} left",
         view.status,
@@ -38,11 +39,11 @@ def summary(view: RunView) -> str:
     """Writes the status line, and each metric's newest value on a line of its own."""
     lines = [status_lines(view)]
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view.run.created))
-    lines.append(f"started {began}, {view.rows.count} updates, in {view.run.path}")
+    lines.append(f"started {began}, {view.rows.count} updates, in {printable(str(view.run.path))}")
     if view.problem and view.rows.count == 0:
-        lines.append(f"no metrics yet: {view.problem}")
+        lines.append(f"no metrics yet: {printable(view.problem)}")
     elif view.problem:
-        lines.append(f"read from the CSV file: {view.problem}")
+        lines.append(f"read from the CSV file: {printable(view.problem)}")
     width = max(map(len, view.rows.columns), default=0)
     lines += [f"{name:{width}}  {view.latest(name):.6g}" for name in view.rows.columns]
     return "\n".join(lines)

@@ -8,10 +8,12 @@ import operator
 import os
 import stat
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from operant.files.atomic import disk_error, disk_errors, write_atomically
+from operant.files.regular import check_regular
 
 Number = Any  # anything that float() accepts: int, float, a NumPy scalar or a tensor of one element
 
@@ -166,8 +168,9 @@ class Logger:
 
 def read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[list[float]]]:
     """Reads the columns and the complete rows of a Logger's file; an empty cell is NaN."""
-    with disk_errors("read", path), open(path, "rb") as file:
-        lines = file.read().splitlines(keepends=True)
+    with disk_errors("read", path):
+        check_regular(path)
+        lines = Path(path).read_bytes().splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n"):
         lines.pop()
     if not lines:

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from operant.files.atomic import disk_errors, write_atomically
+from operant.files.regular import check_regular
 from operant.files.toml import read_toml, write_toml
 from operant.runs.process import is_alive, started
 
 FORMAT = 1
 STATUSES = ("starting", "running", "finished", "interrupted", "failed")
 IN_PROGRESS = ("starting", "running")
+ID = re.compile(r"[A-Za-z0-9._-]+")
+LATEST = 1e11  # a time of creation, in seconds since 1970, that calendars still have
 
 
 class RunError(ValueError):
@@ -36,13 +39,16 @@ class RunDirectory:
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         try:
+            check_regular(self.path / "run.json")
             self._record: dict[str, Any] = json.loads((self.path / "run.json").read_text())
             newest = int(self._record["format"])
-            self.id = str(self._record["id"])
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+            if newest <= FORMAT:
+                _check_record(self._record)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
             raise RunError(f"{self.path} is not a run directory: its run.json cannot be read ({problem})") from None
         if newest > FORMAT:
             raise RunError(f"{self.path} was written by a newer operant (format {newest}): update operant")
+        self.id: str = self._record["id"]
 
     @classmethod
     def create(
@@ -140,6 +146,8 @@ class RunDirectory:
     @property
     def config(self) -> dict[str, Any]:
         """The content of config.toml."""
+        with disk_errors("read", self.path / "config.toml"):
+            check_regular(self.path / "config.toml")
         return read_toml(self.path / "config.toml")
 
     @property
@@ -217,6 +225,30 @@ class RunDirectory:
 def runs_root(option: str | os.PathLike[str] | None = None) -> Path:
     """Returns the folder of the runs: `option`, else $OPERANT_RUNS, else ./runs."""
     return Path(option or os.environ.get("OPERANT_RUNS") or "runs")
+
+
+def _check_record(record: dict[str, Any]) -> None:
+    """Raises a ValueError if run.json, which may be a stranger's, has a value that `RunDirectory` does not write."""
+
+    def is_one(name: str, *kinds: type) -> bool:
+        return type(record.get(name)) in kinds
+
+    valid = {
+        # The id names files that are written, such as `operant export`'s.
+        "id": is_one("id", str) and re.fullmatch(ID, record["id"]) is not None,
+        "status": record.get("status") in STATUSES,
+        "created": is_one("created", int, float) and 0 <= record["created"] <= LATEST,
+        "host": is_one("host", str),
+        "pid": is_one("pid", int) and 0 <= record["pid"] < 1 << 31,
+        "pid_started": is_one("pid_started", str, type(None)),
+        "environment": is_one("environment", str, type(None)),
+        "algorithm": is_one("algorithm", str, type(None)),
+        "total_steps": is_one("total_steps", type(None))
+        or (is_one("total_steps", int) and 0 <= record["total_steps"] < 1 << 63),
+    }
+    for name, right in valid.items():
+        if not right:
+            raise ValueError(f"{name} is {record.get(name)!r:.60}")
 
 
 def _names(folder: Path) -> list[str]:

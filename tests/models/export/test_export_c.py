@@ -142,6 +142,13 @@ def test_two_headers_may_be_included_in_one_file_even_twice(tmp_path):
     compiled(tmp_path, texts, '#include "one.h"\nint nothing(void);\nint nothing(void) { return ONE_ACTIONS; }\n')
 
 
+def test_no_summary_ends_the_comment_that_holds_it():
+    text = c_header(shaken(VECTOR, FINITE, hidden=(4,)), None, "one", "**//\nint evil;\x1b /*")
+    comment, _, code = text.partition("*/")
+    assert "evil" in comment and "evil" not in code
+    assert "\n * Written by" in comment and "\x1b" not in text
+
+
 def test_the_header_needs_expf_and_tanhf_alone(tmp_path):
     policy = shaken(VECTOR, FINITE, hidden=(4,), lstm=3, activation="gelu", squash=True)
     text = c_header(policy, normalizer(), "policy", "a test")

@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium import spaces
 from torch import Tensor, nn
 
+from operant.messages import printable
 from operant.models.export.c_functions import ACTIVATIONS, FUNCTIONS
 from operant.models.networks.actor_critic import ActorCritic
 from operant.models.networks.extractors import Flatten
@@ -58,7 +59,7 @@ def c_header(policy: ActorCritic, normalizer: RunningNormalizer | None, name: st
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ValueError(f"{name!r} cannot name C functions: use only letters, digits and _, and begin with a letter")
-    return _Writer(policy, normalizer, name).text(" ".join(summary.replace("*/", "").split()))
+    return _Writer(policy, normalizer, name).text(printable(summary).replace("*/", "* /"))
 
 
 class _Writer:

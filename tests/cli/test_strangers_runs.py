@@ -1,5 +1,7 @@
-"""Runs, checkpoints and configurations that name code."""
+"""Runs, checkpoints and configurations of strangers."""
 
+import contextlib
+import os
 import re
 import secrets
 import shutil
@@ -12,6 +14,7 @@ from operant.cli.main import main
 from operant.files.toml import write_toml
 from operant.headers.trust import Untrusted
 from operant.models import PPO
+from operant.monitor.metrics_file import MetricsWriter
 from operant.runs.run_directory import RunDirectory
 
 torch.set_num_threads(1)
@@ -138,3 +141,55 @@ def test_a_checkpoint_that_names_a_header_is_loaded_by_those_who_trained_it(trai
     with pytest.raises(Untrusted, match=rf"own.safetensors names {header}, .*{allowed}"):
         PPO.load(tmp_path / "own.safetensors")
     PPO.load(tmp_path / "own.safetensors", str(header)).close()
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A run of a stranger in whose every text a terminal would find commands."""
+    commands = "\x1b[2J\x9b\u202e\r"
+    name = f"na{commands}me"
+    run = RunDirectory.create(
+        tmp_path / f"runs{commands}", "run", {"environment": f"{name}:Lander-v0"}, environment=name, algorithm=name
+    )
+    run.update(status="interrupted", command=[name], host=name)
+    writer = MetricsWriter(run.metrics_path, name)
+    writer.write({name: 1.0})
+    writer.close()
+    return run
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["runs", "--runs", "ROOT"],
+        ["runs", "--json", "--runs", "ROOT"],
+        ["monitor", "RUN", "--once"],
+        ["eval", "RUN"],
+        ["eval", "RUN", "--trust"],
+        ["resume", "RUN"],
+        ["export", "RUN", "--format", "c"],
+        ["train", "--config", "RUN/config.toml"],
+        ["eval", "ru", "--runs", "ROOT"],
+        ["eval", "na", "--runs", "ROOT"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("damage", ["", "metrics.bin", "run.json", "config.toml"])
+def test_no_command_prints_control_characters_of_a_run(hostile, capsys, command, damage):
+    if damage:
+        (hostile.path / damage).write_bytes(b"\x1b[2J = \x9b\x00")
+    words = [word.replace("RUN", str(hostile.path)).replace("ROOT", str(hostile.path.parent)) for word in command]
+    with contextlib.suppress(SystemExit):
+        main(words)
+    said = "".join(capsys.readouterr())
+    assert said
+    assert [character for character in said if not character.isprintable() and character != "\n"] == []
+
+
+def test_a_pipe_in_a_run_is_not_waited_for(hostile, capsys):
+    for name in ("metrics.bin", "config.toml"):
+        (hostile.path / name).unlink()
+        os.mkfifo(hostile.path / name)
+    main(["monitor", str(hostile.path)])
+    assert "metrics.bin: it is not a regular file" in capsys.readouterr().out
+    assert "config.toml: it is not a regular file" in refusal(capsys, "eval", hostile.path)
