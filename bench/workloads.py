@@ -41,6 +41,7 @@ AGENTS_TARGETS = {("simple_spread-v3", STANDARD): 1000.0}  # times the speed of 
 SB3_TARGETS = {64: 20.0, 1024: 80.0}  # by batch size: times the speed of DummyVecEnv
 TASK_TARGETS = {"Bandit-v0": 500.0, "Squared-v0": 500.0, "FrozenLake-v1": 500.0, "Snake-v0": 500.0}  # times sync
 TASK_RATES = {"Quadrotor-v0": 20e6}  # steps/s
+OPTION_TARGETS = {'autoreset_mode="SameStep"': 0.35, "episode_statistics=True": 0.6}  # times the default options
 SYNC_TARGETS = {"CartPole-v1": 4000.0, "MountainCar-v0": 3000.0, "Pendulum-v1": 2500.0, "Acrobot-v1": 2000.0}
 
 
@@ -428,7 +429,9 @@ def options(plan: Plan) -> Iterator[Row]:
             comparison = plan.compare(contenders)
         result = Row("options", plan.title(num_envs), comparison, "of the default")
         for label in list(variants)[1:]:
-            result.add_ratio(label, f"{label}, times default options", comparison.ratios(label, "default options"))
+            ratios = comparison.ratios(label, "default options")
+            target = plan.target(num_envs, at_least=OPTION_TARGETS[label]) if label in OPTION_TARGETS else None
+            result.add_ratio(label, f"{label}, times default options", ratios, target)
         yield result
 
 

@@ -149,6 +149,26 @@ typedef struct {
 } operant_finished;
 const operant_finished *operant_last_finished(const operant_batch *batch);
 
+/** When the episodes began, in seconds of any clock. */
+typedef struct {
+    double *starts;      /* [N] */
+    int32_t *restarting; /* [N] the environments whose episode begins with the next step, */
+    int64_t count;       /* so many */
+} operant_stopwatch;
+
+/** Statistics of the episodes that ended in one step, 0 in other rows. */
+typedef struct {
+    double *returns;  /* [R] */
+    int64_t *lengths; /* [R] */
+    double *seconds;  /* [R] rounded to a microsecond */
+    uint8_t *ended;   /* [R] 1 where an episode ended */
+} operant_statistics;
+
+/** Writes the statistics of the last step, made at `now`. Call it after every step; if no episode ended in it, `to` is
+ *  not used. */
+operant_status operant_time_episodes(operant_batch *batch, operant_stopwatch *watch, double now,
+                                     const operant_statistics *to);
+
 /** The hash of one fixed trajectory, the same on every machine and target: FNV-1a over observations, rewards and flags.
  *  Returns 0 if the environment is unknown or the target does not run here. `library` is as in operant_options. */
 uint64_t operant_certificate(const operant_library *library, const char *env, const char *isa, int32_t exact,

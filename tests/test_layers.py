@@ -145,6 +145,7 @@ def test_only_batches_and_training_kernels_import_the_compiled_core():
     assert {name for name, path in FILES.items() if "_native" in imports(path)[0]} == {
         "batch/actions",
         "batch/batch",
+        "batch/statistics",
         "batch/core",
         "rollout/advantages",
         "rollout/arguments",

@@ -64,6 +64,10 @@ static void seed_one(operant_batch *b, int64_t i, const uint32_t *words, int32_t
     b->view.seed[b->view.stride + i] = key[1];
 }
 
+static double get_real(const operant_batch *b, const void *array, int64_t i) {
+    return b->target->exact ? ((const double *)array)[i] : ((const float *)array)[i];
+}
+
 operant_batch *operant_open(const operant_options *o, char *message, int32_t size) {
     char number[32];
     snprintf(number, sizeof number, "%lld", (long long)o->num_envs);
@@ -299,6 +303,36 @@ operant_status operant_randomize(operant_batch *b, int32_t index, double low, do
     if (!b->ranges) b->ranges = calloc((size_t)b->kernel->info.param_count, sizeof *b->ranges);
     if (!b->ranges || !vary_params(b)) return leave(b, OPERANT_NO_MEMORY);
     b->ranges[index] = (operant_range){true, low, high};
+    return leave(b, OPERANT_OK);
+}
+
+/** The nearest microsecond, ties to even, of seconds below 70 years. */
+static double round_to_microseconds(double seconds) { return (seconds * 1e6 + 0x1.8p52 - 0x1.8p52) / 1e6; }
+
+operant_status operant_time_episodes(operant_batch *b, operant_stopwatch *watch, double now,
+                                     const operant_statistics *to) {
+    if (!enter(b)) return OPERANT_BUSY;
+    const int64_t agents = b->kernel->info.agents, rows = b->num_envs * agents;
+    for (int64_t j = 0; j < watch->count; j++) watch->starts[watch->restarting[j]] = now;
+    watch->count = 0;
+    if (b->last.count) {
+        memset(to->returns, 0, (size_t)rows * sizeof *to->returns);
+        memset(to->lengths, 0, (size_t)rows * sizeof *to->lengths);
+        memset(to->seconds, 0, (size_t)rows * sizeof *to->seconds);
+        memset(to->ended, 0, (size_t)rows);
+    }
+    for (int64_t j = 0; j < b->last.count; j++) {
+        const int32_t i = b->finished[j];
+        const double elapsed = round_to_microseconds(now - watch->starts[i]);
+        for (int64_t row = i * agents, k = 0; k < agents; k++, row++) {
+            to->returns[row] = get_real(b, b->final_return, j * agents + k);
+            to->lengths[row] = b->final_length[j];
+            to->seconds[row] = elapsed;
+            to->ended[row] = 1;
+        }
+        if (b->autoreset == OPERANT_SAME_STEP) watch->starts[i] = now;
+        else watch->restarting[watch->count++] = i;
+    }
     return leave(b, OPERANT_OK);
 }
 

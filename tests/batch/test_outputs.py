@@ -8,6 +8,7 @@ import torch
 from gymnasium.utils.env_checker import check_returned_data_not_reused
 from support import actions_for, vector
 
+from operant.batch import outputs
 from operant.batch.batch import Batch
 from operant.batch.outputs import OutputRing, Slot, choose_reuse
 from operant.catalog import CATALOG
@@ -45,6 +46,96 @@ def test_kept_results_of_a_long_run_do_not_change(view, precision):
         keep(env.step(actions)[:4])
     for held, expected in kept:
         assert content(held) == expected
+
+
+def info_arrays(infos):
+    """The arrays in an info, those of nested infos included."""
+    for value in infos.values():
+        if isinstance(value, dict):
+            yield from info_arrays(value)
+        else:
+            yield value
+
+
+def content(array):
+    return [None if each is None else each.tobytes() for each in array] if array.dtype == object else array.tobytes()
+
+
+@pytest.mark.parametrize("keep_every", [1, 2, 3, 7])
+def test_kept_infos_of_a_long_run_do_not_change(keep_every):
+    env = vector("CartPole-v1", 5, autoreset_mode="SameStep", episode_statistics=True)
+    env.reset(seed=0)
+    kept = []
+    for t, actions in enumerate(np.random.default_rng(0).integers(0, 2, (400, 5))):
+        infos = env.step(actions)[4]
+        if t % keep_every == 0:
+            kept += [(array, content(array)) for array in info_arrays(infos)]
+    assert len(kept) > 50
+    for array, expected in kept:
+        assert content(array) == expected
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
+def test_a_kept_view_of_one_final_observation_does_not_change(view):
+    env = vector("Pendulum-v1", 5, autoreset_mode="SameStep", max_episode_steps=1)
+    env.reset(seed=0)
+    kept = []
+    for t, actions in enumerate(actions_for(env.single_action_space, np.random.default_rng(0), (50, 5))):
+        final = env.step(actions)[4]["final_obs"][t % 5]
+        kept.append((view(np.atleast_2d(final)), view(np.atleast_2d(final.copy()))))
+    for held, expected in kept:
+        assert (np.asarray(held) == np.asarray(expected)).all()
+
+
+def test_what_a_caller_writes_into_infos_does_not_reach_later_ones():
+    """Into rows without an episode's end too, where nothing is written for the next step."""
+    envs = [vector("CartPole-v1", 5, autoreset_mode="SameStep", episode_statistics=True) for _ in range(2)]
+    for env in envs:
+        env.reset(seed=0)
+    ended = 0
+    for t, actions in enumerate(np.random.default_rng(0).integers(0, 2, (300, 5))):
+        touched, untouched = (env.step(actions)[4] for env in envs)
+        assert touched.keys() == untouched.keys()
+        if not touched:
+            continue
+        ended += 1
+        del touched["episode"]["t"], untouched["episode"]["t"]
+        for ours, expected in zip(info_arrays(touched), info_arrays(untouched), strict=True):
+            assert content(ours) == content(expected)
+            if ours.dtype == object:
+                other = next(each for each in ours if each is not None)
+                other[:] = 7
+                ours[t % 5] = other if t % 2 else "written"
+            else:
+                ours[:] = 1
+    assert ended > 20
+
+
+def test_infos_are_made_in_two_slots_when_they_are_released():
+    env = vector("CartPole-v1", 50, autoreset_mode="SameStep", episode_statistics=True)
+    env.reset(seed=0)
+    addresses = set()
+    for actions in np.random.default_rng(0).integers(0, 2, (300, 50)):
+        infos = env.step(actions)[4]
+        if infos:
+            arrays = infos["final_obs"], infos["episode"]["r"], infos["_episode"]
+            addresses.add(tuple(array.__array_interface__["data"][0] for array in arrays))
+            final = infos["final_obs"][infos["_final_obs"]]
+    assert len(addresses) <= 2 and len(final) > 0
+
+
+def test_more_final_observations_than_a_slot_keeps_views_of_are_kept_too():
+    many, few = (
+        vector("Pendulum-v1", count, autoreset_mode="SameStep", max_episode_steps=1)
+        for count in (outputs.MOST_VIEWS + 5, 5)
+    )
+    for env in (many, few):
+        env.reset(seed=0)
+    for _ in range(3):
+        final, expected = (env.step(np.zeros((env.num_envs, 1)))[4]["final_obs"] for env in (many, few))
+        many.step(np.ones((many.num_envs, 1)))
+        few.step(np.ones((5, 1)))
+        assert content(final[:5]) == content(expected)
 
 
 def test_keeping_a_view_of_one_array_is_enough():

@@ -397,15 +397,18 @@ class Batch(BatchBase):
         """Steps of each running episode so far: `[R]` int32, a copy."""
         return self._elapsed(self._deadlines()).repeat(self.agents)
 
+    def finished_rows(self) -> np.ndarray:
+        """The rows whose episode ended in the last step, in ascending order: `[K]` int64."""
+        self._open_handle()
+        environments = self._finished_views[0][: self.last_finished.count].astype(np.int64)
+        if self.agents == 1:
+            return environments
+        return (environments[:, None] * self.agents + np.arange(self.agents)).ravel()
+
     def finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The episodes that ended in the last step: rows int64, returns (reals), lengths int64, each `[K]`."""
-        self._open_handle()
-        count, agents = self.last_finished.count, self.agents
-        index, returns, length, _ = self._finished_views
-        rows, lengths = index[:count].astype(np.int64), length[:count].astype(np.int64)
-        if agents > 1:
-            rows, lengths = (rows[:, None] * agents + np.arange(agents)).ravel(), lengths.repeat(agents)
-        return rows, returns[: count * agents].copy(), lengths
+        lengths = self._finished_views[2][: self.last_finished.count].astype(np.int64)
+        return self.finished_rows(), self.finished_returns(), lengths.repeat(self.agents)
 
     def finished_returns(self) -> np.ndarray:
         """The returns of the episodes that ended in the last step: `[K]` reals, a copy."""
@@ -416,6 +419,28 @@ class Batch(BatchBase):
         """The final observations of the episodes that ended in the last step, under "SameStep": `[K, *D]`, a copy."""
         self._open_handle()
         return self._finished_views[3][: self.last_finished.count * self.agents].copy()
+
+    def spread_final_observations(self, rows: np.ndarray, observations: Any) -> np.ndarray:
+        """An array `[R]` of objects, the caller's to keep: `observations[k]` in rows[k], None in other rows.
+
+        Args:
+            rows: `[K]` int64, from `finished`.
+            observations: `[K, *D]`, from `final_observations`, or an iterable of K objects.
+        """
+        slot = self._final_ring.take()
+        spread: np.ndarray = slot.array  # held from here on: see Stepper.step
+        slot.put(rows, observations)
+        return spread
+
+    def time_episodes(self, watch: Any, now: float, to: Any) -> None:
+        """Calls operant_time_episodes, for `EpisodeStatistics`."""
+        self._check(lib.operant_time_episodes(self._open_handle(), watch, now, to))
+
+    @functools.cached_property
+    def _final_ring(self) -> outputs.OutputRing[outputs.FinalSlot]:
+        shape, dtype = self.observation_shape, self.observation_type
+        make = functools.partial(outputs.FinalSlot, self.num_rows, shape, dtype, _view_memory)
+        return outputs.OutputRing(make, outputs.choose_reuse(True))
 
     def _view_finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Full-length views of the core's lists of finished episodes: environments, returns, lengths, observations."""
@@ -536,6 +561,12 @@ def _output(memory: Any, offsets: list[int], reward_type: str) -> tuple[Any, Any
     output.terminated = ffi.cast("uint8_t *", start + offsets[2])
     output.truncated = ffi.cast("uint8_t *", start + offsets[3])
     return output, ffi.cast("double *" if reward_type == "float64" else "float *", output.rewards), output.terminated
+
+
+def _view_memory(array: Any) -> Any:
+    """The bytes of an array's memory, which must be kept: a memoryview, also of an array of objects."""
+    memory = ffi.cast("char *", array.__array_interface__["data"][0])
+    return memoryview(ffi.buffer(memory, array.nbytes))
 
 
 def _check_array(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:

@@ -2,17 +2,19 @@
 
 Arrays are reused only when nothing outside holds them any more.
 
-A slot is one block of memory with four arrays in it. `OutputRing.take` returns a slot whose arrays have no other
-references, counting views and tensors made of them, and makes a new slot otherwise: arrays that a caller keeps are
-never overwritten. Two slots suffice for ordinary code, which holds the last results while it asks for the next.
+A slot is the arrays of one step: its results, or the final observations or statistics of ended episodes.
+`OutputRing.take` returns a slot whose arrays have no other references, counting views and tensors made of them, and
+makes a new slot otherwise: arrays that a caller keeps are never overwritten. Two slots suffice for ordinary code, which
+holds the last results while it asks for the next.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import islice
 from sys import getrefcount
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -22,14 +24,23 @@ LINE = 64  # bytes: slots begin on cache lines
 STAGGER = 5 * LINE  # between arrays, so that they do not fall on the same cache sets
 SLOTS = 2
 SMALL = 64  # numbers
+MOST_VIEWS = 1 << 16  # of final observations that a slot keeps: about 8 MB
 
 
-class Slot:
+class Reusable:
+    """Arrays that are handed out again once nothing outside holds them."""
+
+    def is_free(self) -> bool:
+        """True if nothing outside holds the arrays or views of them; they may then have been cleared."""
+        raise NotImplementedError
+
+
+class Slot(Reusable):
     """One set of results: observations of `observation_type`, rewards `[N]`, terminated and truncated `[N]` bool.
 
-    `make_output` turns the memory and its four offsets into the core's output struct, and pointers to the first reward
-    and the first terminated flag, which `Batch` reads when it steps a single environment. `idle` is the number of
-    references to the arrays while nothing outside holds any.
+    They lie in one block of memory. `make_output` turns the memory and its four offsets into the core's output struct,
+    and pointers to the first reward and the first terminated flag, which `Batch` reads when it steps a single
+    environment. `idle` is the number of references to the arrays while nothing outside holds any.
     """
 
     def __init__(
@@ -59,39 +70,132 @@ class Slot:
         self.observations, self.rewards, self.terminated, self.truncated = arrays
         arrays.clear()  # the list must not hold references when they are counted
         self.idle: int = 0
-        self.idle = references(self)
+        self.idle = self.references()
+
+    def references(self) -> int:
+        observations: int = getrefcount(self.observations)
+        rewards: int = getrefcount(self.rewards)
+        terminated: int = getrefcount(self.terminated)
+        truncated: int = getrefcount(self.truncated)
+        return observations + rewards + terminated + truncated
+
+    def is_free(self) -> bool:
+        return self.references() <= self.idle
 
 
-def references(slot: Slot) -> int:
-    """The number of references to a slot's arrays."""
-    observations: int = getrefcount(slot.observations)
-    rewards: int = getrefcount(slot.rewards)
-    terminated: int = getrefcount(slot.terminated)
-    truncated: int = getrefcount(slot.truncated)
-    return observations + rewards + terminated + truncated
+class FinalSlot(Reusable):
+    """The final observations of the rows whose episode ended: `array`, `[R]` objects, None in other rows.
+
+    Its objects are views of a block of memory, `[*D]` each. They are kept and used again, because making a view takes
+    longer than copying an observation. `view_memory(array)` returns the bytes of the array's memory, without a copy.
+    """
+
+    def __init__(
+        self,
+        num_rows: int,
+        observation_shape: tuple[int, ...],
+        observation_type: Any,
+        view_memory: Callable[[Any], Any],
+    ):
+        self.shape = observation_shape
+        self.dtype: Any = np.dtype(observation_type)
+        self.array: Any = np.empty(num_rows, object)
+        self.memory: Any = view_memory(self.array)
+        self.cleared = bytearray(self.memory)
+        self.rows: Any = np.empty(0, np.int64)  # the rows that are not None
+        self.make_views(0)
+        self.idle: int = 0
+        self.idle = getrefcount(self.array)
+
+    def make_views(self, count: int) -> None:
+        """Replaces the views by `count` new ones."""
+        size = int(np.prod(self.shape)) * self.dtype.itemsize
+        memory = bytearray(count * size)  # as in Slot: a view of a view then holds the view, not the block
+        self.block: Any = np.ndarray((count, *self.shape), self.dtype, buffer=memory)
+        self.views: list[Any] = [
+            np.ndarray(self.shape, self.dtype, buffer=memory, offset=k * size) for k in range(count)
+        ]
+        self.objects: Any = np.empty(count, object)
+        self.objects[:] = self.views
+        self.view_idle: int = 0
+        self.view_idle = self.view_references(min(count, 1))
+
+    def view_references(self, count: int) -> int:
+        references: int = sum(map(getrefcount, islice(self.views, count)))
+        return references
+
+    def is_free(self) -> bool:
+        if getrefcount(self.array) > self.idle:
+            return False
+        self.array[self.rows] = None
+        if self.cleared != self.memory:  # the caller has written into another row
+            return False
+        used: int = min(len(self.rows), len(self.views))
+        return self.view_references(used) <= used * self.view_idle
+
+    def put(self, rows: Any, observations: Any) -> None:
+        """Sets `array[rows[k]]` to a copy of `observations[k]`, `[K, *D]`; if not arrays, to these objects."""
+        count: int = len(rows)
+        self.rows = rows
+        if count > MOST_VIEWS or self.shape == () or not isinstance(observations, np.ndarray):
+            self.array[rows] = np.fromiter(observations, object, count)
+            return
+        if count > len(self.views):
+            self.make_views(min(len(self.array), MOST_VIEWS, count + count // 4 + 16))
+        self.block[:count] = observations
+        self.array[rows] = self.objects[:count]
 
 
-class OutputRing:
+class StatisticsSlot(Reusable):
+    """The statistics of the episodes that ended, 0 in other rows: returns, lengths, seconds and ended, `[R]` each.
+
+    `make_struct(returns, lengths, seconds, ended)` makes the core's operant_statistics.
+    """
+
+    def __init__(self, num_rows: int, make_struct: Callable[[Any, Any, Any, Any], Any]):
+        self.returns: Any = np.empty(num_rows, np.float64)
+        self.lengths: Any = np.empty(num_rows, np.int64)
+        self.seconds: Any = np.empty(num_rows, np.float64)
+        self.ended: Any = np.empty(num_rows, np.bool_)
+        self.struct: Any = make_struct(self.returns, self.lengths, self.seconds, self.ended)
+        self.idle: int = 0
+        self.idle = self.references()
+
+    def references(self) -> int:
+        returns: int = getrefcount(self.returns)
+        lengths: int = getrefcount(self.lengths)
+        seconds: int = getrefcount(self.seconds)
+        ended: int = getrefcount(self.ended)
+        return returns + lengths + seconds + ended
+
+    def is_free(self) -> bool:
+        return self.references() <= self.idle
+
+
+S = TypeVar("S", bound=Reusable)
+
+
+class OutputRing(Generic[S]):
     """Hands out slots.
 
     `reuse` says when slots are reused: "counted" (when nothing refers to their arrays), "fresh" (never) or "fixed"
     (always: there is one slot).
     """
 
-    def __init__(self, make_slot: Callable[[], Slot], reuse: str):
-        self.make_slot: Callable[[], Slot] = make_slot
+    def __init__(self, make_slot: Callable[[], S], reuse: str):
+        self.make_slot: Callable[[], S] = make_slot
         self.fixed: bool = reuse == "fixed"
         self.fresh: bool = reuse == "fresh"
-        self.slots: list[Slot] = [make_slot() for _ in range(1 if self.fixed else SLOTS)]
+        self.slots: list[S] = [make_slot() for _ in range(1 if self.fixed else SLOTS)]
         self.turn: int = 0
 
-    def take(self) -> Slot:
+    def take(self) -> S:
         """The slot to write next."""
         if self.fixed:
             return self.slots[0]
         self.turn = 1 - self.turn
-        slot: Slot = self.slots[self.turn]
-        if self.fresh or references(slot) > slot.idle:
+        slot = self.slots[self.turn]
+        if self.fresh or not slot.is_free():
             slot = self.make_slot()
             self.slots[self.turn] = slot
         return slot
@@ -107,7 +211,7 @@ class Stepper:
 
     def __init__(
         self,
-        ring: OutputRing,
+        ring: OutputRing[Slot],
         step: Any,
         handle: Any,
         from_buffer: Any,
@@ -117,7 +221,7 @@ class Stepper:
         convert: Callable[[Any], tuple[Any, int]],
         fail: Callable[[Any, int, Any], Exception],
     ):
-        self.ring: OutputRing = ring
+        self.ring: OutputRing[Slot] = ring
         self.core_step: Any = step
         self.handle: Any = handle
         self.from_buffer: Any = from_buffer

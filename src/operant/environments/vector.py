@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from operant.batch.batch import Batch
+from operant.batch.statistics import EpisodeStatistics
 from operant.environments.spaces import ActionMasks, columns
 from operant.environments.vector_base import AutoresetMode as AutoresetMode
 from operant.environments.vector_base import VectorEnvBase
@@ -101,8 +101,7 @@ class OperantVectorEnv(VectorEnvBase):
         super().__init__(env_id, make_batch, **options)
         masks = self._batch.spec.action_masks
         self._masks = ActionMasks(masks) if masks else None
-        self._episode_starts = np.zeros(self.num_envs)
-        self._restarting = np.empty(0, np.int64)
+        self._statistics = EpisodeStatistics(self._batch) if self.episode_statistics else None
         # True if `step` must fill infos, render, or remember actions.
         self._eventful = (
             self._same_step or self.episode_statistics or self.render_mode is not None or self._masks is not None
@@ -131,10 +130,8 @@ class OperantVectorEnv(VectorEnvBase):
         mask, overrides = self._begin(seed, options)
         slot = self._batch.reset(mask, overrides)
         self.renderer.look()
-        if self.episode_statistics:
-            rows = np.ones(self.num_envs, np.bool_) if mask is None else mask.repeat(self._batch.agents)
-            self._episode_starts[rows] = time.perf_counter()
-            self._restarting = self._restarting[~rows[self._restarting]]
+        if self._statistics is not None:
+            self._statistics.begin(mask)
         if self.render_mode == "human":
             self.render()
         infos: dict[str, Any] = {}
@@ -184,34 +181,19 @@ class OperantVectorEnv(VectorEnvBase):
         return columns(observations) if self._is_tuple else observations
 
     def _add_infos(self, infos: dict[str, Any], terminated: np.ndarray, truncated: np.ndarray) -> None:
-        if self._batch.last_finished.count:
-            index, returns, lengths = self._batch.finished()
+        if self._same_step and self._batch.last_finished.count:
             ended = terminated | truncated
-            if self._same_step:
-                final = np.empty(self.num_envs, object)
-                rows = self._batch.final_observations()
-                final[index] = np.fromiter(map(tuple, rows.tolist()) if self._is_tuple else rows, object, len(index))
-                final_info: dict[str, Any] = {}
-                if self._masks is not None:
-                    masks = np.zeros((self.num_envs, self._masks.actions), np.int8)
-                    masks[index] = self._masks.look_up(rows)
-                    final_info.update(action_mask=masks, _action_mask=ended.copy())
-                infos.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
-        else:
-            index = self._restarting[:0]
-        if self.episode_statistics:
-            now = time.perf_counter()
-            self._episode_starts[self._restarting] = now
-            if len(index):
-                seconds = np.zeros(self.num_envs)
-                seconds[index] = np.round(now - self._episode_starts[index], 6)
-                r, length = np.zeros(self.num_envs), np.zeros(self.num_envs, np.int64)
-                r[index], length[index] = returns, lengths
-                infos.update(episode={"r": r, "l": length, "t": seconds}, _episode=ended)
-            if self._same_step:
-                self._episode_starts[index] = now
-            else:
-                self._restarting = index
+            rows, observations = self._batch.finished_rows(), self._batch.final_observations()
+            objects = map(tuple, observations.tolist()) if self._is_tuple else observations
+            final = self._batch.spread_final_observations(rows, objects)
+            final_info: dict[str, Any] = {}
+            if self._masks is not None:
+                masks = np.zeros((self.num_envs, self._masks.actions), np.int8)
+                masks[rows] = self._masks.look_up(observations)
+                final_info.update(action_mask=masks, _action_mask=ended.copy())
+            infos.update(final_obs=final, _final_obs=ended, final_info=final_info, _final_info=ended.copy())
+        if self._statistics is not None:
+            self._statistics.collect(infos)
         if self.render_mode == "human":
             self.render()
 
