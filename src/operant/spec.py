@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 LOW_HIGH = (("low", "low"), ("high", "high"))
 """Gymnasium's usual reset options: bounds of the fresh state."""
 
@@ -19,12 +21,17 @@ OBSERVATION_KINDS = ("Box", "Discrete", "MultiDiscrete", "Tuple")
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """One named number of a state, or a named array of numbers."""
+    """One named number of a state, or a named array of numbers.
+
+    `low` and `high` bound what it can be, inclusive. It is finite in any case.
+    """
 
     name: str
     unit: str = ""
     integer: bool = False
     shape: tuple[int, ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
 
     @property
     def size(self) -> int:
@@ -100,6 +107,8 @@ class EnvSpec:
             called with the arguments that were given, and returns parameters by name.
         action_masks: for each value of a Discrete observation, whether each action has an effect; () if all always do.
         only_options: the reference's constructor arguments that accept only their default value here.
+        is_possible: a function of snapshots `[K]` whose result is True where a state can be, `[K]` bool; None if
+            any within their bounds do.
     """
 
     id: str
@@ -130,6 +139,7 @@ class EnvSpec:
     )
     action_masks: tuple[tuple[bool, ...], ...] = dataclasses.field(default=(), hash=False)
     only_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+    is_possible: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, hash=False)
 
     @property
     def full_id(self) -> str:

@@ -135,33 +135,6 @@ def test_a_finite_action_beyond_float32_is_clipped():
         assert env.step(np.full((2, 1), -1e300))[0].tobytes() == twin.step(np.full((2, 1), -2.0))[0].tobytes()
 
 
-def test_a_snapshot_of_an_impossible_state_is_refused():
-    env = vector("CartPole-v0", 2)
-    env.reset(seed=0)
-    for field, value, says in [
-        ("elapsed", 300, "elapsed 300 steps, but max_episode_steps is 200"),
-        ("elapsed", -5, "elapsed -5"),
-        ("x", np.nan, "x is NaN"),
-        ("param:gravity", -1e6, "gravity"),
-        ("version", 7, "version 7"),
-    ]:
-        snapshot = env.get_state()
-        snapshot[field][1] = value
-        before = env.get_state().tobytes()
-        with pytest.raises(ValueError, match=says):
-            env.set_state(snapshot)
-        assert env.get_state().tobytes() == before
-
-
-def test_a_saved_snapshot_is_restored_from_its_file(tmp_path):
-    env = vector("CartPole-v1", 3)
-    env.reset(seed=0)
-    np.save(tmp_path / "snapshot.npy", env.get_state())
-    expected = env.step(np.zeros(3, int))[0].tobytes()
-    env.set_state(np.load(tmp_path / "snapshot.npy"))
-    assert env.step(np.zeros(3, int))[0].tobytes() == expected
-
-
 def test_a_step_of_an_acrobot_with_huge_numbers_ends():
     extreme = {"torque": 1e6, "dt": 1.0, "max_theta1_dot": 1e18, "max_theta2_dot": 1e18}
     env = vector("Acrobot-v1", 1, precision="float64", params=extreme)

@@ -315,19 +315,12 @@ def test_an_invalid_seed_is_named(seed, error, says):
         env.reset(seed=seed)
 
 
-def versioned(snapshot, version):
-    header, precision, _ = snapshot.dtype.metadata["operant"]
-    dtype = np.dtype(snapshot.dtype.descr, metadata={"operant": (header, precision, version)})
-    return np.frombuffer(snapshot.tobytes(), dtype)
-
-
 def test_an_invalid_snapshot_is_named():
     env = stepped()
     snapshot = env.get_state()
     cases = [
-        (stepped("MountainCar-v0").get_state(), "mountain_car in float32, but this environment is cartpole in float32"),
-        (stepped(precision="float64").get_state(), "cartpole in float64"),
-        (versioned(snapshot, 999), "version 999"),
+        (stepped("MountainCar-v0").get_state(), "mountain_car in float32, version 3, but this environment is cartpole"),
+        (stepped(precision="float64").get_state(), "cartpole in float64, .* this environment is cartpole in float32"),
         (snapshot[:3], "holds 3 environments, but 5"),
         (np.zeros(5), "structured array"),
         (b"state", "structured array"),

@@ -15,7 +15,7 @@ from operant.messages import unknown
 from operant.spec import EnvSpec, Parameter
 
 PRECISIONS = ("float32", "float64")
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
 
 class BatchBase(ABC):
@@ -159,8 +159,8 @@ class BatchBase(ABC):
         fields.append(("generator", np.uint64, 5) if self.exact else ("seed", np.uint32, 2))
         returns = ("episode_return", real, self.agents) if self.agents > 1 else ("episode_return", real)
         fields += [("episode", np.uint32), ("elapsed", np.int32), returns]
-        fields += [("finished", np.bool_), ("version", np.uint16)]
-        return np.dtype(fields, metadata={"operant": (self.spec.header, self.precision, SNAPSHOT_VERSION)})
+        fields += [("finished", np.bool_), ("environment", f"S{len(self.spec.header)}"), ("version", np.uint16)]
+        return np.dtype(fields)
 
     def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
         """The complete state of the environments of `mask` (`[N]` bool; None: all), as a structured array.
@@ -176,26 +176,33 @@ class BatchBase(ABC):
             snapshot[name] = column[indices]
         for part in self.parameters:
             snapshot[f"param:{part.name}"] = self.parameter(part.name)[indices]
-        snapshot["version"] = SNAPSHOT_VERSION
+        snapshot["environment"], snapshot["version"] = self.spec.header.encode(), SNAPSHOT_VERSION
         return snapshot
 
     def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> None:
         """Writes records that `get_state` returned into the environments of `mask` (None: all), in order.
 
         A single record is written into each of them: one state branches into many.
+
+        Raises:
+            ValueError: the snapshot is of another environment, precision or version, or a number in it is impossible.
+                Nothing was written.
         """
         if not isinstance(snapshot, np.ndarray | np.void) or snapshot.dtype.names is None:
             raise ValueError(
                 f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}"
             )
-        self._check_snapshot(snapshot.dtype)
         records = np.atleast_1d(snapshot)
-        self._check_records(records)
+        self._check_origin(records)
+        self._check_numbers(records)
         indices = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
         if records.shape not in ((1,), indices.shape):
             raise ValueError(f"the snapshot holds {len(records)} environments, but {len(indices)} are to be set")
         if mask is not None and not self.ready:
             raise ResetNeeded("reset the whole batch before set_state with a mask")
+        self._restore(records, indices)
+
+    def _restore(self, records: np.ndarray, indices: np.ndarray) -> None:
         for part in self.parameters:
             values, wanted = self.parameter(part.name), records[f"param:{part.name}"]
             if not np.array_equal(values[indices], np.broadcast_to(wanted, indices.shape)):
@@ -203,39 +210,47 @@ class BatchBase(ABC):
                 self.write_parameter(part.name, values)
         self._write(indices, records)
 
-    def _check_snapshot(self, dtype: np.dtype) -> None:
-        ours = self.snapshot_dtype
-        metadata: Any = dtype.metadata or {}
-        made_by = metadata.get("operant")
-        if made_by and made_by[2] != SNAPSHOT_VERSION:
-            raise ValueError(
-                f"the snapshot has version {made_by[2]}, but this operant reads version {SNAPSHOT_VERSION}"
-            )
-        if (made_by and made_by != (self.spec.header, self.precision, SNAPSHOT_VERSION)) or dtype.descr != ours.descr:
-            what = f"{made_by[0]} in {made_by[1]}" if made_by else f"fields {list(dtype.names or ())}"
-            raise ValueError(
-                f"the snapshot is of {what}, but this environment is {self.spec.header} in {self.precision}"
-            )
+    def _check_origin(self, records: np.ndarray) -> None:
+        """Raises a ValueError for records of another environment, precision or version of snapshots."""
+        fields, ours = records.dtype.names or (), self.snapshot_dtype
+        if "environment" in fields and "version" in fields:
+            precision = "float64" if "generator" in fields else "float32"
+            names, versions = records["environment"].astype(str), records["version"]
+            differs = (names != self.spec.header) | (versions != SNAPSHOT_VERSION) | (precision != self.precision)
+            if differs.any():
+                first = differs.argmax()
+                raise ValueError(
+                    f"the snapshot is of {names[first]} in {precision}, version {versions[first]}, but this "
+                    f"environment is {self.spec.header} in {self.precision}, version {SNAPSHOT_VERSION}"
+                )
+        if records.dtype != ours:
+            raise ValueError(f"the snapshot has the fields {records.dtype.descr}, but here they are {ours.descr}")
 
-    def _check_records(self, records: np.ndarray) -> None:
+    def _check_numbers(self, records: np.ndarray) -> None:
         """Raises a ValueError for records that no environment could have produced."""
-        if (records["version"] != SNAPSHOT_VERSION).any():
-            found = records["version"].max()
-            raise ValueError(f"the snapshot has version {found}, but this operant reads version {SNAPSHOT_VERSION}")
         for part in self.spec.state:
-            missing = np.isnan(records[part.name]).reshape(len(records), -1).any(axis=1)
-            if missing.any():
-                raise ValueError(f"the snapshot's {part.name} is NaN in record {missing.argmax()}")
+            values = records[part.name]
+            valid = np.isfinite(values) & (values >= part.low) & (values <= part.high)
+            _refuse(part.name, values, valid, f"finite, and in [{part.low:g}, {part.high:g}]")
+        returns = records["episode_return"]
+        _refuse("episode_return", returns, np.isfinite(returns), "finite")
+        if self.exact:
+            increment, half = records["generator"][:, 3], records["generator"][:, 4]
+            _refuse("generator", increment, increment % 2 == 1, "PCG64's increment, an odd number")
+            _refuse("generator", half, half >> 33 == 0, "a 32-bit number, with bit 32 if it is drawn next")
         for parameter in self.parameters:
             self.check_bounds(parameter.name, records[f"param:{parameter.name}"])
         # An unfinished episode has at least one step left.
-        limit = (self.max_episode_steps or 1 << 31) - 1 + records["finished"]
-        wrong = (records["elapsed"] < 0) | (records["elapsed"] > limit)
+        elapsed, limit = records["elapsed"], (self.max_episode_steps or 1 << 31) - 1 + records["finished"]
+        wrong = (elapsed < 0) | (elapsed > limit)
         if wrong.any():
             raise ValueError(
-                f"the snapshot's record {wrong.argmax()} has elapsed {records['elapsed'][wrong.argmax()]} steps, but "
+                f"the snapshot's record {wrong.argmax()} has elapsed {elapsed[wrong.argmax()]} steps, but "
                 f"max_episode_steps is {self.max_episode_steps} here: give the environment a longer limit, or none"
             )
+        if self.spec.is_possible is not None and not (possible := self.spec.is_possible(records)).all():
+            numbers = {part.name: records[part.name][possible.argmin()].tolist() for part in self.spec.state}
+            raise ValueError(f"the snapshot's record {possible.argmin()} has a state that cannot be: {numbers}")
 
     # Copies, which continue identically.
 
@@ -254,4 +269,11 @@ class BatchBase(ABC):
         for name, (low, high) in state["randomized"].items():
             self.randomize(name, low, high)
         if state["snapshot"] is not None:
-            self.set_state(state["snapshot"])
+            self._restore(state["snapshot"], np.arange(self.num_envs))
+
+
+def _refuse(name: str, values: np.ndarray, valid: np.ndarray, needed: str) -> None:
+    """Raises a ValueError that names the first of the snapshot's values, `[K]` or `[K, ...]`, that is not valid."""
+    if not valid.all():
+        first = tuple(np.argwhere(~valid)[0])
+        raise ValueError(f"the snapshot's {name} is {values[first]} in record {first[0]}: it must be {needed}")

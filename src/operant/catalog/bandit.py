@@ -13,7 +13,7 @@ SPEC = EnvSpec(
     state=(
         Quantity("means", "1", shape=(ARMS,)),
         Quantity("reward", "1"),
-        Quantity("arm", "1", integer=True),
+        Quantity("arm", "1", integer=True, low=-1, high=ARMS - 1),  # -1 before the first pull
     ),
     observation=(
         Observation("reward", -math.inf, math.inf),

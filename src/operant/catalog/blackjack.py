@@ -7,15 +7,15 @@ SPEC = EnvSpec(
     header="blackjack",
     summary="Take cards to come closer to 21 than the dealer without going beyond.",
     state=tuple(
-        Quantity(name, "1", integer=True)
-        for name in (
-            "player_sum",
-            "player_has_ace",
-            "player_cards",
-            "dealer_card",
-            "dealer_hidden",
-            "suit",
-            "face",
+        Quantity(name, "1", integer=True, low=low, high=high)
+        for name, low, high in (
+            ("player_sum", 2, 31),
+            ("player_has_ace", 0, 1),
+            ("player_cards", 2, 22),
+            ("dealer_card", 1, 10),
+            ("dealer_hidden", 1, 10),
+            ("suit", 0, 3),
+            ("face", 0, 2),
         )
     ),
     options={"natural": "natural", "sab": "sab"},

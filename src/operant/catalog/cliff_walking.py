@@ -8,7 +8,10 @@ SPEC = EnvSpec(
     id="CliffWalking-v1",
     header="cliff_walking",
     summary="Walk from one end of a cliff to the other without falling off.",
-    state=(Quantity("row", "1", integer=True), Quantity("column", "1", integer=True)),
+    state=(
+        Quantity("row", "1", integer=True, low=0, high=3),
+        Quantity("column", "1", integer=True, low=0, high=11),
+    ),
     options={"is_slippery": "is_slippery"},
     observation=(Observation("cell", 0, 47),),
     observation_kind="Discrete",

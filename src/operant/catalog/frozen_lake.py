@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from operant.spec import EnvSpec, Observation, Quantity
 
 MAPS = {
@@ -75,11 +77,22 @@ def reward_parameters(reward_schedule: Any) -> dict[str, float]:
         raise ValueError(f"reward_schedule={reward_schedule!r} must be three numbers: (goal, hole, frozen)") from None
 
 
+def is_on_map(snapshot: np.ndarray) -> np.ndarray:
+    """True where the tile of a snapshot is one of its map: `[K]` bool for `[K]` records."""
+    columns, last = snapshot["param:columns"].astype(int), snapshot["param:last_tile"]
+    on_map: np.ndarray = (snapshot["column"] < columns) & (snapshot["row"] * columns + snapshot["column"] <= last)
+    return on_map
+
+
 SPEC = EnvSpec(
     id="FrozenLake-v1",
     header="frozen_lake",
     summary="Cross a frozen, slippery lake without falling into a hole.",
-    state=(Quantity("row", "1", integer=True), Quantity("column", "1", integer=True)),
+    state=(
+        Quantity("row", "1", integer=True, low=0, high=SIDE - 1),
+        Quantity("column", "1", integer=True, low=0, high=SIDE - 1),
+    ),
+    is_possible=is_on_map,
     options={"is_slippery": "is_slippery", "success_rate": "success_rate"},
     observation=(Observation("tile", 0, ("last_tile", 1)),),
     observation_kind="Discrete",

@@ -15,7 +15,7 @@ SPEC = EnvSpec(
         *(Quantity(f"v{name}", "m/s") for name in "xyz"),
         *(Quantity(f"q{name}", "1") for name in "wxyz"),
         *(Quantity(f"{name}_rate", "rad/s") for name in ("roll", "pitch", "yaw")),
-        *(Quantity(name, "rad/s") for name in ROTORS),
+        *(Quantity(name, "rad/s", low=0) for name in ROTORS),
     ),
     observation=(
         *(Observation(f"{name} - goal_{name}", -math.inf, math.inf) for name in "xyz"),

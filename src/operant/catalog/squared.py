@@ -7,10 +7,10 @@ SPEC = EnvSpec(
     header="squared",
     summary="Walk from the middle of a grid to its target.",
     state=(
-        Quantity("row", integer=True),
-        Quantity("column", integer=True),
-        Quantity("target", "cell", integer=True),
-        Quantity("ticks", "steps", integer=True),
+        Quantity("row", integer=True, low=-1, high=11),  # one step outside ends the episode
+        Quantity("column", integer=True, low=-1, high=11),
+        Quantity("target", "cell", integer=True, low=0, high=120),
+        Quantity("ticks", "steps", integer=True, low=0, high=1_000_001),  # the largest patience, and one more
     ),
     observation=(Observation("grid", 0, 2, shape=(11, 11)),),
     observation_dtype="uint8",

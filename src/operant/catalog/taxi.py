@@ -29,11 +29,11 @@ SPEC = EnvSpec(
     header="taxi",
     summary="Fetch a passenger on a grid with walls and put them down where they want to go.",
     state=(
-        Quantity("row", "1", integer=True),
-        Quantity("column", "1", integer=True),
-        Quantity("passenger", "1", integer=True),
-        Quantity("destination", "1", integer=True),
-        Quantity("fickle", "bool", integer=True),
+        Quantity("row", "1", integer=True, low=0, high=4),
+        Quantity("column", "1", integer=True, low=0, high=4),
+        Quantity("passenger", "1", integer=True, low=0, high=4),  # 4 in the taxi
+        Quantity("destination", "1", integer=True, low=0, high=3),
+        Quantity("fickle", "bool", integer=True, low=0, high=1),
     ),
     options={
         "is_rainy": "is_rainy",

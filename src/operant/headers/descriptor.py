@@ -10,7 +10,8 @@ defaults, units and bounds:
     observation_kind = "Box"                          # or "Discrete", "MultiDiscrete", "Tuple" for integers
     observation_dtype = "float32"                     # for a Box; or "uint8"
     [state]                                           # in the order of the header's struct
-    height = "m"                                      # the unit; or {unit = "1", integer = true, shape = [10, 10]}
+    height = "m"                                      # the unit; or {unit = "1", integer = true, shape = [10, 10],
+                                                      # low = 0, high = 9}: other numbers in a snapshot are refused
     [observation]
     height = {low = 0, high = "ceiling"}              # a number, a parameter or "-2 * parameter"; infinite if omitted;
                                                       # for an array add shape = [10, 10, 4]
@@ -209,11 +210,14 @@ def _only(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
 def _quantity(name: str, given: Any) -> Quantity:
     if isinstance(given, str):
         return Quantity(name, given)
-    table = _only(f"state.{name}", given, ("unit", "integer", "shape"))
+    table = _only(f"state.{name}", given, ("unit", "integer", "shape", "low", "high"))
     integer = table.get("integer", False)
     if not isinstance(integer, bool):
         raise DescriptorError(f"state.{name}.integer = {integer!r} must be true or false")
-    return Quantity(name, _typed(table, "unit", str, ""), integer, _shape(f"state.{name}", table))
+    low = _number(f"state.{name}.low", table.get("low", -math.inf), None)
+    high = _number(f"state.{name}.high", table.get("high", math.inf), None)
+    assert low is not None and high is not None
+    return Quantity(name, _typed(table, "unit", str, ""), integer, _shape(f"state.{name}", table), low, high)
 
 
 def _observation(name: str, given: Any) -> Observation:

@@ -1,0 +1,155 @@
+"""Snapshots are checked before anything is written: their origin, and every number by its range."""
+
+import numpy as np
+import pytest
+from support import vector
+
+from operant.batch.batch import Batch
+from operant.catalog import CATALOG, MULTIAGENT, specs_by_header
+from operant.environments.single import OperantEnv
+
+SPECS = [pytest.param(spec, id=name) for name, spec in specs_by_header().items()]
+EXTREMES = {np.dtype(np.int32): (-(2**31), 2**31 - 1), np.dtype(np.int64): (-(2**63), 2**63 - 1)}
+
+
+def opened(spec, precision="float32", num_envs=3):
+    batch = Batch(spec, num_envs, precision=precision, max_episode_steps=spec.max_episode_steps)
+    batch.seed(0)
+    batch.reset()
+    return batch
+
+
+def refused(batch, snapshot, says):
+    before = batch.get_state().tobytes()
+    for mask in (None, np.array([True, True, True])):
+        with pytest.raises(ValueError, match=says):
+            batch.set_state(snapshot, mask)
+        assert batch.get_state().tobytes() == before
+
+
+def impossible(batch):
+    """A value out of its range, and where it is in a snapshot, for every number: (field, index, value)."""
+    parts = {part.name: part for part in batch.spec.state}
+    parameters = {f"param:{part.name}": part for part in batch.parameters}
+    for name in batch.snapshot_dtype.names:
+        kind = batch.snapshot_dtype[name].base
+        place = tuple(size - 1 for size in batch.snapshot_dtype[name].shape)
+        if name in parts:
+            low, high = parts[name].low, parts[name].high
+            assert not parts[name].integer or np.isfinite(high - low), f"{name} has no bounds"
+            for value in (*EXTREMES.get(kind, (np.nan, np.inf, -np.inf)), low - 1, high + 1):
+                if not (parts[name].integer and np.isinf(value)):
+                    yield name, place, value
+        elif name in parameters:
+            low, high = parameters[name].low, parameters[name].high
+            yield name, (), np.nan
+            yield from ((name, (), bound) for bound in (low - 1 - abs(low), high + 1 + abs(high)) if np.isfinite(bound))
+        elif name == "episode_return":
+            yield from ((name, place, value) for value in (np.nan, np.inf, -np.inf))
+        elif name == "generator":
+            yield from ((name, (3,), 2), (name, (3,), 0), (name, (4,), 2**33))
+        elif name == "elapsed":
+            yield name, (), -1
+            if batch.max_episode_steps:
+                yield name, (), batch.max_episode_steps
+        elif name == "environment":
+            yield name, (), b"x"
+        elif name == "version":
+            yield from ((name, (), 0), (name, (), 2))
+        else:
+            assert name in ("seed", "episode", "finished")  # where every number is possible
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_number_out_of_its_range_is_refused_and_the_batch_is_as_it_was(spec, precision):
+    batch = opened(spec, precision)
+    seen = set()
+    for field, place, value in impossible(batch):
+        snapshot = batch.get_state()
+        snapshot[field][(1, *place)] = value
+        refused(batch, snapshot, r"parameter|snapshot")
+        seen.add(field)
+    assert seen == {*batch.snapshot_dtype.names} - {"seed", "episode", "finished"}
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_states_of_long_walks_are_within_their_ranges(spec, precision):
+    """The other side: no snapshot of an environment is refused, whatever was done before."""
+    for mode in ("NextStep", "SameStep"):
+        batch = Batch(spec, 20, precision=precision, autoreset=mode, max_episode_steps=spec.max_episode_steps)
+        batch.seed(1)
+        batch.reset()
+        random = np.random.default_rng(0)
+        for _ in range(150):
+            if spec.actions:
+                actions = random.integers(0, spec.actions, (batch.num_rows, *spec.action_shape))
+            else:
+                actions = random.uniform(-1, 1, (batch.num_rows, *spec.action_shape))
+            batch.step(actions)
+            snapshot = batch.get_state()
+            batch.set_state(snapshot)
+            assert batch.get_state().tobytes() == snapshot.tobytes()
+
+
+def test_the_refusal_names_the_field_the_value_and_the_range():
+    batch = opened(CATALOG["Taxi-v4"])
+    for field, value, says in [
+        ("row", 100, r"row is 100 in record 1: it must be finite, and in \[0, 4\]"),
+        ("episode_return", np.nan, "episode_return is nan in record 1: it must be finite"),
+        ("elapsed", 300, "elapsed 300 steps, but max_episode_steps is 200"),
+        ("param:is_rainy", 2, r"parameter 'is_rainy' = 2.0 is outside \[0, 1\]"),
+    ]:
+        snapshot = batch.get_state()
+        snapshot[field][1] = value
+        refused(batch, snapshot, says)
+
+
+def test_a_tile_beyond_the_map_is_refused():
+    for env_id, row, column in [("FrozenLake-v1", 4, 0), ("FrozenLake-v1", 0, 4), ("FrozenLake-v1", 7, 7)]:
+        batch = opened(CATALOG[env_id])
+        snapshot = batch.get_state()
+        snapshot["row"][1], snapshot["column"][1] = row, column
+        refused(batch, snapshot, "record 1 has a state that cannot be")
+    whole = opened(CATALOG["FrozenLake8x8-v1"])
+    snapshot = whole.get_state()
+    snapshot["row"], snapshot["column"] = 7, 7
+    whole.set_state(snapshot)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_file_keeps_the_snapshots_environment_and_version(tmp_path, precision):
+    batch = opened(CATALOG["CartPole-v1"], precision)
+    snapshot = batch.get_state()
+    np.save(tmp_path / "snapshot.npy", snapshot)
+    np.savez(tmp_path / "snapshot.npz", snapshot=snapshot)
+    for saved in (np.load(tmp_path / "snapshot.npy"), np.load(tmp_path / "snapshot.npz")["snapshot"]):
+        batch.step(np.zeros(3, int))
+        batch.set_state(saved)
+        assert batch.get_state().tobytes() == snapshot.tobytes()
+        refused(opened(CATALOG["MountainCar-v0"], precision), saved, "snapshot is of cartpole .* is mountain_car")
+        other = "float64" if precision == "float32" else "float32"
+        refused(opened(CATALOG["CartPole-v1"], other), saved, f"cartpole in {precision}, .* cartpole in {other}")
+        saved["version"] = 4
+        refused(batch, saved, f"cartpole in {precision}, version 4, but this environment is cartpole .* version 3")
+
+
+def test_environments_with_the_same_fields_do_not_take_each_others_snapshots():
+    slippery, plain = opened(CATALOG["CliffWalkingSlippery-v1"]), opened(CATALOG["CliffWalking-v1"])
+    refused(plain, slippery.get_state(), "cliff_walking_slippery in float32.* this environment is cliff_walking in")
+
+
+def test_the_checks_are_those_of_single_and_multiagent_environments_too():
+    env = OperantEnv("Taxi-v4")
+    env.reset(seed=0)
+    snapshot = env.get_state()
+    snapshot["row"] = 100
+    with pytest.raises(ValueError, match="row is 100"):
+        env.set_state(snapshot)
+    many = vector("Taxi-v4", 2)
+    many.reset(seed=0)
+    with pytest.raises(ValueError, match="row is 100"):
+        many.set_state(snapshot)
+    batch = opened(MULTIAGENT["simple_tag-v3"])
+    snapshot = batch.get_state()
+    snapshot["agent_0_x"][1] = np.inf
+    refused(batch, snapshot, "agent_0_x is inf")
