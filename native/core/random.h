@@ -21,14 +21,20 @@ LANE_FN vf uniform(rng *r, vf low, vf high) {
     return low + (high - low) * (r->called ? called_next_double(r->generator) : next_double(r->generator));
 }
 
+/* A draw is rejected with a probability below range / 2^32, so below one half: so many in a row with one below 2^-128.
+ * Only a state that no seed gives has them, such as zeros, of which the generator draws zeros for ever. */
+enum { MOST_REJECTIONS = 128 };
+
 /** Generator.integers(low, high), and with it Generator.choice: Lemire (2019) on 32 bits. */
 LANE_FN vi uniform_int(rng *r, lane_int low, lane_int high) {
     const uint32_t range = (uint32_t)(high - low);
     if (range == 1) return low; /* without a draw */
     uint64_t product = (uint64_t)operant_pcg64_next32(r->generator) * range;
-    if ((uint32_t)product < range)
-        for (const uint32_t threshold = -range % range; (uint32_t)product < threshold;)
+    if ((uint32_t)product < range) {
+        const uint32_t threshold = -range % range;
+        for (int rejected = 0; (uint32_t)product < threshold && rejected < MOST_REJECTIONS; rejected++)
             product = (uint64_t)operant_pcg64_next32(r->generator) * range;
+    }
     return low + (vi)(product >> 32);
 }
 

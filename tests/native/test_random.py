@@ -46,6 +46,25 @@ int main(void) {
     return 0;
 }
 """
+# Draws an integer below `range` from a generator whose state and increment are 0: it gives zeros, which are rejected.
+ENDLESS_PROGRAM = r"""
+#include <inttypes.h>
+#include <stdio.h>
+#include "core/layout.h"
+#define LANES 1
+#define EXACT 1
+#include "core/lanes.h"
+#include "core/trig.h"
+#include "core/random.h"
+int main(void) {
+    for (int64_t range; scanf("%" SCNd64, &range) == 1;) {
+        operant_pcg64 zeros = {0};
+        rng r = {&zeros, 1, 0};
+        printf("%" PRId64 "\n", (int64_t)uniform_int(&r, 0, (lane_int)range));
+    }
+    return 0;
+}
+"""
 
 
 def answers(tmp_path, program, questions):
@@ -54,7 +73,7 @@ def answers(tmp_path, program, questions):
     sources = [tmp_path / "program.c", ROOT / "native" / "core" / "numpy.c"]
     flags = ["-std=gnu11", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
     run("cc", *flags, f"-I{ROOT / 'native'}", *sources, "-lm", "-o", tmp_path / "program")
-    return run(tmp_path / "program", input="\n".join(questions) + "\n").splitlines()
+    return run(tmp_path / "program", input="\n".join(questions) + "\n", timeout=60).splitlines()
 
 
 def test_threefry_gives_the_published_numbers(tmp_path):
@@ -80,3 +99,8 @@ def test_seed_sequence_and_pcg64_give_numpys_numbers(tmp_path, padding):
         numbers = [int(number) for number in line.split()]
         assert numbers[:8] == np.random.SeedSequence(seed).generate_state(8).tolist(), seed
         assert numbers[8:] == np.random.PCG64(seed).random_raw(4).tolist(), seed
+
+
+def test_a_generator_of_zeros_which_no_seed_gives_ends_every_bounded_draw(tmp_path):
+    ranges = [2, 3, 13, 120, (1 << 31) - 1]
+    assert answers(tmp_path, ENDLESS_PROGRAM, [str(range_) for range_ in ranges]) == ["0"] * len(ranges)
