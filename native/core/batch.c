@@ -137,8 +137,17 @@ void operant_close(operant_batch *b) {
     free(b);
 }
 
-/** Takes the batch for one call; returns false if another call is under way. */
-static bool enter(operant_batch *b) { return !atomic_exchange_explicit(&b->busy, 1, memory_order_acquire); }
+/** Takes the batch for one call; returns false if another call is under way. A call that was under way when this
+ *  process was forked has no thread here to end it, and may have stepped a part of the batch, which must be reset. */
+static bool enter(operant_batch *b) {
+    const int process = operant_process();
+    int inside = 0;
+    if (atomic_compare_exchange_strong_explicit(&b->busy, &inside, process, memory_order_acquire, memory_order_relaxed))
+        return true;
+    if (inside == process || !atomic_compare_exchange_strong(&b->busy, &inside, process)) return false;
+    b->ready = false;
+    return true;
+}
 
 static operant_status leave(operant_batch *b, operant_status status) {
     atomic_store_explicit(&b->busy, 0, memory_order_release);

@@ -132,7 +132,7 @@ struct operant_batch {
     void *final_observations; /* [N, agents, D] beside `finished`, only with OPERANT_SAME_STEP */
     operant_range *ranges; /* [param_count], NULL until a parameter is randomised */
     void *varied_params; /* the second allocation, once parameters differ */
-    atomic_int busy;     /* last, because workers copy everything before it */
+    atomic_int busy;     /* operant_process() during a call, else 0; last, because workers copy everything before it */
 };
 
 /** The number of choices of component `k` of an agent's discrete action; 0 if actions are continuous. */
@@ -146,6 +146,9 @@ static inline size_t operant_row_bytes(const operant_env_info *info) {
     size_t number = info->observation_dtype == OPERANT_INT64 ? 8 : info->observation_dtype == OPERANT_UINT8 ? 1 : 4;
     return (size_t)info->agents * (size_t)info->observation_size * number;
 }
+
+/** A number of this process: never 0, and different in a forked child. */
+int32_t operant_process(void);
 
 operant_pool *operant_pool_open(int32_t workers);
 void operant_pool_close(operant_pool *pool);

@@ -21,8 +21,19 @@ struct operant_pool {
     atomic_uint generation; /* a new number is a new job */
     atomic_int running;
     bool closing;
-    platform_process process;
+    int32_t process; /* the operant_process() in which the threads run */
 };
+
+static atomic_int forks;
+static atomic_bool counting;
+
+static void count_fork(void) { atomic_fetch_add(&forks, 1); }
+
+int32_t operant_process(void) {
+    if (!atomic_load_explicit(&counting, memory_order_relaxed) && !atomic_exchange(&counting, true))
+        platform_on_fork(count_fork);
+    return 1 + atomic_load_explicit(&forks, memory_order_relaxed);
+}
 
 static platform_result work(void *argument) {
     member *self = argument;
@@ -77,7 +88,7 @@ static bool start(operant_pool *pool, int32_t threads) {
             return false;
         }
     }
-    pool->process = platform_this_process();
+    pool->process = operant_process();
     return true;
 }
 
@@ -93,13 +104,13 @@ operant_pool *operant_pool_open(int32_t workers) {
 
 void operant_pool_close(operant_pool *pool) {
     if (!pool) return;
-    if (pool->process == platform_this_process()) join(pool); /* in a forked child the threads do not exist */
+    if (pool->process == operant_process()) join(pool); /* in a forked child the threads do not exist */
     free(pool->members);
     free(pool);
 }
 
 void operant_pool_run(operant_pool *pool, int32_t workers, void (*job)(void *, int32_t), void *argument) {
-    bool threaded = pool && (pool->process == platform_this_process() || start(pool, workers - 1));
+    bool threaded = pool && (pool->process == operant_process() || start(pool, workers - 1));
     if (!threaded) {
         for (int32_t worker = 0; worker < workers; worker++) job(argument, worker);
         return;

@@ -12,8 +12,7 @@
  *
  * Threads
  *   PLATFORM_HAS_THREADS                               0 where platform_start always fails
- *   platform_process                                   a type that holds the number of a process
- *   platform_process platform_this_process(void)       never 0; different in a forked child
+ *   void platform_on_fork(void (*in_child)(void))      calls it in every forked child from now on
  *   platform_result                                    the type that a thread's function returns: always 0
  *   bool platform_start(platform_thread *, platform_result (*run)(void *), void *argument)
  *   void platform_join(platform_thread)

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 static inline void *platform_map(size_t bytes) {
     void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -24,9 +23,7 @@ static inline void *platform_symbol(void *library, const char *name) { return dl
 
 enum { PLATFORM_HAS_THREADS = 1 };
 
-typedef pid_t platform_process;
-
-static inline platform_process platform_this_process(void) { return getpid(); }
+static inline void platform_on_fork(void (*in_child)(void)) { pthread_atfork(NULL, NULL, in_child); }
 
 typedef void *platform_result;
 typedef pthread_t platform_thread;

@@ -22,9 +22,7 @@ static inline void *platform_symbol(void *library, const char *name) { return (v
 
 enum { PLATFORM_HAS_THREADS = 0 };
 
-typedef int platform_process;
-
-static inline platform_process platform_this_process(void) { return 1; }
+static inline void platform_on_fork(void (*in_child)(void)) { (void)in_child; }
 
 typedef int platform_result, platform_thread;
 

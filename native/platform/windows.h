@@ -25,9 +25,7 @@ static inline void *platform_symbol(void *library, const char *name) {
 
 enum { PLATFORM_HAS_THREADS = 1 };
 
-typedef DWORD platform_process;
-
-static inline platform_process platform_this_process(void) { return GetCurrentProcessId(); }
+static inline void platform_on_fork(void (*in_child)(void)) { (void)in_child; } /* Windows never forks */
 
 typedef DWORD platform_result;
 typedef HANDLE platform_thread;

@@ -36,6 +36,52 @@ print("survived")
 """
 
 
+# Each child gets the batch while a thread of its parent, which does not exist in the child, is inside a step.
+FORK_WHILE_STEPPING = """
+import os, sys, threading, time, numpy as np, operant
+from gymnasium.error import ResetNeeded
+workers = int(sys.argv[1])
+envs = operant.OperantVectorEnv("Acrobot-v1", 1 << 17, workers=workers)
+envs.reset(seed=0)
+actions, stop = np.zeros(1 << 17, int), threading.Event()
+def play():
+    while not stop.is_set():
+        envs.step(actions)
+thread = threading.Thread(target=play)
+thread.start()
+inside = 0
+for _ in range(8):
+    time.sleep(0.01)
+    child = os.fork()
+    if child == 0:
+        try:
+            envs.step(actions)
+            os._exit(0)  # the fork fell between two steps
+        except ResetNeeded as problem:
+            if "forked" not in str(problem):
+                os._exit(1)
+        first, _ = envs.reset(seed=0)
+        fresh, _ = operant.OperantVectorEnv("Acrobot-v1", 1 << 17).reset(seed=0)
+        envs.step(actions)
+        os._exit(2 if (first == fresh).all() else 3)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, 2), code
+    inside += code == 2
+stop.set()
+thread.join()
+assert inside > 0
+print("survived")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_child_forked_during_a_step_resets_the_batch_and_goes_on(workers):
+    command = [sys.executable, "-c", FORK_WHILE_STEPPING, workers]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "survived\n"), done.stderr
+
+
 def test_closing_while_another_thread_steps_ends_that_thread_with_an_error():
     done = subprocess.run([sys.executable, "-c", STEP_WHILE_CLOSING], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "survived\n"), done.stderr

@@ -82,7 +82,10 @@ class ActionReader:
             index = lib.operant_culprit(handle)
             return self.invalid(actions[index], index)
         if status == lib.OPERANT_NOT_RESET:
-            return ResetNeeded("reset the whole environment before the first step or masked reset")
+            return ResetNeeded(
+                "reset the whole environment before the first step or masked reset, and in a process that was forked "
+                "during a step"
+            )
         if status == lib.OPERANT_FINISHED:
             return self.episode_over(lib.operant_culprit(handle) // max(1, len(self.agents)))
         if status == lib.OPERANT_BUSY:
