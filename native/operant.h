@@ -27,7 +27,7 @@ typedef enum { OPERANT_INT32, OPERANT_INT64, OPERANT_FLOAT32, OPERANT_FLOAT64, O
 typedef struct {
     const char *name, *unit;
     double value;     /* the default */
-    double low, high; /* the lowest and highest value that make sense; operant_set_param() does not check them */
+    double low, high; /* the lowest and highest value that make sense */
 } operant_parameter;
 
 /** An environment's sizes, read from its header. The sizes of observations and actions are those of one agent.
@@ -85,7 +85,8 @@ typedef struct {
 operant_status operant_seed(operant_batch *batch, const uint32_t *words, int32_t num_words, const uint8_t *mask);
 
 /** Begins an episode in the environments where `mask` is not 0 (NULL: all) and writes their observations. Other rows
- *  are not written. `overrides` (NULL, or one number per parameter, NaN to keep it) applies to this reset only. */
+ *  are not written. `overrides` (NULL, or one number per parameter: within its bounds, or NaN to keep it) applies to
+ *  this reset only. */
 operant_status operant_reset(operant_batch *batch, const uint8_t *mask, const double *overrides, void *observations);
 
 /** Steps every environment. `actions` is [R, action_size] integers or floats, of type `dtype`. */
@@ -97,9 +98,9 @@ operant_status operant_step_one(operant_batch *batch, int64_t action, const oper
 /** Writes the observations of the present states. */
 operant_status operant_observe(operant_batch *batch, void *observations);
 
-/** Sets parameter `index` to values[0] (count 1) or to one value per environment (count N). */
+/** Sets parameter `index` to values[0] (count 1) or to one value per environment (count N), within its bounds. */
 operant_status operant_set_param(operant_batch *batch, int32_t index, const double *values, int64_t count);
-/** From the next reset on, draws parameter `index` uniformly from [low, high) for every episode. */
+/** From the next reset on, draws parameter `index` uniformly from [low, high) for every episode; both are finite. */
 operant_status operant_randomize(operant_batch *batch, int32_t index, double low, double high);
 
 /** Writes 1 for each environment whose episode ended in the last step and that was not reset since, else 0: [N]. */

@@ -123,6 +123,13 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     return b;
 }
 
+/** True if parameter k may have this value. A value equal to a bound may cross it when it is rounded to a float. */
+static bool within_bounds(const operant_batch *b, int32_t k, double value) {
+    const operant_parameter *parameter = &b->kernel->info.parameters[k];
+    if (value >= parameter->low && value <= parameter->high) return true;
+    return !b->target->exact && value >= (float)parameter->low && value <= (float)parameter->high;
+}
+
 static size_t varied_bytes(const operant_batch *b) {
     return (size_t)b->kernel->info.param_count * (size_t)b->view.stride * (size_t)b->target->real_size;
 }
@@ -197,6 +204,8 @@ static void reset_chunk(void *argument, int32_t worker) {
 }
 
 operant_status operant_reset(operant_batch *b, const uint8_t *mask, const double *overrides, void *observations) {
+    for (int32_t k = 0; overrides && k < b->kernel->info.param_count; k++)
+        if (!isnan(overrides[k]) && !within_bounds(b, k, overrides[k])) return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
     if (mask && !b->ready) return leave(b, OPERANT_NOT_RESET);
     forget_pending(b, mask);
@@ -297,6 +306,8 @@ static bool vary_params(operant_batch *b) {
 operant_status operant_set_param(operant_batch *b, int32_t index, const double *values, int64_t count) {
     if (index < 0 || index >= b->kernel->info.param_count || (count != 1 && count != b->num_envs))
         return OPERANT_BAD_ARGUMENT;
+    for (int64_t i = 0; i < count; i++)
+        if (!within_bounds(b, index, values[i])) return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
     if (count > 1 && !vary_params(b)) return leave(b, OPERANT_NO_MEMORY);
     if (!b->view.params_vary) set_real(b, b->view.params, index, values[0]);
@@ -308,6 +319,8 @@ operant_status operant_set_param(operant_batch *b, int32_t index, const double *
 
 operant_status operant_randomize(operant_batch *b, int32_t index, double low, double high) {
     if (index < 0 || index >= b->kernel->info.param_count || !(low <= high)) return OPERANT_BAD_ARGUMENT;
+    if (!isfinite(low) || !isfinite(high) || !within_bounds(b, index, low) || !within_bounds(b, index, high))
+        return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
     if (!b->ranges) b->ranges = calloc((size_t)b->kernel->info.param_count, sizeof *b->ranges);
     if (!b->ranges || !vary_params(b)) return leave(b, OPERANT_NO_MEMORY);
@@ -376,7 +389,7 @@ static void copy_columns(void *to, int64_t to_stride, const int64_t *dst, const 
 operant_status operant_copy_environments(operant_batch *to, const int64_t *dst, const operant_batch *from,
                                          const int64_t *src, int64_t count) {
     if (to->library != from->library || strcmp(to->kernel->info.name, from->kernel->info.name) ||
-        to->target->exact != from->target->exact || to->limit != from->limit)
+        to->target->exact != from->target->exact || to->limit != from->limit || count < 0)
         return OPERANT_BAD_ARGUMENT;
     for (int64_t i = 0; i < count; i++) {
         int64_t t = dst ? dst[i] : i, f = src ? src[i] : i;

@@ -118,13 +118,15 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
         if (step == 20 && info->param_count)
             expect(operant_set_param(b, 0, &info->parameters[0].value, 1), OPERANT_OK, "set_param", o);
         if (step == 25 && info->param_count) {
-            for (size_t i = 0; i < n; i++) values[i] = info->parameters[0].value * (1 + (double)(i % 5) / 100);
+            const operant_parameter *first = info->parameters;
+            for (size_t i = 0; i < n; i++)
+                values[i] = fmax(first->low, fmin(first->value * (1 + (double)(i % 5) / 100), first->high));
             expect(operant_set_param(b, 0, values, o->num_envs), OPERANT_OK, "set_param for each", o);
         }
         if (step == 30 && info->param_count) {
             int32_t last = info->param_count > 1;
-            double low = info->parameters[last].value;
-            expect(operant_randomize(b, last, low, low + fabs(low) * 0.1), OPERANT_OK, "randomize", o);
+            double low = info->parameters[last].value, high = fmin(low + fabs(low) * 0.1, info->parameters[last].high);
+            expect(operant_randomize(b, last, low, high), OPERANT_OK, "randomize", o);
             expect(operant_reset(b, NULL, NULL, observations), OPERANT_OK, "randomised reset", o);
         }
         free(actions);
@@ -144,6 +146,7 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     if (operant_clock(b) != clock) expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "clock after a refused step", o);
     expect(operant_step(b, NULL, first_dtype ^ 2, &output), OPERANT_BAD_ARGUMENT, "wrong kind of action", o);
     expect(operant_set_param(b, info->param_count, values, 1), OPERANT_BAD_ARGUMENT, "unknown parameter", o);
+    expect(operant_set_param(b, 0, (double[]){NAN}, 1), OPERANT_BAD_ARGUMENT, "a parameter that is no number", o);
     expect(operant_randomize(b, 0, 1, 0), OPERANT_BAD_ARGUMENT, "empty range", o);
     expect(operant_seed(b, NULL, 0, NULL), OPERANT_BAD_ARGUMENT, "no words", o);
 

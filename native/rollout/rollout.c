@@ -8,6 +8,7 @@ enum {
     CHUNK_STRETCHES = 64, /* stretches whose moments are computed together, then merged */
     MAX_WORKERS = 1024
 };
+#define MAX_NUMBERS ((int64_t)1 << 48) /* of an array: sizes in bytes then fit into 64 bits */
 
 /** Runs a job on `workers` workers; returns false if the system cannot start more threads. */
 static bool run(int32_t workers, void (*job)(void *, int32_t), void *argument) {
@@ -45,7 +46,8 @@ static void compute_columns(void *argument, int32_t worker) {
 
 static operant_status compute(rollout_job *job, const char *isa, int32_t workers) {
     const operant_rollout *r = job->rollout;
-    if (r->steps < 1 || r->num_envs < 1 || workers < 1 || workers > MAX_WORKERS) return OPERANT_BAD_ARGUMENT;
+    if (r->steps < 1 || r->num_envs < 1 || r->steps > MAX_NUMBERS / r->num_envs) return OPERANT_BAD_ARGUMENT;
+    if (workers < 1 || workers > MAX_WORKERS) return OPERANT_BAD_ARGUMENT;
     job->target = operant_find_target(NULL, isa, 0, r->num_envs);
     if (!job->target) return OPERANT_BAD_ARGUMENT;
     const int64_t blocks = (r->num_envs + COLUMNS - 1) / COLUMNS;
@@ -132,7 +134,8 @@ static void merge(operant_moments *m, double count, const double *mean, const do
 
 operant_status operant_update_moments(operant_moments *m, const float *batch, int64_t rows, const char *isa,
                                       int32_t workers) {
-    if (m->features < 1 || rows < 0 || workers < 1 || workers > MAX_WORKERS) return OPERANT_BAD_ARGUMENT;
+    if (m->features < 1 || rows < 0 || rows > MAX_NUMBERS / m->features || workers < 1 || workers > MAX_WORKERS)
+        return OPERANT_BAD_ARGUMENT;
     moments_job job = {.batch = batch, .rows = rows, .features = m->features, .strands = strands_of(m->features)};
     job.target = operant_find_target(NULL, isa, 0, INT64_MAX);
     if (!job.target) return OPERANT_BAD_ARGUMENT;
@@ -155,7 +158,8 @@ operant_status operant_update_moments(operant_moments *m, const float *batch, in
 operant_status operant_standardize(const operant_moments *m, const float *batch, int64_t rows, double epsilon,
                                    double clip, int32_t centred, const char *isa, float *out) {
     const operant_target *target = operant_find_target(NULL, isa, 0, INT64_MAX);
-    if (!target || rows < 0 || m->features < 1 || !(clip > 0) || !(epsilon >= 0)) return OPERANT_BAD_ARGUMENT;
+    if (!target || m->features < 1 || rows < 0 || rows > MAX_NUMBERS / m->features || !(clip > 0) || !(epsilon >= 0))
+        return OPERANT_BAD_ARGUMENT;
     const int64_t strands = strands_of(m->features), length = strands * m->features;
     double *centre = malloc((size_t)(2 * length) * sizeof *centre), *scale = centre + length;
     if (!centre) return OPERANT_NO_MEMORY;
