@@ -6,6 +6,7 @@
 # make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
 # make sanitize-python  runs the Python suite over a core under AddressSanitizer
 # make fuzz      gives the C interface random calls for SECONDS=600, and keeps inputs that reached new code
+# make soak      compares all targets over STEPS=1e9 steps, and watches memory
 # make neon      cross-compiles the core for 64-bit Arm and compares its bits with this machine's
 # make windows   does the same for Windows, under Wine
 # make wasm      does the same for WebAssembly, in Node.js
@@ -53,7 +54,7 @@ OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
 .PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates sanitize \
-	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz cross neon windows wasm macos cuda lint \
+	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon windows wasm macos cuda lint \
 	hashes clean FORCE
 
 # The C library.
@@ -90,12 +91,21 @@ $(BUILD)/liboperant.so: $(OBJECTS)
 
 exercise certificates: %: $(BUILD)/%
 
+# See tests/native/soak.c.
+STEPS ?= 1e9
+
+soak: $(BUILD)/soak
+	$(BUILD)/soak $(STEPS)
+
 LINK = $(COMPILE) $< $(BUILD)/liboperant.a $(LDFLAGS) $(LIBRARIES) -o $@
 
 $(BUILD)/exercise: native/library/exercise.c $(BUILD)/liboperant.a
 	$(LINK)
 
 $(BUILD)/certificates: tests/native/certificates.c $(BUILD)/liboperant.a
+	$(LINK)
+
+$(BUILD)/soak: tests/native/soak.c $(BUILD)/liboperant.a
 	$(LINK)
 
 # The functions that each libm may round differently. fmod, fma, sqrt and floor are exact in all of them.

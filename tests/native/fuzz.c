@@ -2,8 +2,8 @@
  *
  * `make fuzz` compiles it with Clang's AddressSanitizer and UBSan. Two batches stand behind each of three slots: one on
  * the target that the input names, and its twin on the scalar target (for the exact build: with another number of
- * workers). After each call the two must agree in status, outputs and memory; and a call that was refused must have left
- * the batch as it was. */
+ * workers). After each call the two must agree in status, outputs and memory. A call that was refused must have left the
+ * batch as it was. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +76,9 @@ static void open_slot(slot *s) {
     while (operant_isa(targets)) targets++;
     uint8_t strange = byte(); /* 255: options that must be refused are likely */
     s->info = operant_env(byte() % operant_env_count());
-    operant_options o = {s->info.name, operant_isa(byte() % targets), 1 + byte() % LARGEST, byte() % 12, 0, 1, byte() % 3, NULL};
+    operant_options o = {.env = s->info.name, .workers = 1};
+    o.isa = operant_isa(byte() % targets), o.num_envs = 1 + byte() % LARGEST;
+    o.max_episode_steps = byte() % 12, o.autoreset = byte() % 3;
     o.exact = !strcmp(o.isa, "exact");
     if (strange == 255) {
         o.exact = byte() % 3, o.workers = (int8_t)byte(), o.autoreset = (int8_t)byte();
@@ -319,7 +321,8 @@ static void call_rollout(void) {
                     : what == 1 ? operant_vtrace(&r, in + size, rho, c, isa[w], workers, out[w], out[w] + size)
                     : what == 2 ? operant_discounted_returns(&r, isa[w], workers, out[w])
                     : what == 3 ? operant_update_moments(&m, in, (int64_t)steps, isa[w], workers)
-                                : operant_standardize(&m, in, (int64_t)steps, epsilon, clip, pattern & 1, isa[w], out[w]);
+                                : operant_standardize(&m, in, (int64_t)steps, epsilon, clip, pattern & 1, isa[w],
+                                                      out[w]);
     }
     if (strcmp(isa[0], "exact")) {
         CHECK(status[0] == status[1], "targets differ in the status of a training kernel");
