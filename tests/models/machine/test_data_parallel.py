@@ -15,7 +15,7 @@ from data_parallel_worker import BUDGET, solve, vmpo_gradient
 
 from operant.models import PPO
 from operant.runs.run_directory import RunDirectory
-from operant.utils import load_checkpoint
+from operant.utils import CheckpointFolder, load_checkpoint
 
 pytestmark = pytest.mark.test_all("starts pairs of processes, by torchrun and by hand, that train")
 
@@ -156,7 +156,7 @@ def test_torchrun_keeps_one_run_which_ctrl_c_ends_and_as_many_processes_resume(t
     out, err = process.communicate(timeout=60)
     [run] = RunDirectory.all(tmp_path)
     assert run.status == "interrupted", err
-    [checkpoint] = sorted(run.checkpoints.glob("step-*.safetensors"))
+    checkpoint = CheckpointFolder(run.checkpoints).latest()
     steps = int(checkpoint.stem.partition("-")[2])
     total = str(steps + 4 * 16 * 32)
 
