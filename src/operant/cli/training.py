@@ -14,6 +14,7 @@ from typing import Any
 from operant.cli.run_config import RunConfig
 from operant.messages import printable
 from operant.models.algorithms.on_policy import OnPolicy
+from operant.models.algorithms.progress import ProgressBar
 from operant.models.evaluation import evaluate, reference_id
 from operant.models.machine.data_parallel import agreed, anywhere, rank
 from operant.monitor.recorder import Recorder
@@ -84,11 +85,13 @@ class Training:
         algorithm = self.algorithm
         saved: float | None = None  # time of the last checkpoint
         interrupted = False
-        with asked_to_stop() as asked, self._bar() as bar:
+        bar = ProgressBar(self.config.timesteps, algorithm.steps) if self.show else None
+        with asked_to_stop() as asked, bar or contextlib.nullcontext():
             for metrics in algorithm.iterate(self.config.timesteps):
                 if recorder is not None:
                     recorder.record(metrics)
-                bar.update(metrics)
+                if bar is not None:
+                    bar.update(metrics)
                 self.solved = self._evaluation(metrics)
                 interrupted = anywhere(asked.by_signal)
                 if interrupted or self.solved is not None or self.ends(metrics):
@@ -131,14 +134,6 @@ class Training:
             mean = float(evaluate(self.algorithm, reference, EPISODES, seed=1).mean())
         return mean if agreed(mean >= goal) else None
 
-    @contextlib.contextmanager
-    def _bar(self) -> Iterator[Any]:
-        bar = _Bar(self.config, self.algorithm.steps) if self.show else _NoBar()
-        try:
-            yield bar
-        finally:
-            bar.close()
-
 
 class Asked:
     """A flag that is set when a signal asks the process to stop."""
@@ -161,30 +156,6 @@ def asked_to_stop() -> Iterator[Asked]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Bar:
-    """A progress bar: steps done and in total, speed, time left, and the mean return."""
-
-    def __init__(self, config: RunConfig, steps: int):
-        from tqdm import tqdm
-
-        self.bar = tqdm(total=config.timesteps, initial=steps, unit=" steps", unit_scale=True, mininterval=0.2)
-
-    def update(self, metrics: dict[str, float]) -> None:
-        self.bar.set_postfix_str(f"return {metrics['episode_return']:.1f}", refresh=False)
-        self.bar.update(metrics["steps"] - self.bar.n)
-
-    def close(self) -> None:
-        self.bar.close()
-
-
-class _NoBar:
-    def update(self, metrics: dict[str, float]) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 def _mean(algorithm: OnPolicy) -> float:

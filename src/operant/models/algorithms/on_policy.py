@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -18,6 +19,7 @@ from operant.headers.trust import check_trust, remember
 from operant.messages import integer
 from operant.models.algorithms.configs import OnPolicyConfig as OnPolicyConfig
 from operant.models.algorithms.options import make_config
+from operant.models.algorithms.progress import ProgressBar
 from operant.models.collection.collector import Rollout
 from operant.models.collection.exploration import Exploration
 from operant.models.collection.sources import VectorEnv
@@ -179,10 +181,12 @@ class OnPolicy(ABC):
             "seconds_update": updated - collected,
         }
 
-    def learn(self: Self, total_steps: int) -> Self:
-        """Runs `iterate` to its end; returns the algorithm."""
-        for _ in self.iterate(total_steps):
-            pass
+    def learn(self: Self, total_steps: int, *, progress: bool = False) -> Self:
+        """Runs `iterate` to its end, with `progress` under a progress bar; returns the algorithm."""
+        with ProgressBar(total_steps, self.steps) if progress else nullcontext() as bar:
+            for metrics in self.iterate(total_steps):
+                if bar is not None:
+                    bar.update(metrics)
         return self
 
     def predict(
