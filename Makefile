@@ -13,6 +13,7 @@
 # make macos     cross-compiles the core for macOS, without running it
 # make cross     does all four
 # make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
+# make cuda-wheels  collects what `make cuda-check`, which judges operant on a machine with a GPU, needs there
 # make study     trains every algorithm on every classic-control task, 5 seeds each: the table of docs/training.md
 # make hashes    completes the table of hashes in docs/exactness.md after an environment was added
 # make lint      runs ruff and mypy
@@ -54,8 +55,8 @@ OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
 .PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates sanitize \
-	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon windows wasm macos cuda lint \
-	hashes clean FORCE
+	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
+	windows wasm macos cuda cuda-wheels cuda-check lint hashes clean FORCE
 
 # The C library.
 
@@ -213,6 +214,20 @@ macos:
 
 cuda: venv
 	$(BIN)/python tests/native/cuda_compilers.py build/cuda
+
+# Judges the GPU's code on a machine that has one, in eight minutes; build/cuda-check/report.txt is left. There, only PyTorch,
+# NVIDIA's compiler and bindings are needed; the wheels of all else are made here, for that machine's Python.
+CUDA_PYTHON ?= $(shell $(PYTHON) -c "import sys; print('.'.join(map(str, sys.version_info[:2])))")
+
+cuda-wheels: wheel
+	rm -rf build/cuda-check/wheels
+	$(BIN)/pip download --quiet -c constraints.txt --only-binary :all: --python-version $(CUDA_PYTHON) --no-deps \
+		-d build/cuda-check/wheels gymnasium cloudpickle farama-notifications typing_extensions cffi pycparser \
+		pytest iniconfig pluggy packaging pygments hypothesis sortedcontainers numpy
+	cp build/dist/*.whl build/cuda-check/wheels
+
+cuda-check:
+	$(PYTHON) tests/cuda/check.py $(CUDA_CHECK)
 
 # Python.
 

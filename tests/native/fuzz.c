@@ -2,8 +2,8 @@
  *
  * `make fuzz` compiles it with Clang's AddressSanitizer and UBSan. Two batches stand behind each of three slots: one on
  * the target that the input names, and its twin on the scalar target (for the exact build: with another number of
- * workers). After each call the two must agree in status, outputs and memory. A call that was refused must have left the
- * batch as it was. */
+ * workers). After each call the two must agree in status, outputs and memory. A call that was refused must have left
+ * the batch as it was. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

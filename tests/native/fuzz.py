@@ -32,7 +32,8 @@ def run(program: str, seconds: str, keep: bool) -> int:
         for path in failed.iterdir():
             print(f"this input fails: {path.read_bytes().hex()}")
         if keep and not done.returncode:
-            subprocess.run([program, "-merge=1", "-use_counters=0", merged, inputs], check=True, stderr=subprocess.DEVNULL)
+            command = [program, "-merge=1", "-use_counters=0", merged, inputs]
+            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
             lines = sorted((path.read_bytes().hex() for path in merged.iterdir()), key=lambda line: (len(line), line))
             CORPUS.write_text("".join(f"{line}\n" for line in lines if line))
             print(f"kept {len(lines)} inputs")

@@ -1,5 +1,5 @@
-/* soak.c: all targets step every environment side by side for a long time. They must agree in every bit, and memory must
- * not grow.
+/* soak.c: all targets step every environment side by side for a long time. They must agree in every bit, and memory
+ * must not grow.
  *
  * Usage: soak STEPS. STEPS, 1e9 for example, is shared among the environments; each target takes them all. Parameters
  * are drawn anew for every episode, and every 4096 steps a part of the environments is seeded and reset. */
