@@ -4,11 +4,13 @@ import gymnasium as gym
 import numpy as np
 import pygame
 import pytest
+from authored import write_lander
 from gymnasium.wrappers.vector import HumanRendering, RecordEpisodeStatistics, RecordVideo
 from support import actions_for, gymnasium_env, sync, vector
 
 from operant.environments.rendering import reference_env, tile
 from operant.environments.single import OperantEnv
+from operant.headers.descriptor import read_descriptor
 
 
 def test_a_frame_is_gymnasiums_pixel_for_pixel(classic_id):
@@ -196,3 +198,13 @@ def test_a_single_taxi_faces_south_again_after_a_reset_that_was_not_drawn():
         env.step(4)
     assert (ours.render() == theirs.render()).all()
     ours.close(), theirs.close()
+
+
+@pytest.mark.parametrize("reference", ["subprocess:Popen", "os:system", "os:missing", "gymnasium:make"])
+def test_a_descriptor_cannot_have_any_callable_called_as_its_reference(tmp_path, reference):
+    ran = tmp_path / "ran"
+    arguments = f'reference_arguments = {{args = ["touch", "{ran}"], command = "touch {ran}"}}'
+    header = write_lander(tmp_path, descriptor=("# render_fps = 30", f'reference = "{reference}"\n{arguments}'))
+    with pytest.raises(ValueError, match=rf"lander-v0 names {reference}, no class with reset and step"):
+        reference_env(read_descriptor(header))
+    assert not ran.exists()

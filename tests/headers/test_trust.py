@@ -56,9 +56,10 @@ def test_a_header_is_refused_until_it_is_remembered(header, state):
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("name", ["lander.h", "lander.toml", "included.h"])
+@pytest.mark.parametrize("name", ["lander.h", "lander.toml", "included.h", "lander_reference.py"])
 def test_a_change_of_any_of_its_files_is_noticed_and_undoing_it_too(header, name):
     (header.parent / "included.h").write_text("")
+    (header.parent / "lander_reference.py").write_text("")  # the scaffold's descriptor names it
     header.write_text('#include "included.h"\n' + header.read_text())
     remember(str(header))
     file = header.with_name(name)
@@ -87,7 +88,8 @@ def test_a_link_to_a_header_is_the_header(header, tmp_path):
     check_trust(str(tmp_path / "link.h"), "", "")
 
 
-def test_registering_and_building_remember(header, capsys):
+def test_registering_and_building_remember(tmp_path, capsys):
+    header = write_lander(tmp_path, descriptor=("lander-v0", "trusted-v0"))
     operant.register_env(header, build=False)
     check_trust(str(header), "", "")
     header.write_text(header.read_text() + "\n")

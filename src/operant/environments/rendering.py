@@ -39,12 +39,19 @@ def reference_env(spec: EnvSpec, **kwargs: Any) -> Any:
     """Makes an environment of the descriptor's reference class, without wrappers.
 
     The module of a user's reference class may lie beside the header.
+
+    Raises:
+        ValueError: a user's descriptor names something else than a class with reset and step.
     """
     module, name = spec.reference.split(":")
     if spec.source and (folder := str(Path(spec.source).parent)) not in sys.path:
         sys.path.append(folder)
     try:
-        return getattr(import_module(module), name)(**spec.reference_arguments, **kwargs)
+        found = getattr(import_module(module), name, None)
+        # A descriptor may be a stranger's, and its arguments go to any callable that it names.
+        if spec.source and not (isinstance(found, type) and {"reset", "step"} <= {*dir(found)}):
+            raise ValueError(f"the descriptor of {spec.id} names {spec.reference}, no class with reset and step")
+        return found(**spec.reference_arguments, **kwargs)  # type: ignore[misc]
     except ModuleNotFoundError as missing:
         if missing.name != "mpe2":
             raise

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -126,9 +127,14 @@ def _code(env_id: str) -> _Code | None:
     if env_id.endswith(".h"):
         header = check_header(env_id)
         files = {path: text for path, text in included(header).items() if not path.is_relative_to(native_folder())}
+        text = b""
         for descriptor in (header.with_suffix(".toml"), header.with_suffix(".py")):
             if descriptor.is_file():
                 files[descriptor] = descriptor.read_bytes()
+                text += files[descriptor]
+        for module in header.parent.glob("*.py"):  # such as the reference class's
+            if re.search(rb"\b%s\b" % re.escape(module.stem.encode()), text) and module.is_file():
+                files[module] = module.read_bytes()
         return _Code(header, files)
     found = _module_files(env_id.rpartition(":")[0])
     files = {path: path.read_bytes() if path.is_file() else b"" for path in found}  # no file: a module in an archive
