@@ -207,3 +207,102 @@ def test_every_environment_begins_and_steps_in_a_pool(env_id, precision):
             *_, infos = pool.recv()
             pool.send(actions_for(pool.single_action_space, np.random.default_rng(0), (4,)), infos["env_id"])
         pool.recv()
+
+
+def in_threads(count, call):
+    """Runs `call()` in threads; returns them and the list to which each adds its result, or the error it raised."""
+    answers = []
+
+    def run():
+        try:
+            answers.append(call())
+        except Exception as problem:
+            answers.append(problem)
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads, answers
+
+
+def joined(threads):
+    for thread in threads:
+        thread.join(20)
+    return not any(thread.is_alive() for thread in threads)
+
+
+def test_of_two_threads_that_receive_one_batch_the_second_is_told_that_it_would_wait_forever():
+    for _ in range(30):
+        with AsyncEnvPool("CartPole-v1", 4) as pool:
+            pool.async_reset(seed=0)
+            pool.recv()
+            pool.send(np.zeros(4, int))
+            threads, answers = in_threads(2, pool.recv)
+            assert joined(threads)
+            refused = [answer for answer in answers if isinstance(answer, RuntimeError)]
+            assert len(refused) == 1 and "wait forever" in str(refused[0])
+
+
+def test_two_threads_share_the_results_and_each_result_goes_to_one_of_them():
+    with AsyncEnvPool("CartPole-v1", 64, 8, workers=2) as pool:
+        pool.async_reset(seed=0)
+        received = []
+
+        def play():
+            for _ in range(40):
+                info = pool.recv()[4]
+                received.append(info["env_id"])
+                pool.send(np.zeros(8, int), info["env_id"])
+
+        threads, answers = in_threads(2, play)
+        assert joined(threads) and answers == [None, None]
+        assert len(received) == 80 and len(np.unique(np.concatenate(received))) == 64
+
+
+def stuck(pool, monkeypatch):
+    """Makes the pool's steps wait; returns the event that lets them go on."""
+    go_on = threading.Event()
+    step = pool._shared.step
+    monkeypatch.setattr(pool._shared, "step", lambda *given: (go_on.wait(20), step(*given))[1])
+    return go_on
+
+
+def test_close_wakes_the_threads_that_wait_in_recv(monkeypatch):
+    pool = AsyncEnvPool("CartPole-v1", 4)
+    pool.async_reset(seed=0)
+    pool.recv()
+    go_on = stuck(pool, monkeypatch)
+    pool.send(np.zeros(4, int))
+    threads, answers = in_threads(3, pool.recv)
+    closing, _ = in_threads(1, pool.close)
+    assert joined(threads), "while the step is still under way"
+    assert [type(answer) for answer in answers] == [ClosedEnvironmentError] * 3
+    go_on.set()
+    assert joined(closing) and pool.closed
+
+
+def test_a_reset_while_another_thread_receives_discards_or_delivers_each_result(monkeypatch):
+    with AsyncEnvPool("CartPole-v1", 8, 4) as pool:
+        pool.async_reset(seed=0)
+        for _ in range(2):
+            pool.send(np.zeros(4, int), pool.recv()[4]["env_id"])
+        go_on = stuck(pool, monkeypatch)
+        threads, answers = in_threads(1, pool.recv)
+        resetting, _ = in_threads(1, lambda: pool.async_reset(seed=1))
+        go_on.set()
+        assert joined(threads) and joined(resetting)
+        assert len(answers[0][4]["env_id"]) == 4
+
+
+def test_what_a_step_raised_is_raised_by_recv_and_the_pool_goes_on(monkeypatch):
+    with AsyncEnvPool("CartPole-v1", 4, 2) as pool:
+        pool.async_reset(seed=0)
+        for _ in range(2):
+            pool.recv()
+        with monkeypatch.context() as patch:
+            patch.setattr(pool._shared, "step", lambda *_: 1 / 0)
+            pool.send(np.zeros(2, int), [0, 1])
+            with pytest.raises(ZeroDivisionError):
+                pool.recv()
+        pool.send(np.zeros(2, int), [0, 1])
+        assert pool.recv()[4]["env_id"].tolist() == [0, 1]

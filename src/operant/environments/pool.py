@@ -19,6 +19,8 @@ from operant.environments.spaces import array_space
 from operant.spec import EnvSpec
 
 _STOP: Any = None
+_CLOSED = "the pool is closed: make a new one"
+_NOBODY = np.empty(0, np.int64)
 
 
 class AsyncEnvPool:
@@ -85,8 +87,9 @@ class AsyncEnvPool:
         self._in_flight = np.zeros(self.num_envs, np.bool_)
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._left_over: list[tuple[np.ndarray, ...]] = []
-        self._seeded = False
+        self._ready: list[tuple[np.ndarray, ...]] = []  # results taken out of `_done`, and not yet returned
+        self._sending, self._receiving = threading.Lock(), threading.Lock()
+        self._seeded = self._closed = False
         self._process = os.getpid()
         self._shared = _Shared(self._store, self._work, self._done)
         limit = self._store.max_episode_steps
@@ -112,20 +115,21 @@ class AsyncEnvPool:
         self._check_open()
         overrides = reset_overrides(self._store, options or {})
         seed = None if seed is None else check_seed(seed)
-        while self._in_flight.any():  # results that were not received
-            self._in_flight[self._fetch()[0]] = False
-        self._left_over = []
-        if seed is not None:
-            self._store.seed(seed)
-        elif not self._seeded:
-            self._store.seed_from_entropy()
-        self._seeded = True
-        slot = self._store.reset(None, overrides)
-        self._shared.finished[:] = False
-        self._in_flight[:] = True
-        all_ids = np.arange(self.num_envs)
-        part = (all_ids, slot.observations, slot.rewards, slot.terminated, slot.truncated)
-        self._done.put((part, None))
+        with self._receiving, self._sending:
+            self._check_open()
+            self._fetch(int(self._in_flight.sum()))  # results that were not received
+            self._ready = []
+            self._in_flight[:] = False
+            if seed is not None:
+                self._store.seed(seed)
+            elif not self._seeded:
+                self._store.seed_from_entropy()
+            self._seeded = True
+            slot = self._store.reset(None, overrides)
+            self._shared.finished[:] = False
+            self._in_flight[:] = True
+            all_ids = np.arange(self.num_envs)
+            self._ready = [(all_ids, slot.observations, slot.rewards, slot.terminated, slot.truncated)]
 
     def send(self, actions: Any, env_ids: Any = None) -> None:
         """Queues one step of the environments `env_ids` (`[K]` int, all by default) with actions `[K]` or `[K, A]`.
@@ -142,51 +146,61 @@ class AsyncEnvPool:
             raise ValueError(f"env_id {bad[0]} is outside [0, {self.num_envs})")
         if not self._seeded:
             raise RuntimeError("send before async_reset: call async_reset first, there is no episode to step")
-        busy = ids[self._in_flight[ids]]
-        if len(busy):
-            raise ValueError(f"env_id {busy[0]} is still stepping: recv() its result before the next send")
         ids = ids.astype(np.int64)
         if len(np.unique(ids)) != len(ids):
             raise ValueError("env_ids contains an id twice: an environment takes one action at a time")
         checked = self._store.check_actions(actions, ids)
-        self._in_flight[ids] = True
-        for first in range(0, len(ids), self.batch_size):
-            part = slice(first, first + self.batch_size)
-            self._work.put((ids[part], checked[part]))
+        with self._sending:
+            busy = ids[self._in_flight[ids]]
+            if len(busy):
+                raise ValueError(f"env_id {busy[0]} is still stepping: recv() its result before the next send")
+            self._in_flight[ids] = True
+            for first in range(0, len(ids), self.batch_size):
+                part = slice(first, first + self.batch_size)
+                self._work.put((ids[part], checked[part]))
 
     def recv(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Waits for the next `batch_size` results: observations, rewards, terminated, truncated, `info["env_id"]`."""
+        """Waits for the next `batch_size` results: observations, rewards, terminated, truncated, `info["env_id"]`.
+
+        Several threads may call it; each result goes to one of them.
+
+        Raises:
+            RuntimeError: fewer environments than `batch_size` are stepping, once other threads have received theirs.
+            gymnasium.error.ClosedEnvironmentError: the pool is closed, before or during the call.
+        """
         self._check_open()
-        pending = int(self._in_flight.sum())
-        if pending < self.batch_size:
-            raise RuntimeError(
-                f"recv would wait forever: {pending} environments are stepping, but batch_size={self.batch_size}"
+        with self._receiving:
+            self._check_open()
+            pending = int(self._in_flight.sum())
+            if pending < self.batch_size:
+                raise RuntimeError(
+                    f"recv would wait forever: {pending} environments are stepping, but batch_size={self.batch_size}"
+                )
+            self._fetch(self.batch_size)
+            parts = self._ready
+            joined = (
+                parts[0] if len(parts) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
             )
-        parts: list[tuple[np.ndarray, ...]] = []
-        have = 0
-        while have < self.batch_size:
-            parts.append(self._fetch())
-            have += len(parts[-1][0])
-        joined = parts[0] if len(parts) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        self._left_over = [tuple(array[self.batch_size :] for array in joined)] if have > self.batch_size else []
-        ids, observations, rewards, terminated, truncated = (array[: self.batch_size] for array in joined)
-        self._in_flight[ids] = False
+            more = len(joined[0]) > self.batch_size
+            self._ready = [tuple(array[self.batch_size :] for array in joined)] if more else []
+            ids, observations, rewards, terminated, truncated = (array[: self.batch_size] for array in joined)
+            self._in_flight[ids] = False
         return observations, rewards, terminated, truncated, {"env_id": ids}
 
-    def _fetch(self) -> tuple[np.ndarray, ...]:
-        """The next finished results: ids and the four arrays, of any number of environments."""
-        if self._left_over:
-            return self._left_over.pop()
-        part, problem = self._done.get()
-        if problem is not None:
-            self._in_flight[part[0]] = False
-            raise problem
-        results: tuple[np.ndarray, ...] = part
-        return results
+    def _fetch(self, count: int) -> None:
+        """Waits until `_ready` has `count` results."""
+        missing = count - sum(len(part[0]) for part in self._ready)
+        while missing > 0:
+            part, problem = self._done.get()
+            if problem is not None:
+                self._in_flight[part[0]] = False
+                raise problem
+            self._ready.append(part)
+            missing -= len(part[0])
 
     def _check_open(self) -> None:
         if self.closed:
-            raise ClosedEnvironmentError("the pool is closed: make a new one")
+            raise ClosedEnvironmentError(_CLOSED)
         if os.getpid() != self._process:
             raise RuntimeError(
                 "this process was forked, and the pool's threads exist only in its parent: make a new pool here"
@@ -194,11 +208,14 @@ class AsyncEnvPool:
 
     @property
     def closed(self) -> bool:
-        return not self._end.alive
+        return self._closed
 
     def close(self) -> None:
-        """Waits for the environments that are stepping, and ends the threads."""
-        if not self.closed:
+        """Waits for the environments that are stepping and ends the threads; another thread's `recv` gets an error."""
+        if not self._closed:
+            self._closed = True
+            # For the one thread that holds the receiving lock; the next ones see that the pool is closed.
+            self._done.put(((_NOBODY,), ClosedEnvironmentError(_CLOSED)))
             self._end()
             self._store.close()
 
