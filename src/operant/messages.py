@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 FEW, MOST = 8, 20  # how many known names a message lists: with a nearest one, and without
+
+
+class NotCopyable:
+    """Base of classes whose objects cannot be copied or pickled, because they hold memory or threads of the core.
+
+    `instead` is the remedy that the error names.
+    """
+
+    instead: ClassVar[str]
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} cannot be copied or pickled: {self.instead}")
 
 
 class CudaError(RuntimeError):

@@ -23,7 +23,7 @@ from operant.batch.base import PRECISIONS, BatchBase
 from operant.batch.core import AUTORESET, OBSERVATION_TYPES, find_environment, info_parameters, isas
 from operant.batch.seeds import seed_words, words_of
 from operant.batch.stepping import RolloutStepper
-from operant.messages import integer, unknown
+from operant.messages import NotCopyable, integer, unknown
 from operant.spec import EnvSpec, spans
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
@@ -36,8 +36,10 @@ _step_one = lib.operant_step_one
 _PROBE = np.float32(1.2333984375)
 
 
-class _Memory:
+class _Memory(NotCopyable):
     """Memory of the core for NumPy, which holds this object as long as there is a view."""
+
+    instead = "copy the array"
 
     def __init__(self, handle: Any, pointer: Any, shape: tuple[int, ...], dtype: np.dtype):
         self.handle = handle

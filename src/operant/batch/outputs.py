@@ -34,6 +34,9 @@ class Reusable:
         """True if nothing outside holds the arrays or views of them; they may then have been cleared."""
         raise NotImplementedError
 
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{type(self).__name__} cannot be copied or pickled: copy its arrays, or the batch")
+
 
 class Slot(Reusable):
     """One set of results: observations of `observation_type`, rewards `[N]`, terminated and truncated `[N]` bool.
@@ -189,6 +192,9 @@ class OutputRing(Generic[S]):
         self.slots: list[S] = [make_slot() for _ in range(1 if self.fixed else SLOTS)]
         self.turn: int = 0
 
+    def __reduce__(self) -> Any:
+        raise TypeError("OutputRing cannot be copied or pickled: copy the batch")
+
     def take(self) -> S:
         """The slot to write next."""
         if self.fixed:
@@ -233,6 +239,9 @@ class Stepper:
         self.narrow, self.narrow_code = narrow
         self.convert: Callable[[Any], tuple[Any, int]] = convert
         self.fail: Callable[[Any, int, Any], Exception] = fail
+
+    def __reduce__(self) -> Any:
+        raise TypeError("Stepper cannot be copied or pickled: copy the batch")
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Steps every environment: observations `[N, D]`, rewards, terminated and truncated `[N]`, and an empty info.

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 
 from operant.batch.outputs import Stepper
+from operant.messages import NotCopyable
 
 
-class RolloutStepper:
+class RolloutStepper(NotCopyable):
     """Steps a batch through the T prepared slots of a rollout; `Batch.record_into` makes it.
 
     Step t writes into `slots[t]` and reads the actions at `pointers[t]`, of type `code`. `observe` writes the batch's
     current observations into row 0. `held` keeps alive the memory that these point to.
     """
+
+    instead = "copy the batch, and call its record_into with arrays of its own"
 
     def __init__(
         self,

@@ -11,9 +11,10 @@ from torch import Tensor
 from operant.cuda.arguments import AdamArguments
 from operant.cuda.engine import Engine
 from operant.cuda.training import PROGRAM, pointer_to
+from operant.messages import NotCopyable
 
 
-class FusedAdam:
+class FusedAdam(NotCopyable):
     """`operant.models.machine.adam.Adam` in two launches, with gradient clipping, all on the device.
 
     The operations and their order are Adam's. Each is rounded by itself, with the same bits on a GPU as emulated.
@@ -27,6 +28,8 @@ class FusedAdam:
         engine: the device's.
         betas, epsilon: Adam's.
     """
+
+    instead = "use state_dict() and load_state_dict()"
 
     def __init__(
         self,

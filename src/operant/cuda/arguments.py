@@ -5,10 +5,18 @@ from __future__ import annotations
 import ctypes
 from typing import Any, ClassVar
 
+from operant.messages import NotCopyable
+
 _POINTER = ctypes.c_void_p
 
 
-class DeviceBatch(ctypes.Structure):
+class _Arguments(NotCopyable, ctypes.Structure):
+    """Pointers into a batch's memory."""
+
+    instead = "copy the batch"
+
+
+class DeviceBatch(_Arguments):
     """`operant_device_batch`."""
 
     _fields_: ClassVar[Any] = [
@@ -26,7 +34,7 @@ class DeviceBatch(ctypes.Structure):
     ]
 
 
-class StepArguments(ctypes.Structure):
+class StepArguments(_Arguments):
     """`operant_step_arguments`."""
 
     _fields_: ClassVar[Any] = [
@@ -38,7 +46,7 @@ class StepArguments(ctypes.Structure):
     ]
 
 
-class ResetArguments(ctypes.Structure):
+class ResetArguments(_Arguments):
     """`operant_reset_arguments`."""
 
     _fields_: ClassVar[Any] = [
@@ -47,7 +55,7 @@ class ResetArguments(ctypes.Structure):
     ]
 
 
-class Rollout(ctypes.Structure):
+class Rollout(_Arguments):
     """`operant_rollout` of native/rollout/rollout.h."""
 
     _fields_: ClassVar[Any] = [
@@ -59,7 +67,7 @@ class Rollout(ctypes.Structure):
     ]
 
 
-class AdvantageArguments(ctypes.Structure):
+class AdvantageArguments(_Arguments):
     """`operant_advantage_arguments`."""
 
     _fields_: ClassVar[Any] = [
@@ -70,7 +78,7 @@ class AdvantageArguments(ctypes.Structure):
     ]
 
 
-class AdamArguments(ctypes.Structure):
+class AdamArguments(_Arguments):
     """`operant_adam_arguments`."""
 
     _fields_: ClassVar[Any] = [
@@ -84,7 +92,7 @@ class AdamArguments(ctypes.Structure):
     ]
 
 
-class HashArguments(ctypes.Structure):
+class HashArguments(_Arguments):
     """`operant_hash_arguments`."""
 
     _fields_: ClassVar[Any] = [("bytes", _POINTER), ("count", ctypes.c_int64), ("hash", _POINTER)]

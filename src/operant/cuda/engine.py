@@ -19,6 +19,7 @@ from operant.cuda.arguments import ResetArguments, StepArguments
 from operant.files.private import is_own_file
 from operant.headers import library
 from operant.headers.sources import built_in_header, native_folder
+from operant.messages import NotCopyable
 from operant.spec import EnvSpec
 
 if TYPE_CHECKING:
@@ -97,8 +98,10 @@ def describe_errors(program: Program, text: str) -> str:
     return library.describe_errors(program.path or Path(f"{program.name}.h"), program.sources, text)
 
 
-class Kernels(ABC):
+class Kernels(NotCopyable, ABC):
     """The kernels of a compiled program."""
+
+    instead = "compile the program again"
 
     @abstractmethod
     def launch(self, name: str, threads: int, arguments: ctypes.Structure) -> None:
@@ -108,8 +111,10 @@ class Kernels(ABC):
         """
 
 
-class Engine(ABC):
+class Engine(NotCopyable, ABC):
     """A device that runs kernels; `device` is the `torch.device` of their tensors."""
+
+    instead = "open it again"
 
     device: torch.device
 

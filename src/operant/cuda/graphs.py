@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from operant.messages import NotCopyable
+
 WARM_UPS = 2  # calls before the recording, which must not contain what libraries allocate or choose at first
 
 _depth = 0
@@ -19,7 +21,7 @@ def inside_graph() -> bool:
     return _depth > 0
 
 
-class Graph:
+class Graph(NotCopyable):
     """Calls a function that works on the device; after WARM_UPS calls, by replaying its launches.
 
     The function must do the same at each call, on the same tensors. Only their contents may change from one call to the
@@ -33,6 +35,8 @@ class Graph:
         version: returns a different value once the function's tensors have been replaced; it is then recorded anew.
         check: called before a recording. It may wait for the device, which the recording cannot.
     """
+
+    instead = "record the function again"
 
     def __init__(
         self,

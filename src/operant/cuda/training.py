@@ -14,6 +14,7 @@ from torch import Tensor
 
 from operant.cuda.arguments import AdamArguments, AdvantageArguments, Rollout
 from operant.cuda.engine import Engine, Program
+from operant.messages import NotCopyable
 
 PROGRAM = Program(
     "training",
@@ -26,12 +27,14 @@ PROGRAM = Program(
 Pair = tuple[Tensor, Tensor]
 
 
-class TrainingKernels:
+class TrainingKernels(NotCopyable):
     """The functions of `operant.rollout.advantages` on a device, with the same bits; see there for the formulas.
 
     The arguments are the same, but `final_values` is required. Its values affect the result only where an episode was
     truncated.
     """
+
+    instead = "make new ones"
 
     def __init__(self, engine: Engine):
         self.device = engine.device

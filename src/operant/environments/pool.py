@@ -16,6 +16,7 @@ from operant.batch.seeds import check_seed
 from operant.environments.opening import open_batch
 from operant.environments.parameters import configure, reset_overrides
 from operant.environments.spaces import array_space
+from operant.messages import NotCopyable
 from operant.spec import EnvSpec
 
 _STOP: Any = None
@@ -23,7 +24,7 @@ _CLOSED = "the pool is closed: make a new one"
 _NOBODY = np.empty(0, np.int64)
 
 
-class AsyncEnvPool:
+class AsyncEnvPool(NotCopyable):
     """N environments, stepped `batch_size` at a time by background threads.
 
     `send` queues actions and returns at once; `recv` waits for the next `batch_size` results, in the order in which
@@ -46,6 +47,8 @@ class AsyncEnvPool:
         max_episode_steps: the time limit; by default the one that the id is registered with.
         **options: `precision`, `isa`, `params`, `randomize` and Gymnasium's constructor arguments.
     """
+
+    instead = "it has threads; make a new one"
 
     def __init__(
         self,
@@ -219,9 +222,6 @@ class AsyncEnvPool:
             self._end()
             self._store.close()
 
-    def __reduce__(self) -> Any:
-        raise TypeError("an AsyncEnvPool has threads and cannot be copied or pickled: make a new one")
-
     def __enter__(self) -> AsyncEnvPool:
         return self
 
@@ -229,8 +229,10 @@ class AsyncEnvPool:
         self.close()
 
 
-class _Shared:
+class _Shared(NotCopyable):
     """The state that the threads of a pool share."""
+
+    instead = "make a new AsyncEnvPool"
 
     def __init__(self, store: Batch, work: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]):
         self.store = store

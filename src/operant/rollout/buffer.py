@@ -130,6 +130,10 @@ class RolloutBuffer:
         """Copies the last row of observations to row 0, for the next rollout."""
         self.observations[0] = self.observations[self.steps]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The arrays: a copy has no batch to step."""
+        return self.__dict__ | {"_recorder": None, "_tensors": None}
+
     def _own_recorder(self) -> RolloutStepper:
         if self._recorder is None:
             raise ValueError(

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from operant.cuda.batch import CudaBatch, Outputs
 from operant.cuda.training import TrainingKernels
+from operant.messages import NotCopyable
 from operant.rollout.tensors import Tensors
 
 
-class DeviceBuffer:
+class DeviceBuffer(NotCopyable):
     """The rollout of a `CudaBatch`: kernels write into its rows, and nothing is copied. See `GpuBuffer.for_batch`.
 
     Args:
@@ -26,6 +27,8 @@ class DeviceBuffer:
         final_observations: `[K, N, *D]`; row k has the final observations of the episodes that were truncated in the
             steps from k * window to (k + 1) * window. Other elements are arbitrary.
     """
+
+    instead = "copy its tensors: tensors.observations.clone()"
 
     def __init__(self, batch: CudaBatch, steps: int):
         if batch.autoreset != "SameStep":

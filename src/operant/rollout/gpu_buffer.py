@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from operant.batch.batch import Batch
+from operant.messages import NotCopyable
 from operant.rollout.buffer import Allocate, RolloutBuffer
 from operant.rollout.tensors import NAMES, Tensors
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from operant.rollout.device_buffer import DeviceBuffer
 
 
-class GpuBuffer:
+class GpuBuffer(NotCopyable):
     """A rollout in torch tensors on the GPU, with the interface of `RolloutBuffer`.
 
     For a batch on the CPU, `host` is the same rollout in CPU memory. The batch writes there, and each row is copied to
@@ -30,6 +31,8 @@ class GpuBuffer:
     Attributes:
         tensors: the rollout on the device.
     """
+
+    instead = "copy its tensors: tensors.observations.clone()"
 
     def __init__(self, *sizes: Any, device: Any = None, **options: Any):
         self._place(device, lambda allocate: RolloutBuffer(*sizes, **options, allocate=allocate))

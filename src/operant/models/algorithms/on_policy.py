@@ -16,7 +16,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from operant.headers.trust import check_trust, remember
-from operant.messages import integer
+from operant.messages import NotCopyable, integer
 from operant.models.algorithms.configs import OnPolicyConfig as OnPolicyConfig
 from operant.models.algorithms.options import make_config
 from operant.models.algorithms.progress import ProgressBar
@@ -37,7 +37,7 @@ SEED_STRIDE = 1 << 32  # difference of seeds between data-parallel processes, wh
 Self = TypeVar("Self", bound="OnPolicy")
 
 
-class OnPolicy(ABC):
+class OnPolicy(NotCopyable, ABC):
     """An algorithm that learns from rollouts of its own policy.
 
     Args:
@@ -52,6 +52,8 @@ class OnPolicy(ABC):
         TypeError: `config` has the wrong class.
         ValueError: an argument is invalid, or the environments and the policy are on different devices.
     """
+
+    instead = "save it with save(path) and make another with load(path), or copy its policy alone"
 
     Config: ClassVar[type[OnPolicyConfig]]
     name: ClassVar[str]

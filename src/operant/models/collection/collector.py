@@ -15,6 +15,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from operant.messages import NotCopyable
 from operant.models.collection.sources import CpuEnvironments, Environments, Episodes
 from operant.models.machine import data_parallel
 from operant.models.networks.actor_critic import ActorCritic
@@ -73,13 +74,15 @@ def _mean(values: Iterable[float]) -> float:
     return sum(each) / len(each) if each else math.nan
 
 
-class CollectorBase(ABC):
+class CollectorBase(NotCopyable, ABC):
     """Collects rollouts from environments in the memory of the CPU or of a GPU.
 
     `generator` draws all actions. `returns` and `lengths` hold the last 100 ended episodes, `episode_count` counts all
     ended ones. `starts` marks the environments whose next step is the first of an episode. `rollout` is the last
     rollout.
     """
+
+    instead = "copy its policy or its rollout, or save the algorithm with save(path)"
 
     environments: Environments
     normalizer: RunningNormalizer | DeviceNormalizer | None

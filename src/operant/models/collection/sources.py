@@ -20,7 +20,7 @@ from operant.catalog import CATALOG, MULTIAGENT
 from operant.environments.layout import Layout
 from operant.environments.lookup import AUTHORED, is_native
 from operant.environments.vector import OperantVectorEnv
-from operant.messages import unknown
+from operant.messages import NotCopyable, unknown
 from operant.rollout.buffer import RolloutBuffer
 
 if TYPE_CHECKING:
@@ -45,13 +45,15 @@ class Episodes(NamedTuple):
     final_observations: np.ndarray
 
 
-class Environments(ABC):
+class Environments(NotCopyable, ABC):
     """N environments (or rows of agents).
 
     `env_id` is None for a vector env without an id. Observations in buffers are rows of `Layout(observation_space)`.
     `action_masks` `[values, actions]` bool marks the allowed actions for each value of a Discrete observation; None
     allows all.
     """
+
+    instead = "copy its vector environment, `envs`, or save the algorithm with save(path)"
 
     env_id: str | None
     num_envs: int

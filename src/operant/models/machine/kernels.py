@@ -14,6 +14,7 @@ from operant.cuda.adam import FusedAdam
 from operant.cuda.engine import Engine
 from operant.cuda.graphs import Graph
 from operant.cuda.training import TrainingKernels
+from operant.messages import NotCopyable
 from operant.models.machine.adam import Adam
 from operant.models.machine.data_parallel import world_size
 from operant.models.machine.threads import choose_threads
@@ -49,8 +50,10 @@ class Optimizer(Protocol):
         """Continues from a state of `state_dict`."""
 
 
-class KernelsBase(ABC):
+class KernelsBase(NotCopyable, ABC):
     """The computations of training that differ from device to device. All tensors are on `device`."""
+
+    instead = "make new ones"
 
     device: torch.device
 
