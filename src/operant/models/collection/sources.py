@@ -104,9 +104,7 @@ class BatchEnvironments(Environments):
         self.action_masks = np.array(masks) if masks else None
 
     def state_dict(self) -> dict[str, Any]:
-        records = self.batch.get_state()
-        without_metadata = np.dtype(records.dtype.descr)  # files cannot hold a dtype's metadata
-        return {"environments": records.view(without_metadata)}
+        return {"environments": self.batch.get_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.batch.set_state(state["environments"])
