@@ -85,7 +85,7 @@ def _remedy(problem: Exception) -> str:
             _discard_output()
             return f"cannot write its output: {problem.strerror}"
         problem = disk_error("use", problem.filename, problem)
-    return " ".join(str(problem).split())
+    return " ".join(str(problem).split()) or "out of memory"  # only Python's own MemoryError has no text
 
 
 def _discard_output() -> None:

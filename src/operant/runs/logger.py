@@ -10,7 +10,7 @@ import stat
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from operant.files.atomic import disk_error, disk_errors, write_atomically
 from operant.files.regular import check_regular
@@ -149,9 +149,21 @@ class Logger:
             raise ValueError(f"{self.path} is not a regular file: log the same columns in each row")
         _, *rows = _contents(self._file).splitlines()
         lines = [",".join(columns).encode(), *(row + b"," * added for row in rows)]
-        write_atomically(self.path, b"\n".join([*lines, b""]))
-        os.close(self._file)
-        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        descriptors: list[int] = []
+
+        def write(file: BinaryIO) -> None:
+            file.write(b"\n".join([*lines, b""]))
+            # Opened before the rename, so that nothing can fail between the two.
+            descriptors.append(os.open(file.name, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC))
+
+        try:
+            write_atomically(self.path, write)
+        finally:  # an error after the rename leaves the new file in place
+            for descriptor in descriptors:
+                if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
+                    self._file, descriptor = descriptor, self._file
+                    self.columns = columns
+                os.close(descriptor)
 
     def _append(self, line: str) -> None:
         assert self._file is not None
