@@ -1,7 +1,7 @@
 """`python victims.py SUBJECT CALL FOLDER`, under failing.c: does SUBJECT again and again.
 
-The first time the first CALL fails, then the second, until none is left to fail. It prints the number of failures. After
-each, the error is one line, nothing that was written before is lost, and the same succeeds at once.
+The first time the first CALL fails, then the second, until none is left to fail. It prints the number of failures.
+After each, the error is one line, nothing that was written before is lost, and the same succeeds at once.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def failure(do: Act, call: str, number: int) -> BaseException | None:
     try:
         with failing(call, number):
             do(number)
-    except (OSError, ValueError, MemoryError) as problem:
+    except (OSError, ValueError, MemoryError, RuntimeError) as problem:  # Python's open() raises the last of them
         return problem
     return None
 
