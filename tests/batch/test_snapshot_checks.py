@@ -21,10 +21,9 @@ def opened(spec, precision="float32", num_envs=3):
 
 def refused(batch, snapshot, says):
     before = batch.get_state().tobytes()
-    for mask in (None, np.array([True, True, True])):
-        with pytest.raises(ValueError, match=says):
-            batch.set_state(snapshot, mask)
-        assert batch.get_state().tobytes() == before
+    with pytest.raises(ValueError, match=says):
+        batch.set_state(snapshot)
+    assert batch.get_state().tobytes() == before
 
 
 def impossible(batch):
@@ -80,15 +79,16 @@ def test_the_states_of_long_walks_are_within_their_ranges(spec, precision):
         batch.seed(1)
         batch.reset()
         random = np.random.default_rng(0)
-        for _ in range(150):
+        for t in range(60):
             if spec.actions:
                 actions = random.integers(0, spec.actions, (batch.num_rows, *spec.action_shape))
             else:
                 actions = random.uniform(-1, 1, (batch.num_rows, *spec.action_shape))
             batch.step(actions)
-            snapshot = batch.get_state()
-            batch.set_state(snapshot)
-            assert batch.get_state().tobytes() == snapshot.tobytes()
+            if t % 3 == 0:
+                snapshot = batch.get_state()
+                batch.set_state(snapshot)
+                assert batch.get_state().tobytes() == snapshot.tobytes()
 
 
 def test_the_refusal_names_the_field_the_value_and_the_range():

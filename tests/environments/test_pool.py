@@ -10,7 +10,6 @@ import pytest
 from gymnasium.error import ClosedEnvironmentError
 from support import actions_for, vector
 
-from operant.catalog import CATALOG
 from operant.environments.pool import AsyncEnvPool
 
 NUM_ENVS, STEPS = 7, 40
@@ -196,17 +195,6 @@ def test_invalid_sizes_are_refused(options):
     name, value = next(iter(options.items()))
     with pytest.raises(ValueError, match=f"{name}={value}"):
         AsyncEnvPool(**{"env_id": "CartPole-v1", "num_envs": 4, **options})
-
-
-@pytest.mark.parametrize("env_id", CATALOG)
-def test_every_environment_begins_and_steps_in_a_pool(env_id, precision):
-    """An exact generator that was never seeded would draw zeros, and Blackjack's rejection loop never end."""
-    with AsyncEnvPool(env_id, 4, precision=precision) as pool:
-        pool.async_reset(seed=0)
-        for _ in range(3):
-            *_, infos = pool.recv()
-            pool.send(actions_for(pool.single_action_space, np.random.default_rng(0), (4,)), infos["env_id"])
-        pool.recv()
 
 
 def in_threads(count, call):
