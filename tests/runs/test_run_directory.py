@@ -82,7 +82,16 @@ def test_the_folder_is_the_option_or_the_variable_or_runs(monkeypatch):
 def _make(root, *names):
     for k, name in enumerate(names):
         (root / name).mkdir(parents=True)
-        record = {"format": 1, "id": name, "created": k, "status": "finished", "host": "", "pid": 0}
+        record = {
+            "format": 1,
+            "id": name,
+            "created": k,
+            "status": "finished",
+            "host": "",
+            "pid": 0,
+            "pid_started": None,
+        }
+        record |= {"environment": "", "algorithm": "", "total_steps": None}
         (root / name / "run.json").write_text(json.dumps(record))
 
 

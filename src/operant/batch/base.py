@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from gymnasium.error import ResetNeeded
 
-from operant.messages import unknown
+from operant.messages import printable, unknown
 from operant.spec import EnvSpec, Parameter
 
 PRECISIONS = ("float32", "float64")
@@ -213,14 +213,16 @@ class BatchBase(ABC):
     def _check_origin(self, records: np.ndarray) -> None:
         """Raises a ValueError for records of another environment, precision or version of snapshots."""
         fields, ours = records.dtype.names or (), self.snapshot_dtype
-        if "environment" in fields and "version" in fields:
+        if {"environment", "version"} <= set(fields) and records.dtype["environment"].kind == "S":
             precision = "float64" if "generator" in fields else "float32"
-            names, versions = records["environment"].astype(str), records["version"]
-            differs = (names != self.spec.header) | (versions != SNAPSHOT_VERSION) | (precision != self.precision)
+            names, versions = records["environment"], records["version"]
+            differs = names != self.spec.header.encode()
+            differs |= (versions != SNAPSHOT_VERSION) | (precision != self.precision)
             if differs.any():
                 first = differs.argmax()
+                name = printable(names[first].decode("ascii", "backslashreplace"))
                 raise ValueError(
-                    f"the snapshot is of {names[first]} in {precision}, version {versions[first]}, but this "
+                    f"the snapshot is of {name} in {precision}, version {versions[first]}, but this "
                     f"environment is {self.spec.header} in {self.precision}, version {SNAPSHOT_VERSION}"
                 )
         if records.dtype != ours:

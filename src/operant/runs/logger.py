@@ -188,7 +188,11 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[list[float]]
     if not lines:
         return [], []
     columns = _header(os.fspath(path), lines[0])
-    return columns, [[_number(cell) for cell in line.decode().rstrip("\n").split(",")] for line in lines[1:]]
+    rows = [[_number(cell) for cell in line.decode().rstrip("\n").split(",")] for line in lines[1:]]
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(columns):
+            raise ValueError(f"{path} is damaged: line {number} has {len(row)} cells for {len(columns)} columns")
+    return columns, rows
 
 
 def _contents(file: int) -> bytes:

@@ -231,7 +231,7 @@ def _check_record(record: dict[str, Any]) -> None:
     """Raises a ValueError if run.json, which may be a stranger's, has a value that `RunDirectory` does not write."""
 
     def is_one(name: str, *kinds: type) -> bool:
-        return type(record.get(name)) in kinds
+        return name in record and type(record[name]) in kinds
 
     valid = {
         # The id names files that are written, such as `operant export`'s.
