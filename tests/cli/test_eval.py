@@ -2,11 +2,15 @@ import json
 import math
 import re
 import shutil
+import sys
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from authored import with_reference, write_lander
 
 from operant.cli.main import main
+from operant.environments.lookup import AUTHORED
 from operant.models.confidence import mean_interval, t_quantile
 
 
@@ -92,6 +96,61 @@ def test_a_video_has_every_frame_of_its_episodes(runs, capsys, tmp_path):
     assert len(frames) >= json.loads(out)["min"] + 1
     assert frames.std(axis=(1, 2, 3)).min() > 10  # frames show a cart on a track, not a single colour
     assert np.abs(frames[0].astype(int) - frames[-1]).max() > 100  # the cart has moved
+
+
+TINY = ["--timesteps", "64", "--num-envs", "4", "--rollout-steps", "4", "--hidden", "8", "--quiet", "--no-tensorboard"]
+
+
+def frames_of(film):
+    import imageio.v2 as imageio
+
+    return np.stack([frame for frame in imageio.get_reader(film)])  # noqa: C416 - its length is infinite
+
+
+@pytest.fixture
+def lander(tmp_path, monkeypatch):
+    """A folder with a run of the scaffold's lander.h, whose descriptor names no class that draws."""
+    monkeypatch.chdir(tmp_path)
+    write_lander(tmp_path)
+    assert main(["train", "lander", *TINY, "--runs", "runs"]) == 0
+    yield tmp_path
+    for env_id in AUTHORED:
+        gym.registry.pop(env_id, None)
+    AUTHORED.clear()
+
+
+def test_a_header_without_a_drawing_is_shown_as_its_numbers_over_time(lander, capsys):
+    lines(capsys, "lander", "--episodes", 1, "--runs", "runs", "--video", "film.mp4")
+    frames = frames_of("film.mp4")
+    assert frames.shape[1:] == (480, 720, 3)
+    assert len(frames) <= 201 + 1  # one more than the time limit's steps: the first observation
+    drawn = [(frame.min(axis=2) < 200).sum() for frame in frames]  # pixels of curves and letters
+    assert drawn[0] > 500 and drawn[-1] > drawn[0] + 500  # the curves grow
+
+
+def test_a_reference_that_cannot_draw_leaves_the_numbers(lander, capsys):
+    with_reference(lander / "other")
+    run = next((lander / "runs").iterdir())
+    config = run / "config.toml"
+    config.write_text(config.read_text().replace(str(lander / "lander.h"), str(lander / "other" / "lander.h")))
+    lines(capsys, "lander", "--episodes", 1, "--runs", "runs", "--video", "film.mp4", "--trust")
+    assert frames_of("film.mp4").shape[1:] == (480, 720, 3)
+
+
+def test_several_agents_are_drawn_or_without_mpe2_shown_as_numbers(tmp_path, capsys, monkeypatch):
+    assert main(["train", "simple_tag", *TINY, "--runs", str(tmp_path / "runs")]) == 0
+    monkeypatch.setitem(sys.modules, "mpe2", None)
+    film = tmp_path / "film.mp4"
+    lines(capsys, "simpletag", "--episodes", 1, "--runs", tmp_path / "runs", "--video", film)
+    assert frames_of(film).shape == (26, 480, 720, 3)  # the time limit of 25 steps
+
+
+def test_an_episode_without_a_time_limit_ends_in_a_video_too(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("operant.models.evaluation.LONGEST", 5)
+    assert main(["train", "cliffwalking", *TINY, "--runs", str(tmp_path / "runs")]) == 0
+    film = tmp_path / "film.mp4"
+    lines(capsys, "cliff", "--episodes", 1, "--runs", tmp_path / "runs", "--video", film)
+    assert len(frames_of(film)) <= 6
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-import gymnasium as gym
-from gymnasium.vector.utils import concatenate, create_empty_array
+import numpy as np
 
-from operant.catalog import MULTIAGENT, bare_id
-from operant.environments.lookup import authored_spec
-from operant.environments.register import register_env
+from operant.cli.strip_chart import SPAN, StripChart
+from operant.environments.lookup import find_spec, is_native
+from operant.environments.rendering import reference_env
+from operant.files.atomic import disk_errors
 from operant.models.algorithms.on_policy import OnPolicy
+from operant.models.evaluation import open_episodes
+from operant.spec import EnvSpec
+
+Look = Callable[[Any, Any, Any], np.ndarray]
+"""Makes a frame of what is observed now, and of the actions and rewards before it, which a reset has not."""
 
 
 def record(
@@ -26,51 +33,135 @@ def record(
     seed: int,
     env_options: Mapping[str, Any],
 ) -> int:
-    """Plays `episodes` episodes one after the other into an MP4 file; returns the number of frames.
+    """Plays the first `episodes` episodes of `evaluate` one by one into an MP4 file; returns the number of frames.
+
+    An environment whose header has no drawing is shown as its numbers over time.
 
     Raises:
         ImportError: a package of the extra `video` is missing.
-        ValueError: the environment cannot be drawn, or the path does not end in .mp4.
+        ValueError: the path does not end in .mp4.
+        OSError: the file cannot be written.
     """
     if path.suffix.lower() != ".mp4":
         raise ValueError(f"{path} must end in .mp4")
-    if bare_id(env_id) in MULTIAGENT:
-        raise ValueError(f"{env_id} has several agents, which --video cannot show: omit --video")
-    try:
-        import imageio.v2 as imageio
-        import imageio_ffmpeg  # noqa: F401
-    except ImportError as problem:
-        raise ImportError(f"--video needs {problem.name}: pip install 'operant[video]'") from None
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # draw frames in memory, without a display
+    spec = find_spec(env_id, dict(env_options)) if is_native(env_id) else None
+    charted = spec if spec is not None and not _has_drawing(spec) else None
+    envs = open_episodes(env_id, 1, env_options if charted else {**env_options, "render_mode": "rgb_array"})
     try:
-        authored = authored_spec(env_id)
-        known = env_id if authored is None else register_env(authored.source)
-        env = gym.make(known, render_mode="rgb_array", **env_options)
-    except gym.error.DependencyNotInstalled as problem:
-        raise ImportError(f"--video cannot draw {env_id}: {problem}") from None
-    rate = float(env.metadata.get("render_fps") or 30)
-    frames = 0
-    try:
-        # H.264 needs sides that are multiples of 2. imageio's default of 16 would stretch most frames.
-        writer: Any = imageio.get_writer(path, fps=rate, macro_block_size=2)
-        with writer:
+        with _Film(path, float(envs.metadata.get("render_fps") or 30)) as film:
             for episode in range(episodes):
-                for frame in _frames(algorithm, env, deterministic, seed + episode):
-                    writer.append_data(frame)
-                    frames += 1
+                look = _drawing(envs) if charted is None else _chart(charted, algorithm, envs)
+                for frame in _frames(algorithm, envs, look, deterministic, seed + episode):
+                    film.append(frame)
     finally:
-        env.close()
-    return frames
+        envs.close()
+    return film.frames
 
 
-def _frames(algorithm: OnPolicy, env: Any, deterministic: bool, seed: int) -> Any:
-    observation, _ = env.reset(seed=seed)
-    batch: Any = create_empty_array(env.observation_space, n=1)
+class _Film:
+    """An MP4 file that appears at `path` whole or not at all, at the end of a with block."""
+
+    def __init__(self, path: Path, rate: float):
+        try:
+            import imageio.v2 as imageio
+            import imageio_ffmpeg
+        except ImportError as problem:
+            raise ImportError(f"--video needs {problem.name}: pip install 'operant[video]'") from None
+        self._path, self._temporary = path, path.with_name(f".{path.stem}.{os.getpid()}.mp4")
+        self._count, self.frames = imageio_ffmpeg.count_frames_and_secs, 0
+        with disk_errors("write", path):
+            self._temporary.touch()
+        # H.264 needs sides that are multiples of 2. imageio's default of 16 would stretch most frames.
+        self._writer: Any = imageio.get_writer(self._temporary, fps=rate, macro_block_size=2, ffmpeg_log_level="quiet")
+
+    def append(self, frame: np.ndarray) -> None:
+        """Adds a frame `[H, W, 3]` uint8."""
+        try:
+            self._writer.append_data(frame)
+        except OSError:
+            raise self._failure() from None
+        self.frames += 1
+
+    def _failure(self) -> OSError:
+        return OSError(f"cannot write {self._path}: ffmpeg failed: is the disk full, or a limit (ulimit -f) reached?")
+
+    def __enter__(self) -> _Film:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                self._writer.close()
+            if kind is None:
+                self._check()
+                with disk_errors("write", self._path):
+                    os.replace(self._temporary, self._path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        """Raises OSError unless the file holds all frames: ffmpeg does not say that the disk was full at its end."""
+        try:
+            written, _ = self._count(str(self._temporary))
+        except RuntimeError:  # it cannot be read
+            written = 0
+        if written != self.frames:
+            raise self._failure()
+
+
+def _has_drawing(spec: EnvSpec) -> bool:
+    """Tells whether the descriptor names a reference class that draws, and it can be made."""
+    if not spec.reference:
+        return False
+    try:
+        artist = reference_env(spec, render_mode="rgb_array")
+    except (TypeError, ImportError):  # it takes no render_mode; or mpe2 is not installed
+        return False
+    return hasattr(artist, "render")
+
+
+def _frames(algorithm: OnPolicy, envs: Any, look: Look, deterministic: bool, seed: int) -> Iterator[np.ndarray]:
+    observations, _ = envs.reset(seed=seed)
+    yield look(observations, None, None)
     state, ended = None, False
-    yield env.render()
     while not ended:
-        rows = concatenate(env.observation_space, [observation], batch)
-        actions, state = algorithm.predict(rows, state, deterministic=deterministic)
-        observation, _, terminated, truncated, _ = env.step(actions[0])
-        ended = terminated or truncated
-        yield env.render()
+        actions, state = algorithm.predict(observations, state, deterministic=deterministic)
+        observations, rewards, terminated, truncated, _ = envs.step(actions)
+        ended = bool((terminated | truncated).any())
+        yield look(observations, actions, rewards)
+
+
+def _drawing(envs: Any) -> Look:
+    def look(observations: Any, actions: Any, rewards: Any) -> np.ndarray:
+        frame: np.ndarray = envs.render()[0]
+        return frame
+
+    return look
+
+
+def _chart(spec: EnvSpec, algorithm: OnPolicy, envs: Any) -> Look:
+    """Charts an episode: the state, each agent's observations and actions, and the rewards."""
+    chart, layout = StripChart(min(SPAN, (spec.max_episode_steps or SPAN) + 1)), algorithm.policy.layout
+    step, total = -1, 0.0
+
+    def look(observations: Any, actions: Any, rewards: Any) -> np.ndarray:
+        nonlocal step, total
+        [record] = envs.get_state()
+        numbers = {
+            "action": np.full(envs.action_space.shape, np.nan) if actions is None else actions,
+            "reward": np.full(envs.num_envs, np.nan) if rewards is None else rewards,
+        }
+        numbers |= {f"{part.name} ({part.unit})" if part.unit else part.name: record[part.name] for part in spec.state}
+        rows = np.asarray(layout.flatten(observations), np.float64).reshape(envs.num_envs, -1)
+        start = 0
+        for part in spec.observation:
+            numbers[f"observation: {part.name}"] = rows[:, start : start + part.size]
+            start += part.size
+        chart.add(numbers)
+        step, total = step + 1, total + (0.0 if rewards is None else float(np.mean(rewards)))
+        return chart.draw(f"{spec.id}   step {step}   return {total:.4g}")
+
+    return look

@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 
 from operant.catalog import CATALOG, bare_id
-from operant.environments.lookup import is_native
+from operant.environments.lookup import find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
 from operant.models.algorithms.on_policy import OnPolicy
 
@@ -34,26 +34,29 @@ def evaluate(
     """Plays one episode in each of `episodes` environments, and returns their returns `[episodes]`.
 
     Multi-agent environments have one return for each agent's row. Actions are greedy unless `deterministic` is False.
-    In an operant environment without a time limit, episodes are truncated after LONGEST steps, because a greedy policy
-    may go in circles.
+    Where neither operant's environment nor Gymnasium's has a time limit, episodes are truncated after LONGEST steps,
+    because a greedy policy may go in circles.
 
     Raises:
         ValueError: `episodes` is less than 1.
     """
     if episodes < 1:
         raise ValueError(f"episodes={episodes} must be at least 1")
-    options = dict(env_options or {})
-    task = CATALOG.get(bare_id(env_id))
-    if task is not None and task.max_episode_steps is None:
-        options.setdefault("max_episode_steps", LONGEST)
-    if is_native(env_id):
-        envs: Any = OperantVectorEnv(env_id, episodes, **options)
-    else:
-        envs = gym.make_vec(env_id, episodes, **options)
+    envs = open_episodes(env_id, episodes, env_options or {})
     try:
         return _play(algorithm, envs, deterministic, seed)
     finally:
         envs.close()
+
+
+def open_episodes(env_id: str, count: int, env_options: Mapping[str, Any]) -> Any:
+    """Makes the vector environment of `evaluate`, which may also be one that is drawn."""
+    options = dict(env_options)
+    native = is_native(env_id)
+    task = find_spec(env_id) if native else CATALOG.get(bare_id(env_id))
+    if task is not None and task.max_episode_steps is None:
+        options.setdefault("max_episode_steps", LONGEST)
+    return OperantVectorEnv(env_id, count, **options) if native else gym.make_vec(env_id, count, **options)
 
 
 def _play(algorithm: OnPolicy, envs: Any, deterministic: bool, seed: int) -> np.ndarray:
