@@ -287,12 +287,14 @@ def test_a_terminal_gets_a_file_of_c_and_never_one_that_exists(tmp_path, capsys,
     assert main(["export", "cartpole", "--pufferlib", "--out", "cartpole.h"]) == 0
 
 
-@pytest.mark.parametrize("arguments", [["export", "cartpole", "--pufferlib"], ["list"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["export", "cartpole", "--pufferlib"], ["list"], ["--version"], ["--help"], ["list", "--help"]]
+)
 def test_an_output_that_cannot_be_written_is_one_line(arguments):
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "operant.cli.main", *arguments]
         finished = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    program = "operant" if arguments == ["--version"] else f"operant {arguments[0]}"
+    program = "operant" if arguments[0].startswith("-") else f"operant {arguments[0]}"
     assert finished.returncode == 1
     assert finished.stderr == f"{program}: cannot write its output: No space left on device\n"
 

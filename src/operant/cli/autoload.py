@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import py_compile
 import sys
@@ -35,9 +36,10 @@ def command(argv: list[str]) -> int:
         parser.error(unknown("action", action, actions))
     pth = Path(sysconfig.get_path("purelib")) / PTH_NAME
     try:
-        actions[action](pth, pth.with_name(HOOK_NAME))
+        said = actions[action](pth, pth.with_name(HOOK_NAME))
     except OSError as problem:
         fail(parser.prog, f"cannot change {problem.filename or pth}: {problem.strerror}", 1)
+    print(said)
     return 0
 
 
@@ -45,36 +47,35 @@ def _source() -> str:
     return Path(import_hook.__file__).read_text(encoding="utf-8")
 
 
-def _turn_on(pth: Path, hook: Path) -> None:
-    # The hook is written first, so that the .pth file never names a missing file.
-    hook.write_text(_source(), encoding="utf-8")
-    py_compile.compile(str(hook))
+def _turn_on(pth: Path, hook: Path) -> str:
     try:
+        # The hook is written first, so that the .pth file never names a missing file.
+        hook.write_text(_source(), encoding="utf-8")
+        py_compile.compile(str(hook))
         pth.write_text(PTH_LINE, encoding="ascii")
     except OSError:
-        _remove_hook(hook)
+        for path in (pth, hook, _cached(hook)):  # the disk may have become full in the middle of one
+            with contextlib.suppress(OSError):
+                path.unlink()
         raise
-    print(f"autoload is on: {pth}")
-    if sys.flags.no_site:
-        print("This Python runs without site (-S), so it reads no .pth files.")
+    without = "\nThis Python runs without site (-S), so it reads no .pth files." if sys.flags.no_site else ""
+    return f"autoload is on: {pth}{without}"
 
 
-def _turn_off(pth: Path, hook: Path) -> None:
+def _turn_off(pth: Path, hook: Path) -> str:
     was_on = pth.exists() or hook.exists()
-    pth.unlink(missing_ok=True)
-    _remove_hook(hook)
-    print(f"autoload is off: {'removed ' if was_on else 'there was no '}{pth}")
+    for path in (pth, hook, _cached(hook)):
+        path.unlink(missing_ok=True)
+    return f"autoload is off: {'removed ' if was_on else 'there was no '}{pth}"
 
 
-def _remove_hook(hook: Path) -> None:
-    hook.unlink(missing_ok=True)
-    Path(importlib.util.cache_from_source(str(hook))).unlink(missing_ok=True)
+def _cached(hook: Path) -> Path:
+    return Path(importlib.util.cache_from_source(str(hook)))
 
 
-def _status(pth: Path, hook: Path) -> None:
+def _status(pth: Path, hook: Path) -> str:
     if not (pth.is_file() and hook.is_file()):
-        print(f"autoload is off: there is no {pth if hook.is_file() or not pth.is_file() else hook}")
-    elif (pth.read_text(encoding="utf-8"), hook.read_text(encoding="utf-8")) == (PTH_LINE, _source()):
-        print(f"autoload is on: {pth}")
-    else:
-        print(f"autoload is on, from another version of operant (`operant autoload on` renews it): {pth}")
+        return f"autoload is off: there is no {pth if hook.is_file() or not pth.is_file() else hook}"
+    if (pth.read_text(encoding="utf-8"), hook.read_text(encoding="utf-8")) == (PTH_LINE, _source()):
+        return f"autoload is on: {pth}"
+    return f"autoload is on, from another version of operant (`operant autoload on` renews it): {pth}"

@@ -67,6 +67,10 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(r"^argument (-\S+): (?=.* must be )", r"\1 ", message)
         fail(self.prog, f"{message} (see {self.prog} --help)")
 
+    def print_help(self, file: Any = None) -> None:
+        """Prints the help; argparse's own method ignores that it cannot be written."""
+        print(self.format_help(), end="", file=file)
+
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Returns the arguments; an unknown option exits with an error."""
         known, extra = self.parse_known_args(argv)

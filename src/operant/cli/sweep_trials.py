@@ -7,6 +7,7 @@ import multiprocessing
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import optuna
 import torch
@@ -21,6 +22,14 @@ from operant.runs.run_directory import RunDirectory
 
 STARTUP = 5  # the first trials are random and never ended early: the sampler learns from them
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class _Journal(JournalFileBackend):
+    """Optuna's file of a study, whose errors name it and the remedy."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with disk_errors("write", self._file_path):
+            super().append_logs(logs)
 
 
 class Study:
@@ -38,7 +47,7 @@ class Study:
 
     def _open(self, offset: int = 0) -> optuna.Study:
         c = self.config
-        storage = JournalStorage(JournalFileBackend(str(self.folder / "study.journal")))
+        storage = JournalStorage(_Journal(str(self.folder / "study.journal")))
         study = optuna.create_study(
             storage=storage,
             study_name=c.name,

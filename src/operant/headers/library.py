@@ -8,6 +8,7 @@ processes need the same library at the same time, one compiles it and the others
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -286,8 +287,20 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
     return "\n".join(dict.fromkeys(diagnostics(sources, "".join(text for _, text in outputs.values()))))
 
 
+_DISK_ERRORS = {
+    errno.ENOSPC: "No space left on device",
+    errno.EDQUOT: "Disk quota exceeded",
+    errno.EFBIG: "File size limit exceeded",
+}
+"""What compilers and linkers print, in the locale C, if they cannot write."""
+
+
 def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
-    """Runs commands in parallel; returns the exit code and output of each. An interrupt ends them all."""
+    """Runs commands in parallel; returns the exit code and output of each. An interrupt ends them all.
+
+    Raises:
+        OSError: the disk is full, as one of them says.
+    """
     environment = os.environ | {"LC_ALL": "C"}
     running: dict[str, subprocess.Popen[str]] = {}
     try:
@@ -296,6 +309,9 @@ def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
             )
         outputs = {name: process.communicate()[0] for name, process in running.items()}
+        for number, said in _DISK_ERRORS.items():
+            if any(said in text for text in outputs.values()):
+                raise OSError(number, said)
         return {name: (running[name].returncode, text) for name, text in outputs.items()}
     finally:
         for process in running.values():
@@ -377,6 +393,10 @@ def taking_turns(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+    except LibraryError:
+        raise
+    except OSError as problem:  # for example, the disk is full
+        raise _no_cache(folder, problem) from None
     finally:
         os.close(file)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from operant.files.atomic import disk_errors, write_atomically
+
 TEMPLATE = "lander"
 
 
@@ -14,6 +16,7 @@ def write_scaffold(name: str, folder: Path) -> tuple[Path, Path]:
     Raises:
         ValueError: the name is not a C identifier.
         FileExistsError: one of the files exists; nothing is written.
+        OSError: a file cannot be written; neither is kept.
     """
     if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
         raise ValueError(f"{name!r} must be a C identifier, such as lander or moon_lander: functions begin with it")
@@ -21,8 +24,13 @@ def write_scaffold(name: str, folder: Path) -> tuple[Path, Path]:
     for path in (header, descriptor):
         if path.exists():
             raise FileExistsError(f"{path} already exists: choose another name, or remove it")
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in (header, descriptor):
-        text = (Path(__file__).parent / f"{TEMPLATE}{path.suffix}").read_text(encoding="utf-8")
-        path.write_text(re.sub(rf"\b{TEMPLATE}(?=[_.-])", name, text), encoding="utf-8")
+    with disk_errors("write to", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for path in (header, descriptor):
+            text = (Path(__file__).parent / f"{TEMPLATE}{path.suffix}").read_text(encoding="utf-8")
+            write_atomically(path, re.sub(rf"\b{TEMPLATE}(?=[_.-])", name, text).encode())
+    except BaseException:
+        header.unlink(missing_ok=True)
+        raise
     return header, descriptor
