@@ -333,6 +333,9 @@ static double round_to_microseconds(double seconds) { return (seconds * 1e6 + 0x
 
 operant_status operant_time_episodes(operant_batch *b, operant_stopwatch *watch, double now,
                                      const operant_statistics *to) {
+    if (watch->count < 0 || watch->count > b->num_envs) return OPERANT_BAD_ARGUMENT;
+    for (int64_t j = 0; j < watch->count; j++)
+        if (watch->restarting[j] < 0 || watch->restarting[j] >= b->num_envs) return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
     const int64_t agents = b->kernel->info.agents, rows = b->num_envs * agents;
     for (int64_t j = 0; j < watch->count; j++) watch->starts[watch->restarting[j]] = now;

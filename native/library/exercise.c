@@ -93,6 +93,9 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
 
     uint8_t *pending = allocate(n);
     double *values = allocate(n * 8);
+    operant_stopwatch watch = {allocate(n * 8), allocate(n * 4), 0};
+    for (size_t i = 0; i < n; i++) watch.starts[i] = 0;
+    operant_statistics statistics = {allocate(rows * 8), allocate(rows * 8), allocate(rows * 8), allocate(rows)};
     for (unsigned step = 0; step < 40; step++) {
         int32_t dtype = first_dtype + (int32_t)(step & 1);
         actions = make_actions(info, o->num_envs, dtype, step);
@@ -110,6 +113,10 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
                 !(output.terminated[(size_t)i * agents] | output.truncated[(size_t)i * agents]))
                 expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "last_finished", o);
         }
+        expect(operant_time_episodes(b, &watch, step, &statistics), OPERANT_OK, "time_episodes", o);
+        for (size_t row = 0; row < rows && finished->count; row++)
+            if (statistics.ended[row] != (statistics.lengths[row] > 0))
+                expect(OPERANT_BAD_ARGUMENT, OPERANT_OK, "statistics", o);
         if (step == 10) expect(operant_reset(b, mask, NULL, observations), OPERANT_OK, "masked reset", o);
         if (step == 15) {
             expect(operant_get_pending(b, pending), OPERANT_OK, "get_pending", o);
@@ -166,6 +173,8 @@ static void exercise(const operant_options *o, const operant_env_info *info) {
     operant_close(other);
 
     operant_close(b);
+    free(watch.starts), free(watch.restarting), free(statistics.returns), free(statistics.lengths);
+    free(statistics.seconds), free(statistics.ended);
     free(copied), free(values), free(pending), free(overrides), free(mask), free(observations);
     free(output.rewards), free(output.terminated), free(output.truncated);
 }

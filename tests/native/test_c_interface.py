@@ -128,6 +128,14 @@ def test_types_of_actions_and_words_of_seeds_are_checked(batch):
     assert lib.operant_clock(batch) == 0 and view.params_vary == 0
 
 
+@pytest.mark.parametrize("restarting, count", [([0], -1), ([0] * 4, 4), ([-1], 1), ([0, N], 2)])
+def test_environments_that_restart_are_checked_before_any_time_is_written(batch, restarting, count):
+    starts, listed = ffi.new("double[]", [7.0] * N), ffi.new("int32_t[]", restarting)
+    watch = ffi.new("operant_stopwatch *", {"starts": starts, "restarting": listed, "count": count})
+    assert lib.operant_time_episodes(batch, watch, 9.0, ffi.NULL) == lib.OPERANT_BAD_ARGUMENT
+    assert list(starts) == [7.0] * N and watch.count == count
+
+
 @pytest.mark.parametrize(
     "options, says",
     [
