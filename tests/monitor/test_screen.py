@@ -136,13 +136,14 @@ def test_lines_of_the_status_divide_no_part(run):
     assert status_lines(view, 1).splitlines() == [run.id, "operant/CartPole-v1", "ppo", "- / 81.9k steps", "starting"]
 
 
-def test_q_quits_and_leaves_the_run_alone(run):
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+def test_q_quits_and_leaves_the_run_alone(run, key):
     with Recorder(run, tensorboard=False) as recorder:
         recorder.record(metrics(1))
         before = run.metrics_path.read_bytes()
 
         async def scenario(app, pilot):
-            await pilot.press("q")
+            await pilot.press(key)
             while app.is_running:
                 await pilot.pause(0.05)
 

@@ -68,6 +68,7 @@ class MonitorApp(App[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", show=False),
         *[Binding(title[0], f"page('{page}')", title[2:]) for page, title in _PAGES.items()],
     ]
 
