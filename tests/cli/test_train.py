@@ -239,6 +239,7 @@ def test_a_run_that_was_killed_after_its_last_step_is_finished_by_resume(tmp_pat
             ["gymnasium.envs:LunarLander-v3"],
             'Box2D is not installed, .* `pip install "gymnasium\\[box2d\\]"`$',
         ),
+        ("jax", ["tabular/Blackjack-v0"], "tabular/Blackjack-v0 needs the module jax, which is not installed$"),
         ("wandb", ["cartpole", "--wandb", "project"], "needs wandb: pip install wandb$"),
         (None, ["cartpole", "--squash"], "squash=True is for a Box"),
     ],

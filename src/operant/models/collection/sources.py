@@ -230,6 +230,7 @@ def make_environments(
     multi-agent environment every agent is a row; `num_envs` counts environments.
 
     Raises:
+        ImportError: a module that the environment needs is not installed.
         ValueError: the id is unknown, the vector env has the wrong mode, or `options` are given for a vector env.
     """
     if not isinstance(env, str):
@@ -254,6 +255,9 @@ def make_environments(
     try:
         envs = gym.make_vec(env, num_envs, vectorization_mode="sync", vector_kwargs=mode, **options)
     except (gym.error.UnregisteredEnv, ModuleNotFoundError) as problem:
+        missing = problem.name if isinstance(problem, ModuleNotFoundError) else None
+        if missing is not None and not f"{env.rpartition(':')[0]}.".startswith(f"{missing}."):
+            raise ImportError(f"{env} needs the module {missing}, which is not installed", name=missing) from None
         raise ValueError(unknown("environment", env, (*gym.registry, *known_ids()))) from problem
     return GymnasiumEnvironments(envs, env)
 
