@@ -20,6 +20,7 @@ from operant.batch.seeds import check_seed
 from operant.compat.cleanrl_film import Film
 from operant.compat.cleanrl_infos import describe_ended
 from operant.compat.cleanrl_sync import SyncMethods
+from operant.environments.attributes import Attributes
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.spaces import array_space
@@ -71,6 +72,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
             env_id, type(self), make, options, params=params, randomize=randomize, max_episode_steps=max_episode_steps
         )
         spec, self.batch = opened.spec, opened.batch
+        self._attributes = Attributes(self.batch, opened.given)
         spaces = array_space(opened.observation_space), opened.action_space
         self.num_envs = self.batch.num_rows
         self.single_observation_space, self.single_action_space = spaces

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from gymnasium.error import NoAsyncCallError
 
 from operant.batch.batch import Batch
-from operant.environments.parameters import parameter_names
-from operant.messages import unknown
+from operant.environments.attributes import Attributes, read_rows, write_rows
 
 
 class SyncMethods:
     """The environments' attributes, and `step` and `reset` in two halves, which gymnasium 0.29's vector wrappers call.
 
-    The attributes are the physical parameters, by our names or by Gymnasium's.
+    The attributes are Gymnasium's, and the physical parameters by our names.
     """
 
     batch: Batch
+    _attributes: Attributes
     _actions: Any = None
     _reset_arguments: dict[str, Any] | None = None
 
@@ -40,29 +41,17 @@ class SyncMethods:
             raise NoAsyncCallError("step_wait without step_async: use step(actions)", "step")
         return self.step(actions)  # type: ignore[attr-defined]
 
-    def _parameter(self, name: str) -> str:
-        names = parameter_names(self.batch)
-        if name not in names:
-            reason = "there are no single environments; attributes are physical parameters only"
-            raise AttributeError(f"{reason}: {unknown('attribute', name, names)}")
-        return names[name]
-
     def get_attr(self, name: str) -> tuple[Any, ...]:
-        """A physical parameter's value in each row."""
-        return tuple(self.batch.parameter(self._parameter(name)).repeat(self.batch.agents).tolist())
+        """An attribute of Gymnasium's class, or a parameter, in each row."""
+        return tuple(read_rows(self._attributes, name, np.arange(self.batch.num_rows)))
 
     def set_attr(self, name: str, values: Any) -> None:
-        """Sets a physical parameter: a number, or one for each environment, whose agents share it."""
-        parameter = self._parameter(name)
-        if parameter in self.batch.ranges:
-            raise ValueError(f"{name} is randomised for every episode: remove it from randomize to set it")
-        self.batch.set_parameter(parameter, values)
+        """Sets an attribute: a value, or one for each environment, whose agents share it."""
+        write_rows(self._attributes, name, values, np.arange(self.batch.num_rows))
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """The same as `get_attr`."""
-        if args or kwargs:
-            raise AttributeError(f"call({name!r}, ...): there are no single environments with methods")
-        return self.get_attr(name)
+        """The results of a method of each row's environment; or an attribute of each row."""
+        return tuple(each(*args, **kwargs) if callable(each) else each for each in self.get_attr(name))
 
     def render(self) -> Any:
         raise NotImplementedError(

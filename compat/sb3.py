@@ -4,18 +4,19 @@
     envs = make_vec_env("operant/CartPole-v1", n_envs=1024, vec_env_cls=OperantVecEnv)
     envs = OperantVecEnv("operant/CartPole-v1", 1024, workers=2)
 
-`sb3_sources` has the ways to make one, `sb3_infos` its infos, and `sb3_attributes` the physical parameters behind
-`get_attr` and `set_attr`.
+`sb3_sources` has the ways to make one, and `sb3_infos` its infos.
 """
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from operant.compat import framework
+from operant.environments.attributes import check_rows
 from operant.environments.spaces import array_of, array_space
 from operant.environments.vector import OperantVectorEnv
 
@@ -23,11 +24,8 @@ framework("stable_baselines3", "sb3", at_least="2.7")
 from stable_baselines3.common.monitor import Monitor  # noqa: E402
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices  # noqa: E402
 
-from operant.compat.sb3_attributes import check_rows, get_parameter, set_parameter  # noqa: E402
 from operant.compat.sb3_infos import RUNNING, describe_ended  # noqa: E402
 from operant.compat.sb3_sources import Source, open_source  # noqa: E402
-
-SHARED = ("action_space", "metadata", "observation_space", "render_mode", "spec")
 
 
 class OperantVecEnv(VecEnv):
@@ -101,23 +99,25 @@ class OperantVecEnv(VecEnv):
             self._writer.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """A physical parameter's value in each environment, by our name or Gymnasium's; or an attribute in SHARED."""
+        """An attribute of each environment, as `OperantVectorEnv.get_attr`; `action_masks` where actions are masked."""
         rows = self._rows(f"get_attr({attr_name!r})", indices)
-        if attr_name in SHARED:
-            holder = self if "space" in attr_name else self.vector_env
-            return [getattr(holder, attr_name)] * len(rows)
-        values: list[float] = get_parameter(self.vector_env, attr_name, rows)
+        if attr_name == "action_masks":
+            masks = self.vector_env.action_masks()
+            return [partial(masks.__getitem__, row) for row in rows]
+        if attr_name in ("action_space", "observation_space"):
+            return [getattr(self, attr_name)] * len(rows)
+        values: list[Any] = self.vector_env.attributes_of(attr_name, rows)
         return values
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Sets a physical parameter to one number, or one for each of `indices`. An environment's agents share it."""
-        rows = self._rows(f"set_attr({attr_name!r})", indices)
-        set_parameter(self.vector_env, attr_name, value, rows)
+        """Sets an attribute as `OperantVectorEnv.set_attr`, in the environments of `indices`."""
+        self.vector_env.set_attr(attr_name, value, self._rows(f"set_attr({attr_name!r})", indices))
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        """The result of `render` for each environment; raises an AttributeError for any other method."""
+        """The results of a method of each environment: `render`, `action_masks`, or one of Gymnasium's class."""
         if method_name != "render":
-            raise AttributeError(f"env_method({method_name!r}): there are no single environments to call: use get_attr")
+            methods = self.get_attr(method_name, indices)
+            return [method(*args, **kwargs) for method in methods]
         if args or kwargs:
             raise TypeError(f"env_method('render') takes no arguments, not {[*args, *kwargs]}")
         rows = self._rows("env_method('render')", indices)

@@ -21,6 +21,7 @@ from operant.environments.vector import OperantVectorEnv
 
 # Gymnasium's classic control. The rest of the catalog is tested by tests/conformance and tests/tasks.
 CLASSIC_IDS = tuple(name for name, spec in CATALOG.items() if ".classic_control." in spec.reference)
+GYMNASIUMS = tuple(name for name in CATALOG if name in gym.registry)
 PHYSICS = tuple({CATALOG[name].header: name for name in CLASSIC_IDS}.values())  # one id for each header
 TASKS = tuple(name for name in CATALOG if name not in CLASSIC_IDS)
 FAST_ISAS = tuple(fast_targets())

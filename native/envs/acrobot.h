@@ -15,7 +15,8 @@ typedef struct { vf theta1, theta2, theta1_dot, theta2_dot; } acrobot_state; /* 
     P(torque, 1.0, "N m", -1e6, 1e6)                                                       \
     P(dt, 0.2, "s", 1e-6, 1)                                                               \
     P(low, -0.1, "rad, rad/s", -1e9, 1e9) /* bounds of every component of a fresh state */ \
-    P(high, 0.1, "rad, rad/s", -1e9, 1e9)
+    P(high, 0.1, "rad, rad/s", -1e9, 1e9)                                                  \
+    P(nips, 0, "bool", 0, 1) /* 1: the equations of Sutton (1996); 0: of the book */
 typedef struct { PARAMETERS(MEMBER) } acrobot_params;
 typedef vi acrobot_action; /* torque of -1, 0 or +1 */
 enum { acrobot_observation_size = 6, acrobot_action_size = 1, acrobot_actions = 3, acrobot_agents = 1 };
@@ -38,7 +39,9 @@ LANE_FN acrobot_state acrobot_derivative(const acrobot_state *s, vf torque, cons
     vf phi1 = -m2 * l1 * lc2 * vsquare(s->theta2_dot) * sine2 -
               R(2) * m2 * l1 * lc2 * s->theta2_dot * s->theta1_dot * sine2 +
               (m1 * lc1 + m2 * l1) * p->gravity * vcos_less_quarter(s->theta1) + phi2;
-    vf theta2_acc = (torque + vdiv(d2, d1) * phi1 - m2 * l1 * lc2 * vsquare(s->theta1_dot) * sine2 - phi2) /
+    vf swung = torque + vdiv(d2, d1) * phi1;
+    vf of_book = swung - m2 * l1 * lc2 * vsquare(s->theta1_dot) * sine2;
+    vf theta2_acc = (vsel(p->nips != 0, swung, of_book) - phi2) /
                     (m2 * vsquare(lc2) + inertia - vdiv(vsquare(d2), d1));
     vf theta1_acc = vdiv(-(d2 * theta2_acc + phi1), d1);
     return VALUE(acrobot_state, s->theta1_dot, s->theta2_dot, theta1_acc, theta2_acc);

@@ -1,9 +1,10 @@
 /* blackjack.h: take cards to come closer to 21 than the dealer without going beyond.
  * Sutton & Barto (2018), example 5.1; Gymnasium's Blackjack-v1. The deck is infinite. */
 typedef struct {
-    vi player_sum, player_has_ace, player_cards; /* aces count 1 in the sum; has_ace is 0 or 1 */
-    vi dealer_card, dealer_hidden;               /* 1 an ace to 10 */
-    vi suit, face;                               /* dealer's, for frames: clubs, diamonds, hearts, spades; J, Q, K */
+    vi player_sum, dealer_sum;       /* aces count 1 */
+    vi player_totals, dealer_totals; /* bits, the cards in order: bit k - 1 is set if the sum was k after some card */
+    vi dealer_card;                  /* the one shown: 1 an ace, to 10 */
+    vi suit, face;                   /* of that card, for frames: clubs, diamonds, hearts, spades; J, Q, K */
 } blackjack_state;
 #define PARAMETERS(P)                                                              \
     P(natural, 0, "bool", 0, 1) /* 1: a natural wins 1.5; without effect if sab */ \
@@ -23,6 +24,15 @@ LANE_FN vi blackjack_card(rng *r, vm needed) {
     return vsel_int(needed, vsel_int(card > 10, vint(10), card), vint(0));
 }
 
+/** The bit of a sum. Episodes that are over are stepped too, to sums beyond 31, whose bit does not matter. */
+LANE_FN vi blackjack_total(vi sum) { return (vi)((vu)vint(1) << (vu)((sum - 1) & 31)); }
+
+/** True where a hand has an ace: a card that added 1. */
+LANE_FN vm blackjack_has_ace(vi totals) { return ((vu)totals & ((vu)totals << 1 | 1)) != 0; }
+
+/** True where a hand is an ace and a ten, in either order. */
+LANE_FN vm blackjack_is_natural(vi totals) { return (totals == 0x401) | (totals == 0x600); }
+
 /** The value of a hand, in which an ace counts 11 unless that would exceed 21. */
 LANE_FN vi blackjack_value(vi sum, vm has_ace) { return vsel_int(has_ace & (sum <= 11), sum + 10, sum); }
 
@@ -30,11 +40,11 @@ LANE_FN void blackjack_reset(blackjack_state *s, rng *r, const blackjack_params 
     (void)p;
     const vm always = vint(0) == 0;
     s->dealer_card = blackjack_card(r, always);
-    s->dealer_hidden = blackjack_card(r, always);
-    vi first = blackjack_card(r, always), second = blackjack_card(r, always);
-    s->player_sum = first + second;
-    s->player_has_ace = vsel_int((first == 1) | (second == 1), vint(1), vint(0));
-    s->player_cards = vint(2);
+    s->dealer_sum = s->dealer_card + blackjack_card(r, always);
+    s->dealer_totals = blackjack_total(s->dealer_card) | blackjack_total(s->dealer_sum);
+    vi first = blackjack_card(r, always);
+    s->player_sum = first + blackjack_card(r, always);
+    s->player_totals = blackjack_total(first) | blackjack_total(s->player_sum);
     s->suit = uniform_int(r, 0, 4);
     s->face = vint(0);
     vm ten = s->dealer_card == 10;
@@ -47,10 +57,9 @@ LANE_FN void blackjack_reset(blackjack_state *s, rng *r, const blackjack_params 
 LANE_FN vm blackjack_step(blackjack_state *s, const blackjack_action *a, rng *r, const blackjack_params *p,
                           vf *reward) {
     vm hits = a[0] == 1, sticks = vnot(hits);
-    vi dealer = s->dealer_card + s->dealer_hidden;
-    vm dealer_ace = (s->dealer_card == 1) | (s->dealer_hidden == 1), dealer_natural = dealer_ace & (dealer == 11);
-    vm player_ace = s->player_has_ace == 1;
-    vm natural = player_ace & (s->player_sum == 11) & (s->player_cards == 2);
+    vi dealer = s->dealer_sum, dealer_totals = s->dealer_totals;
+    vm dealer_ace = blackjack_has_ace(dealer_totals), dealer_natural = blackjack_is_natural(dealer_totals);
+    vm natural = blackjack_is_natural(s->player_totals);
 
     const vm never = vint(0) != 0;
     /* The player's card and the dealer's first are never both drawn. */
@@ -59,12 +68,14 @@ LANE_FN vm blackjack_step(blackjack_state *s, const blackjack_action *a, rng *r,
         vi card = blackjack_card(r, draws | takes);
         vi dealt = vsel_int(draws, card, vint(0)), taken = vsel_int(takes, card, vint(0));
         dealer += dealt;
+        dealer_totals |= blackjack_total(dealer);
         dealer_ace |= dealt == 1;
         s->player_sum += taken;
-        player_ace |= taken == 1;
     }
-    s->player_has_ace = vsel_int(player_ace, vint(1), vint(0));
-    s->player_cards += vsel_int(hits, vint(1), vint(0));
+    s->dealer_sum = dealer;
+    s->dealer_totals = dealer_totals;
+    s->player_totals |= blackjack_total(s->player_sum);
+    vm player_ace = blackjack_has_ace(s->player_totals);
 
     vm bust = s->player_sum > 21;
     vi player_value = blackjack_value(s->player_sum, player_ace), dealer_value = blackjack_value(dealer, dealer_ace);
@@ -79,7 +90,7 @@ LANE_FN vm blackjack_step(blackjack_state *s, const blackjack_action *a, rng *r,
 
 LANE_FN void blackjack_observe(const blackjack_state *s, rng *r, const blackjack_params *p, vi *observation) {
     (void)r, (void)p;
-    vm has_ace = s->player_has_ace == 1;
+    vm has_ace = blackjack_has_ace(s->player_totals);
     observation[0] = blackjack_value(s->player_sum, has_ace);
     observation[1] = s->dealer_card;
     observation[2] = vsel_int(has_ace & (s->player_sum <= 11), vint(1), vint(0));

@@ -12,7 +12,9 @@ typedef struct { vf x, x_dot, theta, theta_dot; } cartpole_state; /* m, m/s, rad
     P(theta_limit, 12 * 2 * M_PI / 360, "rad", 0, INFINITY) /* and so does |theta| above this */    \
     P(sutton_barto_reward, 0, "bool", 0, 1) /* 1: reward -1 on failure and 0 before; 0: always 1 */ \
     P(low, -0.05, "m, m/s, rad, rad/s", -1e9, 1e9) /* bounds of every component of a fresh state */ \
-    P(high, 0.05, "m, m/s, rad, rad/s", -1e9, 1e9)
+    P(high, 0.05, "m, m/s, rad, rad/s", -1e9, 1e9)                                                  \
+    P(total_mass, -1, "kg", -1, 2e6)   /* -1: cart_mass + pole_mass */                              \
+    P(pole_moment, -1, "kg m", -1, 1e9) /* -1: pole_mass * half_length */
 typedef struct { PARAMETERS(MEMBER) } cartpole_params;
 typedef vi cartpole_action; /* 0 pushes left, 1 pushes right */
 enum { cartpole_observation_size = 4, cartpole_action_size = 1, cartpole_actions = 2, cartpole_agents = 1 };
@@ -26,8 +28,8 @@ LANE_FN void cartpole_reset(cartpole_state *s, rng *r, const cartpole_params *p)
 
 LANE_FN vm cartpole_step(cartpole_state *s, const cartpole_action *a, rng *r, const cartpole_params *p, vf *reward) {
     (void)r;
-    vf total_mass = p->pole_mass + p->cart_mass;
-    vf pole_moment = p->pole_mass * p->half_length;
+    vf total_mass = vsel(p->total_mass < 0, p->pole_mass + p->cart_mass, p->total_mass);
+    vf pole_moment = vsel(p->pole_moment < 0, p->pole_mass * p->half_length, p->pole_moment);
     vf force = vsel(a[0] == 1, p->force, -p->force);
     vf sine, cosine;
     vsincos_near_zero(s->theta, &sine, &cosine);

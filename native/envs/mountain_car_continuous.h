@@ -11,9 +11,11 @@ typedef struct { vf position, velocity; } mountain_car_continuous_state;
     P(goal_position, 0.45, "m", -INFINITY, INFINITY)                  \
     P(goal_velocity, 0, "m/step", -INFINITY, INFINITY)                \
     P(low, -0.6, "m", -1e9, 1e9) /* bounds of a fresh position */     \
-    P(high, -0.4, "m", -1e9, 1e9)
+    P(high, -0.4, "m", -1e9, 1e9)                                     \
+    P(min_action, -1, "1", -INFINITY, INFINITY)                       \
+    P(max_action, 1, "1", -INFINITY, INFINITY)
 typedef struct { PARAMETERS(MEMBER) } mountain_car_continuous_params;
-typedef vf mountain_car_continuous_action; /* throttle, clipped to [-1, 1] */
+typedef vf mountain_car_continuous_action; /* throttle, clipped to [min_action, max_action] */
 enum {
     mountain_car_continuous_observation_size = 2,
     mountain_car_continuous_action_size = 1,
@@ -30,7 +32,7 @@ LANE_FN void mountain_car_continuous_reset(mountain_car_continuous_state *s, rng
 LANE_FN vm mountain_car_continuous_step(mountain_car_continuous_state *s, const mountain_car_continuous_action *a,
                                         rng *r, const mountain_car_continuous_params *p, vf *reward) {
     vm fresh = is_fresh(r);
-    vf force = vclip(a[0], vreal(-1), vreal(1));
+    vf force = vclip(a[0], p->min_action, p->max_action);
     vf slope = p->gravity * vcos(narrow_unless(fresh, R(3) * s->position));
     vf within = narrow(narrow(force * narrow(p->power)) - narrow(slope));
     vf beyond = narrow_unless(fresh, force * p->power - slope); /* a clipped force is a Python float, not NumPy's */

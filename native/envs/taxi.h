@@ -6,6 +6,7 @@ typedef struct {
     vi row, column;              /* of the taxi, 0 to 4 */
     vi passenger, destination;   /* 0 red, 1 green, 2 yellow, 3 blue; a passenger is 4 in the taxi */
     vi fickle;                   /* 1: the passenger will change the destination when the taxi first moves */
+    vi outcome;                  /* of the last step: 0 ahead, 1 left, 2 right; or CERTAIN */
 } taxi_state;
 #define PARAMETERS(P)                                                                                           \
     P(is_rainy, 0, "bool", 0, 1)                                                                                \
@@ -32,6 +33,7 @@ LANE_FN vm taxi_is_open(vi row, vi column, vi direction) {
 }
 
 LANE_FN void taxi_reset(taxi_state *s, rng *r, const taxi_params *p) {
+    s->outcome = vint(CERTAIN);
 #if EXACT
     /* One of the 300 starts as in categorical_sample: a draw above the rounded sum of the probabilities is state 0. */
     const real draw = uniform(r, 0, 1);
@@ -56,6 +58,7 @@ LANE_FN void taxi_reset(taxi_state *s, rng *r, const taxi_params *p) {
 LANE_FN vm taxi_step(taxi_state *s, const taxi_action *a, rng *r, const taxi_params *p, vf *reward) {
     vf aside = (R(1) - p->rainy_probability) / R(2);
     vi outcome = outcome_of_three(r, p->rainy_probability, aside, aside);
+    s->outcome = vsel_int((p->is_rainy != 0) & (a[0] < 4), outcome, vint(CERTAIN));
     vi left = vsel_int(a[0] < 2, a[0] + 2, 3 - a[0]);
     vi drifted = vsel_int(outcome == 0, a[0], vsel_int(outcome == 1, left, left ^ 1));
     vi heading = vsel_int(p->is_rainy != 0, drifted, a[0]);

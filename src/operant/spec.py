@@ -70,6 +70,32 @@ class Observation:
 
 Part = TypeVar("Part", Quantity, Observation)
 
+Values = Mapping[str, Any]
+"""The parameters and the state of one environment by name, and the truths `fresh` (before an episode's first step),
+`finished` (after its last) and `ready` (after the first reset)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """An attribute or a method of the reference class, unless it is one of our parameters under another name.
+
+    Attributes:
+        read: its value.
+        write: the parameters and the numbers of the state that an assigned value stands for; `fresh` and `finished` may
+            be among them. It raises an AttributeError for a value that the physics here cannot have.
+        kept: True if an assigned value has no effect on the reference class's steps: it is kept, and read back.
+        stored: True if the reference class computes it once, so that it stays as it is when other attributes change.
+        table: True if it depends on parameters alone; then it is computed once for these.
+        instead: for one that cannot be assigned, what to use.
+    """
+
+    read: Callable[[Values], Any]
+    write: Callable[[Values, Any], Mapping[str, Any]] | None = None
+    kept: bool = False
+    stored: bool = False
+    table: bool = False
+    instead: str = "make the environment with other arguments"
+
 
 @dataclasses.dataclass(frozen=True)
 class EnvSpec:
@@ -92,6 +118,15 @@ class EnvSpec:
         attributes: the reference class's names of parameters, where they differ from ours. In mpe2's "body.attribute",
             "body" is the beginning of the bodies' names. "" for a parameter that the class does not have, although it
             has an attribute with that name.
+        members: the reference class's other attributes and its methods, except what it draws with. One with the name of
+            a parameter hides the parameter.
+        whole: the parameters whose default is an int in the reference class. Those of the unit "bool" are bools there.
+        rewards: the rewards that are not floats in the reference class, each a number or the name of a parameter.
+        numpy_rewards: True if the reference class's rewards are NumPy's float64.
+        chances: for drawn outcomes of a step, their probabilities, Gymnasium's info "prob"; () where no draw decides.
+            `outcome` in the state is the index of the one that was drawn, 3 if no draw decided. Without an `outcome`
+            all are equally likely.
+        reset_chance: Gymnasium's info "prob" of a reset.
         options: constructor arguments that set a parameter, with its name: {"g": "gravity"}.
         reset_options: keys of `reset(options=...)` that override a parameter for that reset, as (key, parameter).
         reference: "module:name" of a class with Gymnasium's `reset` and `step`, which draws the frames and judges the
@@ -125,6 +160,12 @@ class EnvSpec:
     action_bounds: tuple[tuple[Bound, Bound], ...] = ()
     reward_threshold: float | None = None
     attributes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    members: Mapping[str, Member] = dataclasses.field(default_factory=dict, hash=False)
+    whole: tuple[str, ...] = ()
+    rewards: tuple[int | str, ...] = ()
+    numpy_rewards: bool = False
+    chances: Callable[[Values], tuple[float, ...]] | None = None
+    reset_chance: float = 1
     options: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     reset_options: tuple[tuple[str, str], ...] = ()
     render_fps: int = 30
@@ -204,7 +245,9 @@ class EnvSpec:
         bounds = [bound for part in self.observation for bound in (part.low, part.high)]
         bounds += [bound for pair in self.action_bounds for bound in pair]
         of_bounds = {bound[0] for bound in bounds if isinstance(bound, tuple)}
-        return of_bounds | {*self.attributes, *self.options.values(), *(name for _, name in self.reset_options)}
+        of_rewards = {part for part in self.rewards if isinstance(part, str)}
+        of_options = {*self.options.values(), *(name for _, name in self.reset_options)}
+        return of_bounds | of_rewards | of_options | {*self.attributes, *self.whole}
 
 
 def spans(parts: Iterable[Part]) -> Iterator[tuple[Part, slice]]:

@@ -14,6 +14,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from sb3_contrib import MaskablePPO
 from snippets import run_snippets
 from stable_baselines3 import A2C, DQN, PPO, SAC
 from stable_baselines3.common import monitor
@@ -32,6 +33,7 @@ from stable_baselines3.common.vec_env import (
 )
 
 import operant.compat
+from operant.catalog import CATALOG
 from operant.compat.sb3 import OperantVecEnv
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
@@ -399,14 +401,41 @@ def test_unknown_attributes_and_methods_are_refused_by_name():
     envs = OperantVecEnv("operant/CartPole-v1", 2, randomize={"gravity": (8.0, 12.0)})
     with pytest.raises(AttributeError, match=r"unknown attribute 'lenght': did you mean 'length'\?"):
         envs.get_attr("lenght")
-    with pytest.raises(AttributeError, match="unknown attribute 'state'"):
-        envs.set_attr("state", 0.0)
+    with pytest.raises(AttributeError, match="unknown attribute 'player'"):
+        envs.set_attr("player", 0.0)
     with pytest.raises(ValueError, match=r"set_attr\('gravity'\): it is randomised for every episode"):
         envs.set_attr("gravity", 9.0)
     with pytest.raises(ValueError, match=r"parameter 'half_length' = -1.0 is outside \[0.001, 1000\]"):
         envs.set_attr("length", -1.0)
-    with pytest.raises(AttributeError, match=r"env_method\('get_episode_rewards'\)"):
+    with pytest.raises(AttributeError, match="unknown attribute 'get_episode_rewards'"):
         envs.env_method("get_episode_rewards")
+
+
+def test_attributes_and_methods_of_gymnasiums_class_are_those_of_each_environment():
+    envs = OperantVecEnv("operant/Taxi-v4", 3)
+    observations = envs.reset()
+    assert envs.get_attr("s") == observations.tolist()
+    assert envs.env_method("decode", 123, indices=[0, 2]) == [(1, 1, 0, 3)] * 2
+    envs.set_attr("s", 44, indices=1)
+    assert envs.get_attr("s") == [observations[0], 44, observations[2]]
+    assert envs.has_attr("action_masks") and envs.has_attr("P") and not envs.has_attr("gravity")
+    masks = np.array(CATALOG["Taxi-v4"].action_masks)
+    assert np.array_equal(envs.env_method("action_masks"), masks[envs.get_attr("s")])
+    assert np.array_equal(envs.env_method("action_masks", indices=[1]), masks[[44]])
+
+
+@pytest.mark.parametrize("vec_env_cls", [None, OperantVecEnv], ids=["single", "batch"])
+def test_sb3_contribs_maskable_ppo_takes_no_masked_action_on_taxi(vec_env_cls):
+    envs = make_vec_env("operant/Taxi-v4", 2, seed=0, vec_env_cls=vec_env_cls)
+    model = MaskablePPO("MlpPolicy", envs, n_steps=32, batch_size=32, n_epochs=1, seed=0, device="cpu")
+    model.learn(64)
+    buffer = model.rollout_buffer
+    masks = np.array(CATALOG["Taxi-v4"].action_masks)
+    assert masks[buffer.observations.astype(int).ravel(), buffer.actions.astype(int).ravel()].all()
+    single = gym.make("operant/Taxi-v4")
+    observation, info = single.reset(seed=0)
+    action, _ = model.predict(observation, action_masks=single.unwrapped.action_masks())
+    assert info["action_mask"][int(action)] == 1
 
 
 def test_agents_of_one_environment_share_a_parameter():

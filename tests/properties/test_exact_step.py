@@ -34,6 +34,8 @@ PARAMETERS = {
     },
     "mountain_car_continuous": {
         "power": (0, 0.01),
+        "min_action": (-2, 0),
+        "max_action": (0, 2),
         "min_position": (-2, -1),
         "max_position": (0.3, 1),
         "max_speed": (0, 0.2),

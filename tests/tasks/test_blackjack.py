@@ -9,6 +9,8 @@ import pytest
 from support import put, vector
 from transitions import distance, reached
 
+from operant.catalog.blackjack import totals_of
+
 DECK = [(card, 4 / 13 if card == 10 else 1 / 13) for card in range(1, 11)]
 NATURAL = (1, 10)
 
@@ -17,6 +19,11 @@ def value(hand):
     """A hand's value, and 1 if an ace counts as 11 in it, else 0."""
     usable = 1 in hand and sum(hand) + 10 <= 21
     return sum(hand) + 10 * usable, int(usable)
+
+
+def dealt_out(player, dealer):
+    """The state in which both hold these cards."""
+    return [sum(player), sum(dealer), totals_of(player), totals_of(dealer), dealer[0], 0, 0]
 
 
 def hands():
@@ -78,7 +85,7 @@ def test_a_dealer_who_needs_many_cards_takes_them():
     count = 300_000
     env = vector("Blackjack-v1", count, autoreset_mode="Disabled")
     env.reset(seed=8)
-    put(env, np.tile([20, 0, 3, 1, 1, 0, 0], (count, 1)))
+    put(env, np.tile(dealt_out([10, 7, 3], [1, 1]), (count, 1)))
     _, rewards, *_ = env.step(np.zeros(count, np.int64))
     likely = defaultdict(float)
     for score, chance in dealt((1, 1)):
@@ -87,8 +94,9 @@ def test_a_dealer_who_needs_many_cards_takes_them():
 
 
 def test_hitting_adds_one_card_and_ends_the_episode_beyond_21():
-    held = [(total,) for total in range(4, 22)] + [(1, total) for total in range(1, 21)]
-    states = [[sum(hand), 1 in hand, 3, 5, 7, 0, 0] for hand in held]
+    held = [(2, total - 2) for total in range(4, 13)] + [(2, 10, total - 12) for total in range(14, 22)]
+    held += [(1, total) for total in range(1, 11)] + [(1, 10, total - 10) for total in range(11, 21)]
+    states = [dealt_out(hand, [5, 7]) for hand in held]
     found = reached("Blackjack-v1", np.array(states), copies=400)  # 400 draws miss a card of 1/13 once in 10^13
     for k, hand in enumerate(held):
         expected = defaultdict(float)
@@ -104,7 +112,7 @@ def test_a_card_is_as_likely_as_in_the_deck():
     count = 100_000
     env = vector("Blackjack-v1", count, autoreset_mode="Disabled")
     env.reset(seed=2)
-    put(env, np.tile([5, 0, 3, 5, 7, 0, 0], (count, 1)))
+    put(env, np.tile(dealt_out([2, 3], [5, 7]), (count, 1)))
     (totals, _, usable), *_ = env.step(np.ones(count, np.int64))
     cards = Counter((totals - 10 * usable - 5).tolist())
     assert distance(cards, dict(DECK)) < 1
@@ -115,6 +123,7 @@ def test_a_natural_is_two_cards():
     env = vector("Blackjack-v1", 3, autoreset_mode="Disabled")
     env.reset(seed=0)
     # The dealer stands with 10 and 10, or has a natural.
-    put(env, np.array([[11, 1, 2, 1, 10, 0, 0], [11, 1, 3, 10, 1, 0, 0], [11, 1, 2, 10, 10, 0, 0]]))
+    held = [([1, 10], [1, 10]), ([5, 5, 1], [10, 1]), ([10, 1], [10, 10])]
+    put(env, np.array([dealt_out(*hands) for hands in held]))
     _, rewards, *_ = env.step(np.zeros(3, np.int64))
     assert rewards.tolist() == [0, 0, 1]

@@ -3,7 +3,7 @@
  * X(row_7). A row has 2 bits for each tile, the left one lowest: see X(tile). */
 #include "envs/toy_text/outcome.h"
 
-typedef struct { vi row, column; } X(state);
+typedef struct { vi row, column, outcome; } X(state); /* outcome: as drawn in the last step; see toy_text/outcome.h */
 #define PARAMETERS(P)                                                                       \
     P(columns, X(width), "1", 1, 8)                                                         \
     P(last_tile, X(last), "1", 0, 63) /* tiles count from 0 row by row */                   \
@@ -38,16 +38,18 @@ LANE_FN void X(reset)(X(state) *s, rng *r, const X(params) *p) {
     (void)uniform(r, vreal(0), vreal(1)); /* Gymnasium draws, although there is only one start */
     s->row = vtrunc(p->start_row);
     s->column = vtrunc(p->start_column);
+    s->outcome = vint(CERTAIN);
 }
 
 LANE_FN vm X(step)(X(state) *s, const X(action) *a, rng *r, const X(params) *p, vf *reward) {
-    vf aside = (R(1) - p->success_rate) / R(2);
-    vi turn = vsel_int(p->is_slippery != 0, outcome_of_three(r, aside, p->success_rate, aside) - 1, vint(0));
-    vi direction = (a[0] + turn) & 3;
-
     vi columns = vtrunc(p->columns), last = vtrunc(p->last_tile);
     vi tile = X(tile)(p, s->row, s->column);
     vm over = (tile == 1) | (tile == 2), moves = vnot(over);
+    vf aside = (R(1) - p->success_rate) / R(2);
+    vi drawn = outcome_of_three(r, aside, p->success_rate, aside);
+    s->outcome = vsel_int((p->is_slippery != 0) & moves, drawn, vint(CERTAIN));
+    vi direction = (a[0] + vsel_int(s->outcome == CERTAIN, vint(0), s->outcome - 1)) & 3;
+
     vi row = s->row + count_one(moves & (direction == 1) & ((s->row + 1) * columns <= last)) -
              count_one(moves & (direction == 3) & (s->row > 0));
     vi column = s->column + count_one(moves & (direction == 2) & (s->column + 1 < columns)) -

@@ -2,6 +2,8 @@
 #ifndef TOY_TEXT_OUTCOME_H
 #define TOY_TEXT_OUTCOME_H
 
+enum { CERTAIN = 3 }; /* the outcome where Gymnasium's table has only one, and of a reset */
+
 /** Draws 0, 1 or 2 with the probabilities `first`, `second` and `third`: the first whose cumulative sum is above a
  *  uniform number, as in Gymnasium's categorical_sample. If no sum is, because of rounding, the result is 0. */
 LANE_FN vi outcome_of_three(rng *r, vf first, vf second, vf third) {

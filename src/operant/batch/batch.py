@@ -260,8 +260,12 @@ class Batch(BatchBase):
         """
         return self.stepper.step(actions)
 
-    def step_one(self, action: Any) -> tuple[np.ndarray, float, bool]:
-        """Steps a batch of one; returns its observation `[*D]`, reward and terminated flag, without batched arrays."""
+    def step_one(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Steps a batch of one without batched arrays and time limit.
+
+        Returns:
+            Observation `[*D]`, reward, terminated, False and an empty info.
+        """
         handle = self._open_handle()
         if self._single_ring is None:
             raise ValueError(f"step_one is for a batch of one, not of {self.num_rows}")
@@ -280,7 +284,7 @@ class Batch(BatchBase):
             status = lib.operant_step(handle, ffi.from_buffer(actions), code, slot.output)
         if status != _OK:
             raise self._error(status, [action])
-        return observation, slot.reward_cell[0], slot.terminated_cell[0] != 0
+        return observation, slot.reward_cell[0], slot.terminated_cell[0] != 0, False, {}
 
     def check_actions(self, actions: Any, rows: np.ndarray) -> np.ndarray:
         """Converts actions for these rows; raises the error that `step` would raise."""
@@ -474,6 +478,10 @@ class Batch(BatchBase):
         returns = self._array(view.episode_return, (self.agents, view.stride), real)[:, :n]
         columns["episode_return"] = returns[0] if self.agents == 1 else returns.T
         return columns
+
+    def column(self, name: str) -> np.ndarray:
+        """A view of a number of the state in each environment, `[N]`, valid until the batch is closed."""
+        return self._views()[name]
 
     def _columns(self) -> dict[str, np.ndarray]:
         return {**self._views(), "elapsed": self._elapsed(self._deadlines()), "finished": self._pending()}

@@ -2,8 +2,37 @@
 
 import dataclasses
 import math
+from typing import Any
 
-from operant.spec import LOW_HIGH, EnvSpec, Observation, Quantity
+from operant.catalog.gymnasiums import only, state_member
+from operant.spec import LOW_HIGH, EnvSpec, Member, Observation, Quantity, Values
+
+
+def _total_mass(values: Values) -> Any:
+    return values["pole_mass"] + values["cart_mass"] if values["total_mass"] < 0 else values["total_mass"]
+
+
+def _set_total_mass(values: Values, given: Any) -> dict[str, Any]:
+    return {"total_mass": given}
+
+
+def _pole_moment(values: Values) -> Any:
+    return values["pole_mass"] * values["half_length"] if values["pole_moment"] < 0 else values["pole_moment"]
+
+
+def _set_pole_moment(values: Values, given: Any) -> dict[str, Any]:
+    return {"pole_moment": given}
+
+
+def _steps_beyond(values: Values) -> int | None:
+    return 0 if values["finished"] else None
+
+
+def _set_steps_beyond(values: Values, given: Any) -> dict[str, Any]:
+    if given is not None and not (values["finished"] and given == 0):
+        raise AttributeError(f"steps_beyond_terminated = {given!r}: it can only be set to None, which lets steps go on")
+    return {"finished": given is not None}
+
 
 SPEC = EnvSpec(
     id="CartPole-v1",
@@ -18,6 +47,15 @@ SPEC = EnvSpec(
         "dt": "tau",
         "x_limit": "x_threshold",
         "theta_limit": "theta_threshold_radians",
+        "sutton_barto_reward": "_sutton_barto_reward",
+        "total_mass": "",
+    },
+    members={
+        "total_mass": Member(_total_mass, _set_total_mass, stored=True),
+        "polemass_length": Member(_pole_moment, _set_pole_moment, stored=True),
+        "kinematics_integrator": only("euler", "operant integrates by 'euler' alone; use Gymnasium's own CartPole"),
+        "steps_beyond_terminated": Member(_steps_beyond, _set_steps_beyond),
+        "state": state_member("x", "x_dot", "theta", "theta_dot"),
     },
     options={"sutton_barto_reward": "sutton_barto_reward"},
     observation=(

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from operant.spec import EnvSpec, Observation, Quantity
+from operant.catalog.gymnasiums import Transitions
+from operant.spec import EnvSpec, Member, Observation, Quantity, Values
 
 MAPS = {
     "4x4": ("SFFF", "FHFH", "FFFH", "HFFG"),
@@ -72,7 +73,9 @@ def reward_parameters(reward_schedule: Any) -> dict[str, float]:
     """The parameters for the rewards of the goal, a hole and ice."""
     names = ("goal_reward", "hole_reward", "frozen_reward")
     try:
-        return dict(zip(names, map(float, reward_schedule), strict=True))
+        for reward in reward_schedule:
+            float(reward)
+        return dict(zip(names, reward_schedule, strict=True))
     except (TypeError, ValueError):
         raise ValueError(f"reward_schedule={reward_schedule!r} must be three numbers: (goal, hole, frozen)") from None
 
@@ -84,6 +87,69 @@ def is_on_map(snapshot: np.ndarray) -> np.ndarray:
     return on_map
 
 
+def _desc(values: Values) -> np.ndarray:
+    columns = int(values["columns"])
+    packed = [int(values[f"tiles_{row}"]) for row in range((int(values["last_tile"]) + 1) // columns)]
+    desc = np.array([["FHGF"[row >> 2 * column & 3] for column in range(columns)] for row in packed], "S1")
+    desc[int(values["start_row"]), int(values["start_column"])] = b"S"
+    return desc
+
+
+def _rows(values: Values) -> int:
+    return (int(values["last_tile"]) + 1) // int(values["columns"])
+
+
+def _columns(values: Values) -> int:
+    return int(values["columns"])
+
+
+def _tile(values: Values) -> int | np.int64:
+    tile = values["row"] * _columns(values) + values["column"]
+    return np.int64(tile) if values["fresh"] else tile
+
+
+def _set_tile(values: Values, given: Any) -> dict[str, Any]:
+    row, column = divmod(int(given), _columns(values))
+    return {"row": row, "column": column}
+
+
+def _transitions(values: Values) -> dict[int, dict[int, Transitions]]:
+    desc, chances = _desc(values), _chances(values)
+    turns = list(zip(chances, (-1, 0, 1), strict=True)) if chances else [(1.0, 0)]
+
+    def outcomes(row: int, column: int, action: int) -> Transitions:
+        if desc[row, column] in (b"G", b"H"):
+            return [(1.0, row * desc.shape[1] + column, 0, True)]
+        return [(chance, *_lead(values, desc, row, column, (action + turn) % 4)) for chance, turn in turns]
+
+    places = [(row, column) for row in range(desc.shape[0]) for column in range(desc.shape[1])]
+    return {tile: {action: outcomes(*place, action) for action in range(4)} for tile, place in enumerate(places)}
+
+
+def _lead(values: Values, desc: np.ndarray, row: int, column: int, direction: int) -> tuple[int, Any, bool]:
+    """The tile that lies in a direction, or this one at the edge; its reward; and if it ends the episode."""
+    down, right = ((0, -1), (1, 0), (0, 1), (-1, 0))[direction]
+    row, column = min(max(row + down, 0), desc.shape[0] - 1), min(max(column + right, 0), desc.shape[1] - 1)
+    tile = desc[row, column]
+    name = {b"G": "goal_reward", b"H": "hole_reward"}.get(tile, "frozen_reward")
+    return row * desc.shape[1] + column, values[name], tile in (b"G", b"H")
+
+
+def _chances(values: Values) -> tuple[float, ...]:
+    rate = values["success_rate"]
+    return ((1.0 - rate) / 2.0, rate, (1.0 - rate) / 2.0) if values["is_slippery"] else ()
+
+
+def _start(values: Values) -> np.ndarray:
+    start: np.ndarray = (_desc(values) == b"S").astype(np.float64).ravel()
+    return start
+
+
+def _reward_range(values: Values) -> tuple[Any, Any]:
+    rewards = [values[name] for name in ("goal_reward", "hole_reward", "frozen_reward")]
+    return min(rewards), max(rewards)
+
+
 SPEC = EnvSpec(
     id="FrozenLake-v1",
     header="frozen_lake",
@@ -91,8 +157,21 @@ SPEC = EnvSpec(
     state=(
         Quantity("row", "1", integer=True, low=0, high=SIDE - 1),
         Quantity("column", "1", integer=True, low=0, high=SIDE - 1),
+        Quantity("outcome", "1", integer=True, low=0, high=3),
     ),
     is_possible=is_on_map,
+    members={
+        "s": Member(_tile, _set_tile),
+        "P": Member(_transitions, table=True, instead="use desc, is_slippery, success_rate and reward_schedule"),
+        "initial_state_distrib": Member(_start, table=True, instead="use desc, whose S is the start"),
+        "desc": Member(_desc, table=True, instead="make the environment with desc or map_name"),
+        "nrow": Member(_rows, instead="make the environment with desc or map_name"),
+        "ncol": Member(_columns, instead="make the environment with desc or map_name"),
+        "reward_range": Member(_reward_range, instead="make the environment with reward_schedule"),
+    },
+    whole=("goal_reward", "hole_reward", "frozen_reward"),
+    rewards=(0, "goal_reward", "hole_reward", "frozen_reward"),
+    chances=_chances,
     options={"is_slippery": "is_slippery", "success_rate": "success_rate"},
     observation=(Observation("tile", 0, ("last_tile", 1)),),
     observation_kind="Discrete",

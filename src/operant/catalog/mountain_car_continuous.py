@@ -1,5 +1,6 @@
 """MountainCarContinuous-v0."""
 
+from operant.catalog.gymnasiums import bounds, state_member
 from operant.catalog.mountain_car import OBSERVATION, STATE
 from operant.spec import LOW_HIGH, EnvSpec
 
@@ -8,6 +9,12 @@ SPEC = EnvSpec(
     header="mountain_car_continuous",
     summary="Drive an underpowered car up a hill by swinging back and forth, with a continuous throttle that costs.",
     state=STATE,
+    members={
+        "low_state": bounds("min_position", -1),
+        "high_state": bounds("max_position", 1),
+        "state": state_member("position", "velocity", later="float32"),
+    },
+    whole=("goal_velocity",),
     options={"goal_velocity": "goal_velocity"},  # gravity is a literal in Gymnasium's step
     observation=OBSERVATION,
     action_bounds=((-1.0, 1.0),),

@@ -1,5 +1,6 @@
 """Pendulum-v1."""
 
+from operant.catalog.gymnasiums import state_member
 from operant.spec import EnvSpec, Observation, Quantity
 
 SPEC = EnvSpec(
@@ -8,6 +9,9 @@ SPEC = EnvSpec(
     summary="Swing a pendulum up and hold it there with a torque too weak to lift it directly.",
     state=(Quantity("theta", "rad"), Quantity("theta_dot", "rad/s")),
     attributes={"gravity": "g", "mass": "m", "length": "l"},
+    members={"state": state_member("theta", "theta_dot")},
+    whole=("max_speed",),
+    numpy_rewards=True,
     options={"g": "gravity"},
     observation=(
         Observation("cos(theta)", -1.0, 1.0),

@@ -43,7 +43,7 @@ def parity(spec: EnvSpec, tolerance: float = 0.0) -> str:
                 raise Failed(f"{spec.reference}.step must return five values like Gymnasium's, not {len(returned)}")
             if returned[3]:
                 raise Failed(f"{spec.reference} truncates by itself: leave the time limit to the descriptor")
-            seen = _fields(spec, ours, observation) | {"reward": reward, "terminated": terminated}
+            seen = _fields(spec, ours, observation) | {"reward": float(reward), "terminated": terminated}
             expected = _fields(spec, theirs, returned[0], theirs)
             expected |= {"reward": float(returned[1]), "terminated": bool(returned[2])}
             _compare(spec, seen, expected, tolerance, f"step {step} of the episode with seed {episode}, action {given}")

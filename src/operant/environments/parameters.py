@@ -56,13 +56,6 @@ def keywords(presenter: type) -> list[str]:
     return sorted({part.name for part in found} - {"self"})
 
 
-def parameter_names(batch: BatchBase) -> dict[str, str]:
-    """The parameter for each of its names: our own, the reference's attribute, or its constructor argument."""
-    spec = batch.spec
-    by_attribute = {attribute: name for name, attribute in spec.attributes.items() if attribute}
-    return {**spec.options, **by_attribute, **{part.name: part.name for part in batch.parameters}}
-
-
 def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
     """Sets and randomises parameters of a new batch; raises a ValueError if the reset's low is above its high."""
     for name, value in params.items():

@@ -11,15 +11,19 @@ from gymnasium import logger
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
+from operant.environments.attributes import Attributes, HasAttributes
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import Renderer, check_render_mode, flat_state, render_modes
-from operant.environments.spaces import ActionMasks, scalars
+from operant.environments.results import Results
 from operant.spec import EnvSpec, spans
 
 
-class OperantEnv(gymnasium.Env[Any, Any]):
+class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
     """One environment, stepped by the same core as the vector form and with the same results.
+
+    It has the attributes and methods of Gymnasium's class, except those for drawing: `env.unwrapped.gravity = 3.7`
+    changes the physics as it does there. Our names of parameters are attributes, too.
 
     Args:
         env_id: "CartPole-v1" or "operant/CartPole-v1"; for your own header its path, or its registered id.
@@ -66,12 +70,26 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         self.metadata = {"render_modes": render_modes(spec), "render_fps": spec.render_fps}
         self.observation_space, self.action_space = opened.observation_space, opened.action_space
         self.renderer = Renderer(self._batch, self.render_mode, 1)
-        self._step, self._exact = self._batch.step_one, self._batch.exact
-        self._ahead = False  # the core has drawn numbers since `np_random` was last synchronised with it
+        self._exact = self._batch.exact
         self._shared = False  # other code may draw from `np_random`
-        self._masks = ActionMasks(spec.action_masks) if spec.action_masks else None
         self._seeded = False
-        self._is_array = spec.observation_kind in ("Box", "MultiDiscrete")
+        attributes = Attributes(self._batch, opened.given)
+        self._results = Results(self._batch, attributes)
+        self._step = self._batch.step_one if self._results.plain else self._results.step
+        self._run: Any = None  # `_step`, if a step has nothing else to look at
+        self._loans = {}
+        self._attributes = attributes
+        self._unwatch()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "action_masks" and "_results" in self.__dict__ and self._results.masks is not None:
+            return self._action_masks
+        return super().__getattr__(name)
+
+    def _action_masks(self) -> np.ndarray:
+        """The actions that have an effect now, `[actions]` bool: `action_masks()` of sb3-contrib, where masks exist."""
+        assert self._results.masks is not None
+        return self._results.masks.look_up(self._batch.observe().observations[0]).astype(np.bool_)
 
     @property
     def batch(self) -> Batch:
@@ -88,6 +106,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         overrides = reset_overrides(self._batch, options or {})
         if seed is not None:
             seed = check_seed(seed)
+        self._settle()
         if seed is None:
             self._catch_up()
         super().reset(seed=seed)
@@ -99,80 +118,94 @@ class OperantEnv(gymnasium.Env[Any, Any]):
             self._batch.seed(int(self._generator().integers(1 << 62)))
         self._seeded = True
         self._batch.reset(None, overrides)
-        self._ahead = self._exact
-        self._catch_up()
+        if self._exact:
+            self._batch.get_generator(self._generator())
+        self._unwatch()
         self.renderer.last_actions = None
         self.renderer.look()
         if self.render_mode == "human":
             self.render()
-        observation = self._observation()
-        return observation, self._infos(observation)
+        return self._results.begin(self._batch.observe().observations[0])
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Steps once: returns observation, reward, terminated, False (TimeLimit truncates) and an info.
 
-        The observation has the observation space's shape and dtype; if Discrete it is an int64, if Tuple a tuple of
-        ints. The info holds an `action_mask` if the descriptor has masks, and is empty otherwise.
+        The observation has the observation space's shape and dtype; if Discrete it is an int, if Tuple a tuple of
+        ints. Gymnasium's toy text has infos: `prob`, and Taxi's `action_mask`. Others are empty.
 
         Raises:
             ValueError: an action outside the action space's range, or not finite. Nothing moved.
             ResetNeeded: before the first reset, or after the episode terminated.
         """
-        observation, reward, terminated = self._step_exactly(action) if self._exact else self._step(action)
+        run = self._run
+        if run is not None:
+            return run(action)  # type: ignore[no-any-return]
+        self._settle()
+        self._unwatch()
+        shared = self._exact and self._shared
+        if shared and self._seeded:
+            self._batch.set_generator(self._generator())
+        results = self._step(action)
+        if shared:
+            self._batch.get_generator(self._generator())
         if self.render_mode is not None:
             self.renderer.follow([action])
             if self.render_mode == "human":
                 self.render()
-        if self._is_array:
-            return observation, reward, terminated, False, {}
-        observation = scalars(self._batch.spec, observation)
-        return observation, reward, terminated, False, self._infos(observation)
-
-    def _step_exactly(self, action: Any) -> tuple[np.ndarray, float, bool]:
-        """Steps the exact build, keeping it in step with `np_random` if other code may draw from that."""
-        if self._shared and self._seeded:
-            self._batch.set_generator(self._generator())
-        results = self._step(action)
-        self._ahead = True
-        if self._shared:
-            self._catch_up()
         return results
+
+    def _watch(self) -> None:
+        """Makes the next step look at `np_random` and at what was lent."""
+        self._run = None
+
+    def _unwatch(self) -> None:
+        watched = self.render_mode is not None or (self._exact and self._shared)
+        self._run = None if watched else self._step
+
+    def _changed(self) -> None:
+        self._results.refresh()
 
     @property
     def np_random(self) -> np.random.Generator:
         """Gymnasium's generator. In the exact build the environment draws from it too."""
         self._catch_up()
         self._shared = True
+        self._watch()
         return self._generator()
 
     @np_random.setter
     def np_random(self, value: np.random.Generator) -> None:
         self._np_random, self._np_random_seed = value, -1
-        self._ahead, self._shared = False, True
+        self._shared = True
+        self._watch()
 
     def _generator(self) -> np.random.Generator:
         """`np_random` for internal use, without marking it as shared."""
         return super().np_random
 
     def _catch_up(self) -> None:
-        """Sets `np_random` to the state of the core's generator."""
-        if self._ahead:
+        """Sets `np_random` to the state of the core's generator, unless every step does."""
+        if self._exact and self._seeded and not self._shared:
             self._batch.get_generator(self._generator())
-            self._ahead = False
-
-    def _infos(self, observation: Any) -> dict[str, Any]:
-        return {} if self._masks is None else {"action_mask": self._masks.look_up(observation)}
 
     def _observation(self) -> Any:
-        return scalars(self._batch.spec, self._batch.observe().observations[0])
+        return self._results.observed(self._batch.observe().observations[0])
 
     @property
-    def state(self) -> np.ndarray:
-        """The physical state: `[S]` float64, arrays flattened, in the descriptor's order. Assign to set it."""
+    def state(self) -> Any:
+        """The physical state in the form of Gymnasium's `state`; otherwise `[S]` float64. Assign to set it.
+
+        Arrays are flattened, in the descriptor's order. Before the first reset Gymnasium's is None.
+        """
+        if "state" in self._attributes:
+            return self._read("state")
         return flat_state(self._batch.spec, self._batch.get_state()[0])
 
     @state.setter
     def state(self, values: Any) -> None:
+        if "state" in self._attributes:
+            self._assign("state", values)
+            return
         spec, record = self._batch.spec, self._batch.get_state()
         numbers = np.asarray(values)
         if numbers.shape != (spec.state_size,):
@@ -184,14 +217,18 @@ class OperantEnv(gymnasium.Env[Any, Any]):
 
     def get_state(self) -> np.ndarray:
         """A snapshot of the complete state, as a structured array of one record; see `OperantVectorEnv.get_state`."""
+        self._settle()
         return self._batch.get_state()
 
     def set_state(self, snapshot: np.ndarray | np.void) -> Any:
         """Restores a snapshot; returns the observation, as `step` does."""
         self._batch.set_state(snapshot)
+        self._loans.clear()
+        self._attributes.forget()
+        self._changed()
         self._seeded = True
-        self._ahead = self._exact
-        self._catch_up()
+        if self._exact:
+            self._batch.get_generator(self._generator())
         return self._observation()
 
     def render(self) -> Any:
@@ -199,6 +236,7 @@ class OperantEnv(gymnasium.Env[Any, Any]):
         if self.render_mode is None:
             logger.warn('render() without a render_mode: give one, as in make(id, render_mode="rgb_array")')
             return None
+        self._settle()
         frames = self.renderer.frames()
         return None if frames is None else frames[0]
 

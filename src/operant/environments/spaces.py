@@ -86,16 +86,10 @@ class ActionMasks:
         rows[:, : self.actions] = masks
         self._words = rows.view(np.uint64)
 
-    def look_up(self, observations: np.ndarray) -> np.ndarray:
-        """The masks of observations `[...]` int64: `[..., actions]` int8."""
-        return self._words.take(observations, axis=0).view(np.int8)[..., : self.actions]
-
-
-def scalars(spec: EnvSpec, observation: np.ndarray) -> Any:
-    """One observation as `gymnasium.Env` returns it: a number if Discrete, a tuple of ints if Tuple, else the array."""
-    if spec.observation_kind == "Discrete":
-        return observation[()]
-    return tuple(observation.tolist()) if spec.observation_kind == "Tuple" else observation
+    def look_up(self, observations: Any) -> np.ndarray:
+        """The masks of observations `[...]` int64, or of an int: `[..., actions]` int8."""
+        masks: np.ndarray = self._words.take(observations, axis=0).view(np.int8)[..., : self.actions]
+        return masks
 
 
 def _grows_down(bound: Bound) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from operant.batch.batch import Batch
 from operant.batch.statistics import EpisodeStatistics
+from operant.environments.chances import Chances
 from operant.environments.spaces import ActionMasks, columns
 from operant.environments.vector_base import AutoresetMode as AutoresetMode
 from operant.environments.vector_base import VectorEnvBase
@@ -102,9 +103,17 @@ class OperantVectorEnv(VectorEnvBase):
         masks = self._batch.spec.action_masks
         self._masks = ActionMasks(masks) if masks else None
         self._statistics = EpisodeStatistics(self._batch) if self.episode_statistics else None
+        self._chances = Chances(self._batch, self.attributes) if self._batch.spec.chances else None
+        self._twin = self._chances.make_twin() if self._chances is not None else None
+        self._everywhere = np.ones(self.num_envs if self._chances else 0, np.bool_)
+        self._everywhere.flags.writeable = False
         # True if `step` must fill infos, render, or remember actions.
         self._eventful = (
-            self._same_step or self.episode_statistics or self.render_mode is not None or self._masks is not None
+            self._same_step
+            or self.episode_statistics
+            or self.render_mode is not None
+            or self._masks is not None
+            or self._chances is not None
         )
         self._plain = not (self._eventful or self._is_tuple)
 
@@ -135,8 +144,12 @@ class OperantVectorEnv(VectorEnvBase):
         if self.render_mode == "human":
             self.render()
         infos: dict[str, Any] = {}
+        present = np.ones(self.num_envs, np.bool_) if mask is None else mask.copy()
+        if self._chances is not None:
+            chance = self._batch.spec.reset_chance
+            infos.update(prob=np.where(present, chance, type(chance)(0)), _prob=present)
         if self._masks is not None:
-            self._add_masks(infos, slot.observations, np.ones(self.num_envs, np.bool_) if mask is None else mask.copy())
+            self._add_masks(infos, slot.observations, present.copy())
         return self._present(slot.observations), infos
 
     def _add_masks(self, infos: dict[str, Any], observations: np.ndarray, present: np.ndarray) -> None:
@@ -163,16 +176,53 @@ class OperantVectorEnv(VectorEnvBase):
             ValueError: an action out of range, NaN or infinite, or a wrong shape or dtype. Nothing moved.
             ResetNeeded: before the first reset, or in mode "Disabled" with a finished environment.
         """
+        if self._twin is not None:
+            self._step_twin(actions)
         results = self._batch.stepper.step(actions)
         if self._plain:
             return results
         observations, rewards, terminated, truncated, infos = results
         if self._eventful:
             self.renderer.follow(actions)
+            if self._chances is not None:
+                infos.update(prob=self._chances.of_all(), _prob=self._everywhere)
             if self._masks is not None:
                 self._add_masks(infos, observations, np.ones(self.num_envs, np.bool_))
             self._add_infos(infos, terminated, truncated)
         return self._present(observations), rewards, terminated, truncated, infos
+
+    def _step_twin(self, actions: Any) -> None:
+        """Takes the next step in the twin, which keeps the outcomes of the steps that end episodes."""
+        twin = self._twin
+        assert twin is not None
+        if self._batch.ready:
+            twin.set_finished(np.zeros(self._batch.num_envs, np.bool_))
+            twin.copy_environments(None, self._batch, None, self._batch.num_envs)
+            twin.step(actions)
+
+    def set_attr(self, name: str, values: Any, rows: np.ndarray | None = None) -> None:
+        super().set_attr(name, values, rows)
+        self._refresh_chances()
+
+    set_attr.__doc__ = VectorEnvBase.set_attr.__doc__
+
+    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> Any:
+        observations = super().set_state(snapshot, mask)
+        self._refresh_chances()
+        return observations
+
+    set_state.__doc__ = VectorEnvBase.set_state.__doc__
+
+    def _refresh_chances(self) -> None:
+        if self._chances is not None:
+            self._chances.refresh()
+            self._twin = self._chances.make_twin()
+
+    def action_masks(self) -> np.ndarray:
+        """The actions that have an effect now: `[R, actions]` int8; raises an AttributeError without masks."""
+        if self._masks is None:
+            raise AttributeError(f"{self._batch.spec.full_id} has no action masks: every action always has an effect")
+        return self._masks.look_up(self._observe())
 
     def _observe(self) -> np.ndarray:
         return self._batch.observe().observations
@@ -180,13 +230,23 @@ class OperantVectorEnv(VectorEnvBase):
     def _present(self, observations: np.ndarray) -> Any:
         return columns(observations) if self._is_tuple else observations
 
+    def _single(self, rows: np.ndarray) -> Iterable[Any]:
+        """Rows of observations `[K, *D]` as single environments return them: ints if Discrete, tuples if Tuple."""
+        if rows.ndim == 1:
+            each: list[Any] = rows.tolist()
+            return each
+        return map(tuple, rows.tolist()) if self._is_tuple else rows
+
     def _add_infos(self, infos: dict[str, Any], terminated: np.ndarray, truncated: np.ndarray) -> None:
         if self._same_step and self._batch.last_finished.count:
             ended = terminated | truncated
             rows, observations = self._batch.finished_rows(), self._batch.final_observations()
-            objects = map(tuple, observations.tolist()) if self._is_tuple else observations
-            final = self._batch.spread_final_observations(rows, objects)
+            final = self._batch.spread_final_observations(rows, self._single(observations))
             final_info: dict[str, Any] = {}
+            if self._chances is not None:
+                chances = np.zeros(self.num_envs)
+                chances[rows] = self._chances.of_final(self._twin, rows)
+                final_info.update(prob=chances, _prob=ended.copy())
             if self._masks is not None:
                 masks = np.zeros((self.num_envs, self._masks.actions), np.int8)
                 masks[rows] = self._masks.look_up(observations)

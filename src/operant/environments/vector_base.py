@@ -13,6 +13,7 @@ from gymnasium import error, logger
 from operant.batch.base import BatchBase
 from operant.batch.core import AUTORESET
 from operant.batch.seeds import check_seed
+from operant.environments.attributes import Attributes, read_rows, write_rows
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import DRAWN, Renderer, calling_wrapper, check_render_mode, render_modes
@@ -31,6 +32,16 @@ except ImportError as problem:
         f"operant's vector environments need gymnasium 1.1 or newer, not {gymnasium.__version__}: "
         "upgrade gymnasium, or use gymnasium.make, which works from 0.29.1 on"
     ) from problem
+
+
+SHARED = {
+    "action_space": "single_action_space",
+    "observation_space": "single_observation_space",
+    "metadata": "metadata",
+    "render_mode": "render_mode",
+    "spec": "spec",
+}
+"""Attributes that are the same in every environment, and their names in the vector environment."""
 
 
 class VectorEnvBase(VectorEnv[Any, Any, Any]):
@@ -76,6 +87,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         }
         self.num_envs = self._batch.num_rows
         self.agents = spec.agents
+        self.attributes = Attributes(self._batch, opened.given)
         self.single_observation_space, self.single_action_space = opened.observation_space, opened.action_space
         self.renderer = Renderer(self._batch, self.render_mode, DRAWN if render_envs is None else render_envs)
         self._frame_per_row = render_envs == self.num_envs
@@ -200,6 +212,38 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         """A physical parameter's current value in each environment: `[N]`, by environment."""
         return self._batch.parameter(name)
 
+    # Gymnasium's `SyncVectorEnv` has these.
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of each row, of Gymnasium's class or by our name of a parameter; raises an AttributeError."""
+        return tuple(self.attributes_of(name, np.arange(self.num_envs)))
+
+    def set_attr(self, name: str, values: Any, rows: np.ndarray | None = None) -> None:
+        """Sets an attribute of Gymnasium's class, or by our name of a parameter, and with it the physics.
+
+        Args:
+            values: one for all; or a list or tuple with one for each row, or for each environment, whose agents share
+                it. For a parameter also an array.
+            rows: `[K]` integers, the rows to set it in; None: all.
+
+        Raises:
+            AttributeError: it is unknown, or cannot be set to this value; the text has the remedy.
+            ValueError: a number is out of bounds, or is drawn anew for every episode. Nothing is set then.
+        """
+        write_rows(self.attributes, name, values, np.arange(self.num_envs) if rows is None else rows)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """The results of a method of each row's environment; or an attribute of each row."""
+        if name == "render" and not (args or kwargs):
+            return tuple(self.render() or [None] * self.num_envs)
+        return tuple(each(*args, **kwargs) if callable(each) else each for each in self.get_attr(name))
+
+    def attributes_of(self, name: str, rows: np.ndarray) -> list[Any]:
+        """An attribute of each of these rows, `[K]`."""
+        if name in SHARED:
+            return [getattr(self, SHARED[name])] * len(rows)
+        return read_rows(self.attributes, name, rows)
+
     def get_state(self, mask: np.ndarray | None = None) -> np.ndarray:
         """Takes a snapshot of the environments of `mask` (None: all): a structured array with a record for each.
 
@@ -215,6 +259,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
             The observations of the current states, as `step` returns them.
         """
         self._batch.set_state(snapshot, mask if mask is None else self._check_mask(mask))
+        self.attributes.forget()
         if mask is None or self._seeds is None:
             self._seeds = [-1] * self._batch.num_envs  # Gymnasium's value for an unknown seed
         return self._present(self._observe())

@@ -7,22 +7,27 @@ from typing import Any
 import numpy as np
 from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
 
+from operant.reference.drawn import Drawn
 
-class FrozenLake(FrozenLakeEnv):
-    """Gymnasium's class with a `state`, `[2]` float64: row and column. A map set through attributes is drawn."""
+
+class FrozenLake(Drawn, FrozenLakeEnv):
+    """Gymnasium's class with a `state`, `[3]` float64: row, column, drawn outcome.
+
+    A map set through attributes is drawn.
+    """
 
     columns = last_tile = start_row = start_column = 0.0
     tiles_0 = tiles_1 = tiles_2 = tiles_3 = tiles_4 = tiles_5 = tiles_6 = tiles_7 = 0.0
 
     @property
     def state(self) -> np.ndarray:
-        return np.array(divmod(int(self.s), self.ncol), np.float64)
+        return np.array([*divmod(int(self.s), self.ncol), self.outcome], np.float64)
 
     @state.setter
     def state(self, values: Any) -> None:
         if self.columns:
             self._lay_map()
-        row, column = (int(value) for value in values)
+        row, column, self.outcome = (int(value) for value in values)
         self.s = row * self.ncol + column
 
     def _lay_map(self) -> None:
