@@ -252,6 +252,25 @@ def test_a_run_that_never_began_is_not_kept(tmp_path, monkeypatch, where, module
     assert list(tmp_path.iterdir()) == []
 
 
+def test_train_with_a_monitor_follows_the_run_and_names_what_it_lacks(tmp_path, monkeypatch):
+    train = ["train", "cartpole", "--timesteps", 1024, *SHORT, "--runs", tmp_path, "--monitor"]
+    assert "| 1.02k / 1.02k steps | finished" in run(*train)
+    assert RunDirectory.latest(tmp_path).status == "finished"
+    monkeypatch.setattr("operant.cli.monitor._has_screen", lambda: True)
+    monkeypatch.setitem(sys.modules, "textual", None)
+    assert "--monitor needs textual: pip install 'operant[monitor]', or use --detach" in error(*train, code=1)
+    assert len(RunDirectory.all(tmp_path)) == 1
+
+
+def test_train_with_a_monitor_says_why_the_run_failed(tmp_path, monkeypatch):
+    def create(arguments, config):
+        return RunDirectory.create(tmp_path, "cartpole", config.as_toml() | {"algorithm": "nothing"})
+
+    monkeypatch.setattr("operant.cli.train._create", create)
+    said = run("train", "cartpole", "--timesteps", 1024, *SHORT, "--monitor", code=1)
+    assert said.splitlines()[-1].startswith("operant train: unknown algorithm 'nothing'")
+
+
 @pytest.mark.parametrize("in_background", [False, True])
 def test_a_run_that_fails_before_its_first_checkpoint_is_kept_only_for_its_output(tmp_path, monkeypatch, in_background):
     def full(self, metrics):

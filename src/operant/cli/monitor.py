@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from importlib.util import find_spec
 
 from operant.cli.parser import Parser
 from operant.cli.runs import add_run_options, chosen_run
@@ -39,18 +40,21 @@ def command(argv: list[str]) -> int:
         print(f"operant monitor: not a terminal, so {how}", file=sys.stderr)
         _follow(view)
     elif not options.once:
-        try:
-            from operant.monitor.screen import MonitorApp
+        if missing := missing_package():
+            parser.error(f"it needs {missing}: pip install 'operant[monitor]', or use --once")
+        from operant.monitor.screen import MonitorApp
 
-            app = MonitorApp(view)
-        except ImportError as missing:
-            name = (missing.name or str(missing)).partition(".")[0]
-            parser.error(f"it needs {name}: pip install 'operant[monitor]', or use --once")
-        app.run()
+        MonitorApp(view).run()
         return 0
     print(summary(view))
     view.close()
     return 0
+
+
+def missing_package() -> str | None:
+    """The first package that the screen lacks; None if it lacks none, or there is no terminal for it."""
+    packages = ("textual", "textual_plotext", "psutil") if _has_screen() else ()
+    return next((name for name in packages if find_spec(name) is None), None)
 
 
 def _has_screen() -> bool:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from operant.cli.monitor import command as monitor
+from operant.cli.monitor import missing_package
 from operant.cli.parser import Parser, at_least, fail, integer, number
 from operant.cli.runs import add_runs_option, add_trust_option
 
@@ -27,15 +29,14 @@ PROGRAM = "operant train"
 
 def command(argv: list[str]) -> int:
     """Returns 0, or 130 after Ctrl-C; exits with 1 on a run-time error, 2 on wrong arguments."""
-    from operant.cli.run_config import parse
-
-    parser = _parser()
-    arguments, config = parse(parser, argv)
     load_torch(PROGRAM)
+    from operant.cli.run_config import parse
     from operant.models.machine.data_parallel import join, leave
     from operant.models.machine.devices import open_device
     from operant.monitor.recorder import require_wandb
 
+    parser = _parser()
+    arguments, config = parse(parser, argv)
     if (arguments.monitor or arguments.detach) and arguments.no_run:
         parser.error("--monitor and --detach need a saved run: omit --no-run")
     if (arguments.monitor or arguments.detach) and int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -150,7 +151,10 @@ def _continue_in(path: str | None) -> RunDirectory | None:
 
 def _in_background(arguments: Any, config: RunConfig) -> int:
     """Starts the run as a process of its own, which keeps running after the terminal closes."""
-    config.make_small().close()  # what cannot be made fails here, and leaves no run
+    # What is missing or cannot be made fails here, and leaves no run.
+    if arguments.monitor and (missing := missing_package()):
+        raise ImportError(f"--monitor needs {missing}: pip install 'operant[monitor]', or use --detach")
+    config.make_small().close()
     run = _create(arguments, config)
     command_line = [sys.executable, "-m", "operant.cli.main", "train", "--run-directory", str(run.path)]
     command_line += ["--config", str(run.path / "config.toml"), "--trust", "--quiet"]
@@ -169,10 +173,12 @@ def _in_background(arguments: Any, config: RunConfig) -> int:
     if not arguments.monitor:
         print(run.id)
         return 0
-    from operant.cli.monitor import command as monitor
-
-    code = monitor([str(run.path)])
+    code = monitor(["--runs", str(run.path.parent), run.id])
     run.refresh()
     if run.in_progress:
         print(f"run {run.id} continues: `operant monitor {run.id}` shows it again")
+    elif run.status in ("failed", "crashed"):
+        reason = run.output_path.read_text(errors="replace").strip().splitlines() or [f"run {run.id} has {run.status}"]
+        print(reason[-1], file=sys.stderr)
+        return 1
     return code
