@@ -104,6 +104,34 @@ def test_the_refusal_names_the_field_the_value_and_the_range():
         refused(batch, snapshot, says)
 
 
+def test_an_episode_that_is_over_is_refused_where_every_end_begins_the_next():
+    """It would go on beyond its end and its time limit."""
+    batch, other = (Batch(CATALOG["CartPole-v1"], 3, autoreset=mode) for mode in ("NextStep", "SameStep"))
+    for each in (batch, other):
+        each.reset()
+    snapshot = batch.get_state()
+    snapshot["finished"][1] = True
+    batch.set_state(snapshot)
+    refused(other, snapshot, "finished is 1 in record 1: it must be False, because SAME_STEP")
+
+
+def test_a_flag_that_is_neither_true_nor_false_is_refused():
+    batch = opened(CATALOG["CartPole-v1"])
+    snapshot = batch.get_state()
+    snapshot["finished"].view(np.uint8)[1] = 2
+    refused(batch, snapshot, "finished is 2 in record 1: it must be True or False")
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_arrays_of_another_shape_are_refused(precision):
+    batch = opened(CATALOG["CartPole-v1"], precision)
+    snapshot = batch.get_state()
+    for wrong in (snapshot[:2], snapshot[:0], np.stack([snapshot] * 2), snapshot[None]):
+        refused(batch, wrong, f"holds {wrong.size} environments, but 3 are to be set")
+    batch.set_state(snapshot.view(np.recarray))
+    batch.set_state(snapshot[0], np.array([True, False, True]))
+
+
 def test_a_tile_beyond_the_map_is_refused():
     for env_id, row, column in [("FrozenLake-v1", 4, 0), ("FrozenLake-v1", 0, 4), ("FrozenLake-v1", 7, 7)]:
         batch = opened(CATALOG[env_id])

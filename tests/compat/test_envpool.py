@@ -207,7 +207,7 @@ def test_it_can_be_copied_unless_it_has_threads(make, copied):
     mine, theirs = (each.step(np.array([0, 1, 0], np.int32)) for each in (envs, other))
     observations = [step.observation.obs if make is ours.make_dm else step[0] for step in (mine, theirs)]
     assert (observations[0] == observations[1]).all()
-    with pytest.raises(TypeError, match="has threads and cannot be copied or pickled"):
+    with pytest.raises(TypeError, match="cannot be copied or pickled: it has threads"):
         copied(make("CartPole-v1", num_envs=3, batch_size=2))
 
 

@@ -27,6 +27,7 @@ class BatchBase(ABC):
     num_rows: int
     agents: int
     precision: str
+    autoreset: str
     exact: bool
     real: np.dtype
     max_episode_steps: int | None
@@ -194,10 +195,10 @@ class BatchBase(ABC):
             )
         records = np.atleast_1d(snapshot)
         self._check_origin(records)
-        self._check_numbers(records)
         indices = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
         if records.shape not in ((1,), indices.shape):
-            raise ValueError(f"the snapshot holds {len(records)} environments, but {len(indices)} are to be set")
+            raise ValueError(f"the snapshot holds {records.size} environments, but {len(indices)} are to be set")
+        self._check_numbers(records)
         if mask is not None and not self.ready:
             raise ResetNeeded("reset the whole batch before set_state with a mask")
         self._restore(records, indices)
@@ -219,10 +220,9 @@ class BatchBase(ABC):
             differs = names != self.spec.header.encode()
             differs |= (versions != SNAPSHOT_VERSION) | (precision != self.precision)
             if differs.any():
-                first = differs.argmax()
-                name = printable(names[first].decode("ascii", "backslashreplace"))
+                name = printable(names[differs][0].decode("ascii", "backslashreplace"))
                 raise ValueError(
-                    f"the snapshot is of {name} in {precision}, version {versions[first]}, but this "
+                    f"the snapshot is of {name} in {precision}, version {versions[differs][0]}, but this "
                     f"environment is {self.spec.header} in {self.precision}, version {SNAPSHOT_VERSION}"
                 )
         if records.dtype != ours:
@@ -242,6 +242,10 @@ class BatchBase(ABC):
             _refuse("generator", half, half >> 33 == 0, "a 32-bit number, with bit 32 if it is drawn next")
         for parameter in self.parameters:
             self.check_bounds(parameter.name, records[f"param:{parameter.name}"])
+        finished = records["finished"].view(np.uint8)
+        _refuse("finished", finished, finished <= 1, "True or False")
+        if self.autoreset == "SameStep":
+            _refuse("finished", finished, finished == 0, "False, because SAME_STEP begins the next episode at once")
         # An unfinished episode has at least one step left.
         elapsed, limit = records["elapsed"], (self.max_episode_steps or 1 << 31) - 1 + records["finished"]
         wrong = (elapsed < 0) | (elapsed > limit)
