@@ -35,13 +35,16 @@ def cartpole():
     return [ffi.string(lib.operant_env(k).name) for k in range(lib.operant_env_count())].index(b"cartpole")
 
 
+COUNT = lib.operant_env(cartpole()).param_count
+
+
 def memory(batch, name, count):
     size = 8 if ffi.string(lib.operant_view(batch).isa) == b"exact" else 4
     return ffi.buffer(ffi.cast("char *", getattr(lib.operant_view(batch), name)), size * count)[:]
 
 
 def parameters(batch):
-    return memory(batch, "params", 11)
+    return memory(batch, "params", COUNT)
 
 
 def state(batch):
@@ -58,7 +61,7 @@ def state(batch):
         (0, [9.8, 9.8, -1.0]),
         (0, [9.8, math.nan, 9.8]),
         (-1, [9.8]),
-        (11, [9.8]),
+        (COUNT, [9.8]),
         (0, [9.8, 9.8]),
         (0, []),
     ],
@@ -70,7 +73,7 @@ def test_a_parameter_out_of_its_bounds_is_refused(batch, index, values):
 
 
 def test_a_bound_itself_is_accepted_in_both_builds(batch):
-    for index in range(11):
+    for index in range(COUNT):
         each = lib.operant_env(cartpole()).parameters[index]
         for bound in (each.low, each.high):
             assert lib.operant_set_param(batch, index, ffi.new("double *", bound), 1) == lib.OPERANT_OK
@@ -86,7 +89,7 @@ def test_a_bound_itself_is_accepted_in_both_builds(batch):
         (0, 5.0, math.nan),
         (6, 1.0, math.inf),  # x_limit may be infinite, but no number is drawn below infinity
         (-1, 1.0, 2.0),
-        (11, 1.0, 2.0),
+        (COUNT, 1.0, 2.0),
     ],
 )
 def test_a_range_out_of_the_bounds_is_refused(batch, index, low, high):
@@ -97,7 +100,7 @@ def test_a_range_out_of_the_bounds_is_refused(batch, index, low, high):
 @pytest.mark.parametrize("override", [-1.0, 1001.0, math.inf, -math.inf])
 def test_an_override_out_of_its_bounds_is_refused_and_nothing_is_reset(batch, override):
     before, observations = state(batch), ffi.new("float[]", [7.0] * 4 * N)
-    overrides = ffi.new("double[]", [override] + [math.nan] * 10)
+    overrides = ffi.new("double[]", [override] + [math.nan] * (COUNT - 1))
     assert lib.operant_reset(batch, ffi.NULL, overrides, observations) == lib.OPERANT_BAD_ARGUMENT
     assert state(batch) == before and list(observations) == [7.0] * 4 * N
     overrides[0] = 1000.0
