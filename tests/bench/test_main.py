@@ -219,6 +219,7 @@ sys.exit(main(["bench", "--quick", "--num-envs", "8", *sys.argv[1:]]))
             "operant bench: device='cuda' and device='emulated' need PyTorch: pip install 'operant[cuda]'\n",
         ),
     ],
+    ids=["sb3", "training", "device"],
 )
 def test_without_torch_its_rows_are_left_out_and_say_so(arguments, code, said):
     command = [sys.executable, "-c", WITHOUT_TORCH, *arguments]
