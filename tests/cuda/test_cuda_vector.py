@@ -592,3 +592,15 @@ def test_gymnasiums_array_conversion_makes_it_an_environment_of_numpy_arrays():
     for actions in np.random.default_rng(0).integers(0, 2, (30, 4)):
         for part, its in zip(env.step(actions)[:4], other.step(actions)[:4], strict=True):
             assert type(part) is np.ndarray and part.tobytes() == its.tobytes()
+
+
+def test_attributes_are_read_and_assigned_as_on_the_cpu():
+    mine, other = twins("CartPole-v1", 3)
+    for env in (mine, other):
+        env.reset(seed=1)
+        env.set_attr("masspole", [0.2, 0.5, 1.0])
+        env.set_attr("state", [np.full(4, k / 64) for k in range(3)])
+        assert env.get_attr("masspole") == (0.2, 0.5, 1.0)
+        assert env.get_attr("total_mass") == (1.1,) * 3
+        assert env.call("state")[2].tolist() == [2 / 64] * 4
+    play(mine, other, 20)

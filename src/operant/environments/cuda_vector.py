@@ -27,7 +27,9 @@ class CudaVectorEnv(VectorEnvBase):
     * Python does not know whether an episode ended. So every step has the infos about ends; their masks, such as
       `_final_obs`, tell which rows they apply to.
 
-    These calls wait for the device: those that return NumPy arrays (`get_state`, `parameter`, `render`),
+    Toy text's info `prob` is the CPU's alone.
+
+    These calls wait for the device: those that return NumPy arrays (`get_state`, `parameter`, `render`), `get_attr`,
     `finished_episodes`, `check`, and seeding by a list or with a mask.
 
     Args:
