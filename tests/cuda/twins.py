@@ -47,7 +47,7 @@ def same_results(mine: tuple[Any, ...], other: tuple[Any, ...]) -> None:
 
 
 def same_infos(mine: dict[str, Any], other: dict[str, Any]) -> None:
-    """Asserts that infos are equal; the device's have entries about episodes' ends even if no episode ended, no `prob`."""
+    """Asserts that infos are equal; the device's lack `prob`, and have entries about episodes' ends in every step."""
     other = {name: value for name, value in other.items() if name not in ("prob", "_prob")}
     assert set(other) <= set(mine)
     for name in [name for name in mine if name.startswith("_")]:

@@ -1,8 +1,10 @@
 """Shared parts of the descriptors of the Multi-Agent Particle Environments; see native/envs/mpe/particles.h."""
 
 import math
+from typing import Any
 
-from operant.spec import Bound, Observation, Quantity
+from operant.catalog.gymnasiums import constant
+from operant.spec import Bound, Member, Observation, Quantity
 
 CONTINUOUS_ACTION: tuple[tuple[Bound, Bound], ...] = ((0, 1),) * 5  # amounts of none, left, right, down, up
 
@@ -14,6 +16,15 @@ ONLY_OF_SCENARIOS = ONLY | {
     "num_agent_neighbors": None,
     "num_landmark_neighbors": None,
 }
+
+
+WORLD = {name: f"world.{name}" for name in ("dt", "damping", "contact_force", "contact_margin")}
+"""mpe2's attributes of the parameters that all its environments share."""
+
+
+def members(**others: Any) -> dict[str, Member]:
+    """mpe2's attributes that cannot be assigned here, as its constructor's arguments set them; `others` among them."""
+    return {name: constant(value) for name, value in ({"continuous_actions": False} | ONLY | others).items()}
 
 
 def bodies(agents: tuple[str, ...], landmarks: tuple[str, ...]) -> tuple[Quantity, ...]:

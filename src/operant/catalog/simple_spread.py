@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, bodies, unbounded
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, WORLD, bodies, members, unbounded
 from operant.spec import EnvSpec
 
 
@@ -17,7 +17,8 @@ def _spec(count: int, header: str) -> EnvSpec:
         summary="Agents cover as many landmarks without bumping into each other.",
         agents=agents,
         state=bodies(agents, landmarks),
-        attributes={"radius": "agent.size"},
+        attributes=WORLD | {"radius": "agent.size", "force": "agent.accel"},
+        members=members(curriculum_stage=0),
         options={"local_ratio": "local_ratio"},
         observation=unbounded(
             "velocity",
@@ -38,7 +39,13 @@ def _spec(count: int, header: str) -> EnvSpec:
 
 
 _THREE = _spec(3, "simple_spread")
-_CONTINUOUS = dataclasses.replace(_THREE, header="simple_spread_continuous", actions=0, action_bounds=CONTINUOUS_ACTION)
+_CONTINUOUS = dataclasses.replace(
+    _THREE,
+    header="simple_spread_continuous",
+    members=members(curriculum_stage=0, continuous_actions=True),
+    actions=0,
+    action_bounds=CONTINUOUS_ACTION,
+)
 
 SPEC = dataclasses.replace(
     _THREE,

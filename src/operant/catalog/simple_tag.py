@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, bodies, unbounded
+from operant.catalog.particles import CONTINUOUS_ACTION, ONLY_OF_SCENARIOS, WORLD, bodies, members, unbounded
 from operant.spec import EnvSpec
 
 AGENTS = ("adversary_0", "adversary_1", "adversary_2", "agent_0")
@@ -15,11 +15,17 @@ _DISCRETE = EnvSpec(
     agents=AGENTS,
     observation_sizes=(16, 16, 16, 14),  # adversaries also observe the agent's velocity
     state=bodies(AGENTS, OBSTACLES),
-    attributes={
+    attributes=WORLD
+    | {
         "adversary_radius": "adversary.size",
         "agent_radius": "agent.size",
         "obstacle_radius": "landmark.size",
+        "adversary_force": "adversary.accel",
+        "agent_force": "agent.accel",
+        "adversary_max_speed": "adversary.max_speed",
+        "agent_max_speed": "agent.max_speed",
     },
+    members=members(local_ratio=None, curriculum_stage=0),
     observation=unbounded(
         "velocity",
         "position",
@@ -35,6 +41,12 @@ _DISCRETE = EnvSpec(
     variant_options={"continuous_actions": False},
     only_options=ONLY_OF_SCENARIOS | {"num_good": 1, "num_adversaries": 3, "num_obstacles": 2},
 )
-_CONTINUOUS = dataclasses.replace(_DISCRETE, header="simple_tag_continuous", actions=0, action_bounds=CONTINUOUS_ACTION)
+_CONTINUOUS = dataclasses.replace(
+    _DISCRETE,
+    header="simple_tag_continuous",
+    members=members(local_ratio=None, curriculum_stage=0, continuous_actions=True),
+    actions=0,
+    action_bounds=CONTINUOUS_ACTION,
+)
 
 SPEC = dataclasses.replace(_DISCRETE, variants={(False,): _DISCRETE, (True,): _CONTINUOUS})

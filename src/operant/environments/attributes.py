@@ -111,7 +111,7 @@ class Attributes:
                 _attempt(name, member.write, each, value)
                 for each, value in zip(self._values(environments), values, strict=True)
             ]
-            self._apply(name, updates, environments)
+            self.apply(name, updates, environments)
         elif member.kept:
             kept = self.read(name, range(self.batch.num_envs))
             for i, value in zip(environments.tolist(), values, strict=True):
@@ -166,8 +166,11 @@ class Attributes:
             if self.read(name, everywhere) != values:
                 self.write(name, values, everywhere)
 
-    def _apply(self, name: str, updates: Sequence[Mapping[str, Any]], environments: np.ndarray) -> None:
-        """Sets the parameters and the numbers of the state in `updates`, one for each of these environments."""
+    def apply(self, name: str, updates: Sequence[Mapping[str, Any]], environments: np.ndarray) -> None:
+        """Sets the parameters and the numbers of the state in `updates`, one for each of these environments.
+
+        Errors mention the attribute `name`.
+        """
         changed = {key for update in updates for key in update}
         for key in changed & self._given.keys():
             self._set(name, key, [update[key] for update in updates], environments)

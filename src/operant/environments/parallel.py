@@ -13,7 +13,9 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
+from operant.environments.attributes import Attributes, HasAttributes
 from operant.environments.opening import open_batch
+from operant.environments.particle_world import ParticleWorld
 from operant.environments.rendering import Renderer, check_render_mode, render_modes
 from operant.environments.spaces import action_space, observation_bounds
 from operant.spec import EnvSpec
@@ -29,8 +31,11 @@ except ModuleNotFoundError as missing:
     ) from missing
 
 
-class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[misc]  # pettingzoo has no types
+class OperantParallelEnv(HasAttributes, ParallelEnv[str, np.ndarray, Any]):  # type: ignore[misc]  # pettingzoo has no types
     """One environment of several agents that act at the same time.
+
+    It has the attributes of mpe2's class, except those for drawing and of the AEC form. What is changed in its `world`
+    is changed in the environment.
 
     Args:
         env_id: "simple_spread_v3", "simple_spread-v3" or "operant/simple_spread-v3".
@@ -88,8 +93,24 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
         self.action_spaces = {agent: action_space(spec, {}) for agent in spec.agents}
         self.state_space = spaces.Box(-np.inf, np.inf, (sum(self._sizes),), np.float32)
         self.renderer = Renderer(self._batch, self.render_mode, 1)
-        self._cycles = 0
+        self.steps = 0
         self._seeded = False
+        self._world: ParticleWorld | None = None
+        self._loans = {}
+        self._attributes = Attributes(self._batch, opened.given)
+
+    @property
+    def world(self) -> Any:
+        """mpe2's world: bodies with positions, velocities and sizes, and the constants of the physics."""
+        self._settle_world()
+        self._world = ParticleWorld(self._attributes)
+        return self._world.world
+
+    def _settle_world(self) -> None:
+        """Makes the changes that were made in the world that was read."""
+        world, self._world = self._world, None
+        if world is not None and (changes := world.changes()):
+            self._attributes.apply("world", [changes], np.zeros(1, np.int64))
 
     @property
     def batch(self) -> Batch:
@@ -113,13 +134,14 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
             seed: restarts the random numbers; None continues them.
             options: ignored. PettingZoo passes them to every environment, but these environments have none.
         """
+        self._settle_world()
         if seed is not None:
             self._batch.seed(check_seed(seed))
         elif not self._seeded:
             self._batch.seed_from_entropy()
         self._seeded = True
         rows = self._batch.reset().observations
-        self._cycles = 0
+        self.steps = 0
         self.agents = self.possible_agents[:]
         self.renderer.look()
         if self.render_mode == "human":
@@ -157,10 +179,11 @@ class OperantParallelEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[mis
                 valid = np.shape(action) == space.shape and bool(np.isfinite(action).all())
             if not valid:
                 raise ValueError(f"action {action!r} of {agent} is not in {space}")
+        self._settle_world()
         rows = np.array([actions[agent] for agent in self.agents])
         observations, rewards, terminated, _, _ = self._batch.step(rows)
-        self._cycles += 1
-        agents, ended = self.agents, self._cycles == self.max_cycles
+        self.steps += 1
+        agents, ended = self.agents, self.max_cycles is not None and self.steps >= self.max_cycles
         results: tuple[dict[str, Any], ...] = (
             self._by_agent(observations),
             dict(zip(agents, rewards.tolist(), strict=True)),

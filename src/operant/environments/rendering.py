@@ -197,6 +197,8 @@ def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str, flo
         entity.state.p_pos = position
     for attribute, value in parameters.items():
         body, _, name = attribute.partition(".")
+        if body == "world":
+            setattr(world, name, value)
         for entity in world.entities:
             if entity.name.startswith(body):
                 setattr(entity, name, value)
