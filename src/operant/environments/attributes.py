@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import logger
+from gymnasium.error import ClosedEnvironmentError
 
 from operant.batch.base import BatchBase
 from operant.messages import unknown
@@ -251,7 +252,10 @@ class HasAttributes:
     def __getattr__(self, name: str) -> Any:
         if not self._has(name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return self._read(name)
+        try:
+            return self._read(name)
+        except ClosedEnvironmentError as closed:
+            raise AttributeError(f"{name}: {closed}") from None  # so that hasattr() has an answer
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__ and self._has(name):
