@@ -54,7 +54,7 @@ def damages(draw):
 def edits(draw, value):
     """A copy of nested JSON-like values in which one of them is replaced or removed."""
     others = st.sampled_from(
-        [None, True, -1, 2**70, 0.5, math.nan, "", "\x1b[31m", [], {}, [[1]], {"a": 1}, "F32", [1, 2]]
+        [None, True, -1, 2**70, 0.5, math.nan, math.inf, "", "\x1b[31m", [], {}, [[1]], {"a": 1}, "F32", [1, 2]]
     )
     copied = json.loads(json.dumps(value))
     place = copied
@@ -198,10 +198,11 @@ def run(tmp_path_factory):
 
 @settings(max_examples=300)
 @given(data=st.data())
-@example(data=None)
+@example(data=[])
+@example(data={"format": math.inf})
 def test_an_edited_run_record_is_refused_or_is_listed(run, data):
     path, record = run
-    edited = data.draw(edits(record)) if data else []
+    edited = data if isinstance(data, list | dict) else data.draw(edits(record))
     (path / "run.json").write_text(json.dumps(edited))
     try:
         found = RunDirectory(path)

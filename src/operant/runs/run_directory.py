@@ -44,7 +44,7 @@ class RunDirectory:
             newest = int(self._record["format"])
             if newest <= FORMAT:
                 _check_record(self._record)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as problem:
             raise RunError(f"{self.path} is not a run directory: its run.json cannot be read ({problem})") from None
         if newest > FORMAT:
             raise RunError(f"{self.path} was written by a newer operant (format {newest}): update operant")
