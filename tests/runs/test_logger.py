@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import threading
@@ -205,8 +206,9 @@ def test_invalid_values_and_names_are_refused(path):
             logger.log(reward="high")
         with pytest.raises(TypeError, match=r"reward=\[1\] is not a number"):
             logger.log(reward=[1])
-        with pytest.raises(ValueError, match="'a,b' cannot name a column"):
-            logger.log_row({"a,b": 1})
+        for name in ("a,b", '"a"', "", " a", "a\n", "a\x1b[2J", "a\u202e"):  # a file with them would be refused
+            with pytest.raises(ValueError, match=f"^{re.escape(repr(name))} cannot name a column"):
+                logger.log_row({name: 1})
         with pytest.raises(ValueError, match="at least one value"):
             logger.log()
     assert path.read_text() == ""

@@ -128,8 +128,10 @@ class Logger:
     def _add(self, new: list[str], width: int) -> None:
         """Adds the columns `new`, which are among the `width` names of a row."""
         for name in new:
-            if not name or any(character in name for character in ',"\r\n') or name != name.strip():
-                raise ValueError(f"{name!r} cannot name a column: leave out commas, quotes, line ends and outer spaces")
+            if not name or not name.isprintable() or "," in name or '"' in name or name != name.strip():
+                raise ValueError(
+                    f"{name!r} cannot name a column: leave out commas, quotes, control characters and outer spaces"
+                )
         if self._continued and len(new) == width:
             raise ValueError(
                 f"{self.path} holds {', '.join(self.columns)} and none of {', '.join(new)}: "

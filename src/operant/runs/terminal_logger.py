@@ -50,8 +50,7 @@ class TUILogger(Logger):
         if sys.stderr is None or not sys.stderr.isatty():
             return
         self._shown_at = time.monotonic()
-        row = "  ".join(f"{name} {_text(value)}" for name, value in values.items())
-        line = "".join(character if character.isprintable() else "?" for character in row)
+        line = "  ".join(f"{name} {_text(value)}" for name, value in values.items())
         line = line[: shutil.get_terminal_size().columns - 1]
         print(f"\r{line:{self._width}}", end="", file=sys.stderr, flush=True)
         self._width = len(line)
