@@ -20,9 +20,6 @@ void fail_call(const char *name, long k) {
     left = k;
 }
 
-/** Tells the number of calls that were made, if none has failed yet; -1 after a failure. */
-long calls_until_failure(void) { return left > 0 ? left : -1; }
-
 static int fails(const char *name) {
     if (!chosen || strcmp(chosen, name)) return 0;
     if (left > 0) left--;

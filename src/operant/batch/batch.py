@@ -363,10 +363,6 @@ class Batch(BatchBase):
         table = self._array(view.params, (len(self.parameters), view.stride), self.real)
         return table[index, : self.num_envs].copy()
 
-    def quantity(self, name: str) -> np.ndarray:
-        """A quantity of the state, by its name in the descriptor, in each environment: `[N, *shape]`, a copy."""
-        return self._views()[name].copy()
-
     # The generator of an exact batch of one, exchanged with a NumPy generator.
 
     def set_generator(self, generator: np.random.Generator) -> None:
