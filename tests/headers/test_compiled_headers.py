@@ -56,11 +56,15 @@ def test_included_files_count_as_the_headers_content(tmp_path):
     assert build(path, **QUICK).cached
 
 
-def test_a_file_included_through_a_macro_is_refused_because_its_changes_would_not_count(tmp_path):
-    text = f'#define HIDDEN "{tmp_path}/hidden.h"\n#include HIDDEN\ntypedef struct {{ vf height'
-    path = write_lander(tmp_path, ("typedef struct { vf height", text))
+@pytest.mark.parametrize("condition", ["1", "EXACT", "!EXACT"])
+@pytest.mark.parametrize("include", ["#include HIDDEN", "#include <{0}/hidden.h>", '#/**/include "hidden.h"'])
+def test_a_file_included_in_another_way_is_refused_because_its_changes_would_not_count(tmp_path, condition, include):
+    text = f'#define HIDDEN "{tmp_path}/hidden.h"\n#if {condition}\n{include.format(tmp_path)}\n#endif\n'
+    path = write_lander(tmp_path, ("typedef struct { vf height", text + "typedef struct { vf height"))
     (tmp_path / "hidden.h").write_text("\n")
-    with pytest.raises(ValueError, match=r'hidden\.h is included through a macro: write #include "hidden\.h"'):
+    with pytest.raises(
+        ValueError, match=r'hidden\.h is included through a macro or in brackets: write #include "hidden\.h"'
+    ):
         build(path, **QUICK)
 
 

@@ -274,7 +274,8 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
         failed = [text for code, text in outputs.values() if code]
         if failed:
             raise CompileError(describe_errors(header, sources, failed[0]))
-        _check_dependencies(work / "scalar.d", sources, work, native)
+        for listing in work.glob("*.d"):
+            _check_dependencies(listing, sources, work, native)
         objects = [str(work / f"{name}.o") for name in commands]
         complete = ["-Wl,-z,defs"] if sys.platform == "linux" else []
         linked = work / library.name
@@ -321,14 +322,15 @@ def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
 
 
 def _check_dependencies(listing: Path, sources: Mapping[Path, bytes], work: Path, native: Path) -> None:
-    """Raises a LibraryError for a file included through a macro, which the digest does not cover."""
+    """Raises a LibraryError for a file that `included` has not found, because the digest does not cover it."""
     _, _, names = listing.read_text(encoding="utf-8").replace("\\\n", " ").partition(":")
     for name in re.findall(r"(?:\\ |\S)+", names):
         path = Path(name.replace("\\ ", " ")).resolve()
         ours = path.is_relative_to(work.resolve()) or path.is_relative_to(native)
         if not ours and path not in sources:
             raise LibraryError(
-                f'{path} is included through a macro: write #include "{path.name}", so that changes are noticed'
+                f"{path} is included through a macro or in brackets: write #include "
+                f'"{path.name}" on a line of its own, so that changes are noticed'
             )
 
 
