@@ -165,8 +165,8 @@ typedef struct {
     uint8_t *ended;   /* [R] 1 where an episode ended */
 } operant_statistics;
 
-/** Writes the statistics of the last step, made at `now`. Call it after every step; if no episode ended in it, `to` is
- *  not used. */
+/** Writes the statistics of the last step, made at `now`. Call it after every step; if no episode ended in it, `to` may
+ *  be NULL. */
 operant_status operant_time_episodes(operant_batch *batch, operant_stopwatch *watch, double now,
                                      const operant_statistics *to);
 

@@ -337,6 +337,7 @@ operant_status operant_time_episodes(operant_batch *b, operant_stopwatch *watch,
     for (int64_t j = 0; j < watch->count; j++)
         if (watch->restarting[j] < 0 || watch->restarting[j] >= b->num_envs) return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
+    if (b->last.count && !to) return leave(b, OPERANT_BAD_ARGUMENT);
     const int64_t agents = b->kernel->info.agents, rows = b->num_envs * agents;
     for (int64_t j = 0; j < watch->count; j++) watch->starts[watch->restarting[j]] = now;
     watch->count = 0;

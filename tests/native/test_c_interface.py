@@ -139,6 +139,19 @@ def test_environments_that_restart_are_checked_before_any_time_is_written(batch,
     assert list(starts) == [7.0] * N and watch.count == count
 
 
+def test_statistics_of_ended_episodes_need_a_place():
+    """A thread may step between another's look at the number of ended episodes and its call."""
+    batch = open_batch(b"cartpole", max_episode_steps=1)
+    arrays = [ffi.new(kind) for kind in ("float[12]", "float[3]", "uint8_t[3]", "uint8_t[3]")]
+    assert lib.operant_step(batch, ffi.new("int32_t[3]"), lib.OPERANT_INT32, ffi.new("operant_output *", arrays)) == 0
+    assert lib.operant_last_finished(batch).count == N
+    starts, listed = ffi.new("double[]", [7.0] * N), ffi.new("int32_t[]", N)
+    watch = ffi.new("operant_stopwatch *", {"starts": starts, "restarting": listed, "count": 1})
+    assert lib.operant_time_episodes(batch, watch, 9.0, ffi.NULL) == lib.OPERANT_BAD_ARGUMENT
+    assert list(starts) == [7.0] * N and watch.count == 1
+    lib.operant_close(batch)
+
+
 @pytest.mark.parametrize(
     "options, says",
     [
