@@ -58,6 +58,15 @@ def test_a_run_without_its_metrics_file_is_read_from_the_csv(runs, capsys):
     assert json.loads(capsys.readouterr().out)[0]["return"] == 487.625
 
 
+@pytest.mark.parametrize("text", ["", "steps,episode_return\n"], ids=["empty", "only titles"])
+def test_a_run_that_ended_before_its_metrics_file_was_made_is_listed(runs, capsys, text):
+    folder, _, crashed = runs
+    crashed.csv_path.write_text(text)
+    command(["--runs", str(folder), "--json"])
+    last = json.loads(capsys.readouterr().out)[-1]
+    assert (last["id"], last["status"], last["steps"]) == (crashed.id, "crashed", None)
+
+
 def test_the_folder_may_be_named_by_the_environment(runs, capsys, monkeypatch):
     monkeypatch.setenv("OPERANT_RUNS", str(runs[0]))
     command([])

@@ -92,4 +92,4 @@ def _from_csv(path: Path, otherwise: Snapshot) -> Snapshot:
         columns, rows = read_csv(path)
     except (OSError, ValueError):
         return otherwise
-    return Snapshot(tuple(columns), np.array(rows).reshape(-1, len(columns)), 0, len(rows))
+    return Snapshot(tuple(columns), np.array(rows, np.float64).reshape(len(rows), len(columns)), 0, len(rows))
