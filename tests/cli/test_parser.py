@@ -9,7 +9,7 @@ import pytest
 from operant.cli.main import COMMANDS, main
 from operant.cli.parser import Parser, integer, number
 
-WHOLE = {"1000000": 1_000_000, "1e6": 1_000_000, "1_000_000": 1_000_000, "1,000,000": 1_000_000, "-3": -3, "2.5e1": 25}
+WHOLE = {"1000000": 1_000_000, "1e6": 1_000_000, "1_000_000": 1_000_000, "-3": -3, "2.5e1": 25}
 
 
 @pytest.mark.parametrize("text", WHOLE)
@@ -17,7 +17,7 @@ def test_a_whole_number_may_be_written_in_any_common_way(text):
     assert integer(text) == WHOLE[text] and type(integer(text)) is int
 
 
-@pytest.mark.parametrize("text", ["1.5", "1e-3", "x", "", "nan", "inf", "1e400"])
+@pytest.mark.parametrize("text", ["1.5", "1e-3", "x", "", "nan", "inf", "1e400", "64,64"])
 def test_what_is_not_whole_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="must be an integer, such as 1000000 or 1e6"):
         integer(text)

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from operant.messages import printable_lines, unknown
 
+MOST = (1 << 63) - 1  # for seeds, and everything else
+
 
 def fail(program: str, message: str, code: int = 2) -> NoReturn:
     """Prints one line on stderr and exits with `code`; a compiler's messages have several."""
@@ -18,8 +20,8 @@ def fail(program: str, message: str, code: int = 2) -> NoReturn:
 
 
 def integer(text: str) -> int:
-    """Reads a whole number: 1000000, 1_000_000, 1,000,000 or 1e6."""
-    digits = text.replace("_", "").replace(",", "")
+    """Reads a whole number: 1000000, 1_000_000 or 1e6. Commas are refused: 64,64 may be meant as two."""
+    digits = text.replace("_", "")
     try:
         return int(digits)
     except ValueError:
@@ -51,17 +53,20 @@ def at_least(least: int) -> Callable[[str], int]:
         value = integer(text)
         if value < least:
             raise argparse.ArgumentTypeError(f"{text} must be at least {least}")
+        if value > MOST:
+            raise argparse.ArgumentTypeError(f"{text} must be at most {MOST}")
         return value
 
     return read
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` without abbreviations; errors exit with code 2. `main` reads --debug."""
+    """An `ArgumentParser` without abbreviations; errors exit with code 2. `main` reads --debug, which commands have."""
 
-    def __init__(self, prog: str, **options: Any):
+    def __init__(self, prog: str, *, debug: bool = True, **options: Any):
         super().__init__(prog, allow_abbrev=False, **options)
-        self.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        if debug:
+            self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def error(self, message: str) -> NoReturn:
         message = re.sub(r"^argument (-\S+): (?=.* must be )", r"\1 ", message)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from operant.cli.names import ALGORITHMS, find_algorithm, find_config, full_id
-from operant.cli.parser import Parser, integer, number
+from operant.cli.parser import MOST, Parser, integer, number
 from operant.files.toml import read_toml
 from operant.headers.trust import Untrusted, check_trust, remember
 from operant.messages import unknown
@@ -154,11 +154,13 @@ def _plain(value: Any) -> Any:
 
 
 def whole(name: str, value: Any, least: int) -> int:
-    """Returns a file's number, such as 1000000 or 1e6, as an integer; raises ValueError if it is none or too small."""
+    """Returns a file's number, such as 1000000 or 1e6, as an integer; raises ValueError if it is no such number."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {least}")
+    if value > MOST:
+        raise ValueError(f"{name}={value!r} must be at most {MOST}")
     return value
 
 
