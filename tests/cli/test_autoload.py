@@ -5,6 +5,7 @@ import pytest
 
 from operant import import_hook
 from operant.cli import autoload
+from operant.cli.main import main
 
 MAKE = "import gymnasium; print(gymnasium.make_vec('operant/CartPole-v1', num_envs=3).num_envs)"
 LOADED = "import sys; print([name for name in ('operant', 'gymnasium', 'numpy') if name in sys.modules])"
@@ -82,8 +83,8 @@ def test_a_file_that_cannot_be_written_is_one_line_and_leaves_nothing(site_packa
     path = site_packages / blocked
     path.mkdir()  # refuses writing even to root, unlike a read-only folder
     with pytest.raises(SystemExit, match="1"):
-        autoload.command(["on"])
-    assert capsys.readouterr() == ("", f"operant autoload: cannot change {path}: Is a directory\n")
+        main(["autoload", "on"])
+    assert capsys.readouterr() == ("", f"operant autoload: cannot change {path}: it is a directory: name a file\n")
     path.rmdir()
     assert [path for path in site_packages.rglob("*") if path.is_file()] == []
 

@@ -1,3 +1,4 @@
+import re
 from importlib.metadata import version
 
 import pytest
@@ -40,6 +41,11 @@ def test_a_typo_is_answered_with_the_nearest_name(error_line, arguments, nearest
 def test_an_unrelated_name_is_answered_with_all_commands(error_line):
     names = "list, train, eval, resume, new, build, check, bench, doctor, export, sweep, monitor, runs, run, autoload"
     assert f"choose from {names} (" in error_line("frobnicate")
+
+
+def test_the_options_before_a_command_are_those_that_work_there(operant):
+    shown = operant("--help").stdout
+    assert re.findall(r"^  (-.*?)  ", shown, re.M) == ["-h, --help", "--version"]
 
 
 def test_bench_forwards_its_arguments_and_exit_code(monkeypatch):

@@ -296,7 +296,8 @@ def test_an_output_that_cannot_be_written_is_one_line(arguments):
         finished = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     program = "operant" if arguments[0].startswith("-") else f"operant {arguments[0]}"
     assert finished.returncode == 1
-    assert finished.stderr == f"{program}: cannot write its output: No space left on device\n"
+    remedy = "the disk is full: free some space or choose another folder"
+    assert finished.stderr == f"{program}: cannot write its output: {remedy}\n"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import os
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -151,6 +152,17 @@ def test_a_full_disk_names_the_file(run):
     with pytest.raises(OSError, match=r"cannot write .*metrics\.csv: the disk is full"), Recorder(run) as recorder:
         recorder.record({"steps": 1})
     assert RunDirectory(run.path).status == "failed"
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["during the run", "at its end"])
+def test_a_disk_that_is_full_for_tensorboard_is_named_too(run, monkeypatch, late):
+    writer = pytest.importorskip("tensorboardX.event_file_writer").RecordWriter
+    monkeypatch.setattr(tensorboard, "DELAY", 1e9 if late else 0.0)
+    full = Path("/dev/full")
+    monkeypatch.setattr(writer, "__init__", lambda self, path: setattr(self, "_writer", full.open("wb")))
+    says = r"^cannot write TensorBoard's file in .*: the disk is full: free some space"
+    with pytest.raises(OSError, match=says), Recorder(run) as recorder:
+        recorder.record({"steps": 1})
 
 
 def test_recording_an_update_takes_well_below_a_percent_of_it(run):

@@ -10,7 +10,8 @@ import sysconfig
 from pathlib import Path
 
 from operant import import_hook
-from operant.cli.parser import Parser, fail
+from operant.cli.parser import Parser
+from operant.files.atomic import disk_error
 from operant.messages import unknown
 
 PTH_NAME = "operant-autoload.pth"
@@ -38,7 +39,7 @@ def command(argv: list[str]) -> int:
     try:
         said = actions[action](pth, pth.with_name(HOOK_NAME))
     except OSError as problem:
-        fail(parser.prog, f"cannot change {problem.filename or pth}: {problem.strerror}", 1)
+        raise disk_error("change", problem.filename or pth, problem) from None
     print(said)
     return 0
 

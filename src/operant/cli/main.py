@@ -83,8 +83,9 @@ def _remedy(problem: Exception) -> str:
     if isinstance(problem, OSError) and problem.strerror is not None:
         if problem.filename is None:
             _discard_output()
-            return f"cannot write its output: {problem.strerror}"
-        problem = disk_error("use", problem.filename, problem)
+            problem = disk_error("write", "its output", problem)
+        else:
+            problem = disk_error("use", problem.filename, problem)
     return " ".join(str(problem).split()) or "out of memory"  # only Python's own MemoryError has no text
 
 
@@ -103,6 +104,7 @@ def _without_command(arguments: list[str]) -> int:
         + "".join(f"  {name:{width}}  {summary}\n" for name, (_, summary) in COMMANDS.items())
         + "\n`operant COMMAND --help` shows a command's options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        debug=False,
     )
     parser.add_argument("--version", action="store_true", help="print operant's version and exit")
     if parser.parse(arguments).version:

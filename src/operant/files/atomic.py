@@ -25,7 +25,10 @@ _REMEDIES = {
 def disk_error(action: str, path: str | os.PathLike[str], problem: OSError) -> OSError:
     """An OSError with the same errno, whose text is one line with the path and the remedy."""
     number = problem.errno or 0
-    clearer = OSError(f"cannot {action} {os.fspath(path)}: {_REMEDIES.get(number, problem.strerror or str(problem))}")
+    remedy = _REMEDIES.get(number, problem.strerror or str(problem))
+    if number == errno.ENOENT and Path(path).parent.is_dir():
+        remedy = "it does not exist"
+    clearer = OSError(f"cannot {action} {os.fspath(path)}: {remedy}")
     clearer.errno = number
     return clearer
 

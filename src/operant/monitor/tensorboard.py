@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from operant.files.atomic import disk_errors
+
 DELAY = 30.0  # seconds; the import takes 0.25 s in addition to torch's, 1% of this
 FLUSH = 10.0  # seconds between writes to the file; a row takes 0.1 ms
 
@@ -53,7 +55,11 @@ class TensorBoard:
             self._due = time.monotonic() + FLUSH
 
     def flush(self) -> None:
-        """Writes the collected rows."""
+        """Writes the collected rows; raises OSError with the folder's name and the remedy."""
+        with disk_errors("write TensorBoard's file in", self._folder):
+            self._flush()
+
+    def _flush(self) -> None:
         if self._is_missing or not self._rows:
             return
         try:
@@ -86,8 +92,11 @@ class TensorBoard:
         self._writer.flush()
 
     def close(self) -> None:
-        """Writes the remaining rows and closes the file."""
-        self.flush()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        """Writes the remaining rows and closes the file, as `flush` does."""
+        with disk_errors("write TensorBoard's file in", self._folder):
+            try:
+                self._flush()
+            finally:
+                if self._writer is not None:
+                    self._writer.close()
+                    self._writer = None
