@@ -157,7 +157,10 @@ def test_an_episode_without_a_time_limit_ends_in_a_video_too(tmp_path, capsys, m
     "arguments, expected",
     [
         (["shirt"], "no run 'shirt' in"),
-        (["short", "--checkpoint", "missing.safetensors"], "missing.safetensors does not exist"),
+        (
+            ["short", "--checkpoint", "missing.safetensors"],
+            "missing.safetensors does not exist: give --checkpoint best",
+        ),
         (["short", "--env", "pendulum"], "operant/Pendulum-v1 has the observation space"),
         (["short", "--env", "pendulu"], "did you mean 'pendulum'?"),
         (["short", "--video", "film.gif", "--episodes", "1"], "film.gif must end in .mp4"),

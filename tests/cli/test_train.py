@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -136,6 +137,22 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, endi
     assert rows(cut) == rows(whole) and len(rows(cut)) == 20
 
 
+def test_an_interrupted_training_says_how_to_continue_it(tmp_path, monkeypatch, capsys):
+    @contextlib.contextmanager
+    def asked():
+        yield SimpleNamespace(by_signal=True)
+
+    monkeypatch.setattr("operant.cli.training.asked_to_stop", asked)
+    few = ["--num-envs", "2", "--rollout-steps", "2", "--quiet", "--runs", str(tmp_path)]
+    assert main(["train", "cartpole", "--timesteps", "40", *few, "--name", "cut"]) == 130
+    run_id = RunDirectory.find(tmp_path, "cut").id
+    assert main(["resume", "cut", "--quiet", "--runs", str(tmp_path)]) == 130
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(" steps in ")[0] for line in said[::3]] == ["4", "8"]
+    assert all(line.endswith(" s, no episode has ended") for line in said[::3])
+    assert said[2::3] == [f"interrupted: `operant resume {run_id}` continues it"] * 2
+
+
 def test_a_detached_run_continues_by_itself(tmp_path):
     printed = run("train", "cartpole", "--timesteps", 4096, *SHORT, "--runs", tmp_path, "--detach")
     directory = RunDirectory.find(tmp_path, printed.strip())
@@ -183,6 +200,8 @@ def test_a_gymnasium_environment_trains_by_its_own_id(tmp_path):
         (2, ["train", "cartpole", "--activation", "tan"], "activation='tan': did you mean 'tanh'?"),
         (1, ["train", "cartpole", "--squash", "--timesteps", "10", "--no-run"], "squash=True is for a Box"),
         (2, ["train", "cartpole", "--timesteps", "0"], "timesteps=0 must be an integer of at least 1"),
+        (2, ["train", "cartpole", "--seed", "1e30"], "must be at most 9223372036854775807"),
+        (2, ["train", "cartpole", "--hidden", "64,64"], "--hidden '64,64' must be an integer"),
         (2, ["train", "cartpole", "--detach", "--no-run"], "--monitor and --detach need a saved run"),
         (2, ["train", "--config", "/nowhere.toml"], "/nowhere.toml does not exist"),
         (1, ["train", "cartpole", "--runs", "/dev/null/runs"], "cannot create a run in /dev/null/runs"),

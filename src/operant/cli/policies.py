@@ -28,13 +28,14 @@ def load_policy(run: RunDirectory, checkpoint: str, *, trust: bool) -> Trained:
     """Loads the policy of a run. `checkpoint` is best, latest, or a path; `trust` is that of `merge`.
 
     Raises:
-        ValueError: the checkpoint does not exist, or the checkpoint is corrupt or does not fit the run's
-            configuration.
+        ValueError: the checkpoint does not exist, is corrupt, or does not fit the run's configuration.
     """
     config = merge(run.config, {}, trust=trust)
     folder = CheckpointFolder(run.checkpoints)
     named = {"best": folder.best, "latest": folder.latest}
     path = named[checkpoint]() if checkpoint in named else Path(checkpoint)
+    if not path.exists():
+        raise ValueError(f"{checkpoint} does not exist: give --checkpoint best, latest or a file")
     state = load_checkpoint(path)
     algorithm = config.make_small()
     try:

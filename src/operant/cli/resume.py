@@ -10,8 +10,8 @@ from operant.cli.train import add_saving_options, load_torch
 
 DESCRIPTION = """\
 Continues a run that was interrupted, has crashed, or needs more steps; a run that was killed after its last step is
-recorded as finished. On the CPU the final weights equal those of an
-uninterrupted run bit for bit. Records made after the last checkpoint are dropped, because those steps are repeated.
+recorded as finished. On the CPU the final weights equal those of an uninterrupted run bit for bit. Records made after
+the last checkpoint are dropped, because those steps are repeated.
 """
 PROGRAM = "operant resume"
 
@@ -50,7 +50,8 @@ def command(argv: list[str]) -> int:
         mine = run if rank() == 0 else None
         training = Training(config, algorithm, mine, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
         code = training.train(resume=True)
-        report(training)
+        report(training, code)
+        algorithm.close()
         return code
     finally:
         leave()

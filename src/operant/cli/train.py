@@ -116,9 +116,7 @@ def _train(arguments: Any, config: RunConfig) -> int:
     show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
     training = Training(config, algorithm, run, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
     code = training.train(tensorboard=not arguments.no_tensorboard, wandb=arguments.wandb)
-    report(training)
-    if code and run is not None:
-        print(f"interrupted: `operant resume {run.id}` continues it")
+    report(training, code)
     algorithm.close()
     return code
 

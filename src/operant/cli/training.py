@@ -163,16 +163,20 @@ def _mean(algorithm: OnPolicy) -> float:
     return sum(returns) / len(returns) if returns else float("nan")
 
 
-def report(training: Training) -> None:
-    """Prints the result of the run on stdout."""
+def report(training: Training, code: int) -> None:
+    """Prints the result of the run on stdout; `code` is what `train` returned."""
     algorithm, run = training.algorithm, training.run
     if rank():
         return
-    words = f"{algorithm.steps:,} steps in {algorithm.seconds:.1f} s, return {_mean(algorithm):.1f}"
+    mean = _mean(algorithm)
+    words = f"{algorithm.steps:,} steps in {algorithm.seconds:.1f} s, "
+    words += "no episode has ended" if math.isnan(mean) else f"return {mean:.1f}"
     if training.solved is not None:
         judge = reference_id(training.config.environment) or training.config.environment
         words += f"; solved: mean {training.solved:.1f} over {EPISODES} greedy episodes of {judge}"
     print(printable(words))
     if run is not None:
         print(f"run {run.id} is in {printable(str(run.path))}")
+        if code:
+            print(f"interrupted: `operant resume {run.id}` continues it")
     sys.stdout.flush()
