@@ -37,6 +37,10 @@ def test_pettingzoo_gets_our_ids_in_whatever_order_things_are_imported(imports):
     assert run(f"{imports}\n{REGISTERED}")[0] == IDS
 
 
+def test_operant_can_be_imported_in_a_program_without_arguments():
+    assert run("import sys; sys.argv = []; import operant; print(len(operant.CATALOG) > 10)") == ("True\n", "")
+
+
 def test_a_failing_registration_warns_and_the_import_goes_on():
     script = (
         "import operant.import_hook as hook\n"

@@ -74,6 +74,6 @@ def __getattr__(name: str) -> Any:
 
 
 register_environments()
-if os.path.basename(sys.argv[0]) != "operant":  # a command that needs native batches says so itself
+if os.path.basename("".join(sys.argv[:1])) != "operant":  # a command that needs native batches says so itself
     warn_of_old_gymnasium()
 after_import("pettingzoo", register_parallel_environments)
