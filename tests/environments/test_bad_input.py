@@ -242,7 +242,9 @@ def test_the_single_environment_must_be_reset_after_it_terminated():
         ({"num_envs": True}, TypeError, "num_envs=True"),
         ({"workers": 0}, ValueError, "workers=0"),
         ({"workers": "2"}, TypeError, "workers='2'"),
-        ({"max_episode_steps": 0}, ValueError, "max_episode_steps=0"),
+        ({"max_episode_steps": 0}, ValueError, "max_episode_steps=0 must be at least 1, or -1 for no limit"),
+        ({"max_episode_steps": -2}, ValueError, "max_episode_steps=-2 must be at least 1, or -1 for no limit"),
+        ({"max_episode_steps": "5"}, TypeError, "max_episode_steps='5' must be an int"),
         ({"max_episode_steps": 2**31}, ValueError, "max_episode_steps=2147483648"),
     ],
     ids=str,
@@ -250,6 +252,11 @@ def test_the_single_environment_must_be_reset_after_it_terminated():
 def test_an_invalid_keyword_argument_is_named(keywords, error, says):
     with pytest.raises(error, match=says):
         vector(**{"env_id": "CartPole-v1", "num_envs": 2, **keywords})
+
+
+def test_the_known_keyword_arguments_leave_out_the_id_which_the_caller_has_given():
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'xyz': choose from (?!.*env_id)"):
+        vector("CartPole-v1", 2, xyz=1)
 
 
 def test_a_batch_too_large_to_allocate_is_refused():

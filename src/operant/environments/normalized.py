@@ -59,6 +59,9 @@ class NormalizedVecEnv(VectorWrapper):  # without arguments of types, as Gymnasi
             raise ValueError("NormalizedVecEnv computes in the CPU's memory: make the environments with device='cpu'")
         self._next_step = AutoresetMode(envs.metadata.get("autoreset_mode", "NextStep")) is AutoresetMode.NEXT_STEP
         self._resetting = np.zeros(self.num_envs, np.bool_)  # environments that the next step resets
+        for name, clip in (("clip_observations", clip_observations), ("clip_rewards", clip_rewards)):
+            if not isinstance(clip, int | float | np.number) or not clip > 0:
+                raise ValueError(f"{name}={clip!r} must be a number above 0; math.inf clips nothing")
         self.training = True
         self.observation_statistics = self.reward_statistics = None
         if observations:

@@ -67,7 +67,10 @@ def open_batch(
         check_one_agent(spec, for_one_agent)
     given = constructor_parameters(spec, params, rest, presenter)
     limit = spec.max_episode_steps if max_episode_steps is None else max_episode_steps
-    limit = None if max_episode_steps == -1 else limit
+    if limit == -1:
+        limit = None
+    elif isinstance(limit, int) and limit < 1:
+        raise ValueError(f"max_episode_steps={limit} must be at least 1, or -1 for no limit")
     batch = make(spec, max_episode_steps=limit)
     configure(batch, given, randomize)
     lows, highs = extremes(batch, randomize, given)

@@ -49,11 +49,11 @@ def constructor_parameters(
 
 
 def keywords(presenter: type) -> list[str]:
-    """The names of the keyword arguments of a class's constructor and of its base classes' constructors."""
+    """The names of the options of a class's constructor and of its base classes' constructors."""
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signatures = [inspect.signature(vars(kind)["__init__"]) for kind in presenter.__mro__ if "__init__" in vars(kind)]
     found = [part for signature in signatures for part in signature.parameters.values() if part.kind in by_name]
-    return sorted({part.name for part in found} - {"self"})
+    return sorted({part.name for part in found} - {"self", "env_id"})
 
 
 def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[str, tuple[float, float]] | None) -> None:
