@@ -124,7 +124,7 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
         if not self.spec.joints:
             return None
         batch = self._pool._store if self.is_async else self._pool
-        return np.stack([batch.quantity(name)[rows] for name in self.spec.joints], axis=1)
+        return np.stack([batch.column(name)[rows] for name in self.spec.joints], axis=1)
 
     def step(self, action: Any, env_id: Any = None) -> Any:
         self.send(action, env_id)
