@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+LARGEST = (1 << 63) - 1  # an int64
 FEW, MOST = 8, 20  # how many known names a message lists: with a nearest one, and without
 
 
@@ -57,7 +58,7 @@ def suggestion(value: object, known: Iterable[str]) -> str:
     return f"did you mean {near[0]!r}?{f' ({listed})' if len(names) <= FEW else ''}"
 
 
-def integer(name: str, value: Any, low: int, high: int) -> int:
+def integer(name: str, value: Any, low: int, high: int = LARGEST) -> int:
     """Returns `value` as an int from `low` to `high`.
 
     Raises:

@@ -12,6 +12,7 @@ from authored import with_reference, write_lander
 from operant.cli.main import main
 from operant.environments.lookup import AUTHORED
 from operant.models.confidence import mean_interval, t_quantile
+from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +195,14 @@ def test_a_checkpoint_of_another_network_is_one_line(runs, capsys, tmp_path):
     [run] = runs.iterdir()
     config = shutil.copytree(run, tmp_path / "copy") / "config.toml"
     config.write_text(re.sub(r"hidden = \[\s*8,?\s*\]", "hidden = [9]", config.read_text()))
+    assert "does not fit the network that" in refusal(capsys, "copy", "--runs", tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"policy": np.zeros(3)}, {"counters": b"x"}, {"counters": {"steps": math.inf}}])
+def test_a_checkpoint_of_another_content_is_one_line(runs, capsys, tmp_path, change):
+    [run] = runs.iterdir()
+    copy = shutil.copytree(run, tmp_path / "copy") / "checkpoints" / "best.safetensors"
+    save_checkpoint(copy, load_checkpoint(copy) | change)
     assert "does not fit the network that" in refusal(capsys, "copy", "--runs", tmp_path)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from operant.cli.run_config import RunConfig, merge
+from operant.messages import integer
 from operant.models.algorithms.on_policy import OnPolicy
 from operant.models.networks.actor_critic import load_weights
-from operant.runs.checkpoint import CheckpointError, CheckpointFolder, load_checkpoint
+from operant.runs.checkpoint import MISFITS, CheckpointError, CheckpointFolder, load_checkpoint
 from operant.runs.run_directory import RunDirectory
 
 
@@ -40,8 +41,8 @@ def load_policy(run: RunDirectory, checkpoint: str, *, trust: bool) -> Trained:
     algorithm = config.make_small()
     try:
         _restore(algorithm, state)
-        steps = int(state["counters"]["steps"])
-    except (KeyError, TypeError, RuntimeError, ValueError):
+        steps = integer("steps", state["counters"]["steps"], 0)
+    except (ValueError, *MISFITS):
         algorithm.close()
         raise CheckpointError(f"{path} does not fit the network that {run.path / 'config.toml'} describes") from None
     return Trained(run, config, algorithm, path, steps)

@@ -11,7 +11,7 @@ from torch import Tensor
 from operant.cuda.arguments import AdamArguments
 from operant.cuda.engine import Engine
 from operant.cuda.training import PROGRAM, pointer_to
-from operant.messages import NotCopyable
+from operant.messages import NotCopyable, integer
 
 
 class FusedAdam(NotCopyable):
@@ -100,6 +100,6 @@ class FusedAdam(NotCopyable):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from a state that `state_dict` returned."""
-        self._steps.fill_(state["steps"])
+        self._steps.fill_(integer("steps", state["steps"], 0))
         self.mean.copy_(torch.as_tensor(state["mean"]))
         self.square.copy_(torch.as_tensor(state["square"]))

@@ -15,6 +15,8 @@ from operant.runs.nested_state import flatten, unflatten
 FORMAT = "operant checkpoint"
 VERSION = 1
 BEST = "best.safetensors"
+MISFITS = (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+"""Errors, besides ValueErrors, of an object that restores a state which was not its own."""
 
 
 class CheckpointError(ValueError):

@@ -1,6 +1,9 @@
 """The parts that all on-policy algorithms share: spaces, metrics, saving, resuming, and errors."""
 
+import copy
+import functools
 import math
+import operator
 
 import gymnasium as gym
 import numpy as np
@@ -188,6 +191,57 @@ def test_a_foreign_checkpoint_is_an_error(tmp_path):
     torch.save({"weights": torch.ones(2)}, tmp_path / "other.pt")
     with pytest.raises(CheckpointError, match=r"other.pt is not a checkpoint of operant"):
         PPO.load(tmp_path / "other.pt")
+
+
+STRANGE = [None, -1, 0.5, math.inf, "x", [None], {}, b"x", np.zeros(3), np.zeros(2, [("a", "f4")])]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The state in a checkpoint."""
+    path = tmp_path_factory.mktemp("saved") / "state.safetensors"
+    made(PPO, lstm=4, epochs=1, minibatches=1).learn(UPDATE).save(path)
+    return load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "algorithm",
+        "config",
+        "seed",
+        "threads",
+        "policy",
+        "generator",
+        "processes",
+        "counters",
+        "counters.steps",
+        "counters.updates",
+        "optimizer.steps",
+        "optimizer.mean",
+        "collector.environments",
+        "collector.starts",
+        "collector.state",
+        "collector.returns",
+        "collector.lengths",
+        "collector.episodes",
+    ],
+)
+def test_a_strange_value_in_a_checkpoint_is_refused_in_one_line_or_learned_from(saved, tmp_path, place):
+    refused = len(STRANGE)
+    for value in STRANGE:
+        *above, last = place.split(".")
+        changed = copy.deepcopy(saved)
+        functools.reduce(operator.getitem, above, changed)[last] = value
+        save_checkpoint(tmp_path / "state.safetensors", changed)
+        try:
+            algorithm = PPO.load(tmp_path / "state.safetensors")
+        except (ValueError, TypeError) as problem:
+            assert "\n" not in str(problem)
+        else:
+            algorithm.learn(2 * UPDATE)
+            refused -= 1
+    assert refused >= 5
 
 
 def test_a_vector_env_without_an_id_is_passed_again(tmp_path):

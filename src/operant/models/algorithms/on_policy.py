@@ -28,7 +28,7 @@ from operant.models.machine.data_parallel import all_gather_object, broadcast, m
 from operant.models.machine.devices import set_arithmetic
 from operant.models.networks.actor_critic import ActorCritic, flatten_parameters, load_weights
 from operant.models.networks.popart import PopArtValueHead
-from operant.runs.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from operant.runs.checkpoint import MISFITS, CheckpointError, load_checkpoint, save_checkpoint
 
 MOST_THREADS = 4096  # that a checkpoint may ask for
 MEASURED_ROWS = 2048  # at most this many rows of observations are used to choose the number of threads
@@ -297,7 +297,8 @@ class OnPolicy(NotCopyable, ABC):
             self.exploration.load_state_dict(state["exploration"])
         self.threads = integer("threads", state["threads"], 1, MOST_THREADS)
         counters = state["counters"]
-        self.steps, self.updates, self.seconds = counters["steps"], counters["updates"], counters["seconds"]
+        self.steps, self.updates = (integer(name, counters[name], 0) for name in ("steps", "updates"))
+        self.seconds = float(counters["seconds"])
 
     def save(self, path: str | Path) -> None:
         """Writes a checkpoint; the file is complete or absent. All processes must call it; the first one writes."""
@@ -316,10 +317,10 @@ class OnPolicy(NotCopyable, ABC):
             Untrusted: the file names a header or a module that this user has not trained, built or registered.
         """
         state = load_checkpoint(Path(path))
-        if state.get("algorithm") != cls.name:
-            raise ValueError(f"{path} was saved by {state.get('algorithm')!s:.80}: load it with that class")
+        if (saved_by := str(state.get("algorithm"))) != cls.name:
+            raise ValueError(f"{path} was saved by {saved_by:.80}: load it with that class")
         given, options, config, seed = (state.get(name) for name in ("env_id", "env_options", "config", "seed"))
-        if type(seed) is not int or not isinstance(options, dict) or not isinstance(config, dict):
+        if type(seed) is not int or seed < 0 or not isinstance(options, dict) or not isinstance(config, dict):
             raise CheckpointError(f"{path} lacks the seed or options of {cls.name}")
         if env is None:
             if given is None:
@@ -346,7 +347,7 @@ class OnPolicy(NotCopyable, ABC):
     def _restore(self, state: dict[str, Any], path: str | Path) -> None:
         try:
             self.load_state_dict(state)
-        except (LookupError, TypeError, AttributeError, RuntimeError) as problem:
+        except MISFITS as problem:
             reason = (str(problem).splitlines() or [""])[0]
             raise CheckpointError(f"{path} does not fit this {self.name} and its environments ({reason})") from None
 

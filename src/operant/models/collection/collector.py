@@ -15,7 +15,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from operant.messages import NotCopyable
+from operant.messages import NotCopyable, integer
 from operant.models.collection.sources import CpuEnvironments, Environments, Episodes
 from operant.models.machine import data_parallel
 from operant.models.networks.actor_critic import ActorCritic
@@ -72,6 +72,13 @@ def check_normalized(shape: tuple[int, ...], is_float: bool, space: spaces.Space
 def _mean(values: Iterable[float]) -> float:
     each = list(values)
     return sum(each) / len(each) if each else math.nan
+
+
+def _numbers(values: Any) -> list[float]:
+    """Returns a list of numbers, which a checkpoint may hold or not."""
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise TypeError(f"{values!r:.40} is not a list of numbers")
+    return values
 
 
 class CollectorBase(NotCopyable, ABC):
@@ -166,8 +173,8 @@ class CollectorBase(NotCopyable, ABC):
         self.environments.load_state_dict(state["environments"])
         self._restore(state)
         self.generator.set_state(torch.as_tensor(state["generator"]))
-        self.returns, self.lengths = deque(state["returns"], EPISODES), deque(state["lengths"], EPISODES)
-        self.episode_count = state["episodes"]
+        self.returns, self.lengths = (deque(_numbers(state[name]), EPISODES) for name in ("returns", "lengths"))
+        self.episode_count = integer("episodes", state["episodes"], 0)
         for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):
             if normalizer:
                 normalizer.load_state_dict(state[name])
@@ -325,5 +332,6 @@ class Collector(CollectorBase):
     def _restore(self, state: Mapping[str, Any]) -> None:
         if self.environments.resumable:
             self.buffer.observations[-1] = state["observations"]
-            self.starts = torch.as_tensor(state["starts"]).clone()
-            self.lstm_state = None if state["state"] is None else torch.as_tensor(state["state"]).to(self.device)
+            self.starts = torch.empty_like(self.starts).copy_(torch.as_tensor(state["starts"]))
+            if self.lstm_state is not None:
+                self.lstm_state = torch.empty_like(self.lstm_state).copy_(torch.as_tensor(state["state"]))

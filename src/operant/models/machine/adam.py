@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from operant.messages import integer
+
 
 class Adam:
     """Adam: Kingma and Ba (2014), https://arxiv.org/abs/1412.6980, algorithm 1.
@@ -64,6 +66,6 @@ class Adam:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from a state of `state_dict`."""
-        self.steps = state["steps"]
+        self.steps = integer("steps", state["steps"], 0)
         self.mean.copy_(torch.as_tensor(state["mean"]))
         self.square.copy_(torch.as_tensor(state["square"]))
