@@ -178,6 +178,12 @@ def test_a_config_of_another_algorithm_is_an_error():
         PPO("operant/CartPole-v1", A2C.Config())
 
 
+@pytest.mark.parametrize("seed, error", [(-1, ValueError), (2**64, ValueError), (1.5, TypeError)])
+def test_a_seed_that_cannot_be_is_named(seed, error):
+    with pytest.raises(error, match=rf"^seed={seed} must be "):
+        PPO("operant/CartPole-v1", seed=seed)
+
+
 def test_a_checkpoint_of_another_algorithm_is_an_error(tmp_path):
     made(A2C).save(tmp_path / "state.safetensors")
     with pytest.raises(ValueError, match="was saved by a2c: load it with that class"):

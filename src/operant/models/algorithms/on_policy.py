@@ -32,6 +32,7 @@ from operant.runs.checkpoint import MISFITS, CheckpointError, load_checkpoint, s
 
 MOST_THREADS = 4096  # that a checkpoint may ask for
 MEASURED_ROWS = 2048  # at most this many rows of observations are used to choose the number of threads
+MOST_SEED = (1 << 63) - 1
 SEED_STRIDE = 1 << 32  # difference of seeds between data-parallel processes, whose environments count up from theirs
 
 Self = TypeVar("Self", bound="OnPolicy")
@@ -72,7 +73,8 @@ class OnPolicy(NotCopyable, ABC):
         self.config = c = self.Config() if config is None else config
         if type(c) is not self.Config:
             raise TypeError(f"config is a {type(c).__name__}, but {self.name} takes a {self.Config.__name__}")
-        self.seed, self.env_options, self.exploration = seed, dict(env_options or {}), exploration
+        seed = self.seed = integer("seed", seed, 0, MOST_SEED)
+        self.env_options, self.exploration = dict(env_options or {}), exploration
         if c.num_envs % world_size():
             raise ValueError(f"num_envs={c.num_envs} must be a multiple of the {world_size()} processes")
         explores = exploration is not None
