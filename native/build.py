@@ -15,7 +15,7 @@ NATIVE = Path(__file__).resolve().parent
 # operant.headers.library use the same file.
 FLAGS = [*(NATIVE / "flags.txt").read_text().split(), "-g0"]
 
-HEADERS = ("operant.h", "rollout/rollout.h")
+HEADERS = ("operant.h", "rollout/rollout.h", "train/train.h")
 
 
 def list_environments() -> None:
@@ -29,7 +29,7 @@ def list_environments() -> None:
 
 
 def declarations() -> str:
-    """The two public headers without preprocessor lines, which cffi cannot read."""
+    """The public headers without preprocessor lines, which cffi cannot read."""
     lines = [line for header in HEADERS for line in (NATIVE / header).read_text().splitlines()]
     return "\n".join(line for line in lines if not line.startswith("#"))
 
@@ -42,7 +42,7 @@ ffi.set_source(
     "".join(f'#include "{header}"\n' for header in HEADERS),
     sources=sorted(
         f"native/{path.relative_to(NATIVE)}"
-        for part in ("core", "rollout", "targets")
+        for part in ("core", "rollout", "targets", "train")
         for path in (NATIVE / part).glob("*.c")
     ),
     depends=["native/flags.txt", *sorted(f"native/{path.relative_to(NATIVE)}" for path in NATIVE.rglob("*.h"))],

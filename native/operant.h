@@ -17,7 +17,8 @@ typedef enum {
     OPERANT_FINISHED,    /* autoreset is disabled, and the episode of row operant_culprit() is over */
     OPERANT_BUSY,        /* another thread is inside a call on this batch */
     OPERANT_NO_MEMORY,
-    OPERANT_BAD_ARGUMENT /* an unknown name or a number out of range; the message of operant_open() names it */
+    OPERANT_BAD_ARGUMENT, /* an unknown name or a number out of range; the message of operant_open() names it */
+    OPERANT_NOT_FINITE    /* training met an infinite number or NaN: see train/train.h */
 } operant_status;
 
 typedef enum { OPERANT_NEXT_STEP, OPERANT_SAME_STEP, OPERANT_DISABLED } operant_autoreset;

@@ -96,6 +96,7 @@ struct operant_target {
     const operant_passes *passes; /* NULL in a library, which uses those of the core's target with the same name */
     const operant_kernel *const *kernels; /* in the order of envs/, then NULL */
     const struct operant_rollout_kernels *rollout; /* NULL in the exact build */
+    const struct operant_train_kernels *train;     /* NULL in the exact build and without a fused multiply-add */
 };
 
 /** The functions of the core that a library may call. */

@@ -86,7 +86,16 @@ static const operant_passes passes = {take_actions, step_chunk, reset_listed, ob
 #define ROLLOUT_KERNELS &rollout_kernels
 #endif
 
+/* Without a fused multiply-add, training takes the scalar target, whose C library has one. */
+#if EXACT || defined(OPERANT_LIBRARY) || (LANES == 4 && !defined(__aarch64__))
+#define TRAIN_KERNELS NULL
+#else
+#include "train/kernels.h"
+#define TRAIN_KERNELS &train_kernels
+#endif
+
 static bool runs_here(void) { return RUNS_HERE; }
 
-const operant_target TARGET = {ISA, LANES, EXACT, sizeof(real), runs_here, PASSES, kernels, ROLLOUT_KERNELS};
+const operant_target TARGET = {ISA, LANES, EXACT, sizeof(real), runs_here, PASSES, kernels, ROLLOUT_KERNELS,
+                               TRAIN_KERNELS};
 #endif

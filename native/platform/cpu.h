@@ -25,7 +25,8 @@ static inline uint32_t cpu_saved_registers(void) {
     return a;
 }
 
-/** True if the CPU has all `features`, bits of cpuid's leaf 7 in EBX, and the system saves all `registers`.
+/** True if the CPU has the fused multiply-add and all `features`, bits of cpuid's leaf 7 in EBX, and the system saves
+ * all `registers`.
  *
  * `known` keeps the answer, 1 for no and 2 for yes: in a virtual machine a cpuid takes 10 us, and every batch asks. */
 static inline bool cpu_has(atomic_int *known, uint32_t features, uint32_t registers) {
@@ -33,7 +34,8 @@ static inline bool cpu_has(atomic_int *known, uint32_t features, uint32_t regist
     if (!answer) {
         uint32_t a, b, c, d;
         const bool saved = (cpu_saved_registers() & registers) == registers;
-        answer = saved && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & features) == features ? 2 : 1;
+        const bool fused = __get_cpuid(1, &a, &b, &c, &d) && c & bit_FMA; /* AVX2 came with it, but for one maker's CPUs */
+        answer = saved && fused && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & features) == features ? 2 : 1;
         atomic_store_explicit(known, answer, memory_order_relaxed);
     }
     return answer == 2;
