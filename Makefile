@@ -55,7 +55,7 @@ TARGETS = $(filter native/targets/%,$(SOURCES))
 OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))) \
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
-.PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates sanitize \
+.PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
 	windows wasm macos cuda cuda-wheels cuda-check lint hashes clean FORCE
 
@@ -91,7 +91,7 @@ $(BUILD)/liboperant.so: $(OBJECTS)
 
 # C programs over the library.
 
-exercise certificates: %: $(BUILD)/%
+exercise certificates train-cartpole: %: $(BUILD)/%
 
 # See tests/native/soak.c.
 STEPS ?= 1e9
@@ -105,6 +105,9 @@ $(BUILD)/exercise: native/library/exercise.c $(BUILD)/liboperant.a
 	$(LINK)
 
 $(BUILD)/certificates: tests/native/certificates.c $(BUILD)/liboperant.a
+	$(LINK)
+
+$(BUILD)/train-cartpole: examples/train.c $(BUILD)/liboperant.a
 	$(LINK)
 
 $(BUILD)/soak: tests/native/soak.c $(BUILD)/liboperant.a
@@ -183,8 +186,8 @@ $(BUILD)/fuzz: LDFLAGS += -fsanitize=fuzzer
 $(BUILD)/fuzz: tests/native/fuzz.c $(BUILD)/liboperant.a
 	$(LINK)
 
-# The core for other systems. Each certificate is compared with this machine's: float32 hashes are equal, and so are those of
-# float64 unless the environment calls a function that another libm rounds differently.
+# The core for other systems. Each certificate is compared with this machine's: float32 hashes are equal, the weights after a
+# short training, too, and float64 hashes unless the environment calls a function that another libm rounds differently.
 
 # zig cc is clang with the headers and libraries of all these systems. Never link for this machine with it: its runtime has
 # its own libm.
@@ -201,17 +204,23 @@ windows: EMULATOR = WINEPREFIX=$(CURDIR)/build/wine WINEDEBUG=-all WINEDLLOVERRI
 wasm: CROSS = $(call FOR,wasm32-wasi -msimd128) LDFLAGS=-s PIC= LIBRARIES=
 wasm: EMULATOR = node --no-warnings tests/native/wasi.mjs
 
-neon windows wasm: $(BUILD)/certificates $(BUILD)/rounded
-	$(MAKE) certificates BUILD=build/$@ $(CROSS)
+neon windows wasm: $(BUILD)/certificates $(BUILD)/rounded $(BUILD)/train-cartpole
+	$(MAKE) certificates train-cartpole BUILD=build/$@ $(CROSS)
 	$(BUILD)/certificates > build/$@/hashes-here
 	$(BUILD)/rounded > build/$@/rounded
 	$(EMULATOR) build/$@/certificates 2 > build/$@/hashes
 	$(PYTHON) tests/native/compare_certificates.py build/$@
+	$(BUILD)/train-cartpole $(TRAINED) > build/$@/trained-here
+	$(EMULATOR) build/$@/train-cartpole $(TRAINED) > build/$@/trained
+	diff --strip-trailing-cr build/$@/trained-here build/$@/trained
+
+# The seed and the steps of the training whose weights are compared.
+TRAINED = 3 24576
 
 # These are never run, so they are compiled for size, which is fastest.
 macos:
-	$(MAKE) native certificates BUILD=build/macos-arm64 $(call FOR,aarch64-macos) CFLAGS=-Os
-	$(MAKE) native certificates BUILD=build/macos-x86-64 $(call FOR,x86_64-macos) CFLAGS=-Os
+	$(MAKE) native certificates train-cartpole BUILD=build/macos-arm64 $(call FOR,aarch64-macos) CFLAGS=-Os
+	$(MAKE) native certificates train-cartpole BUILD=build/macos-x86-64 $(call FOR,x86_64-macos) CFLAGS=-Os
 
 cuda: venv
 	$(BIN)/python tests/native/cuda_compilers.py build/cuda

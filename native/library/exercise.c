@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "rollout/rollout.h"
+#include "train/train.h"
 
 static int batches;
 
@@ -211,6 +212,49 @@ static void exercise_rollout(const char *isa, int64_t steps, int64_t n, int32_t 
     free(mean), free(squares);
 }
 
+/** Acts and learns on one target, with networks whose sizes fill no vector. */
+static void exercise_training(const char *isa, int64_t n, int32_t workers) {
+    const operant_options o = {"training", isa, n, 0, 0, workers, 0, NULL};
+    const int32_t hidden[] = {17, 3};
+    const int64_t steps = 6, samples = steps * n;
+    const int32_t width = 5, actions = 3;
+    operant_train_options options = {
+        .isa = isa, .num_envs = n, .steps = steps, .observation_size = width, .actions = actions, .hidden_layers = 2,
+        .hidden = hidden, .workers = workers, .epochs = 2, .minibatches = 3, .seed = 1, .learning_rate = 1e-3f,
+        .gamma = 0.99f, .lam = 0.95f, .clip = 0.2f, .value_coefficient = 0.5f, .max_grad_norm = 0.5f};
+    char message[16];
+    operant_trainer *t = operant_train_open(&options, message, sizeof message);
+    if (!t) {
+        fprintf(stderr, "operant_train_open: %s\n", message);
+        exit(1);
+    }
+    const size_t size = (size_t)samples;
+    float *observations = allocate((size_t)((samples + n) * width) * 4), *log_probs = allocate(size * 4);
+    float *rewards = allocate(size * 4), *final_values = allocate(size * 4), *values = allocate((size_t)n * 4);
+    int32_t *taken = allocate(size * 4);
+    uint8_t *terminated = allocate(size), *truncated = allocate(size);
+    for (int64_t i = 0; i < (samples + n) * width; i++) observations[i] = (float)(i % 13) / 8 - 1;
+    for (size_t i = 0; i < size; i++) {
+        rewards[i] = (float)(i % 7), final_values[i] = 1;
+        terminated[i] = i % 11 == 0, truncated[i] = i % 13 == 0;
+    }
+    for (int64_t k = 0; k < steps; k++)
+        expect(operant_train_act(t, observations + k * n * width, taken + k * n, log_probs + k * n), OPERANT_OK, "act",
+               &o);
+    expect(operant_train_values(t, observations, n, values), OPERANT_OK, "values", &o);
+    const operant_experience e = {observations, taken, log_probs, rewards, terminated, truncated, final_values};
+    operant_train_metrics metrics;
+    expect(operant_train_learn(t, &e, &metrics), OPERANT_OK, "learn", &o);
+    expect(operant_train_greedy(t, observations, n, taken), OPERANT_OK, "greedy", &o);
+    taken[0] = actions;
+    expect(operant_train_learn(t, &e, &metrics), OPERANT_BAD_ACTION, "an action out of range", &o);
+    operant_train_close(t);
+    options.minibatches = 0;
+    if (operant_train_open(&options, message, sizeof message)) exit(1);
+    free(observations), free(log_probs), free(rewards), free(final_values), free(values), free(taken);
+    free(terminated), free(truncated);
+}
+
 int main(int count, char **arguments) {
     int32_t workers = count > 1 ? atoi(arguments[1]) : 1;
     const int64_t single[] = {1, 2, 15, 16, 17, 67, 128}, split[] = {129, 200, 1000};
@@ -236,6 +280,7 @@ int main(int count, char **arguments) {
         if (!strcmp(operant_isa(t), "exact") || !operant_isa_runs_here(t)) continue;
         for (int s = 0; s < size_count; s++) exercise_rollout(operant_isa(t), 1 + s, sizes[s], workers);
         exercise_rollout(operant_isa(t), 9, 1100, workers);
+        for (int s = 0; s < size_count; s++) exercise_training(operant_isa(t), sizes[s], workers);
     }
 
     /* Options that must be refused, each with a message. */

@@ -145,12 +145,12 @@ static void categorical_loss(const train_loss *l) {
         const vf d_log_prob = vsel(plain <= clipped, -(weight * plain), vreal(0));
         vf entropy = vreal(0);
         for (int32_t a = 0; a < l->actions; a++) {
-            const vf log_prob = LOAD(vf, l->logits[a] + i) - top - log_total;
-            entropy -= vexp(log_prob) * log_prob;
+            const vf x = LOAD(vf, l->logits[a] + i) - top;
+            entropy -= vexp(x) / total * (x - log_total);
         }
         for (int32_t a = 0; a < l->actions; a++) {
-            const vf log_prob = LOAD(vf, l->logits[a] + i) - top - log_total, p = vexp(log_prob);
-            const vf d_entropy = -(p * (log_prob + entropy));
+            const vf x = LOAD(vf, l->logits[a] + i) - top, p = vexp(x) / total;
+            const vf d_entropy = -(p * (x - log_total + entropy));
             const vf d = d_log_prob * (vsel(taken == a, one, vreal(0)) - p);
             STORE(vf, l->d_logits[a] + i, d - weight * l->entropy_coefficient * d_entropy);
         }
