@@ -18,6 +18,7 @@
 #define _IMMINTRIN_H_INCLUDED
 #include <avxintrin.h>
 #include <avx2intrin.h>
+#include <fmaintrin.h>
 #undef _IMMINTRIN_H_INCLUDED
 #else
 #include <immintrin.h>

@@ -8,7 +8,7 @@
 #if defined(__x86_64__) && LANES == 16
 LANE_FN vf vfma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 #elif defined(__x86_64__) && LANES == 8
-LANE_FN vf vfma(vf a, vf b, vf c) { return (vf)__builtin_ia32_vfmaddps256((__m256)a, (__m256)b, (__m256)c); }
+LANE_FN vf vfma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 #elif defined(__aarch64__) && LANES == 4
 LANE_FN vf vfma(vf a, vf b, vf c) { return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
 #else

@@ -92,6 +92,14 @@ def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
     assert "action 7 of environment 3 was refused" in printed
 
 
+def test_train_c_trains_to_the_same_weights_with_any_number_of_threads():
+    make("train-cartpole", "CC=cc", "BUILD=build/native")
+    program = ROOT / "build" / "native" / "train-cartpole"
+    printed = run(program, "3")
+    assert "mean return of 100 greedy episodes 500.0" in printed
+    assert run(program, "3", "400000", "3") == printed
+
+
 def test_every_example_is_tested():
     """It is tested here, or with its framework, in one of the environments of `make test-all`."""
     tests = [ROOT / "tests/examples/test_examples.py", *(ROOT / "tests/compat/own_environment").glob("*/test_*.py")]
