@@ -61,7 +61,8 @@ int main(void) {
         for (int64_t k = 0; k < finished->count; k++) steps += finished->length[k];
     }
     if (episodes > 0)
-        printf("%lld episodes ended, after %.1f steps on average\n", (long long)episodes, (double)steps / (double)episodes);
+        printf("%lld episodes ended, after %.1f steps on average\n", (long long)episodes,
+               (double)steps / (double)episodes);
 
     /* An invalid action is refused by name, and the batch does not change. */
     actions[3] = 7;

@@ -16,7 +16,8 @@ def test_mypy_finds_nothing():
 
 
 def test_lines_of_c_have_at_most_120_columns():
-    files = [path for path in (ROOT / "native").rglob("*.[ch]") if path.parent != ROOT / "native" / "build"]
+    found = [path for folder in ("native", "examples", "tests") for path in (ROOT / folder).rglob("*.[ch]")]
+    files = [path for path in found if path.parent != ROOT / "native" / "build"]
     lines = [(path, number, line) for path in files for number, line in enumerate(path.read_text().splitlines(), 1)]
     assert [f"{path.name}:{number}" for path, number, line in lines if len(line) > 120] == []
 

@@ -34,7 +34,7 @@ static inline bool cpu_has(atomic_int *known, uint32_t features, uint32_t regist
     if (!answer) {
         uint32_t a, b, c, d;
         const bool saved = (cpu_saved_registers() & registers) == registers;
-        const bool fused = __get_cpuid(1, &a, &b, &c, &d) && c & bit_FMA; /* AVX2 came with it, but for one maker's CPUs */
+        const bool fused = __get_cpuid(1, &a, &b, &c, &d) && c & bit_FMA;
         answer = saved && fused && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & features) == features ? 2 : 1;
         atomic_store_explicit(known, answer, memory_order_relaxed);
     }

@@ -1,4 +1,4 @@
-/* avx2.c: the fast build for AVX2 and the fused multiply-add that comes with it, 8 lanes. Only training uses the latter. */
+/* avx2.c: the fast build for AVX2 with its fused multiply-add, which only training uses; 8 lanes. */
 #include "core/layout.h"
 #if defined(__x86_64__)
 #include "platform/cpu.h"

@@ -185,8 +185,9 @@ static void sum_strand(stage *s, scratch *c, int64_t strand) {
     }
 }
 
-static void gather(const operant_trainer *t, const sample_columns *from, const int32_t *order, int64_t rows, float centre,
-                   float scale, float weight, scratch *c) {
+/** Copies `rows` samples to a worker's columns, with normalised advantages. Those that fill the last vector weigh 0. */
+static void gather(const operant_trainer *t, const sample_columns *from, const int32_t *order, int64_t rows,
+                   float centre, float scale, float weight, scratch *c) {
     const int64_t d = t->o.observation_size, pad = train_padded(d);
     for (int64_t i = 0; i < train_padded(rows); i++) {
         const int64_t q = order[i < rows ? i : 0];
@@ -467,7 +468,8 @@ static char *lay_out(operant_trainer *t, char *at) {
                 if (pad > widest) widest = pad;
             }
         for (int k = 0; k < 2; k++) c->a.d[k] = FLOATS(TRAIN_BLOCK * widest);
-        for (int32_t k = 0; k < t->o.actions; k++) c->columns[k] = FLOATS(TRAIN_BLOCK), c->d_columns[k] = FLOATS(TRAIN_BLOCK);
+        for (int32_t k = 0; k < t->o.actions; k++)
+            c->columns[k] = FLOATS(TRAIN_BLOCK), c->d_columns[k] = FLOATS(TRAIN_BLOCK);
         for (int k = 0; k < TRAIN_TERMS; k++) c->terms[k] = FLOATS(TRAIN_BLOCK);
         c->values = FLOATS(TRAIN_BLOCK), c->d_values = FLOATS(TRAIN_BLOCK), c->log_probs = FLOATS(TRAIN_BLOCK);
         c->advantages = FLOATS(TRAIN_BLOCK), c->returns = FLOATS(TRAIN_BLOCK), c->weights = FLOATS(TRAIN_BLOCK);
@@ -483,7 +485,8 @@ static const char *fault(const operant_train_options *o) {
         return "num_envs and steps must be at least 1, and their product at most 2^30";
     if (o->observation_size < 1 || o->observation_size > MOST_WIDTH) return "observation_size must be from 1 to 4096";
     if (o->actions < 2 || o->actions > MOST_ACTIONS) return "actions must be from 2 to 64";
-    if (o->hidden_layers < 1 || o->hidden_layers > TRAIN_LAYERS || !o->hidden) return "hidden_layers must be from 1 to 8";
+    if (o->hidden_layers < 1 || o->hidden_layers > TRAIN_LAYERS || !o->hidden)
+        return "hidden_layers must be from 1 to 8";
     for (int32_t l = 0; l < o->hidden_layers; l++)
         if (o->hidden[l] < 1 || o->hidden[l] > MOST_WIDTH) return "each width of hidden must be from 1 to 4096";
     if (o->workers < 1 || o->workers > MOST_WORKERS) return "workers must be from 1 to 1024";

@@ -1,7 +1,7 @@
 /* failing.c: system calls that fail when a test says so.
  *
- * A library for LD_PRELOAD. fail_call("write", k) lets the k-th call of write() from now on fail, and all after it, as on a
- * full disk; fail_call("write", 0) ends that. Only the thread that asked is concerned. */
+ * A library for LD_PRELOAD. fail_call("write", k) lets the k-th call of write() from now on fail, and all after it, as
+ * on a full disk; fail_call("write", 0) ends that. Only the thread that asked is concerned. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -73,7 +73,9 @@ OPEN(open64)
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 
 void *malloc(size_t size) { return fails("malloc") ? (errno = ENOMEM, NULL) : __libc_malloc(size); }
-void *calloc(size_t count, size_t size) { return fails("malloc") ? (errno = ENOMEM, NULL) : __libc_calloc(count, size); }
+void *calloc(size_t count, size_t size) {
+    return fails("malloc") ? (errno = ENOMEM, NULL) : __libc_calloc(count, size);
+}
 void *realloc(void *old, size_t size) { return fails("malloc") ? (errno = ENOMEM, NULL) : __libc_realloc(old, size); }
 
 void *mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
