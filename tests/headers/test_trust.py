@@ -56,13 +56,18 @@ def test_a_header_is_refused_until_it_is_remembered(header, state):
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("name", ["lander.h", "lander.toml", "included.h", "lander_reference.py"])
+@pytest.mark.parametrize("name", ["lander.h", "lander.toml", "included.h", "lander_reference.py", "world/inner.py"])
 def test_a_change_of_any_of_its_files_is_noticed_and_undoing_it_too(header, name):
     (header.parent / "included.h").write_text("")
     (header.parent / "lander_reference.py").write_text("")  # the scaffold's descriptor names it
+    (header.parent / "world").mkdir()
+    for file in ("__init__.py", "inner.py"):
+        (header.parent / "world" / file).write_text("")
+    descriptor = header.with_suffix(".toml")
+    descriptor.write_text(descriptor.read_text() + '[options]\nworld = "max_speed"\n')
     header.write_text('#include "included.h"\n' + header.read_text())
     remember(str(header))
-    file = header.with_name(name)
+    file = header.parent / name
     before = file.read_text()
     file.write_text(before + "\n")
     assert f"names {header}, which has changed since you trained, built or registered it: to run" in refused(header)
@@ -106,6 +111,26 @@ def test_a_module_is_refused_before_any_of_its_code_runs(module, env_id):
     (module / "__init__.py").write_text("import os\n")
     assert "which has changed since you" in refused(env_id)
     assert not (module.parent / "ran").exists()
+
+
+def test_a_module_of_nested_namespace_packages_is_found_without_importing_them(module):
+    inner = module.parent / "space" / "nested" / "inner.py"
+    inner.parent.mkdir(parents=True)
+    (module / "inner.py").rename(inner)
+    assert f"names {inner}" in refused("space.nested.inner:Lander-v0")
+    remember("space.nested.inner:Lander-v0")
+    check_trust("space.nested.inner:Lander-v0", "", "")
+    assert not (module.parent / "ran").exists()
+
+
+def test_a_module_that_is_no_package_is_named_and_not_one_of_the_same_name(module):
+    (module.parent / "alone.py").write_text("")
+    assert f"names {module.parent}/alone.py" in refused("alone.json:Lander-v0")
+
+
+def test_an_old_finder_of_modules_is_passed_over(module, monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [object(), *sys.meta_path])
+    assert f"names {module}" in refused("strange:Lander-v0")
 
 
 def test_code_that_has_run_in_this_process_is_not_refused(module):

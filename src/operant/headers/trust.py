@@ -13,8 +13,9 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from operant.files.atomic import disk_errors, write_atomically
@@ -132,9 +133,12 @@ def _code(env_id: str) -> _Code | None:
             if descriptor.is_file():
                 files[descriptor] = descriptor.read_bytes()
                 text += files[descriptor]
-        for module in header.parent.glob("*.py"):  # such as the reference class's
-            if re.search(rb"\b%s\b" % re.escape(module.stem.encode()), text) and module.is_file():
-                files[module] = module.read_bytes()
+        for module in (*header.parent.glob("*.py"), *header.parent.glob("*/__init__.py")):  # such as the reference's
+            package = module.parent if module.name == "__init__.py" else None
+            name = package.name if package else module.stem
+            if re.search(rb"\b%s\b" % re.escape(name.encode()), text):
+                parts = package.rglob("*.py") if package else [module]
+                files |= {part: part.read_bytes() for part in parts if part.is_file()}
         return _Code(header, files)
     found = _module_files(env_id.rpartition(":")[0])
     files = {path: path.read_bytes() if path.is_file() else b"" for path in found}  # no file: a module in an archive
@@ -145,13 +149,29 @@ def _module_files(module: str) -> list[Path]:
     """The files of a module and of the packages around it, without importing them; none if it does not exist."""
     files: list[Path] = []
     names = module.split(".") if module else []
-    search = None
+    folders = None
     for k in range(len(names)):
-        name = ".".join(names[: k + 1])
-        spec = next(filter(None, (finder.find_spec(name, search) for finder in sys.meta_path)), None)
+        spec = _find_module(".".join(names[: k + 1]), folders)
         if spec is None:
             break  # to import it would run the code of the packages before it
         if spec.origin not in (None, "built-in", "frozen"):
             files.append(Path(spec.origin).resolve())
-        search = spec.submodule_search_locations
+        folders = spec.submodule_search_locations
+        if folders is None:
+            break  # no package
     return files
+
+
+def _find_module(name: str, folders: Sequence[str] | None) -> ModuleSpec | None:
+    """Finds a module in the folders of its package (None: on sys.path), which need not be imported."""
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        if find is None:  # of an old form, which `import` passes over, too
+            continue
+        try:
+            spec: ModuleSpec | None = find(name, folders)
+        except KeyError:  # a namespace package asks for the imported one around it, unless it has a plain name
+            spec = find(name.rpartition(".")[2], folders)
+        if spec is not None:
+            return spec
+    return None
