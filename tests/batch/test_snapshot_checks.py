@@ -161,6 +161,26 @@ def test_a_file_keeps_the_snapshots_environment_and_version(tmp_path, precision)
         refused(batch, saved, f"cartpole in {precision}, version 4, but this environment is cartpole .* version 3")
 
 
+@pytest.mark.parametrize("kind", ["V2", ("u2", (2,)), [("a", "u2")], "S2", "f8", ">u2"], ids=str)
+@pytest.mark.parametrize("field", ["environment", "version"])
+def test_an_origin_of_another_type_is_refused(field, kind):
+    batch = opened(CATALOG["CartPole-v1"])
+    ours = batch.snapshot_dtype
+    strange = np.zeros(3, [(name, kind if name == field else ours[name]) for name in ours.names])
+    strange[["x", "x_dot"]] = batch.get_state()[["x", "x_dot"]]
+    refused(batch, strange, "^the snapshot (has the fields|is of )")
+
+
+def test_a_masked_array_is_its_numbers():
+    batch = opened(CATALOG["CartPole-v1"])
+    snapshot = batch.get_state()
+    hidden = np.ma.array(snapshot, mask=[(True,) * len(snapshot.dtype.names)] * 3)
+    batch.set_state(hidden)
+    assert batch.get_state().tobytes() == snapshot.tobytes()
+    hidden.data["x"][0] = np.nan
+    refused(batch, hidden, "x is nan in record 0")
+
+
 def test_environments_with_the_same_fields_do_not_take_each_others_snapshots():
     slippery, plain = opened(CATALOG["CliffWalkingSlippery-v1"]), opened(CATALOG["CliffWalking-v1"])
     refused(plain, slippery.get_state(), "cliff_walking_slippery in float32.* this environment is cliff_walking in")

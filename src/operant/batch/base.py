@@ -193,7 +193,7 @@ class BatchBase(ABC):
             raise ValueError(
                 f"a snapshot is the structured array that get_state returns, not {type(snapshot).__name__}"
             )
-        records = np.atleast_1d(snapshot)
+        records = np.atleast_1d(np.asarray(snapshot))
         self._check_origin(records)
         indices = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
         if records.shape not in ((1,), indices.shape):
@@ -214,7 +214,8 @@ class BatchBase(ABC):
     def _check_origin(self, records: np.ndarray) -> None:
         """Raises a ValueError for records of another environment, precision or version of snapshots."""
         fields, ours = records.dtype.names or (), self.snapshot_dtype
-        if {"environment", "version"} <= set(fields) and records.dtype["environment"].kind == "S":
+        kinds = [records.dtype[name].kind for name in ("environment", "version") if name in fields]
+        if kinds == ["S", "u"]:
             precision = "float64" if "generator" in fields else "float32"
             names, versions = records["environment"], records["version"]
             differs = names != self.spec.header.encode()
