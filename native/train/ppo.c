@@ -494,7 +494,7 @@ static const char *fault(const operant_train_options *o) {
     if (o->minibatches < 1 || o->num_envs * o->steps % o->minibatches)
         return "minibatches must divide num_envs * steps";
     if (o->total_steps < 0) return "total_steps must be at least 0";
-    if (!(o->learning_rate > 0 && isfinite(o->learning_rate))) return "learning_rate must be positive";
+    if (!(o->learning_rate > 0 && o->learning_rate <= 1)) return "learning_rate must be above 0 and at most 1";
     if (!(o->gamma >= 0 && o->gamma <= 1 && o->lam >= 0 && o->lam <= 1)) return "gamma and lam must be from 0 to 1";
     if (!(o->clip > 0 && o->clip < 1)) return "clip must be between 0 and 1";
     if (!(o->max_grad_norm > 0)) return "max_grad_norm must be positive";
