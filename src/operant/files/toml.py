@@ -9,6 +9,8 @@ from typing import Any
 
 from operant.files.atomic import write_atomically
 
+DEEPEST = 20  # tables and lists within each other
+
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads a TOML file.
@@ -23,11 +25,25 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         import tomli as tomllib
 
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        _check_depth(table)
+        return table
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist") from None
     except (OSError, ValueError) as problem:
         raise ValueError(f"{path} cannot be read: {problem}") from None
+    except RecursionError:
+        raise ValueError(f"{path} cannot be read: its values are nested too deeply") from None
+
+
+def _check_depth(table: dict[str, Any]) -> None:
+    """Raises a RecursionError for values in which functions that call themselves would get lost."""
+    level: list[Any] = [table]
+    for _ in range(DEEPEST):
+        parts = (part for value in level for part in (value.values() if isinstance(value, dict) else value))
+        level = [part for part in parts if isinstance(part, dict | list)]
+    if level:
+        raise RecursionError
 
 
 def write_toml(path: str | os.PathLike[str], config: dict[str, Any]) -> None:
