@@ -6,6 +6,7 @@ A process takes seconds to import torch, so only what needs one of its own has o
 import contextlib
 import io
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -151,6 +152,19 @@ def test_an_interrupted_training_says_how_to_continue_it(tmp_path, monkeypatch, 
     assert [line.partition(" steps in ")[0] for line in said[::3]] == ["4", "8"]
     assert all(line.endswith(" s, no episode has ended") for line in said[::3])
     assert said[2::3] == [f"interrupted: `operant resume {run_id}` continues it"] * 2
+
+
+def test_a_run_without_a_checkpoint_is_begun_anew_by_the_command_that_resume_names(tmp_path, monkeypatch):
+    run("train", "cartpole", "--timesteps", 1024, *SHORT, "--runs", tmp_path, "--name", "killed")
+    killed = RunDirectory.find(tmp_path, "killed")
+    for path in killed.checkpoints.iterdir():
+        path.unlink()
+    said = error("resume", "killed", "--runs", tmp_path, code=1)
+    before, _, command = said.partition(": begin it anew with operant ")
+    assert before == f"operant resume: run {killed.id} has no checkpoint to go on from"
+    monkeypatch.setenv("OPERANT_RUNS", str(tmp_path))
+    run(*shlex.split(command))
+    assert RunDirectory.latest(tmp_path).config == killed.config and len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_detached_run_continues_by_itself(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 from operant.cli.parser import Parser, at_least
@@ -36,10 +37,14 @@ def command(argv: list[str]) -> int:
         run = chosen_run(parser, arguments)
         if run.in_progress:
             raise ValueError(f"run {run.id} is {run.status} (process {run.record.get('pid')}): stop it first")
+        checkpoints = CheckpointFolder(run.checkpoints)
+        if not checkpoints.steps():
+            again = shlex.join(["operant", "train", "--config", str(run.path / "config.toml")])
+            raise ValueError(f"run {run.id} has no checkpoint to go on from: begin it anew with {again}")
         flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")}
         config = merge(run.config, flags, trust=arguments.trust)
         algorithm = config.make()
-        algorithm.restore(CheckpointFolder(run.checkpoints).latest())
+        algorithm.restore(checkpoints.latest())
         if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
             raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: ask for more with --timesteps")
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
