@@ -242,6 +242,8 @@ def test_the_single_environment_must_be_reset_after_it_terminated():
         ({"num_envs": True}, TypeError, "num_envs=True"),
         ({"workers": 0}, ValueError, "workers=0"),
         ({"workers": "2"}, TypeError, "workers='2'"),
+        ({"render_envs": 0}, ValueError, "render_envs=0 must be from 1"),
+        ({"render_envs": "x"}, TypeError, "render_envs='x' must be an int"),
         ({"max_episode_steps": 0}, ValueError, "max_episode_steps=0 must be at least 1, or -1 for no limit"),
         ({"max_episode_steps": -2}, ValueError, "max_episode_steps=-2 must be at least 1, or -1 for no limit"),
         ({"max_episode_steps": "5"}, TypeError, "max_episode_steps='5' must be an int"),

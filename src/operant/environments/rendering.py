@@ -84,8 +84,6 @@ class Renderer:
         self._window: Any = None
         # By environment: what its picture keeps of its episode, in the reference's attribute `picture_keeps`.
         self._kept: dict[int, Any] = {}
-        if mode is not None and count < 1:
-            raise ValueError(f"render_envs={count} must be at least 1")
 
     def frames(self) -> tuple[np.ndarray, ...] | None:
         """A frame `[H, W, 3]` uint8 of each environment; in mode "human" None, and one window that shows them."""

@@ -17,7 +17,7 @@ from operant.environments.attributes import Attributes, read_rows, write_rows
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import DRAWN, Renderer, calling_wrapper, check_render_mode, render_modes
-from operant.messages import unknown
+from operant.messages import integer, unknown
 from operant.spec import EnvSpec
 
 try:
@@ -89,7 +89,8 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         self.agents = spec.agents
         self.attributes = Attributes(self._batch, opened.given)
         self.single_observation_space, self.single_action_space = opened.observation_space, opened.action_space
-        self.renderer = Renderer(self._batch, self.render_mode, DRAWN if render_envs is None else render_envs)
+        drawn = DRAWN if render_envs is None else integer("render_envs", render_envs, 1, (1 << 31) - 1)
+        self.renderer = Renderer(self._batch, self.render_mode, drawn)
         self._frame_per_row = render_envs == self.num_envs
         self._seeds: list[int] | int | None = None
         self._same_step = mode == "SameStep"
