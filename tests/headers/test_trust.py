@@ -155,8 +155,9 @@ def test_a_variable_trusts_everything_and_notes_nothing(header, state, monkeypat
     check_trust(str(header), "", "")
     remember(str(header))
     assert not state.exists()
-    monkeypatch.setenv("OPERANT_TRUST", "0")
-    refused(header)
+    for no in ("0", "", "no", "false"):
+        monkeypatch.setenv("OPERANT_TRUST", no)
+        refused(header)
 
 
 def test_a_state_folder_that_cannot_be_written_is_one_line(header, tmp_path, capsys):

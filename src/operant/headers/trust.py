@@ -95,7 +95,7 @@ def check_trust(env_id: str, what: str, remedy: str) -> None:
 
 
 def _everything_is_trusted() -> bool:
-    return os.environ.get("OPERANT_TRUST", "") not in ("", "0")
+    return os.environ.get("OPERANT_TRUST") == "1"
 
 
 def _folder() -> Path:
