@@ -104,6 +104,13 @@ def test_the_refusal_names_the_field_the_value_and_the_range():
         refused(batch, snapshot, says)
 
 
+def test_the_refusal_of_a_number_without_bounds_names_none():
+    batch = opened(CATALOG["CartPole-v1"])
+    snapshot = batch.get_state()
+    snapshot["x"][1] = np.inf
+    refused(batch, snapshot, r"x is inf in record 1: it must be finite$")
+
+
 def test_an_episode_that_is_over_is_refused_where_every_end_begins_the_next():
     """It would go on beyond its end and its time limit."""
     batch, other = (Batch(CATALOG["CartPole-v1"], 3, autoreset=mode) for mode in ("NextStep", "SameStep"))

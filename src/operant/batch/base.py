@@ -234,7 +234,8 @@ class BatchBase(ABC):
         for part in self.spec.state:
             values = records[part.name]
             valid = np.isfinite(values) & (values >= part.low) & (values <= part.high)
-            _refuse(part.name, values, valid, f"finite, and in [{part.low:g}, {part.high:g}]")
+            bounds = "" if part.low == -np.inf and part.high == np.inf else f", and in [{part.low:g}, {part.high:g}]"
+            _refuse(part.name, values, valid, f"finite{bounds}")
         returns = records["episode_return"]
         _refuse("episode_return", returns, np.isfinite(returns), "finite")
         if self.exact:
