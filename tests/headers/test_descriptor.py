@@ -125,6 +125,18 @@ WRONG = {
         '"max_speed + 1"',
         "observation.speed.low = 'max_speed . 1' must be a number",
     ),
+    "bounds of the state upside down": (
+        'height = "m"',
+        'height = {unit = "m", low = 2, high = 1}',
+        "height has low = 2.0 above high = 1.0",
+    ),
+    "no number as a bound of the state": ('height = "m"', 'height = {unit = "m", low = nan}', "height has low = nan"),
+    "a number without end": (
+        "reward_threshold = 0.4",
+        "reward_threshold = 1" + 400 * "0",
+        "reward_threshold is an integer beyond the largest float: write inf",
+    ),
+    "a bound without end": ("{low = 0}", "{low = -1" + 400 * "0" + "}", "observation.height.low is an integer beyond"),
     "bounds upside down": (
         "height = {low = 0}",
         "height = {low = 2, high = 1}",

@@ -142,7 +142,9 @@ def _spec(table: Mapping[str, Any]) -> EnvSpec:
         observation_kind=_typed(table, "observation_kind", str, "Box"),
         observation_dtype=_typed(table, "observation_dtype", str, "float32"),
         action_bounds=tuple(_action(number, given) for number, given in enumerate(components)),
-        reward_threshold=_number("reward_threshold", table.get("reward_threshold"), None),
+        reward_threshold=_number("reward_threshold", table["reward_threshold"])
+        if "reward_threshold" in table
+        else None,
         render_fps=_typed(table, "render_fps", int, 30),
         options=_strings(table, "options"),
         attributes=_strings(table, "attributes"),
@@ -190,12 +192,13 @@ def _shape(where: str, table: Mapping[str, Any]) -> tuple[int, ...]:
     return _counts(f"{where}.shape", table["shape"]) if "shape" in table else ()
 
 
-def _number(key: str, value: Any, default: float | None) -> float | None:
-    if value is None:
-        return default
+def _number(key: str, value: Any, needed: str = "a number") -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DescriptorError(f"{key} = {value!r} must be a number")
-    return float(value)
+        raise DescriptorError(f"{key} = {value!r} must be {needed}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise DescriptorError(f"{key} is an integer beyond the largest float: write inf") from None
 
 
 def _only(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
@@ -214,9 +217,8 @@ def _quantity(name: str, given: Any) -> Quantity:
     integer = table.get("integer", False)
     if not isinstance(integer, bool):
         raise DescriptorError(f"state.{name}.integer = {integer!r} must be true or false")
-    low = _number(f"state.{name}.low", table.get("low", -math.inf), None)
-    high = _number(f"state.{name}.high", table.get("high", math.inf), None)
-    assert low is not None and high is not None
+    low = _number(f"state.{name}.low", table.get("low", -math.inf))
+    high = _number(f"state.{name}.high", table.get("high", math.inf))
     return Quantity(name, _typed(table, "unit", str, ""), integer, _shape(f"state.{name}", table), low, high)
 
 
@@ -245,9 +247,7 @@ def _bound(where: str, given: Any) -> Bound:
         if not found:
             raise DescriptorError(f'{where} = {given!r} must be a number, a parameter or "-2 * parameter"')
         return found[3], float(found[1] + (found[2] or "1"))
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise DescriptorError(f'{where} = {given!r} must be a number, a parameter or "-2 * parameter"')
-    return float(given)
+    return _number(where, given, 'a number, a parameter or "-2 * parameter"')
 
 
 def _check(path: Path, spec: EnvSpec) -> None:
@@ -266,7 +266,7 @@ def _check(path: Path, spec: EnvSpec) -> None:
     _check_observation(path, spec)
     if spec.reference and not re.fullmatch(r"[\w.]+:[\w.]+", spec.reference):
         raise DescriptorError(f'{path}: reference = {spec.reference!r} must be like "module:Class"')
-    for part in spec.observation:
+    for part in (*spec.state, *spec.observation):
         if not isinstance(part.low, tuple) and not isinstance(part.high, tuple) and not part.low <= part.high:
             raise DescriptorError(f"{path}: {part.name} has low = {part.low} above high = {part.high}")
 
