@@ -266,7 +266,8 @@ def _check(path: Path, spec: EnvSpec) -> None:
     _check_observation(path, spec)
     if spec.reference and not re.fullmatch(r"[\w.]+:[\w.]+", spec.reference):
         raise DescriptorError(f'{path}: reference = {spec.reference!r} must be like "module:Class"')
-    for part in (*spec.state, *spec.observation):
+    bounded: list[Quantity | Observation] = [*spec.state, *spec.observation]
+    for part in bounded:
         if not isinstance(part.low, tuple) and not isinstance(part.high, tuple) and not part.low <= part.high:
             raise DescriptorError(f"{path}: {part.name} has low = {part.low} above high = {part.high}")
 
