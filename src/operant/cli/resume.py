@@ -37,12 +37,12 @@ def command(argv: list[str]) -> int:
         run = chosen_run(parser, arguments)
         if run.in_progress:
             raise ValueError(f"run {run.id} is {run.status} (process {run.record.get('pid')}): stop it first")
+        flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")}
+        config = merge(run.config, flags, trust=arguments.trust)
         checkpoints = CheckpointFolder(run.checkpoints)
         if not checkpoints.steps():
             again = shlex.join(["operant", "train", "--config", str(run.path / "config.toml")])
             raise ValueError(f"run {run.id} has no checkpoint to go on from: begin it anew with {again}")
-        flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")}
-        config = merge(run.config, flags, trust=arguments.trust)
         algorithm = config.make()
         algorithm.restore(checkpoints.latest())
         if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
