@@ -65,7 +65,7 @@ struct operant_trainer {
     atomic_llong ticket;
     void *memory;
     size_t bytes;
-    atomic_int busy; /* operant_process() during a call, else 0 */
+    atomic_int busy; /* 1 during a call, for ever in a child that was forked in it */
 };
 
 /* Stages. */
@@ -410,7 +410,7 @@ operant_status operant_train_update(operant_trainer *t, operant_batch *b, operan
 }
 
 operant_status operant_train_evaluate(operant_trainer *t, operant_batch *b, double *mean_return) {
-    if (!b || !mean_return || !fits(t, b)) return OPERANT_BAD_ARGUMENT;
+    if (!b || !mean_return || !fits(t, b) || !b->limit) return OPERANT_BAD_ARGUMENT;
     if (!enter(t)) return OPERANT_BUSY;
     return leave(t, play(t, b, mean_return));
 }

@@ -64,8 +64,8 @@ operant_status operant_train_learn(operant_trainer *trainer, const operant_exper
  *  have been reset. OPERANT_BAD_ARGUMENT: its sizes or options are others. */
 operant_status operant_train_update(operant_trainer *trainer, operant_batch *batch, operant_train_metrics *metrics);
 
-/** Resets such a batch, of any number of environments, and plays one episode in each, greedily. Writes their mean
- *  return. */
+/** Resets such a batch, of any number of environments but with a time limit, because a greedy policy may go in circles.
+ *  Plays one episode in each, greedily, and writes their mean return. */
 operant_status operant_train_evaluate(operant_trainer *trainer, operant_batch *batch, double *mean_return);
 
 /** The parameters, in PyTorch's order: the policy's hidden layers, the value's, the policy's head, the value's head; of

@@ -92,10 +92,10 @@ def pointer(array):
 
 
 @contextlib.contextmanager
-def cartpoles(num_envs, isa="scalar", seed=3):
+def cartpoles(num_envs, isa="scalar", seed=3, limit=60):
     """A reset batch, and its first observations."""
     env, isa = ffi.new("char[]", b"cartpole"), ffi.new("char[]", isa.encode())
-    fields = {"env": env, "isa": isa, "num_envs": num_envs, "max_episode_steps": 60, "workers": 1}
+    fields = {"env": env, "isa": isa, "num_envs": num_envs, "max_episode_steps": limit, "workers": 1}
     options = ffi.new("operant_options *", fields | {"autoreset": lib.OPERANT_SAME_STEP})
     batch = lib.operant_open(options, ffi.NULL, 0)
     seeds = np.arange(seed, seed + num_envs, dtype=np.uint32)
@@ -385,3 +385,33 @@ def test_a_batch_of_another_size_or_mode_is_refused():
     trainer, metrics = Trainer(num_envs=10), ffi.new("operant_train_metrics *")
     with cartpoles(11) as (batch, _):
         assert lib.operant_train_update(trainer.handle, batch, metrics) == lib.OPERANT_BAD_ARGUMENT
+
+
+def test_evaluation_gives_the_mean_return_of_one_greedy_episode_in_each_environment():
+    n, trainer, mean = 5, Trainer(), ffi.new("double *")
+    with cartpoles(64) as (batch, _):
+        for _ in range(4):
+            trainer.update(batch)
+    with cartpoles(n) as (batch, _):
+        assert lib.operant_train_evaluate(trainer.handle, batch, mean) == lib.OPERANT_OK
+    judge = Judge(trainer.o, trainer.parameters, torch.float64)
+    with cartpoles(n) as (batch, x):
+        rewards, flags = np.empty(n, np.float32), np.empty((2, n), np.uint8)
+        arrays = (ffi.from_buffer(x), pointer(rewards), pointer(flags[0]), pointer(flags[1]))
+        output = ffi.new("operant_output *", arrays)
+        lib.operant_reset(batch, ffi.NULL, ffi.NULL, arrays[0])
+        total, playing = 0, np.ones(n, bool)
+        while playing.any():
+            actions = judge(x)[0].logits.argmax(1).numpy().astype(np.int32)
+            assert lib.operant_step(batch, pointer(actions), lib.OPERANT_INT32, output) == lib.OPERANT_OK
+            total += rewards[playing].sum()
+            playing &= ~flags.any(axis=0)
+    assert mean[0] == total / n
+    assert 10 < mean[0] < 60  # neither a fall at once nor the time limit alone
+
+
+def test_an_evaluation_without_a_time_limit_is_refused_because_it_may_never_end():
+    trainer, mean = Trainer(), ffi.new("double *", 7)
+    with cartpoles(3, limit=0) as (batch, _):
+        assert lib.operant_train_evaluate(trainer.handle, batch, mean) == lib.OPERANT_BAD_ARGUMENT
+    assert mean[0] == 7
