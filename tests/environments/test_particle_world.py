@@ -74,6 +74,36 @@ def test_what_is_changed_in_the_world_is_changed_in_the_environment(module, chan
     same_trajectory(ours, theirs)
 
 
+@pytest.mark.parametrize("change", [move_a_body, change_a_constant, change_every_agent])
+def test_a_world_that_was_read_long_ago_is_still_the_environments(change):
+    ours, theirs = pair("simple_spread_v3")
+    worlds = mine, other = ours.world, theirs.unwrapped.world
+    assert ours.world is mine
+    for world in worlds:
+        for agent in world.agents:
+            agent.size = 0.1
+    same_trajectory(ours, theirs)
+    for env in (ours, theirs):
+        env.reset(seed=2)
+    same_trajectory(ours, theirs)
+    assert np.array_equal(mine.agents[1].state.p_pos, other.agents[1].state.p_pos)
+    for world in worlds:
+        change(world)
+    same_trajectory(ours, theirs)
+    assert [(body.size, *body.state.p_pos) for body in mine.entities] == [
+        (body.size, *body.state.p_pos) for body in other.entities
+    ]
+
+
+def test_a_parameter_that_is_assigned_is_in_the_world_that_was_read():
+    ours, _ = pair("simple_spread_v3")
+    world = ours.world
+    world.agents[0].state.p_pos = np.array([0.1, 0.2])
+    ours.damping = 0.5
+    assert world.damping == 0.5 and world.agents[0].state.p_pos.tolist() == [0.1, 0.2]
+    assert ours.batch.get_state()["agent_0_x"][0] == 0.1
+
+
 def test_the_ratio_and_the_cycles_are_assigned():
     ours, theirs = pair("simple_spread_v3")
     for env in (ours, theirs.unwrapped):

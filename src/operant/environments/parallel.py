@@ -101,9 +101,14 @@ class OperantParallelEnv(HasAttributes, ParallelEnv[str, np.ndarray, Any]):  # t
 
     @property
     def world(self) -> Any:
-        """mpe2's world: bodies with positions, velocities and sizes, and the constants of the physics."""
+        """mpe2's world: bodies with positions, velocities and sizes, and the constants of the physics.
+
+        It is one object for the environment's life; after a change that was refused, another.
+        """
         self._settle_world()
-        self._world = ParticleWorld(self._attributes)
+        if self._world is None:
+            self._world = ParticleWorld(self._attributes)
+        self._refresh_world()
         return self._world.world
 
     def _settle_world(self) -> None:
@@ -111,6 +116,16 @@ class OperantParallelEnv(HasAttributes, ParallelEnv[str, np.ndarray, Any]):  # t
         world, self._world = self._world, None
         if world is not None and (changes := world.changes()):
             self._attributes.apply("world", [changes], np.zeros(1, np.int64))
+        self._world = world
+
+    def _refresh_world(self) -> None:
+        if self._world is not None:
+            self._world.refresh()
+
+    def _assign(self, name: str, value: Any) -> None:
+        self._settle_world()
+        super()._assign(name, value)
+        self._refresh_world()
 
     @property
     def batch(self) -> Batch:
@@ -143,6 +158,7 @@ class OperantParallelEnv(HasAttributes, ParallelEnv[str, np.ndarray, Any]):  # t
         rows = self._batch.reset().observations
         self.steps = 0
         self.agents = self.possible_agents[:]
+        self._refresh_world()
         self.renderer.look()
         if self.render_mode == "human":
             self.render()
@@ -182,6 +198,7 @@ class OperantParallelEnv(HasAttributes, ParallelEnv[str, np.ndarray, Any]):  # t
         self._settle_world()
         rows = np.array([actions[agent] for agent in self.agents])
         observations, rewards, terminated, _, _ = self._batch.step(rows)
+        self._refresh_world()
         self.steps += 1
         agents, ended = self.agents, self.max_cycles is not None and self.steps >= self.max_cycles
         results: tuple[dict[str, Any], ...] = (

@@ -14,7 +14,7 @@ UNSEEN = {"agents", "landmarks", "state", "action", "action_callback", "_color"}
 
 
 class ParticleWorld:
-    """A world of mpe2's class in the state of environment 0 of a batch.
+    """A world of mpe2's class in the state of environment 0 of a batch; `refresh` follows the environment.
 
     Attributes:
         world: the world: `world.agents[0].state.p_pos`, `world.damping`, `world.landmarks[0].size`.
@@ -22,16 +22,21 @@ class ParticleWorld:
 
     def __init__(self, attributes: Attributes):
         self._attributes = attributes
-        batch = attributes.batch
-        self._spec = batch.spec
-        artist = reference_env(self._spec)
-        self.world: Any = artist.world
-        defaults, values = batch.defaults, {part.name: attributes.numbers(part.name)[0] for part in batch.parameters}
-        changed = {name for name, value in values.items() if value != defaults[name]}
+        self._spec = attributes.batch.spec
+        self.world: Any = reference_env(self._spec).world
+        self._parameters: Mapping[str, Any] = attributes.batch.defaults
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Writes the environment's present state and parameters into the world."""
+        attributes, batch = self._attributes, self._attributes.batch
+        before, values = self._parameters, {part.name: attributes.numbers(part.name)[0] for part in batch.parameters}
+        changed = {name for name, value in values.items() if value != before[name]}
         named = {attribute: values[name] for name, attribute in self._spec.attributes.items() if name in changed}
         record = batch.get_state()[0]
         numbers = np.array([record[part.name] for part in self._spec.state], np.float64)
-        place_particles(artist, numbers, named)
+        place_particles(self, numbers, named)
+        self._parameters = values
         agents = len(self.world.agents)
         points = numbers.reshape(-1, 2)
         for k, agent in enumerate(self.world.agents):
