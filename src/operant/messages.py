@@ -69,3 +69,11 @@ def integer(name: str, value: Any, low: int, high: int = LARGEST) -> int:
     if not low <= value <= high:
         raise ValueError(f"{name}={value} must be from {low} to {high}")
     return int(value)
+
+
+def as_float(name: str, value: float) -> float:
+    """Returns a file's number as a float; raises a ValueError that names it for an integer beyond all floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is an integer beyond the largest float: write inf") from None

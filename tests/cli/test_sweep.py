@@ -128,6 +128,8 @@ def test_jobs_share_the_trials(tmp_path):
         ("low = 1e-4", "lo = 1e-4", "unknown key of [parameters.learning_rate] 'lo': did you mean 'low'?"),
         ("low = 1\n", "low = 0\n", "epochs=0 must be at least 1"),
         ("low = 1\n", "low = 0.5\n", "parameters.epochs: low=0.5 must be an integer"),
+        ("low = 1\n", "low = -inf\n", "parameters.epochs: low=-inf must be an integer"),
+        ("low = 1e-4", "low = 1" + 400 * "0", "parameters.learning_rate: low is an integer beyond the largest float"),
         ('"relu"', '"rely"', "activation='rely': did you mean 'relu'?"),
         ('choices = ["tanh", "relu"]', "low = 1\nhigh = 2", "parameters.activation is not a number"),
         ("trials = 2", "trials = 0", "trials=0 must be an integer of at least 1"),

@@ -233,6 +233,8 @@ def test_bad_input_is_one_line_that_says_what_to_change(code, arguments, message
         ("environment = 'cartpole'\n[options]\nepoch = 3", "unknown option 'epoch': did you mean 'epochs'?"),
         ("environment = 'cartpole'\n[options]\nepochs = 2.5", "epochs=2.5 must be an integer"),
         ("environment = 'cartpole'\noptions = 3", "options=3 must be a table"),
+        ("environment = 'cartpole'\n[options]\nclip = 1" + 400 * "0", "clip is an integer beyond the largest float"),
+        ("environment = 'cartpole'\nstop_at = 1" + 400 * "0", "stop_at is an integer beyond the largest float"),
         ("environment = ", "cannot be read"),
     ],
 )

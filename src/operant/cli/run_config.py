@@ -13,7 +13,7 @@ from operant.cli.names import ALGORITHMS, find_algorithm, find_config, full_id
 from operant.cli.parser import MOST, Parser, integer, number
 from operant.files.toml import read_toml
 from operant.headers.trust import Untrusted, check_trust, remember
-from operant.messages import unknown
+from operant.messages import as_float, unknown
 from operant.models.algorithms.configs import OnPolicyConfig
 from operant.models.algorithms.options import make_config
 from operant.models.algorithms.tuned import TIMESTEPS, goal, tuned
@@ -166,5 +166,5 @@ def whole(name: str, value: Any, least: int) -> int:
 
 def _number(name: str, value: Any) -> float | None:
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return None if value is None else float(value)
+        return None if value is None else as_float(name, value)
     raise ValueError(f"{name}={value!r} must be a number")

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from operant.cli.run_config import RunConfig, merge, whole
 from operant.files.toml import read_toml
-from operant.messages import unknown
+from operant.messages import as_float, unknown
 
 TABLES = ("study", "run", "parameters")
 STUDY = ("name", "trials", "direction", "seed", "prune_every")
@@ -98,13 +98,15 @@ def _range(name: str, range_: Any, kind: Any) -> dict[str, Any]:
         raise ValueError(f"parameters.{name} is not a number: give choices = [...]")
     if "low" not in range_ or "high" not in range_:
         raise ValueError(f"parameters.{name} needs low and high, or choices")
+    numbers = {}
     for key in ("low", "high", "step"):
         value = range_.get(key, 1)
-        if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and value != int(value)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and value % 1 != 0):
             raise ValueError(
                 f"parameters.{name}: {key}={value!r} must be {'an integer' if kind is int else 'a number'}"
             )
-    low, high, step = kind(range_["low"]), kind(range_["high"]), range_.get("step")
+        numbers[key] = int(value) if kind is int else as_float(f"parameters.{name}: {key}", value)
+    low, high, step = numbers["low"], numbers["high"], numbers["step"] if "step" in range_ else None
     log = range_.get("log", False)
     if not low < high:
         raise ValueError(f"parameters.{name}: low={low} must be below high={high}")
@@ -112,7 +114,7 @@ def _range(name: str, range_: Any, kind: Any) -> dict[str, Any]:
         raise ValueError(f"parameters.{name}: log must be true or false; true needs low above 0 and no step")
     if step is not None and not step > 0:
         raise ValueError(f"parameters.{name}: step={step} must be above 0")
-    return {"low": low, "high": high, "log": log} | ({} if step is None else {"step": kind(step)})
+    return {"low": low, "high": high, "log": log} | ({} if step is None else {"step": step})
 
 
 def _known(kind: str, given: Any, names: Any) -> None:

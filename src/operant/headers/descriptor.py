@@ -32,7 +32,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from operant.files.toml import read_toml
-from operant.messages import unknown
+from operant.messages import as_float, unknown
 from operant.spec import OBSERVATION_KINDS, Bound, EnvSpec, Observation, Quantity
 
 REQUIRED = ("id", "max_episode_steps", "state", "observation")
@@ -107,7 +107,7 @@ def _from_toml(path: Path) -> EnvSpec:
             raise DescriptorError(f"{path} lacks {key!r}")
     try:
         return _spec(table)
-    except DescriptorError as problem:
+    except ValueError as problem:
         raise DescriptorError(f"{path}: {problem}") from None
 
 
@@ -195,10 +195,7 @@ def _shape(where: str, table: Mapping[str, Any]) -> tuple[int, ...]:
 def _number(key: str, value: Any, needed: str = "a number") -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DescriptorError(f"{key} = {value!r} must be {needed}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise DescriptorError(f"{key} is an integer beyond the largest float: write inf") from None
+    return as_float(key, value)
 
 
 def _only(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:

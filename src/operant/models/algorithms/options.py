@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
-from operant.messages import suggestion, unknown
+from operant.messages import as_float, suggestion, unknown
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ def check_options(config: Any) -> None:
 
 def _convert(name: str, value: Any, kind: Any) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return as_float(name, value)
     if kind == tuple[int, ...] and isinstance(value, (list, tuple)):
         value = tuple(value)
         if all(isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in value):
