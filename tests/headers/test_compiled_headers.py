@@ -56,8 +56,16 @@ def test_included_files_count_as_the_headers_content(tmp_path):
     assert build(path, **QUICK).cached
 
 
-@pytest.mark.parametrize("condition", ["1", "EXACT", "!EXACT"])
-@pytest.mark.parametrize("include", ["#include HIDDEN", "#include <{0}/hidden.h>", '#/**/include "hidden.h"'])
+@pytest.mark.parametrize(
+    ("condition", "include"),
+    [
+        ("1", "#include HIDDEN"),
+        ("1", "#include <{0}/hidden.h>"),
+        ("1", '#/**/include "hidden.h"'),
+        ("EXACT", "#include HIDDEN"),  # in one of the targets only
+    ],
+    ids=["by a macro", "in brackets", "behind a comment", "for one target"],
+)
 def test_a_file_included_in_another_way_is_refused_because_its_changes_would_not_count(tmp_path, condition, include):
     text = f'#define HIDDEN "{tmp_path}/hidden.h"\n#if {condition}\n{include.format(tmp_path)}\n#endif\n'
     path = write_lander(tmp_path, ("typedef struct { vf height", text + "typedef struct { vf height"))
