@@ -79,6 +79,9 @@ def test_new_overwrites_nothing_and_refuses_invalid_names(capsys):
     assert Path("lander.toml").read_text() == "mine" and not Path("lander.h").exists()
     said, code = fails(capsys, "new", "my-lander")
     assert "'my-lander' must be a C identifier, such as lander or moon_lander" in said and code == 2
+    for name in ("cartpole", "Mountain_Car", "simple_spread"):
+        said, code = fails(capsys, "new", name)
+        assert f"{name!r} is a built-in environment: choose another name, such as my_{name}" in said and code == 2
 
 
 def test_build_prints_the_path_the_time_and_the_instruction_sets(capsys, tmp_path):
