@@ -428,7 +428,11 @@ void operant_train_set_parameters(operant_trainer *t, const float *parameters) {
 operant_status operant_train_gradient(operant_trainer *t, int64_t count, const float *observations,
                                       const int32_t *actions, const float *log_probs, const float *advantages,
                                       const float *returns, float *gradient) {
-    if (count < 1 || count > t->samples) return OPERANT_BAD_ARGUMENT;
+    if (count < 1 || count > t->samples || !observations || !actions || !log_probs || !advantages || !returns ||
+        !gradient)
+        return OPERANT_BAD_ARGUMENT;
+    for (int64_t k = 0; k < count; k++)
+        if (actions[k] < 0 || actions[k] >= t->o.actions) return OPERANT_BAD_ACTION;
     if (!enter(t)) return OPERANT_BUSY;
     for (int64_t k = 0; k < count; k++) t->order[k] = (int32_t)k;
     const sample_columns from = {observations, log_probs, advantages, returns, actions, t->order};

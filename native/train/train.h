@@ -3,7 +3,8 @@
  * A trainer holds two networks with tanh, one for a policy over discrete actions and one for the value. It takes
  * observations of D floats. Acting and learning are separate calls, so the environments may be anybody's;
  * operant_train_update() does both for a batch of the core. The same options, seed and experience give the same
- * parameters, bit for bit, on every target and with any number of workers. See examples/train.c. */
+ * parameters, bit for bit, on every target and with any number of workers. A call made during another on one trainer
+ * returns OPERANT_BUSY; so does every call in a child that was forked during one. See examples/train.c. */
 #ifndef OPERANT_TRAIN_H
 #define OPERANT_TRAIN_H
 #include "operant.h"

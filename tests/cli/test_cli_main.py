@@ -43,6 +43,14 @@ def test_an_unrelated_name_is_answered_with_all_commands(error_line):
     assert f"choose from {names} (" in error_line("frobnicate")
 
 
+@pytest.mark.parametrize("width", ["1000000000000", "10000000000000000"])
+def test_a_network_that_no_memory_holds_is_one_line(operant, width, tmp_path):
+    finished = operant("train", "cartpole", "--hidden", width, "--runs", str(tmp_path))
+    assert finished.returncode == 1
+    assert finished.stderr.endswith("out of memory: choose smaller networks, or fewer environments\n")
+    assert finished.stderr.count("\n") == 1
+
+
 def test_the_options_before_a_command_are_those_that_work_there(operant):
     shown = operant("--help").stdout
     assert re.findall(r"^  (-.*?)  ", shown, re.M) == ["-h, --help", "--version"]

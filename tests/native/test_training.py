@@ -349,6 +349,12 @@ def test_a_number_that_is_not_finite_stops_before_the_parameters_change(name, nu
 
 def test_an_action_out_of_range_is_refused():
     trainer = Trainer()
+    batch = samples(10, 4, 2)
+    batch[1][9] = -1
+    arrays = [pointer(array) for array in batch]
+    gradient = pointer(np.empty_like(trainer.parameters))
+    assert lib.operant_train_gradient(trainer.handle, 10, *arrays, gradient) == lib.OPERANT_BAD_ACTION
+    assert lib.operant_train_gradient(trainer.handle, 9, *arrays[:4], ffi.NULL, gradient) == lib.OPERANT_BAD_ARGUMENT
     e = experience(trainer)
     e["actions"][7, 63] = 2
     assert trainer.learn(e)[0] == lib.OPERANT_BAD_ACTION

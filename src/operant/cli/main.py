@@ -31,6 +31,9 @@ COMMANDS = {
 }
 """Each subcommand's module and summary. The module's `command(argv)` returns the exit code."""
 
+TORCH_LACKS_MEMORY = ("allocate memory", "Storage size calculation overflowed")
+"""Parts of the RuntimeErrors that torch raises on a CPU instead of a MemoryError."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` (None: this process's) and returns the exit code."""
@@ -76,6 +79,8 @@ def _remedy(problem: Exception) -> str:
 
     from operant.headers.library import CompileError
 
+    if isinstance(problem, RuntimeError) and any(text in str(problem) for text in TORCH_LACKS_MEMORY):
+        return "out of memory: choose smaller networks, or fewer environments"
     if not isinstance(problem, OSError | ValueError | TypeError | ImportError | MemoryError | Error | CudaError):
         raise problem
     if isinstance(problem, CompileError):  # the compiler's messages have lines of their own
