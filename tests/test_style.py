@@ -39,3 +39,9 @@ def test_nothing_pickled_is_read_from_a_file():
     reads = re.compile(r"torch\.load|pickle\.load\(|Unpickler|allow_pickle|np\.load|marshal\.load|shelve|joblib")
     files = [path for folder in ("src", "bench", "compat") for path in (ROOT / folder).rglob("*.py")]
     assert len(files) > 150 and [path.name for path in files if reads.search(path.read_text())] == []
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """pytest imports each by its name alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if "own_environment" not in path.parts]
+    assert [name for name in set(names) if names.count(name) > 1 and name != "conftest.py"] == []

@@ -140,7 +140,8 @@ def test_a_reference_that_cannot_draw_leaves_the_numbers(lander, capsys):
 
 def test_several_agents_are_drawn_or_without_mpe2_shown_as_numbers(tmp_path, capsys, monkeypatch):
     assert main(["train", "simple_tag", *TINY, "--runs", str(tmp_path / "runs")]) == 0
-    monkeypatch.setitem(sys.modules, "mpe2", None)
+    for name in {"mpe2", *(name for name in sys.modules if name.startswith("mpe2."))}:
+        monkeypatch.setitem(sys.modules, name, None)
     film = tmp_path / "film.mp4"
     lines(capsys, "simpletag", "--episodes", 1, "--runs", tmp_path / "runs", "--video", film)
     assert frames_of(film).shape == (26, 480, 720, 3)  # the time limit of 25 steps

@@ -96,7 +96,7 @@ def test_without_torch_the_error_says_how_to_install_it():
         ({"isa": "avx2"}, ValueError, "isa='avx2' is for device='cpu', not 'emulated'"),
         ({"autoreset_mode": "Same"}, ValueError, "unknown autoreset_mode 'Same': did you mean 'SameStep'"),
         ({"num_envs": 0}, ValueError, "num_envs=0 must be from 1"),
-        ({"max_episode_steps": -2}, ValueError, "max_episode_steps=-2 must be from 1"),
+        ({"max_episode_steps": -2}, ValueError, "max_episode_steps=-2 must be at least 1, or -1 for no limit"),
         ({"gravityy": 3}, TypeError, "operant/CartPole-v1 got an unexpected keyword argument 'gravityy'"),
         ({"params": {"gravty": 3}}, ValueError, "unknown parameter 'gravty': did you mean 'gravity'"),
         ({"params": {"gravity": [1, 2]}}, ValueError, r"parameter 'gravity' has shape \(2,\)"),

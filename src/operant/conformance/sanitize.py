@@ -41,7 +41,7 @@ def sanitize(spec: EnvSpec) -> str:
     with tempfile.TemporaryDirectory(prefix=f"operant-{header.stem}-") as temporary:
         work = Path(temporary)
         list_environment(header, work)
-        sources = [path for part in ("core", "rollout") for path in sorted((native / part).glob("*.c"))]
+        sources = [path for part in ("core", "rollout", "train") for path in sorted((native / part).glob("*.c"))]
         sources += [native / "targets" / "scalar.c", native / "targets" / "exact.c", native / "library" / "exercise.c"]
         compile_one = [*compiler, *core_flags(), *FLAGS, ONE_LANE, f"-I{work}", f"-I{native}", "-c"]
         commands = {path.name: [*compile_one, str(path), "-o", str(work / f"{path.name}.o")] for path in sources}
