@@ -8,14 +8,6 @@ static uint64_t fnv1a(uint64_t hash, const void *bytes, size_t size) {
     return hash;
 }
 
-/** Steele, Lea & Flood's splitmix64, which draws the actions independently of any environment's generator. */
-static uint64_t splitmix64(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 uint64_t operant_certificate(const operant_library *library, const char *env, const char *isa, int32_t exact,
                              int32_t workers) {
     operant_options options = {env, isa, ENVS, EPISODE, exact, workers, OPERANT_NEXT_STEP, library};
@@ -42,7 +34,7 @@ uint64_t operant_certificate(const operant_library *library, const char *env, co
         hash = fnv1a(hash, observations, observations_size);
         for (int step = 0; step < STEPS; step++) {
             for (size_t i = 0; i < actions; i++) {
-                uint64_t drawn = splitmix64(&state) >> 32;
+                uint64_t drawn = operant_splitmix64(&state) >> 32;
                 const int32_t choices = operant_choices(info, (int64_t)i);
                 if (choices) integers[i] = (int64_t)(drawn % (uint64_t)choices);
                 else floats[i] = (float)(drawn % 4097) / 1024 - 2; /* exactly representable, beyond most bounds */

@@ -36,6 +36,14 @@ static inline uint32_t operant_pcg64_next32(operant_pcg64 *g) {
     return (uint32_t)next;
 }
 
+/** Steele, Lea & Flood's SplitMix64 (2014), for numbers that are independent of any environment's generator. */
+static inline uint64_t operant_splitmix64(uint64_t *state) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
 void operant_seed_sequence(const uint32_t *words, int32_t num_words, uint32_t *state, int32_t count);
 void operant_pcg64_seed(operant_pcg64 *g, const uint32_t *words, int32_t num_words);
 float operant_numpy_sinf(float x);

@@ -30,14 +30,10 @@ void train_shape(train_model *model, int32_t in, int32_t out, int32_t hidden_lay
 }
 
 /** A number of almost normal distribution: the sum of twelve uniform ones, which needs no function that C libraries
- *  round differently. The uniform numbers are those of SplitMix64 (Steele, Lea and Flood 2014). */
+ *  round differently. */
 static double almost_normal(uint64_t *state) {
     double sum = -6;
-    for (int k = 0; k < 12; k++) {
-        uint64_t z = *state += 0x9e3779b97f4a7c15u;
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u, z = (z ^ z >> 27) * 0x94d049bb133111ebu, z ^= z >> 31;
-        sum += (double)(z >> 11) * 0x1p-53;
-    }
+    for (int k = 0; k < 12; k++) sum += (double)(operant_splitmix64(state) >> 11) * 0x1p-53;
     return sum;
 }
 

@@ -30,7 +30,7 @@ typedef struct {
     int32_t *actions;
 } scratch;
 
-/** What one strand adds to a minibatch. */
+/** A strand's part of a minibatch's sums. */
 typedef struct { double sum, squares, terms[TRAIN_TERMS]; } strand_sums;
 
 /** The samples from which a minibatch is gathered. */

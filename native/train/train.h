@@ -39,7 +39,7 @@ operant_status operant_train_greedy(operant_trainer *trainer, const float *obser
 /** Writes the values [rows] of observations [rows, D]. */
 operant_status operant_train_values(operant_trainer *trainer, const float *observations, int64_t rows, float *values);
 
-/** What T steps of N environments gave; arrays are [T, N] unless another shape is stated. */
+/** The results of T steps of N environments; arrays are [T, N] unless another shape is stated. */
 typedef struct {
     const float *observations;    /* [T + 1, N, D]: before each step, and after the last */
     const int32_t *actions;

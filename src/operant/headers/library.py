@@ -293,7 +293,7 @@ _DISK_ERRORS = {
     errno.EDQUOT: "Disk quota exceeded",
     errno.EFBIG: "File size limit exceeded",
 }
-"""What compilers and linkers print, in the locale C, if they cannot write."""
+"""Texts of compilers and linkers, in the locale C, for files that cannot be written."""
 
 
 def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
