@@ -22,7 +22,15 @@ typedef enum {
 } operant_status;
 
 typedef enum { OPERANT_NEXT_STEP, OPERANT_SAME_STEP, OPERANT_DISABLED } operant_autoreset;
-typedef enum { OPERANT_INT32, OPERANT_INT64, OPERANT_FLOAT32, OPERANT_FLOAT64, OPERANT_UINT8 } operant_dtype;
+typedef enum {
+    OPERANT_INT32,
+    OPERANT_INT64,
+    OPERANT_FLOAT32,
+    OPERANT_FLOAT64,
+    OPERANT_UINT8,
+    OPERANT_INT8, /* this one and the next in observations for training only */
+    OPERANT_INT16
+} operant_dtype;
 
 /** A parameter of an environment's physics, as its header lists it. */
 typedef struct {
