@@ -35,17 +35,27 @@ static operant_batch *open_cartpoles(int64_t num_envs, uint32_t first_seed, cons
     return batch;
 }
 
+/** The mean return of the last episodes. */
+static double recent_return(const operant_train_state *state) {
+    const int64_t count = state->episodes < OPERANT_EPISODES ? state->episodes : OPERANT_EPISODES;
+    double sum = 0;
+    for (int64_t k = 0; k < count; k++) sum += state->returns[k];
+    return count ? sum / (double)count : 0;
+}
+
 int main(int count, char **arguments) {
     const uint32_t seed = count > 1 ? (uint32_t)atoi(arguments[1]) : 1;
     const int64_t total_steps = count > 2 ? atoll(arguments[2]) : 400000;
     const char *isa = count > 4 ? arguments[4] : NULL;
-    const int32_t hidden[] = {64, 64};
+    const int32_t hidden[] = {64, 64}, choices[] = {2};
+    const operant_part numbers[] = {{.dtype = OPERANT_FLOAT32, .count = 4}};
+    const float learning_rate = 3e-3f, clip = 0.2f;
     const operant_train_options options = {
-        .isa = isa, .num_envs = ENVIRONMENTS, .steps = STEPS, .observation_size = 4, .actions = 2,
-        .hidden_layers = 2, .hidden = hidden, .workers = count > 3 ? atoi(arguments[3]) : 1,
-        .epochs = 4, .minibatches = 4, .seed = seed, .total_steps = total_steps,
-        .learning_rate = 3e-3f, .gamma = 0.98f, .lam = 0.9f, .clip = 0.2f,
-        .value_coefficient = 0.5f, .entropy_coefficient = 0, .max_grad_norm = 0.5f,
+        .isa = isa, .rows = ENVIRONMENTS, .steps = STEPS, .row_bytes = sizeof(float[4]), .part_count = 1,
+        .parts = numbers, .action_size = 1, .choices = choices, .hidden_layers = 2, .hidden = hidden,
+        .value_hidden_layers = 2, .value_hidden = hidden, .workers = count > 3 ? atoi(arguments[3]) : 1,
+        .epochs = 4, .minibatches = 4, .seed = seed, .normalize_advantages = 1, .learning_rate = learning_rate,
+        .gamma = 0.98f, .lam = 0.9f, .clip = clip, .value_coefficient = 0.5f, .max_grad_norm = 0.5f,
     };
     char message[256];
     operant_trainer *trainer = operant_train_open(&options, message, sizeof message);
@@ -58,21 +68,27 @@ int main(int count, char **arguments) {
     static float observations[ENVIRONMENTS][4];
     check(operant_reset(batch, NULL, NULL, observations), "operant_reset");
 
-    operant_train_metrics metrics = {0};
+    const operant_train_state *state = operant_train_view(trainer);
+    operant_experience experience;
+    operant_train_metrics metrics;
+    int64_t steps = 0;
     double score = 0;
-    for (int update = 1; metrics.total_steps < total_steps && score < SOLVED; update++) {
-        check(operant_train_update(trainer, batch, &metrics), "operant_train_update");
-        const int promising = metrics.episode_return >= 0.8 * SOLVED, last = metrics.total_steps >= total_steps;
+    for (int update = 1; steps < total_steps && score < SOLVED; update++) {
+        const double left = 1 - (double)steps / (double)total_steps;
+        check(operant_train_adjust(trainer, learning_rate * left, clip), "operant_train_adjust");
+        check(operant_train_collect(trainer, batch, &experience), "operant_train_collect");
+        check(operant_train_learn(trainer, &experience, &metrics), "operant_train_learn");
+        steps += ENVIRONMENTS * STEPS;
+        const int promising = recent_return(state) >= 0.8 * SOLVED, last = steps >= total_steps;
         if (promising || update % 32 == 0 || last)
             check(operant_train_evaluate(trainer, judge, &score), "operant_train_evaluate");
     }
 
-    int64_t parameters;
-    const uint8_t *bytes = (const uint8_t *)operant_train_parameters(trainer, &parameters);
+    const uint8_t *bytes = (const uint8_t *)state->parameters;
     uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (int64_t i = 0; i < parameters * 4; i++) hash = (hash ^ bytes[i]) * 1099511628211u;
+    for (int64_t i = 0; i < state->parameter_count * 4; i++) hash = (hash ^ bytes[i]) * 1099511628211u;
     printf("%lld steps, mean return of %d greedy episodes %.1f, weights %016" PRIx64 "\n",
-           (long long)metrics.total_steps, JUDGED, score, hash);
+           (long long)steps, JUDGED, score, hash);
     operant_close(batch), operant_close(judge), operant_train_close(trainer);
     return 0;
 }

@@ -3,6 +3,7 @@
  * Every sum is one chain of fused multiply-adds in an order that no target, tile or thread changes, and all targets
  * round a fused multiply-add alike. So they compute the same bits. Lanes lie along the outputs, never along a sum. */
 #include "train/table.h"
+#include "train/train.h"
 
 /** a * b + c, rounded once. */
 #if defined(__x86_64__) && LANES == 16
@@ -93,16 +94,34 @@ static void product(int64_t m, int64_t n, int64_t depth, const float *a, int64_t
     }
 }
 
-/** x = tanh(x); `count` is a multiple of TRAIN_PAD here and below. */
-static void activate(float *x, int64_t count) {
-    for (int64_t i = 0; i < count; i += LANES) STORE(vf, x + i, vtanh(LOAD(vf, x + i)));
+/** 1 / (1 + e^-x). */
+LANE_FN vf vsigmoid(vf x) { return vreal(1) / (vreal(1) + vexp(-x)); }
+
+/** x = f(x). The derivative of SiLU goes to `slope`; those of the others follow from f(x). `count` is a multiple of
+ *  TRAIN_PAD here and below. */
+static void activate(int activation, float *x, float *slope, int64_t count) {
+    if (activation == OPERANT_TANH)
+        for (int64_t i = 0; i < count; i += LANES) STORE(vf, x + i, vtanh(LOAD(vf, x + i)));
+    else if (activation == OPERANT_RELU)
+        for (int64_t i = 0; i < count; i += LANES) STORE(vf, x + i, vmax(LOAD(vf, x + i), vreal(0)));
+    else
+        for (int64_t i = 0; i < count; i += LANES) {
+            const vf y = LOAD(vf, x + i), s = vsigmoid(y), product = y * s;
+            STORE(vf, slope + i, vfma(product, vreal(1) - s, s));
+            STORE(vf, x + i, product);
+        }
 }
 
-/** gradient *= 1 - y^2, the derivative of tanh where it is y. */
-static void deactivate(float *gradient, const float *y, int64_t count) {
+/** gradient *= f'(x), where y = f(x). */
+static void deactivate(int activation, float *gradient, const float *y, const float *slope, int64_t count) {
     for (int64_t i = 0; i < count; i += LANES) {
-        const vf t = LOAD(vf, y + i), g = LOAD(vf, gradient + i);
-        STORE(vf, gradient + i, vfma(-(t * t), g, g));
+        const vf g = LOAD(vf, gradient + i);
+        if (activation == OPERANT_TANH) {
+            const vf t = LOAD(vf, y + i);
+            STORE(vf, gradient + i, vfma(-(t * t), g, g));
+        } else if (activation == OPERANT_RELU)
+            STORE(vf, gradient + i, vsel(LOAD(vf, y + i) > vreal(0), g, vreal(0)));
+        else STORE(vf, gradient + i, g * LOAD(vf, slope + i));
     }
 }
 
@@ -124,65 +143,192 @@ static void add_strands(const float *x, int64_t strands, int64_t count, float *s
     }
 }
 
-/** PPO's loss (Schulman et al. 2017, equation 9) of samples with a categorical policy, and its derivatives. `terms` are
- *  the clipped objective, half the squared error of the value, the entropy, the estimate (ratio - 1) - log ratio of the
- *  KL divergence (Schulman 2020), and 1 where the ratio lies outside 1 - clip to 1 + clip, else 0. */
-static void categorical_loss(const train_loss *l) {
-    const vf one = vreal(1), low = vreal(1 - l->clip), high = vreal(1 + l->clip);
+/** PPO's loss (Schulman et al. 2017, equation 9) and its derivatives. With `value_clip`, the value's error is the
+ *  larger one of the value and of the value clipped around the old one, as in OpenAI's baselines; with `dual_clip`, the
+ *  objective at a negative advantage is at least so many times it (Ye et al. 2020). `terms` are the objective, half the
+ *  squared error of the value, the entropy, the estimate (ratio - 1) - log ratio of the KL divergence (Schulman 2020),
+ *  and 1 where the ratio lies outside 1 - clip to 1 + clip, else 0. */
+static void loss(const train_loss *l) {
+    const vf one = vreal(1), none = vreal(0), low = vreal(1 - l->clip), high = vreal(1 + l->clip);
     for (int64_t i = 0; i < l->count; i += LANES) {
-        vf top = LOAD(vf, l->logits[0] + i);
-        for (int32_t a = 1; a < l->actions; a++) top = vmax(top, LOAD(vf, l->logits[a] + i));
-        vf total = vreal(0), chosen = vreal(0);
-        const vi taken = LOAD(vi, l->taken + i);
-        for (int32_t a = 0; a < l->actions; a++) {
-            const vf x = LOAD(vf, l->logits[a] + i) - top;
-            total += vexp(x);
-            chosen = vsel(taken == a, x, chosen);
-        }
-        const vf log_total = vlog(total), log_ratio = chosen - log_total - LOAD(vf, l->old_log_probs + i);
-        const vf ratio = vexp(log_ratio), advantage = LOAD(vf, l->advantages + i), weight = LOAD(vf, l->weights + i);
+        const vf log_ratio = LOAD(vf, l->log_probs + i) - LOAD(vf, l->old_log_probs + i), ratio = vexp(log_ratio);
+        const vf advantage = LOAD(vf, l->advantages + i), weight = LOAD(vf, l->weights + i);
         const vf plain = ratio * advantage, clipped = vclip(ratio, low, high) * advantage;
-        const vf d_log_prob = vsel(plain <= clipped, -(weight * plain), vreal(0));
-        vf entropy = vreal(0);
-        for (int32_t a = 0; a < l->actions; a++) {
-            const vf x = LOAD(vf, l->logits[a] + i) - top;
-            entropy -= vexp(x) / total * (x - log_total);
+        vf objective = vmin(plain, clipped), d = vsel(plain <= clipped, -(weight * plain), none);
+        if (l->dual_clip > 0) {
+            const vf least = advantage * l->dual_clip;
+            const vm bounded = (advantage < none) & (objective < least);
+            objective = vsel(bounded, least, objective), d = vsel(bounded, none, d);
         }
-        for (int32_t a = 0; a < l->actions; a++) {
-            const vf x = LOAD(vf, l->logits[a] + i) - top, p = vexp(x) / total;
-            const vf d_entropy = -(p * (x - log_total + entropy));
-            const vf d = d_log_prob * (vsel(taken == a, one, vreal(0)) - p);
-            STORE(vf, l->d_logits[a] + i, d - weight * l->entropy_coefficient * d_entropy);
+        const vf value = LOAD(vf, l->values + i), target = LOAD(vf, l->returns + i);
+        vf error = value - target, d_value = error;
+        if (l->value_clip > 0) {
+            const vf old = LOAD(vf, l->old_values + i), most = vreal(l->value_clip), change = value - old;
+            const vf other = old + vclip(change, -most, most) - target;
+            const vm larger = other * other > error * error;
+            d_value = vsel(larger, vsel(vabs(change) <= most, other, none), error), error = vsel(larger, other, error);
         }
-        const vf error = LOAD(vf, l->values + i) - LOAD(vf, l->returns + i);
-        STORE(vf, l->d_values + i, weight * l->value_coefficient * error);
-        STORE(vf, l->terms[0] + i, vmin(plain, clipped));
+        STORE(vf, l->d_log_probs + i, d);
+        STORE(vf, l->d_values + i, weight * l->value_coefficient * d_value);
+        STORE(vf, l->terms[0] + i, objective);
         STORE(vf, l->terms[1] + i, R(0.5) * error * error);
-        STORE(vf, l->terms[2] + i, entropy);
+        STORE(vf, l->terms[2] + i, LOAD(vf, l->entropies + i));
         STORE(vf, l->terms[3] + i, ratio - one - log_ratio);
-        STORE(vf, l->terms[4] + i, vsel(ratio < low, one, vsel(ratio > high, one, vreal(0))));
+        STORE(vf, l->terms[4] + i, vsel(ratio < low, one, vsel(ratio > high, one, none)));
     }
 }
 
-/** Draws an action for each sample by its uniform number, from the cumulative probabilities. */
-static void categorical_sample(int64_t count, int32_t actions, const float *const *logits, const float *uniform,
-                               int32_t *taken, float *log_probs) {
-    for (int64_t i = 0; i < count; i += LANES) {
-        vf top = LOAD(vf, logits[0] + i);
-        for (int32_t a = 1; a < actions; a++) top = vmax(top, LOAD(vf, logits[a] + i));
-        vf total = vreal(0);
-        for (int32_t a = 0; a < actions; a++) total += vexp(LOAD(vf, logits[a] + i) - top);
-        const vf mark = LOAD(vf, uniform + i) * total;
-        vf below = vreal(0), chosen = LOAD(vf, logits[0] + i);
-        vi action = vint(0);
-        for (int32_t a = 0; a < actions - 1; a++) {
-            below += vexp(LOAD(vf, logits[a] + i) - top);
-            const vm beyond = mark >= below;
-            action = vsel_int(beyond, vint(a + 1), action);
-            chosen = vsel(beyond, LOAD(vf, logits[a + 1] + i), chosen);
+/** The largest logit. */
+LANE_FN vf largest(const train_categorical *c, int64_t i) {
+    vf top = LOAD(vf, c->logits[0] + i);
+    for (int32_t a = 1; a < c->choices; a++) top = vmax(top, LOAD(vf, c->logits[a] + i));
+    return top;
+}
+
+/** Adds the log probabilities of the choices that were taken, and the entropies. */
+static void categorical(const train_categorical *c, const int32_t *taken, float *log_probs, float *entropies) {
+    for (int64_t i = 0; i < c->count; i += LANES) {
+        const vf top = largest(c, i);
+        vf total = vreal(0), chosen = vreal(0), mean = vreal(0);
+        for (int32_t a = 0; a < c->choices; a++) {
+            const vf x = LOAD(vf, c->logits[a] + i) - top, e = vexp(x);
+            total += e, mean += e * x;
+            chosen = vsel(LOAD(vi, taken + i) == a, x, chosen);
         }
-        STORE(vi, taken + i, action);
-        STORE(vf, log_probs + i, chosen - top - vlog(total));
+        const vf log_total = vlog(total);
+        STORE(vf, log_probs + i, LOAD(vf, log_probs + i) + (chosen - log_total));
+        STORE(vf, entropies + i, LOAD(vf, entropies + i) + (log_total - mean / total));
+    }
+}
+
+/** The loss's derivatives by the logits. */
+static void categorical_gradient(const train_categorical *c, const train_derivatives *d, const int32_t *taken,
+                                 float *const *d_logits) {
+    for (int64_t i = 0; i < c->count; i += LANES) {
+        const vf top = largest(c, i), d_log_prob = LOAD(vf, d->d_log_probs + i);
+        const vf bonus = LOAD(vf, d->weights + i) * d->entropy_coefficient;
+        vf total = vreal(0), mean = vreal(0);
+        for (int32_t a = 0; a < c->choices; a++) {
+            const vf x = LOAD(vf, c->logits[a] + i) - top, e = vexp(x);
+            total += e, mean += e * x;
+        }
+        mean /= total;
+        for (int32_t a = 0; a < c->choices; a++) {
+            const vf x = LOAD(vf, c->logits[a] + i) - top, p = vexp(x) / total;
+            const vf one = vsel(LOAD(vi, taken + i) == a, vreal(1), vreal(0));
+            STORE(vf, d_logits[a] + i, d_log_prob * (one - p) + bonus * (p * (x - mean)));
+        }
+    }
+}
+
+/** Draws a choice for each sample by its uniform number, from the cumulative probabilities; adds its log probability. */
+static void categorical_sample(const train_categorical *c, const float *uniform, int32_t *taken, float *log_probs) {
+    for (int64_t i = 0; i < c->count; i += LANES) {
+        const vf top = largest(c, i);
+        vf total = vreal(0);
+        for (int32_t a = 0; a < c->choices; a++) total += vexp(LOAD(vf, c->logits[a] + i) - top);
+        const vf mark = LOAD(vf, uniform + i) * total;
+        vf below = vreal(0), chosen = vreal(0);
+        vi choice = vint(0);
+        for (int32_t a = 0; a < c->choices; a++) { /* a choice of probability 0 is never the last one to be taken */
+            const vf x = LOAD(vf, c->logits[a] + i) - top, e = vexp(x);
+            const vm reached = (mark >= below) & (e > vreal(0));
+            choice = vsel_int(reached, vint(a), choice), chosen = vsel(reached, x, chosen);
+            below += e;
+        }
+        STORE(vi, taken + i, choice);
+        STORE(vf, log_probs + i, LOAD(vf, log_probs + i) + (chosen - vlog(total)));
+    }
+}
+
+/** Half of the nodes and weights of the Gauss-Hermite quadrature of E[f(x)], where x is standard normal; the other half
+ *  has the nodes' signs changed. */
+static const struct { float node, weight; } quadrature[16] = {
+        {R(0.27554641923027584), R(0.21170556988047928)},
+        {R(0.8272849037797652), R(0.1565389937575985)},
+        {R(1.3809801992721442), R(0.08534480827208074)},
+        {R(1.9380049059257174), R(0.03410984772609207)},
+        {R(2.4998404151873954), R(0.009903461702320593)},
+        {R(3.0681351690131216), R(0.0020620510513078808)},
+        {R(3.644781249880833), R(0.00030255702581706285)},
+        {R(4.23202110999541), R(3.0559803060896336e-05)},
+        {R(4.832604613244489), R(2.0596221039534275e-06)},
+        {R(5.450033273623428), R(8.88129071310589e-08)},
+        {R(6.088964309076987), R(2.3125184120742393e-09)},
+        {R(6.755930830540705), R(3.347501239801196e-11)},
+        {R(7.460755754121519), R(2.3780648557778086e-13)},
+        {R(8.219728765382245), R(6.755290223670204e-16)},
+        {R(9.064399210702405), R(5.208449591960913e-19)},
+        {R(10.077422674229465), R(4.1246074890182835e-23)},
+};
+
+/** E[log |da/du|] of the squashed action a of u, and its derivatives by mean and log_std. The log of the slope is
+ *  log sech^2 u + log((high - low) / 2) (Haarnoja et al. 2018, appendix C). */
+LANE_FN vf squashed(const train_normal *n, vf mean, vf *by_mean, vf *by_log_std) {
+    const vf deviation = vexp(vreal(n->log_std));
+    vf sum = vreal(0), d_mean = vreal(0), d_log_std = vreal(0);
+    for (int k = 0; k < 32; k++) {
+        const float node = k < 16 ? quadrature[k].node : -quadrature[k - 16].node, weight = quadrature[k & 15].weight;
+        const vf u = vfma(deviation, vreal(node), mean), size = vabs(u);
+        sum += weight * (R(0.6931471805599453) - size - vlog1p_of_unit(vexp(R(-2) * size)));
+        const vf slope = weight * vtanh(u);
+        d_mean += slope, d_log_std = vfma(slope, deviation * node, d_log_std);
+    }
+    *by_mean = R(-2) * d_mean, *by_log_std = R(-2) * d_log_std;
+    return R(2) * sum + vlog(vreal((n->high - n->low) * R(0.5)));
+}
+
+static const float LOG_SQRT_2_PI = R(0.9189385332046727);
+
+/** Adds the log densities of the numbers that were drawn (before they were squashed), and the entropies. */
+static void normal_log_prob(const train_normal *n, const float *taken, float *log_probs, float *entropies) {
+    const vf inverse = vexp(vreal(-n->log_std));
+    const float scale = n->log_std + LOG_SQRT_2_PI;
+    for (int64_t i = 0; i < n->count; i += LANES) {
+        const vf mean = LOAD(vf, n->mean + i), z = (LOAD(vf, taken + i) - mean) * inverse;
+        vf ignored, entropy = vreal(scale + R(0.5));
+        if (n->squash) entropy += squashed(n, mean, &ignored, &ignored);
+        STORE(vf, log_probs + i, LOAD(vf, log_probs + i) + (R(-0.5) * z * z - scale));
+        STORE(vf, entropies + i, LOAD(vf, entropies + i) + entropy);
+    }
+}
+
+/** The loss's derivatives by the mean, and of each sample by log_std. */
+static void normal_gradient(const train_normal *n, const train_derivatives *d, const float *taken, float *d_mean,
+                            float *d_log_std) {
+    const vf inverse = vexp(vreal(-n->log_std));
+    for (int64_t i = 0; i < n->count; i += LANES) {
+        const vf mean = LOAD(vf, n->mean + i), z = (LOAD(vf, taken + i) - mean) * inverse;
+        const vf d_log_prob = LOAD(vf, d->d_log_probs + i);
+        const vf bonus = LOAD(vf, d->weights + i) * d->entropy_coefficient;
+        vf by_mean = vreal(0), by_log_std = vreal(0);
+        if (n->squash && d->entropy_coefficient != 0) squashed(n, mean, &by_mean, &by_log_std);
+        STORE(vf, d_mean + i, d_log_prob * z * inverse - bonus * by_mean);
+        STORE(vf, d_log_std + i, d_log_prob * (z * z - vreal(1)) - bonus * (vreal(1) + by_log_std));
+    }
+}
+
+/** Draws a normal number for each sample from two uniform ones (Box and Muller 1958); adds its log density. */
+static void normal_sample(const train_normal *n, const float *uniform, const float *other, float *taken,
+                          float *log_probs) {
+    const vf deviation = vexp(vreal(n->log_std)), inverse = vexp(vreal(-n->log_std));
+    const float scale = n->log_std + LOG_SQRT_2_PI;
+    for (int64_t i = 0; i < n->count; i += LANES) {
+        const vf radius = vsqrt(R(-2) * vlog(vreal(1) - LOAD(vf, uniform + i))), mean = LOAD(vf, n->mean + i);
+        const vf drawn = mean + deviation * (radius * vcos(R(6.283185307179586) * LOAD(vf, other + i)));
+        const vf z = (drawn - mean) * inverse; /* as it is computed from the number drawn, to the bit */
+        STORE(vf, taken + i, drawn);
+        STORE(vf, log_probs + i, LOAD(vf, log_probs + i) + (R(-0.5) * z * z - scale));
+    }
+}
+
+/** Squashes or clips what was drawn to its bounds. */
+static void bound(const train_normal *n, const float *taken, float *bounded) {
+    const vf low = vreal(n->low), high = vreal(n->high);
+    for (int64_t i = 0; i < n->count; i += LANES) {
+        vf x = LOAD(vf, taken + i);
+        if (n->squash) x = low + (high - low) * (R(0.5) * (vtanh(x) + vreal(1)));
+        STORE(vf, bounded + i, vclip(x, low, high));
     }
 }
 
@@ -191,12 +337,13 @@ LANE_FN vi lane_numbers(void) {
     return LOAD(vi, lanes);
 }
 
-/** Uniform numbers in [0, 1) for the rows from `first` on at `time`, drawn from Threefry. */
-static void uniforms(int64_t count, const uint32_t key[2], uint32_t time, uint32_t first, float *out) {
+/** Uniform numbers in [0, 1), two for each row from `first` on, drawn from Threefry. */
+static void uniforms(int64_t count, const uint32_t key[2], uint32_t draw, uint32_t first, float *out, float *other) {
     for (int64_t i = 0; i < count; i += LANES) {
-        vu row = (vu)(lane_numbers() + (lane_int)(first + (uint32_t)i)), at = (vu)vint((lane_int)time);
+        vu row = (vu)(lane_numbers() + (lane_int)(first + (uint32_t)i)), at = (vu)vint((lane_int)draw);
         threefry2x32((vu)vint((lane_int)key[0]), (vu)vint((lane_int)key[1]), &row, &at);
         STORE(vf, out + i, vfloat((vi)(row >> 8)) * R(1.0 / 16777216.0));
+        STORE(vf, other + i, vfloat((vi)(at >> 8)) * R(1.0 / 16777216.0));
     }
 }
 
@@ -264,6 +411,6 @@ static double squares(int64_t count, const float *x) {
 }
 
 static const operant_train_kernels train_kernels = {
-    product,          activate,           deactivate, add_rows, add_strands,
-    categorical_loss, categorical_sample, uniforms,   permute,  adam,        squares,
+    product,       activate,        deactivate, add_rows, add_strands, loss, categorical, categorical_gradient,
+    categorical_sample, normal_log_prob, normal_gradient, normal_sample, bound, uniforms, permute, adam, squares,
 };

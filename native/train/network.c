@@ -1,32 +1,37 @@
 /* network.c: the forward and backward passes, by the products of a target. */
 #include "train/network.h"
 
-void train_shape(train_model *model, int32_t in, int32_t out, int32_t hidden_layers, const int32_t *hidden) {
+static void add_layer(train_model *model, train_network *network, int64_t out, bool head) {
+    train_layer *y = &network->layers[network->count];
+    y->in = network->count ? y[-1].out : network->in;
+    y->out = out, y->head = head;
+    y->in_pad = train_padded(y->in), y->out_pad = train_padded(y->out);
+    y->rows = model->packed_size, y->columns = y->rows + y->out * y->in_pad;
+    y->biases = y->columns + y->in * y->out_pad, model->packed_size = y->biases + y->out_pad;
+    y->by_input = y->in * y->out_pad < y->out * y->in_pad;
+    y->d_weight = model->gradient_size;
+    y->d_bias = y->d_weight + (y->by_input ? y->in * y->out_pad : y->out * y->in_pad);
+    model->gradient_size = y->d_bias + y->out_pad;
+    y->weight = model->parameter_count, y->bias = y->weight + y->in * y->out;
+    model->parameter_count = y->bias + y->out;
+    network->count++;
+}
+
+void train_shape(train_model *model, const train_sizes *s) {
     memset(model, 0, sizeof *model);
-    for (int n = 0; n < NETWORKS; n++) {
-        train_network *network = &model->networks[n];
-        network->count = hidden_layers + 1;
-        for (int32_t l = 0; l < network->count; l++) {
-            train_layer *y = &network->layers[l];
-            y->in = l ? hidden[l - 1] : in;
-            y->out = l < hidden_layers ? hidden[l] : n == VALUE ? 1 : out;
-            y->in_pad = train_padded(y->in), y->out_pad = train_padded(y->out);
-            y->rows = model->packed_size, y->columns = y->rows + y->out * y->in_pad;
-            y->biases = y->columns + y->in * y->out_pad, model->packed_size = y->biases + y->out_pad;
-            y->by_input = y->in * y->out_pad < y->out * y->in_pad;
-            y->d_weight = model->gradient_size;
-            y->d_bias = y->d_weight + (y->by_input ? y->in * y->out_pad : y->out * y->in_pad);
-            model->gradient_size = y->d_bias + y->out_pad;
-        }
-    }
-    for (int heads = 0; heads < 2; heads++)
-        for (int n = 0; n < NETWORKS; n++)
-            for (int32_t l = 0; l <= hidden_layers; l++) {
-                train_layer *y = &model->networks[n].layers[l];
-                if ((l == hidden_layers) != heads) continue;
-                y->weight = model->parameter_count, y->bias = y->weight + y->in * y->out;
-                model->parameter_count = y->bias + y->out;
-            }
+    train_network *trunk = &model->networks[TRUNK], *policy = &model->networks[POLICY];
+    train_network *value = &model->networks[VALUE];
+    trunk->in = s->in;
+    for (int32_t l = 0; s->share && l < s->hidden_layers; l++) add_layer(model, trunk, s->hidden[l], false);
+    policy->in = value->in = trunk->count ? trunk->layers[trunk->count - 1].out : s->in;
+    for (int32_t l = 0; !s->share && l < s->hidden_layers; l++) add_layer(model, policy, s->hidden[l], false);
+    for (int32_t l = 0; !s->share && l < s->value_hidden_layers; l++)
+        add_layer(model, value, s->value_hidden[l], false);
+    model->activation = s->activation, model->deviations = s->deviations;
+    model->log_std = model->parameter_count, model->parameter_count += s->deviations;
+    model->d_log_std = model->gradient_size, model->gradient_size += train_padded(s->deviations);
+    add_layer(model, policy, s->out, true);
+    add_layer(model, value, 1, true);
 }
 
 /** A number of almost normal distribution: the sum of twelve uniform ones, which needs no function that C libraries
@@ -58,16 +63,16 @@ static void orthogonal(float *w, int64_t rows, int64_t columns, double gain, uin
             w[o * columns + i] = (float)(gain * (wide ? v[o * length + i] : v[i * length + o]));
 }
 
-void train_initialize(const train_model *model, uint64_t seed, float *parameters, double *work) {
+void train_initialize(const train_model *model, uint64_t seed, float log_std, float *parameters, double *work) {
     uint64_t state = seed * 0x2545f4914f6cdd1du + 1;
     memset(parameters, 0, (size_t)model->parameter_count * sizeof *parameters);
     for (int n = 0; n < NETWORKS; n++)
         for (int32_t l = 0; l < model->networks[n].count; l++) {
             const train_layer *y = &model->networks[n].layers[l];
-            const bool head = l == model->networks[n].count - 1;
-            const double gain = !head ? sqrt(2) : n == VALUE ? 1 : 0.01;
+            const double gain = !y->head ? sqrt(2) : n == VALUE ? 1 : 0.01;
             orthogonal(parameters + y->weight, y->out, y->in, gain, &state, work);
         }
+    for (int64_t k = 0; k < model->deviations; k++) parameters[model->log_std + k] = log_std;
 }
 
 void train_pack(train_model *model, const float *parameters) {
@@ -95,6 +100,7 @@ void train_unpack_gradient(const train_model *model, const float *gradient, floa
                     out[y->weight + o * y->in + i] = d[y->by_input ? i * y->out_pad + o : o * y->in_pad + i];
             memcpy(out + y->bias, gradient + y->d_bias, (size_t)y->out * sizeof(float));
         }
+    memcpy(out + model->log_std, gradient + model->d_log_std, (size_t)model->deviations * sizeof(float));
 }
 
 const float *train_forward(const train_model *model, const operant_train_kernels *kernels, int network,
@@ -105,7 +111,7 @@ const float *train_forward(const train_model *model, const operant_train_kernels
         const train_layer *y = &n->layers[l];
         kernels->product(rows, y->out_pad, y->in, x[l], y->in_pad, 1, model->packed + y->columns, y->out_pad,
                          model->packed + y->biases, 0, x[l + 1], y->out_pad);
-        if (l < n->count - 1) kernels->activate(x[l + 1], rows * y->out_pad);
+        if (!y->head) kernels->activate(model->activation, x[l + 1], a->slopes[network][l + 1], rows * y->out_pad);
     }
     return x[n->count];
 }
@@ -113,7 +119,15 @@ const float *train_forward(const train_model *model, const operant_train_kernels
 void train_backward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
                     int64_t rows, float *gradient) {
     const train_network *n = &model->networks[network];
+    const bool on_trunk = network != TRUNK && model->networks[TRUNK].count;
     float *d = a->d[0], *before = a->d[1];
+    if (network == TRUNK) {
+        const int32_t last = n->count;
+        if (!last) return;
+        d = a->d_trunk;
+        kernels->deactivate(model->activation, d, a->x[TRUNK][last], a->slopes[TRUNK][last],
+                            rows * n->layers[last - 1].out_pad);
+    }
     for (int32_t l = n->count - 1; l >= 0; l--) {
         const train_layer *y = &n->layers[l];
         const float *x = a->x[network][l];
@@ -122,11 +136,13 @@ void train_backward(const train_model *model, const operant_train_kernels *kerne
             kernels->product(y->in, y->out_pad, rows, x, 1, y->in_pad, d, y->out_pad, g, y->out_pad, g, y->out_pad);
         else kernels->product(y->out, y->in_pad, rows, d, 1, y->out_pad, x, y->in_pad, g, y->in_pad, g, y->in_pad);
         kernels->add_rows(d, rows, y->out_pad, gradient + y->d_bias);
+        if (l == 0 && !on_trunk) break;
+        float *const to = l ? before : a->d_trunk, *const start = l || network == POLICY ? NULL : to;
+        kernels->product(rows, y->in_pad, y->out, d, y->out_pad, 1, model->packed + y->rows, y->in_pad, start,
+                         start ? y->in_pad : 0, to, y->in_pad);
         if (l == 0) break;
-        kernels->product(rows, y->in_pad, y->out, d, y->out_pad, 1, model->packed + y->rows, y->in_pad, NULL, 0,
-                         before, y->in_pad);
-        kernels->deactivate(before, x, rows * y->in_pad);
-        float *const spare = d;
+        kernels->deactivate(model->activation, before, x, a->slopes[network][l], rows * y->in_pad);
+        float *const spare = d == a->d_trunk ? a->d[0] : d;
         d = before, before = spare;
     }
 }

@@ -1,8 +1,9 @@
-/* network.h: two multilayer perceptrons, the policy's and the value's, over one vector of parameters.
+/* network.h: multilayer perceptrons for a policy and a value, over one vector of parameters.
  *
- * The parameters are in PyTorch's order: the policy's hidden layers, the value's, the policy's head, the value's head;
- * of each layer the weights [out, in], then the biases. For the products, weights are kept a second time, packed: as
- * rows for the gradient of the inputs, and transposed for the outputs, both padded with zeros. */
+ * The parameters are in PyTorch's order: the layers that both share, the policy's hidden layers, the value's, the logs
+ * of a continuous policy's deviations, the policy's head, the value's head; of each layer the weights [out, in], then
+ * the biases. For the products, weights are kept a second time, packed: as rows for the gradient of the inputs, and
+ * transposed for the outputs, both padded with zeros. */
 #ifndef OPERANT_TRAIN_NETWORK_H
 #define OPERANT_TRAIN_NETWORK_H
 #include "core/layout.h"
@@ -16,35 +17,50 @@ typedef struct {
     int64_t rows, columns, biases;   /* places in `packed`: [out, in_pad], [in, out_pad], [out_pad] */
     bool by_input;                   /* the layout of the gradient, whichever is smaller: */
     int64_t d_weight, d_bias;        /* [in, out_pad] or [out, in_pad], then [out_pad] */
+    bool head;                       /* without an activation */
 } train_layer;
 
 typedef struct {
-    int32_t count; /* hidden layers and a linear head */
+    int64_t in;
+    int32_t count;
     train_layer layers[TRAIN_LAYERS + 1];
 } train_network;
 
-enum { POLICY, VALUE, NETWORKS };
+/** TRUNK has the shared hidden layers. POLICY and VALUE read its outputs, and end in a linear head. */
+enum { TRUNK, POLICY, VALUE, NETWORKS };
 
 typedef struct {
     train_network networks[NETWORKS];
+    int activation;                  /* operant_activation */
+    int64_t deviations;              /* number of log deviations, at ... */
+    int64_t log_std, d_log_std;      /* ... in the parameters, and in the gradient */
     int64_t parameter_count, packed_size, gradient_size;
-    float *packed; /* [packed_size] */
+    float *packed;                   /* [packed_size] */
 } train_model;
 
 /** One thread's activations and gradients. */
 typedef struct {
-    float *x[NETWORKS][TRAIN_LAYERS + 2]; /* [TRAIN_BLOCK, pad]: the input, then each layer's output */
-    float *d[2];                          /* the gradients of two layers in turn */
+    float *x[NETWORKS][TRAIN_LAYERS + 2];     /* [TRAIN_BLOCK, pad]: the input, then each layer's output */
+    float *slopes[NETWORKS][TRAIN_LAYERS + 2]; /* SiLU's derivatives; else NULL */
+    float *d[2], *d_trunk;                    /* the gradients of two layers in turn, and of the trunk's output */
 } train_activations;
 
 static inline int64_t train_padded(int64_t n) { return (n + TRAIN_PAD - 1) / TRAIN_PAD * TRAIN_PAD; }
 
-/** Lays out the layers for `in` inputs and `out` outputs of the policy. */
-void train_shape(train_model *model, int32_t in, int32_t out, int32_t hidden_layers, const int32_t *hidden);
+typedef struct {
+    int32_t in, out;                 /* inputs, and outputs of the policy */
+    int32_t hidden_layers, value_hidden_layers;
+    const int32_t *hidden, *value_hidden;
+    int32_t deviations, activation;
+    bool share;
+} train_sizes;
+
+/** Lays out the layers. */
+void train_shape(train_model *model, const train_sizes *sizes);
 
 /** Writes the initial parameters: orthogonal weights (Saxe et al. 2014) with a gain of sqrt(2), of 0.01 in the policy's
  *  head and 1 in the value's; biases of 0. `work` has room for the largest layer's weights. */
-void train_initialize(const train_model *model, uint64_t seed, float *parameters, double *work);
+void train_initialize(const train_model *model, uint64_t seed, float log_std, float *parameters, double *work);
 
 /** Copies the parameters to `packed`. */
 void train_pack(train_model *model, const float *parameters);
@@ -53,7 +69,8 @@ void train_pack(train_model *model, const float *parameters);
 const float *train_forward(const train_model *model, const operant_train_kernels *kernels, int network,
                            train_activations *a, int64_t rows);
 
-/** Adds what follows from the outputs' gradient, at d[0], to `gradient` [gradient_size]. */
+/** Adds what follows from the outputs' gradient, at d[0], to `gradient` [gradient_size]. The policy writes the gradient
+ *  of a trunk's outputs, the value adds to it, and then the trunk starts from it. */
 void train_backward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
                     int64_t rows, float *gradient);
 
