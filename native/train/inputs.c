@@ -102,6 +102,13 @@ static int64_t choice(const operant_part *p, const uint8_t *row, int64_t j) {
     return place < (uint64_t)p->choices ? (int64_t)place : -1;
 }
 
+/** Copies a row of floats; most rows are too short for a call of memcpy to pay. */
+static void copy_floats(float *to, const uint8_t *from, int64_t count) {
+    int64_t j = 0;
+    for (; j + 4 <= count; j += 4) memcpy(to + j, from + j * 4, 16);
+    for (; j < count; j++) memcpy(to + j, from + j * 4, 4);
+}
+
 void train_take_row(operant_trainer *t, train_scratch *c, int64_t row, const uint8_t *observation) {
     float *to = c->a.x[TRUNK][0] + row * train_padded(t->inputs);
     if (t->o.normalize_observations) {
@@ -109,7 +116,7 @@ void train_take_row(operant_trainer *t, train_scratch *c, int64_t row, const uin
         return;
     }
     if (t->plain) {
-        memcpy(to, observation, (size_t)t->row_bytes);
+        copy_floats(to, observation, t->inputs);
         return;
     }
     for (int32_t k = 0; k < t->o.part_count; k++) {

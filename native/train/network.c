@@ -109,8 +109,8 @@ const float *train_forward(const train_model *model, const operant_train_kernels
     float **x = a->x[network];
     for (int32_t l = 0; l < n->count; l++) {
         const train_layer *y = &n->layers[l];
-        kernels->product(rows, y->out_pad, y->in, x[l], y->in_pad, 1, model->packed + y->columns, y->out_pad,
-                         model->packed + y->biases, 0, x[l + 1], y->out_pad);
+        kernels->product(rows, y->head ? y->out : y->out_pad, y->in, x[l], y->in_pad, 1, model->packed + y->columns,
+                         y->out_pad, model->packed + y->biases, 0, x[l + 1], y->out_pad);
         if (!y->head) kernels->activate(model->activation, x[l + 1], a->slopes[network][l + 1], rows * y->out_pad);
     }
     return x[n->count];
