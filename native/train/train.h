@@ -125,7 +125,8 @@ typedef struct {
 } operant_train_state;
 
 /** Returns the state, which may be written to between calls. Whoever did calls operant_train_restored().
- *  OPERANT_NOT_FINITE: a parameter, or a moment, is infinite or NaN. */
+ *  OPERANT_NOT_FINITE: a parameter, or a moment, is infinite or NaN. OPERANT_BAD_ARGUMENT: a count is negative or above
+ *  2^62. */
 operant_train_state *operant_train_view(operant_trainer *trainer);
 operant_status operant_train_restored(operant_trainer *trainer);
 

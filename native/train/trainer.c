@@ -5,6 +5,7 @@
 #include "train/trainer.h"
 
 static const int64_t MOST_SAMPLES = (int64_t)1 << 30;
+static const int64_t MOST_EVENTS = (int64_t)1 << 62; /* steps of Adam, or episodes, in a state that is restored */
 
 int32_t operant_train_version(void) { return 1; }
 
@@ -206,10 +207,10 @@ static bool finite_moments(const operant_moments *m) {
     return finite;
 }
 
-/** The products of `count` factors, multiplied as `descend` does. */
+/** The product of `count` factors, multiplied as `descend` does, until rounding leaves it as it is. */
 static double power(double factor, int64_t count) {
-    double product = 1;
-    while (count-- > 0 && product > 0) product *= factor;
+    double product = 1, last = 0;
+    for (; count > 0 && product != last; count--) last = product, product *= factor;
     return product;
 }
 
@@ -221,7 +222,8 @@ operant_status operant_train_restored(operant_trainer *t) {
         finite &= isfinite(s->parameters[k]) && isfinite(s->mean[k]) && isfinite(s->square[k]) && s->square[k] >= 0;
     for (int64_t i = 0; i < t->o.rows; i++) finite &= isfinite(s->reward_sums[i]) != 0;
     if (!finite) return train_leave(t, OPERANT_NOT_FINITE);
-    if (s->descents < 0 || s->episodes < 0) return train_leave(t, OPERANT_BAD_ARGUMENT);
+    if (s->descents < 0 || s->descents > MOST_EVENTS || s->episodes < 0 || s->episodes > MOST_EVENTS)
+        return train_leave(t, OPERANT_BAD_ARGUMENT);
     t->power1 = power(0.9, s->descents), t->power2 = power(0.999, s->descents);
     train_pack(&t->model, s->parameters);
     train_freeze_normalizer(t);
