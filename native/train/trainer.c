@@ -334,7 +334,8 @@ static const char *action_fault(const operant_train_options *o) {
     if (o->mask.count && o->mask.count != count_outputs(o)) return "the mask must have a number for each choice";
     if (!o->choices && !(o->low && o->high)) return "a continuous action needs low and high";
     for (int32_t k = 0; !o->choices && k < o->action_size; k++) {
-        if (!(o->low[k] <= o->high[k])) return "low must be at most high";
+        if (!(o->low[k] <= o->high[k] && o->low[k] < INFINITY && o->high[k] > -INFINITY))
+            return "low must be at most high, with a finite number between them";
         if (o->squash && !(isfinite(o->high[k] - o->low[k]) && o->low[k] < o->high[k]))
             return "squash needs finite bounds, low below high";
     }
