@@ -13,10 +13,19 @@ static train_normal normal(const operant_trainer *t, const float *mean, int64_t 
     return (train_normal){count, mean, log_std, t->o.squash, t->o.low[k], t->o.high[k]};
 }
 
-void train_take_outputs(const operant_trainer *t, train_scratch *c, const float *outputs, int64_t rows) {
+/* A larger output is an error. So differences are finite, and no logit is as low as that of a forbidden choice. */
+static const float MOST_OUTPUT = 1e37f;
+
+void train_take_outputs(operant_trainer *t, train_scratch *c, const float *outputs, int64_t rows) {
     const int64_t pad = train_padded(t->outputs);
+    bool finite = true;
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < t->outputs; k++) c->outputs[k][i] = outputs[i * pad + k];
+        for (int64_t k = 0; k < t->outputs; k++) {
+            const float x = outputs[i * pad + k];
+            finite &= fabsf(x) <= MOST_OUTPUT;
+            c->outputs[k][i] = x;
+        }
+    if (!finite) train_report(t, TRAIN_INFINITE);
 }
 
 void train_evaluate_actions(const operant_trainer *t, train_scratch *c, int64_t rows) {

@@ -129,7 +129,7 @@ void train_take_row(operant_trainer *t, train_scratch *c, int64_t row, const uin
         memset(to, 0, (size_t)p->count * (size_t)p->choices * sizeof *to);
         for (int64_t j = 0; j < p->count; j++, to += p->choices) {
             const int64_t place = choice(p, observation, j);
-            if (place < 0) atomic_store(&t->misfit, 1);
+            if (place < 0) train_report(t, TRAIN_MISFIT);
             else to[place] = 1;
         }
     }

@@ -199,6 +199,7 @@ static operant_status make_passes(operant_trainer *t, minibatch *m, update_sums 
         for (int64_t k = 0; k < count; k++) {
             m->first = t->samples * k / count, m->last = t->samples * (k + 1) / count;
             compute_gradient(m);
+            if (train_verdict(t) != OPERANT_OK) return train_verdict(t);
             double terms[TRAIN_TERMS] = {0};
             for (int64_t strand = 0; strand < m->strands; strand++)
                 for (int j = 0; j < TRAIN_TERMS; j++) terms[j] += t->strands[strand].terms[j];
@@ -235,9 +236,10 @@ static operant_status check_actions(const operant_trainer *t, const void *action
 
 static operant_status learn(operant_trainer *t, const operant_experience *e, operant_train_metrics *metrics) {
     const float *rewards = e->rewards;
-    if (!all_finite(rewards, t->samples)) return OPERANT_NOT_FINITE;
+    if (!all_finite(rewards, t->samples) || !all_finite(e->log_probs, t->samples)) return OPERANT_NOT_FINITE;
+    if (t->o.normalize_observations && !all_finite(e->observations, t->samples * t->inputs)) return OPERANT_NOT_FINITE;
     train_evaluate_values(t, e->observations, t->samples + t->o.rows, t->values);
-    if (atomic_load(&t->misfit)) return OPERANT_BAD_ARGUMENT;
+    if (train_verdict(t) != OPERANT_OK) return train_verdict(t);
     if (!all_finite(t->values, t->samples + t->o.rows)) return OPERANT_NOT_FINITE;
     operant_status status = OPERANT_OK;
     if (t->o.normalize_rewards) {
@@ -287,5 +289,5 @@ operant_status operant_train_gradient(operant_trainer *t, int64_t count, const v
                    .values = values, .advantages = advantages, .returns = returns, .order = t->order, .last = count};
     compute_gradient(&m);
     memcpy(gradient, t->gradient, (size_t)t->model.parameter_count * sizeof *gradient);
-    return train_leave(t, atomic_load(&t->misfit) ? OPERANT_BAD_ARGUMENT : OPERANT_OK);
+    return train_leave(t, train_verdict(t));
 }

@@ -68,7 +68,8 @@ operant_status operant_train_adjust(operant_trainer *trainer, double learning_ra
 /** Draws actions for `rows` rows of observations: int32_t or float [rows, K]. The random numbers depend on the seed,
  *  `draw` and the row only. `bounded` are the actions within their bounds, for the environment; it may be NULL, or
  *  `actions`, and is equal to `actions` for discrete ones. `log_probs` [rows] are those of `actions`.
- *  OPERANT_BAD_ARGUMENT: a mask allows no choice, or a number is none of its choices. */
+ *  OPERANT_BAD_ARGUMENT: a mask allows no choice, or a number is none of its choices. OPERANT_NOT_FINITE:
+ *  what the policy makes of an observation is infinite, NaN or beyond 1e37. */
 operant_status operant_train_act(operant_trainer *trainer, uint32_t draw, const void *observations, int64_t rows,
                                  void *actions, void *bounded, float *log_probs);
 /** Writes the most probable actions, within their bounds: int32_t or float [rows, K]. */
@@ -97,8 +98,8 @@ typedef struct {
  *  OPERANT_BAD_ARGUMENT: its sizes or options are others. */
 operant_status operant_train_collect(operant_trainer *trainer, operant_batch *batch, operant_experience *experience);
 
-/** Learns from a rollout. OPERANT_NOT_FINITE: a gradient, a reward or an observation was infinite or NaN; the
- *  parameters are those from before that minibatch. */
+/** Learns from a rollout. OPERANT_NOT_FINITE: a gradient, a reward, a log probability or an observation was infinite or
+ *  NaN; the parameters are those from before that minibatch. */
 operant_status operant_train_learn(operant_trainer *trainer, const operant_experience *experience,
                                    operant_train_metrics *metrics);
 

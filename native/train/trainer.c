@@ -53,19 +53,22 @@ static void act_block(void *argument, train_scratch *c, int64_t block) {
     train_forward(&t->model, t->kernels, TRUNK, &c->a, rows);
     train_take_outputs(t, c, train_forward(&t->model, t->kernels, POLICY, &c->a, rows), rows);
     for (int64_t i = 0; i < rows; i++)
-        if (!train_mask_row(t, c, i, observations + i * t->row_bytes)) atomic_store(&t->misfit, 1);
+        if (!train_mask_row(t, c, i, observations + i * t->row_bytes)) train_report(t, TRAIN_MISFIT);
     const int64_t at = first * t->action_size;
     if (s->greedy) train_choose_actions(t, c, rows);
     else {
         train_draw_actions(t, c, s->draw, first, rows);
-        memcpy(s->log_probs + first, c->log_probs, (size_t)rows * sizeof(float));
+        for (int64_t i = 0; i < rows; i++) {
+            s->log_probs[first + i] = c->log_probs[i];
+            if (!isfinite(c->log_probs[i])) train_report(t, TRAIN_INFINITE);
+        }
     }
     train_give_actions(t, c, rows, s->actions ? s->actions + at : NULL, s->bounded ? s->bounded + at : NULL);
 }
 
 static operant_status act(act_stage s) {
     train_run(s.trainer, train_blocks(s.rows), act_block, &s);
-    return atomic_load(&s.trainer->misfit) ? OPERANT_BAD_ARGUMENT : OPERANT_OK;
+    return train_verdict(s.trainer);
 }
 
 operant_status operant_train_act(operant_trainer *t, uint32_t draw, const void *observations, int64_t rows,
@@ -87,7 +90,7 @@ operant_status operant_train_values(operant_trainer *t, const void *observations
     if (!observations || !values || rows < 0 || rows > MOST_SAMPLES) return OPERANT_BAD_ARGUMENT;
     if (!train_enter(t)) return OPERANT_BUSY;
     train_evaluate_values(t, observations, rows, values);
-    return train_leave(t, atomic_load(&t->misfit) ? OPERANT_BAD_ARGUMENT : OPERANT_OK);
+    return train_leave(t, train_verdict(t));
 }
 
 /* Environments of the core. */
@@ -141,7 +144,6 @@ static operant_status collect(operant_trainer *t, operant_batch *b) {
                                     t->truncated + at};
         status = operant_step(b, t->bounded, action_dtype(t), &out);
         if (status == OPERANT_OK) take_episodes(t, b, at);
-        else if (status == OPERANT_BAD_ACTION) status = OPERANT_NOT_FINITE; /* of a network whose weights are not */
     }
     return status;
 }

@@ -57,11 +57,22 @@ struct operant_trainer {
     operant_pool *pool;
     train_scratch *scratches;         /* [workers] */
     atomic_llong ticket;
-    atomic_int misfit;                /* 1 once a number was none of its choices, or a mask allowed none */
+    atomic_int faults;                /* those that this call met */
     void *memory;
     size_t bytes;
     atomic_int busy;                  /* 1 during a call, for ever in a child that was forked in it */
 };
+
+/** What a worker may meet. A call reports the first of these, whichever was met first. */
+enum {
+    TRAIN_MISFIT = 1,   /* a number is none of its choices, or a mask allows none */
+    TRAIN_INFINITE = 2  /* an output of the policy is infinite, NaN or too large to compute with */
+};
+static inline void train_report(operant_trainer *t, int fault) { atomic_fetch_or(&t->faults, fault); }
+static inline operant_status train_verdict(operant_trainer *t) {
+    const int faults = atomic_load(&t->faults);
+    return faults & TRAIN_MISFIT ? OPERANT_BAD_ARGUMENT : faults ? OPERANT_NOT_FINITE : OPERANT_OK;
+}
 
 /** Runs compute(argument, worker's memory, ticket) for each ticket. */
 typedef void train_compute(void *argument, train_scratch *, int64_t ticket);
@@ -74,7 +85,7 @@ static inline int64_t train_blocks(int64_t rows) { return (rows + TRAIN_BLOCK - 
 static inline bool train_enter(operant_trainer *t) {
     int free_now = 0;
     const bool entered = atomic_compare_exchange_strong(&t->busy, &free_now, 1);
-    if (entered) atomic_store(&t->misfit, 0);
+    if (entered) atomic_store(&t->faults, 0);
     return entered;
 }
 static inline operant_status train_leave(operant_trainer *t, operant_status status) {
@@ -99,8 +110,8 @@ bool train_mask_row(const operant_trainer *, train_scratch *, int64_t row, const
 
 /* heads.c: `rows` rows, whose outputs are in the columns of the worker's memory. */
 
-/** Copies the policy's outputs to columns. */
-void train_take_outputs(const operant_trainer *, train_scratch *, const float *outputs, int64_t rows);
+/** Copies the policy's outputs to columns, and reports those that are not finite. */
+void train_take_outputs(operant_trainer *, train_scratch *, const float *outputs, int64_t rows);
 /** Sets log_probs and entropies of the actions that are in `taken`. */
 void train_evaluate_actions(const operant_trainer *, train_scratch *, int64_t rows);
 /** Writes the gradient of the outputs to d[0], and adds that of the deviations. */
