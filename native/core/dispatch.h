@@ -7,6 +7,8 @@ extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_
 /** All targets, best first, then NULL. Builds for checking compile fewer. */
 #if defined(OPERANT_ONE_LANE)
 #define OPERANT_TARGETS &operant_scalar, &operant_exact, NULL
+#elif defined(__x86_64__) && defined(OPERANT_NO_AVX512)
+#define OPERANT_TARGETS &operant_avx2, &operant_sse2, &operant_scalar, &operant_exact, NULL
 #elif defined(__x86_64__) && defined(OPERANT_NARROW)
 #define OPERANT_TARGETS &operant_sse2, &operant_scalar, &operant_exact, NULL
 #elif defined(__x86_64__)

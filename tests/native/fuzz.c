@@ -3,7 +3,7 @@
  * `make fuzz` compiles it with Clang's AddressSanitizer and UBSan. Two batches stand behind each of three slots: one on
  * the target that the input names, and its twin on the scalar target (for the exact build: with another number of
  * workers). After each call the two must agree in status, outputs and memory. A call that was refused must have left
- * the batch as it was. */
+ * the batch as it was. See fuzz_training.h for trainers. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -335,57 +335,7 @@ static void call_rollout(void) {
     free(in), free(flags), free(out[0]), free(out[1]), free(moments[0]), free(moments[1]);
 }
 
-/** A trainer with any options, which acts and learns from any numbers. */
-static void call_training(void) {
-    int32_t targets = 0;
-    while (operant_isa(targets)) targets++;
-    const int32_t hidden[] = {1 + byte() % 20, byte() % 20, 3};
-    operant_train_options o = {.isa = operant_isa(byte() % targets), .num_envs = byte() % 20, .steps = byte() % 6};
-    o.observation_size = byte() % 6, o.actions = byte() % 6, o.hidden_layers = byte() % 4, o.hidden = hidden;
-    o.workers = byte() % 3, o.epochs = byte() % 3, o.minibatches = 1 + byte() % 3, o.seed = word();
-    o.total_steps = (int8_t)byte();
-    float *const numbers[] = {&o.learning_rate, &o.gamma, &o.lam, &o.clip, &o.value_coefficient,
-                              &o.entropy_coefficient, &o.max_grad_norm};
-    for (size_t k = 0; k < 7; k++) *numbers[k] = byte() < 220 ? 0.5f : (float)number();
-    char message[100] = "";
-    operant_trainer *t = operant_train_open(&o, message, byte() % (int32_t)sizeof message);
-    if (!t) return;
-    const size_t n = (size_t)o.num_envs, samples = n * (size_t)o.steps, width = (size_t)o.observation_size;
-    float *observations = allocate((samples + n) * width * 4), *columns = allocate(samples * 16);
-    int32_t *actions = allocate(samples * 4);
-    uint8_t *flags = allocate(samples * 2), pattern = byte(), strange = byte();
-    for (size_t i = 0; i < (samples + n) * width; i++)
-        observations[i] = strange > 200 ? (float)number() : (float)(i % 7);
-    for (size_t i = 0; i < samples * 4; i++) columns[i] = strange > 230 ? (float)number() : -(float)(i % 5);
-    for (size_t i = 0; i < samples * 2; i++) flags[i] = (pattern >> i % 7) & 1;
-    for (size_t k = 0; k < (size_t)o.steps; k++) {
-        const float *now = observations + k * n * width;
-        CHECK(operant_train_act(t, now, actions + k * n, columns + k * n) == OPERANT_OK, "act");
-        for (size_t i = 0; i < n; i++)
-            CHECK(actions[k * n + i] >= 0 && actions[k * n + i] < o.actions, "an action is drawn out of range");
-    }
-    if (strange % 16 == 3) actions[0] = (int8_t)byte();
-    int64_t count;
-    const float *parameters = operant_train_parameters(t, &count);
-    const operant_experience e = {observations, actions, columns, columns + samples, flags, flags + samples,
-                                  columns + 2 * samples};
-    operant_train_metrics metrics;
-    for (int turn = 0; turn < 2; turn++)
-        if (operant_train_learn(t, &e, &metrics) == OPERANT_OK)
-            for (int64_t i = 0; i < count; i++) CHECK(isfinite(parameters[i]), "a parameter is not finite");
-    CHECK(operant_train_greedy(t, observations, (int64_t)n, actions) == OPERANT_OK, "greedy");
-    CHECK(operant_train_values(t, observations, (int64_t)n, columns) == OPERANT_OK, "values");
-    for (int k = 0; k < SLOTS; k++) {
-        double mean;
-        if (!slots[k].batch[0]) continue;
-        const operant_status status[] = {operant_train_update(t, slots[k].batch[0], &metrics),
-                                         operant_train_evaluate(t, NULL, &mean)};
-        CHECK(status[0] != OPERANT_BAD_ACTION && status[1] == OPERANT_BAD_ARGUMENT, "a batch is stepped wrongly");
-        open_slot(&slots[k]); /* its twin was not stepped */
-    }
-    operant_train_close(t);
-    free(observations), free(columns), free(actions), free(flags);
-}
+#include "fuzz_training.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     input = data, left = size;
