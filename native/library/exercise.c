@@ -1,8 +1,8 @@
 /* exercise.c: a program for the sanitizers that calls the whole C interface, on every environment and runnable target.
  *
  * `make sanitize` compiles it with all environments, `operant check --sanitize` with one header's. Usage: exercise
- * [workers]. With more than one worker it uses only sizes that are really split. It ends with "exercised K batches and L
- * trainers", or prints the error. */
+ * [workers]. With more than one worker it uses only sizes that are really split. It ends with the number of batches and
+ * trainers that were exercised, or prints the error. */
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -20,6 +20,8 @@ typedef struct {
 
 static const uint8_t dtype_sizes[] = {4, 8, 4, 8, 1, 1, 2};
 
+static int is_float(int32_t dtype) { return dtype == OPERANT_FLOAT32 || dtype == OPERANT_FLOAT64; }
+
 static double read_number(int32_t dtype, const uint8_t *from) {
     union { int32_t i32; int64_t i64; float f32; double f64; uint8_t u8; int8_t i8; int16_t i16; } x = {0};
     memcpy(&x, from, dtype_sizes[dtype]);
@@ -35,11 +37,10 @@ static double read_number(int32_t dtype, const uint8_t *from) {
 }
 
 static void write_number(int32_t dtype, double value, uint8_t *to) {
-    const int64_t whole = (int64_t)value; /* its first bytes are those of narrower integers */
+    const int64_t whole = fabs(value) < 1e18 ? (int64_t)value : 0; /* its first bytes are those of narrower integers */
     const float single = (float)value;
-    const void *from = dtype == OPERANT_FLOAT32 ? (const void *)&single : dtype == OPERANT_FLOAT64 ? (const void *)&value
-                                                                                                   : (const void *)&whole;
-    memcpy(to, from, dtype_sizes[dtype]);
+    if (dtype == OPERANT_FLOAT32) memcpy(to, &single, 4);
+    else memcpy(to, dtype == OPERANT_FLOAT64 ? (const void *)&value : &whole, dtype_sizes[dtype]);
 }
 
 /** Equal but for the signs of NaNs, which x86 and Arm choose otherwise. */
@@ -78,7 +79,7 @@ static void make_spaces(training *t) {
         const int32_t dtype = byte() % 7;
         operant_part *p = &t->parts[k];
         *p = make_part(o, dtype, 1 + byte() % 3);
-        if (dtype != OPERANT_FLOAT32 && dtype != OPERANT_FLOAT64) p->choices = byte() % 5, p->start = (int8_t)byte() % 16;
+        if (!is_float(dtype)) p->choices = byte() % 5, p->start = (int8_t)byte() % 16;
     }
     const uint8_t kind = byte();
     for (int k = 0; k < NUMBERS; k++) {
@@ -165,7 +166,10 @@ static void make_options(training *t) {
     const uint8_t flags = byte(), more = byte();
     o->squash = flags & 1, o->share = flags >> 1 & 1, o->normalize_observations = flags >> 2 & 1;
     o->normalize_rewards = flags >> 3 & 1, o->normalize_advantages = flags >> 4 & 1;
-    if (o->normalize_observations && !t->slot) o->part_count = 1, o->row_bytes = 4, t->parts[0] = (operant_part){2, 0, 1, 0, 0};
+    if (o->normalize_observations && !t->slot) {
+        o->row_bytes = 0, o->part_count = 1;
+        t->parts[0] = make_part(o, OPERANT_FLOAT32, 2);
+    }
     o->activation = more % 3, o->workers = 1 + (more >> 2 & 1), o->epochs = 1 + (more >> 3 & 1);
     o->minibatches = 1 + (more >> 4 & 3), o->hidden_layers = flags >> 6, o->seed = word();
     if (!o->share) o->value_hidden_layers = more >> 6;
@@ -255,7 +259,8 @@ static int is_unchanged(const training *t, const saved_state *saved) {
     list_arrays(t, 0, arrays);
     const char *from = saved->arrays;
     int same = saved->numbers.descents == operant_train_view(t->trainer[0])->descents;
-    for (int k = 0; k < 3; k++, from += arrays[0].count * 4) same &= !memcmp(from, arrays[k].start, arrays[0].count * 4);
+    const size_t size = arrays[0].count * 4;
+    for (int k = 0; k < 3; k++, from += size) same &= !memcmp(from, arrays[k].start, size);
     return same;
 }
 
@@ -279,7 +284,8 @@ static void compare_states(const training *t) {
     state_array a[STATE_ARRAYS], b[STATE_ARRAYS];
     list_arrays(t, 0, a), list_arrays(t, 1, b);
     for (int k = 0; k < STATE_ARRAYS; k++)
-        CHECK(a[k].wide ? same_doubles(a[k].start, b[k].start, a[k].count) : same_floats(a[k].start, b[k].start, a[k].count),
+        CHECK((a[k].wide ? same_doubles(a[k].start, b[k].start, a[k].count)
+                         : same_floats(a[k].start, b[k].start, a[k].count)),
               "targets differ in a trainer's state");
     const operant_train_state *s = operant_train_view(t->trainer[0]), *other = operant_train_view(t->trainer[1]);
     CHECK(s->descents == other->descents && s->draw == other->draw && s->shuffle == other->shuffle &&
@@ -352,8 +358,7 @@ static void make_observations(const training *t, uint8_t *to, size_t rows) {
                 const double value = p->choices  ? (double)p->start + (double)((i + (size_t)j) % (size_t)p->choices)
                                      : kind > 220 ? number()
                                                   : (double)((i * 7 + (size_t)j) % 11) - 5;
-                write_number(p->dtype, value == value && fabs(value) < 1e18 ? value : p->dtype == 2 || p->dtype == 3 ? value : 0,
-                             to + p->offset + j * dtype_sizes[p->dtype]);
+                write_number(p->dtype, value, to + p->offset + j * dtype_sizes[p->dtype]);
             }
         }
         const operant_part *m = &t->o.mask;
@@ -362,7 +367,8 @@ static void make_observations(const training *t, uint8_t *to, size_t rows) {
                          to + m->offset + a * dtype_sizes[m->dtype]);
     }
     to -= rows * t->row_bytes;
-    for (int places = kind % 8 == 7 ? byte() % 32 : 0; places > 0; places--) to[word() % (rows * t->row_bytes)] = byte();
+    for (int places = kind % 8 == 7 ? byte() % 32 : 0; places > 0; places--)
+        to[word() % (rows * t->row_bytes)] = byte();
 }
 
 /** Whether the mask of an observation allows choice `a`, counted over all numbers of an action. */
@@ -381,7 +387,8 @@ static void check_actions(const training *t, const uint8_t *observations, size_t
             if (t->o.choices) {
                 const int32_t choice = ((const int32_t *)actions)[i * t->numbers + k];
                 CHECK(choice >= 0 && choice < t->choices[k], "an action is drawn out of range");
-                CHECK(is_allowed(t, observations + i * t->row_bytes, first + (size_t)choice), "a forbidden action is drawn");
+                const uint8_t *row = observations + i * t->row_bytes;
+                CHECK(is_allowed(t, row, first + (size_t)choice), "a forbidden action is drawn");
                 first += (size_t)t->choices[k];
             } else {
                 const float number = ((const float *)actions)[i * t->numbers + k];
@@ -401,13 +408,14 @@ static void check_status(operant_status a, operant_status b, int allowed, const 
 static operant_status call_act(training *t, const uint8_t *observations, size_t rows, int greedy, float *actions,
                                float *log_probs) {
     const size_t count = rows * t->numbers;
+    const int64_t n = (int64_t)rows;
     const uint32_t draw = word();
     float *drawn[2], *bounded[2], *own[2];
     operant_status status[2];
     for (int w = 0; w < 2; w++) {
         drawn[w] = allocate(count * 4), bounded[w] = allocate(count * 4), own[w] = allocate(rows * 4);
-        status[w] = greedy ? operant_train_greedy(t->trainer[w], observations, (int64_t)rows, bounded[w])
-                           : operant_train_act(t->trainer[w], draw, observations, (int64_t)rows, drawn[w], bounded[w], own[w]);
+        status[w] = greedy ? operant_train_greedy(t->trainer[w], observations, n, bounded[w])
+                           : operant_train_act(t->trainer[w], draw, observations, n, drawn[w], bounded[w], own[w]);
     }
     check_status(status[0], status[1], MAY(OK) | MAY(BAD_ARGUMENT) | MAY(NOT_FINITE), greedy ? "greedy" : "act");
     if (status[0] == OPERANT_OK) {
@@ -460,7 +468,8 @@ static void call_learn(training *t, const operant_experience *first, const opera
                   metrics[0].minibatches == metrics[1].minibatches,
               "targets differ in metrics");
         CHECK(state_is_finite(t), "a state is not finite");
-    } else if (status[0] != OPERANT_NOT_FINITE) CHECK(is_unchanged(t, &before), "refused experience changed parameters");
+    } else if (status[0] != OPERANT_NOT_FINITE)
+        CHECK(is_unchanged(t, &before), "refused experience changed parameters");
     const operant_train_state *s = operant_train_view(t->trainer[0]);
     CHECK(all_finite(s->parameters, (size_t)s->parameter_count), "a parameter is not finite");
     free(before.arrays);
@@ -480,8 +489,9 @@ static void call_collect(training *t, slot *s) {
     CHECK(!memcmp(e[0].observations, e[1].observations, (size + t->rows) * t->row_bytes) &&
               !memcmp(e[0].terminated, e[1].terminated, size) && !memcmp(e[0].truncated, e[1].truncated, size),
           "targets differ in a rollout");
-    CHECK(same_floats(e[0].actions, e[1].actions, size * t->numbers) && same_floats(e[0].log_probs, e[1].log_probs, size) &&
-              same_floats(e[0].rewards, e[1].rewards, size) && same_floats(e[0].final_values, e[1].final_values, size),
+    CHECK(same_floats(e[0].actions, e[1].actions, size * t->numbers) &&
+              same_floats(e[0].log_probs, e[1].log_probs, size) && same_floats(e[0].rewards, e[1].rewards, size) &&
+              same_floats(e[0].final_values, e[1].final_values, size),
           "targets differ in a rollout's numbers");
     if (t->o.choices) check_actions(t, e[0].observations, size, e[0].actions);
     call_learn(t, &e[0], &e[1]);
@@ -501,10 +511,11 @@ static void call_gradient(training *t, const experience *x) {
     const int64_t count = (int8_t)byte();
     const size_t size = t->samples, parameters = (size_t)operant_train_view(t->trainer[0])->parameter_count;
     float *gradient[2] = {allocate(parameters * 4), allocate(parameters * 4)};
+    const float *values = x->columns + 2 * size, *advantages = values + size, *returns = advantages + size;
     operant_status status[2];
     for (int w = 0; w < 2; w++)
-        status[w] = operant_train_gradient(t->trainer[w], count, x->observations, x->actions, x->columns,
-                                           x->columns + 2 * size, x->columns + 3 * size, x->columns + 4 * size, gradient[w]);
+        status[w] = operant_train_gradient(t->trainer[w], count, x->observations, x->actions, x->columns, values,
+                                           advantages, returns, gradient[w]);
     check_status(status[0], status[1], MAY(OK) | MAY(BAD_ACTION) | MAY(BAD_ARGUMENT) | MAY(NOT_FINITE), "gradient");
     if (status[0] == OPERANT_OK) {
         CHECK(count > 0 && count <= (int64_t)size, "a gradient of too many samples");
@@ -520,6 +531,13 @@ static void call_values(training *t, const uint8_t *observations, size_t rows) {
     check_status(status[0], status[1], MAY(OK) | MAY(BAD_ARGUMENT), "values");
     if (status[0] == OPERANT_OK) CHECK(same_floats(values[0], values[1], rows), "targets differ in values");
     free(values[0]), free(values[1]);
+}
+
+static void call_adjust(training *t) {
+    const double rate = number(), clip = number();
+    operant_status status[2];
+    for (int w = 0; w < 2; w++) status[w] = operant_train_adjust(t->trainer[w], rate, clip);
+    check_status(status[0], status[1], MAY(OK) | MAY(BAD_ARGUMENT), "adjust");
 }
 
 static void call_training(void) {
@@ -539,12 +557,7 @@ static void call_training(void) {
             case 5: call_evaluate(&t, s); break;
             case 6: call_gradient(&t, &x); break;
             case 7: call_restored(&t); break;
-            case 8: {
-                const double rate = number(), clip = number();
-                const operant_status status = operant_train_adjust(t.trainer[0], rate, clip);
-                check_status(status, operant_train_adjust(t.trainer[1], rate, clip), MAY(OK) | MAY(BAD_ARGUMENT), "adjust");
-                break;
-            }
+            case 8: call_adjust(&t); break;
             default: call_learn(&t, &x.e, &x.e);
             }
             compare_states(&t);
