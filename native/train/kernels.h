@@ -243,7 +243,8 @@ static void categorical_gradient(const train_categorical *c, const train_derivat
     }
 }
 
-/** Draws a choice for each sample by its uniform number, from the cumulative probabilities; adds its log probability. */
+/** Draws a choice for each sample by its uniform number, from the cumulative probabilities; adds its log
+ *  probability. */
 static void categorical_sample(const train_categorical *c, const float *uniform, int32_t *taken, float *log_probs) {
     for (int64_t i = 0; i < c->count; i += LANES) {
         const vf top = largest(c, i);

@@ -96,8 +96,8 @@ operant_status operant_train_values(operant_trainer *t, const void *observations
 /* Environments of the core. */
 
 static int64_t observation_bytes(const operant_env_info *info) {
-    const int64_t size = info->observation_dtype == OPERANT_UINT8 ? 1 : info->observation_dtype == OPERANT_INT64 ? 8 : 4;
-    return info->observation_size * size;
+    const int32_t dtype = info->observation_dtype;
+    return info->observation_size * (dtype == OPERANT_UINT8 ? 1 : dtype == OPERANT_INT64 ? 8 : 4);
 }
 
 static bool fits(const operant_trainer *t, const operant_batch *b) {
@@ -283,7 +283,8 @@ static const void *keep(const operant_trainer *t, char **at, const void *from, i
 }
 
 static void lay_out_moments(operant_moments *m, int64_t features, char **at) {
-    m->features = features, m->mean = grab(at, features, sizeof(double)), m->squares = grab(at, features, sizeof(double));
+    m->features = features;
+    m->mean = grab(at, features, sizeof(double)), m->squares = grab(at, features, sizeof(double));
 }
 
 /** Lays the trainer's arrays out from t->memory on, or only measures them if it is NULL; returns the bytes. */

@@ -120,8 +120,8 @@ void train_differentiate_actions(const operant_trainer *, train_scratch *, int64
 void train_draw_actions(const operant_trainer *, train_scratch *, uint32_t draw, int64_t first, int64_t rows);
 /** Sets `taken` to the most probable actions. */
 void train_choose_actions(const operant_trainer *, train_scratch *, int64_t rows);
-/** Copies column k of `taken` to numbers of `actions`, at actions[row * K + k]; and within its bounds to `bounded`. Both
- *  may be NULL. */
+/** Copies column k of `taken` to numbers of `actions`, at actions[row * K + k]; and within its bounds to `bounded`.
+ *  Both may be NULL. */
 void train_give_actions(const operant_trainer *, train_scratch *, int64_t rows, float *actions, float *bounded);
 
 /* ppo.c */

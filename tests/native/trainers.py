@@ -116,7 +116,7 @@ class Observations:
         return rows
 
     def inputs(self, rows):
-        """What the networks read, `[..., D]` float64."""
+        """The networks' inputs, `[..., D]` float64."""
         columns = []
         for k, (_, count, choices, start) in enumerate(self.parts):
             numbers = rows[f"part{k}"]
