@@ -117,7 +117,7 @@ LANE_FN vf vfloat(vi x) { return (vf)x; }
 LANE_FN vb vbytes(vm m) { return (vb)m; }
 LANE_FN unsigned mask_bits(vm m) { return (unsigned)m; }
 #else
-LANE_FN vf vreal(real x) { return (vf){0} + x; }
+LANE_FN vf vreal(real x) { return x - (vf){0}; } /* -0 is kept: -0 - 0 is -0, but 0 + -0 is 0 */
 LANE_FN vi vint(lane_int x) { return (vi){0} + x; }
 LANE_FN vi vsel_int(vm m, vi a, vi b) { return (m & a) | (~m & b); }
 LANE_FN vm vnot(vm m) { return ~m; }
