@@ -67,7 +67,7 @@ typedef struct {
             vector right[TILE_VECTORS];                                                                           \
             UNROLLED for (int v = 0; v < vectors; v++) right[v] = LOAD(vector, b + k * t.b_row + v * lanes);      \
             UNROLLED for (int r = 0; r < rows; r++) {                                                             \
-                const vector left = (vector){0} + a[r * t.a_row + k * t.a_step];                                  \
+                const vector left = a[r * t.a_row + k * t.a_step] - (vector){0};                                  \
                 UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] = fma(left, right[v], sum[r][v]);            \
             }                                                                                                     \
         }                                                                                                         \
