@@ -41,6 +41,7 @@ LAYERS = (
     "models/networks",
     "models/collection",
     "models/algorithms",
+    "models/native",
     "models/export",
     "models",
     "__init__",
@@ -150,6 +151,7 @@ def test_only_batches_and_training_kernels_import_the_compiled_core():
         "rollout/advantages",
         "rollout/arguments",
         "rollout/moments",
+        "models/native/trainer",
         "bench/peers",
     }
 

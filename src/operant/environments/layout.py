@@ -21,17 +21,22 @@ SUPPORTED = "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of th
 
 
 @dataclass(frozen=True)
-class _Leaf:
-    """Where one array of the structure lies in a row: bytes `start` to `stop`."""
+class Leaf:
+    """Where one array of the structure lies in a row: bytes `start` to `stop`. `keys` lead to it from the root."""
 
-    path: str
+    keys: tuple[str | int, ...]
+    space: spaces.Space[Any]
     start: int
     stop: int
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
+    @property
+    def path(self) -> str:
+        return _path(self.keys)
 
-_Tree: TypeAlias = "_Leaf | dict[str, _Tree] | tuple[_Tree, ...]"
+
+_Tree: TypeAlias = "Leaf | dict[str, _Tree] | tuple[_Tree, ...]"
 
 
 class Layout:
@@ -46,12 +51,16 @@ class Layout:
         self.space = space
         self.shape: tuple[int, ...]
         self.dtype: np.dtype[Any]
-        self._tree, size = _place(space, "observation", 0)
+        self._tree, size = _place(space, (), 0)
         self._plain = isinstance(space, spaces.Box)
         if isinstance(space, spaces.Box):
             self.shape, self.dtype = space.shape, np.dtype(space.dtype)
         else:
             self.shape, self.dtype = (_align(size, 8),), np.dtype(np.uint8)
+
+    def leaves(self) -> list[Leaf]:
+        """Lists the arrays of the structure, in the order of the space."""
+        return _leaves(self._tree)
 
     def flatten(self, observation: Any, out: np.ndarray | None = None) -> np.ndarray:
         """The rows `[..., *shape]` of an observation, or of a batch with leading dimensions in every leaf.
@@ -82,7 +91,7 @@ class Layout:
     def _leading(self, observation: Any) -> tuple[int, ...]:
         """The leading batch dimensions of an observation, taken from its first leaf."""
         tree = self._tree
-        while not isinstance(tree, _Leaf):
+        while not isinstance(tree, Leaf):
             observation = _child(tree, observation, next(iter(_items(tree)))[0])
             tree = next(iter(_items(tree)))[1]
         shape: tuple[int, ...] = np.shape(observation)
@@ -91,26 +100,34 @@ class Layout:
         return leading
 
 
-def _place(space: spaces.Space[Any], path: str, offset: int) -> tuple[_Tree, int]:
+def _path(keys: tuple[str | int, ...]) -> str:
+    return "observation" + "".join(f"[{key!r}]" for key in keys)
+
+
+def _leaves(tree: _Tree) -> list[Leaf]:
+    return [tree] if isinstance(tree, Leaf) else [leaf for _, part in _items(tree) for leaf in _leaves(part)]
+
+
+def _place(space: spaces.Space[Any], keys: tuple[str | int, ...], offset: int) -> tuple[_Tree, int]:
     """The tree of leaves from byte `offset` on, and the first byte after them."""
     if isinstance(space, spaces.Dict) and space.spaces:
         named: dict[str, _Tree] = {}
         for key, part in space.spaces.items():
-            named[key], offset = _place(part, f"{path}[{key!r}]", offset)
+            named[key], offset = _place(part, (*keys, key), offset)
         return named, offset
     if isinstance(space, spaces.Tuple) and space.spaces:
         parts: list[_Tree] = []
         for k, part in enumerate(space.spaces):
-            tree, offset = _place(part, f"{path}[{k}]", offset)
+            tree, offset = _place(part, (*keys, k), offset)
             parts.append(tree)
         return tuple(parts), offset
     if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        raise TypeError(f"{path} is {space}, which has no fixed layout; supported are {SUPPORTED}")
+        raise TypeError(f"{_path(keys)} is {space}, which has no fixed layout; supported are {SUPPORTED}")
     dtype = np.dtype(space.dtype)
     shape = tuple(space.shape or ())
     start = _align(offset, dtype.itemsize)
     stop = start + math.prod(shape) * dtype.itemsize
-    return _Leaf(path, start, stop, dtype, shape), stop
+    return Leaf(keys, space, start, stop, dtype, shape), stop
 
 
 def _align(offset: int, size: int) -> int:
@@ -129,13 +146,13 @@ def _child(tree: _Tree, observation: Any, key: Any) -> Any:
         raise ValueError(f"the observation has no part {key!r}; its space has {expected}") from None
 
 
-def _check(leaf: _Leaf, shape: tuple[int, ...], leading: tuple[int, ...]) -> None:
+def _check(leaf: Leaf, shape: tuple[int, ...], leading: tuple[int, ...]) -> None:
     if shape != (*leading, *leaf.shape):
         raise ValueError(f"{leaf.path} has shape {shape}, but its space says {(*leading, *leaf.shape)}")
 
 
 def _write(tree: _Tree, observation: Any, out: np.ndarray, leading: tuple[int, ...]) -> None:
-    if isinstance(tree, _Leaf):
+    if isinstance(tree, Leaf):
         _check(tree, np.shape(observation), leading)
         _view(tree, out)[...] = observation
         return

@@ -24,6 +24,7 @@ class OnPolicyConfig:
     normalize_observations: bool = option(False, "normalise observations by their running mean and variance")
     normalize_rewards: bool = option(False, "divide rewards by the running deviation of discounted returns")
     hidden: tuple[int, ...] = option((64, 64), "sizes of the hidden layers")
+    value_hidden: tuple[int, ...] = option((), "sizes of the value network's hidden layers; none: those of the policy")
     activation: str = option("tanh", "activation after each hidden layer", choices=ACTIVATIONS)
     share: bool = option(False, "use one network for policy and value, instead of two")
     lstm: int = option(0, "LSTM units before the hidden layers; 0 for no LSTM", at_least=0)
@@ -39,6 +40,10 @@ class OnPolicyConfig:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.share and self.value_hidden:
+            raise ValueError(
+                f"value_hidden={self.value_hidden} is for a network of its own: leave it out, or set share=False"
+            )
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ class OnPolicy(NotCopyable, ABC):
             hidden=c.hidden,
             activation=c.activation,
             share=c.share,
+            value_hidden=c.value_hidden,
             lstm=c.lstm,
             squash=c.squash,
             action_masks=self.environments.action_masks if c.mask_actions else None,

@@ -17,6 +17,7 @@ from operant.models.networks.extractors import extractor_for
 from operant.models.networks.heads import action_head, full_precision, orthogonal
 from operant.models.networks.recurrent import orthogonal_lstm, run_lstm
 from operant.models.networks.seeding import seeded
+from operant.models.networks.spaces import MASK, check_masks, has_mask
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
@@ -25,7 +26,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
 }
-MASK = "action_mask"
 
 
 class ActorCritic(nn.Module):
@@ -38,6 +38,7 @@ class ActorCritic(nn.Module):
         hidden: sizes of the hidden layers.
         activation: a key of `ACTIVATIONS`.
         share: share the hidden layers between actor and critic. The extractor is always shared.
+        value_hidden: sizes of the critic's hidden layers; () for those of the actor. Not with `share`.
         lstm: the number of LSTM units between extractor and hidden layers; 0 for a feed-forward network.
         squash: keep continuous actions within their bounds by tanh.
         extractor: replaces the default of `extractor_for` (a CNN for images); a module with `.features`.
@@ -60,6 +61,7 @@ class ActorCritic(nn.Module):
         hidden: Sequence[int] = (64, 64),
         activation: str = "tanh",
         share: bool = False,
+        value_hidden: Sequence[int] = (),
         lstm: int = 0,
         squash: bool = False,
         extractor: nn.Module | None = None,
@@ -70,11 +72,16 @@ class ActorCritic(nn.Module):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r} must be one of {', '.join(ACTIVATIONS)}")
-        if lstm < 0 or min(hidden, default=1) < 1:
-            raise ValueError(f"hidden={tuple(hidden)} must be positive sizes, and lstm={lstm} must be at least 0")
+        if lstm < 0 or min((*hidden, *value_hidden), default=1) < 1:
+            sizes = f"hidden={tuple(hidden)} and value_hidden={tuple(value_hidden)}"
+            raise ValueError(f"{sizes} must be positive sizes, and lstm={lstm} must be at least 0")
+        if share and value_hidden:
+            raise ValueError(f"value_hidden={tuple(value_hidden)} is for a network of its own: set share=False")
         self.observation_space, self.action_space = observation_space, action_space
         self.layout = Layout(observation_space)
-        self.masked = isinstance(observation_space, spaces.Dict) and MASK in observation_space.spaces
+        self.masked = has_mask(observation_space)
+        masks = None if action_masks is None else np.asarray(action_masks, np.bool_)
+        check_masks(observation_space, action_space, masks)
         with seeded(seed):
             self.extractor = extractor_for(self._feature_space()) if extractor is None else extractor
             if not isinstance(getattr(self.extractor, "features", None), int):
@@ -84,13 +91,12 @@ class ActorCritic(nn.Module):
             width = lstm or width
             self.shared = mlp(width, hidden if share else (), activation)
             self.actor = mlp(width, () if share else hidden, activation)
-            self.critic = mlp(width, () if share else hidden, activation)
-            width = hidden[-1] if hidden else width
-            self.head = action_head(action_space, width, squash=squash)
+            value_hidden = hidden if share else value_hidden or hidden
+            self.critic = mlp(width, () if share else value_hidden, activation)
+            self.head = action_head(action_space, hidden[-1] if hidden else width, squash=squash)
+            width = value_hidden[-1] if value_hidden else width
             self.value_head = orthogonal(nn.Linear(width, 1), 1.0) if value_head is None else value_head
-        masks = None if action_masks is None else torch.as_tensor(np.asarray(action_masks, np.bool_))
-        self.register_buffer("action_masks", masks, persistent=False)
-        self._check_mask()
+        self.register_buffer("action_masks", None if masks is None else torch.as_tensor(masks), persistent=False)
         _check_value_head(self.value_head, width)
 
     @property
@@ -151,24 +157,7 @@ class ActorCritic(nn.Module):
         space = self.observation_space
         if not (self.masked and isinstance(space, spaces.Dict)):
             return space
-        if len(space.spaces) == 1:
-            raise TypeError(f"the observation space {space} has only {MASK!r}: add a part to observe")
         return spaces.Dict({key: part for key, part in space.spaces.items() if key != MASK})
-
-    def _check_mask(self) -> None:
-        if self.action_masks is not None:
-            space, shape = self.observation_space, tuple(self.action_masks.shape)
-            values = int(space.n) if isinstance(space, spaces.Discrete) and space.start == 0 else 0
-            if not values or not self.head.mask_size or shape != (values, self.head.mask_size):
-                raise ValueError(
-                    f"action_masks of shape {shape} do not fit {space} and {self.action_space}: they need a row for "
-                    "each value of a Discrete observation, and a column for each action"
-                )
-        if self.masked:
-            shape = self.observation_space[MASK].shape  # type: ignore[index]
-            if shape != (self.head.mask_size,) or not self.head.mask_size:
-                needed = f"masks of shape ({self.head.mask_size},)" if self.head.mask_size else "no masks"
-                raise ValueError(f"{MASK!r} has shape {shape}, but {self.action_space} takes {needed}")
 
     def _check_feed_forward(self, method: str) -> None:
         if self.recurrent:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from operant.environments.layout import SUPPORTED
 from operant.models.networks.heads import orthogonal
+from operant.models.networks.spaces import is_image
 
 # Filters, kernel, stride, padding. Mnih et al.'s kernels need sides of 36 pixels; smaller images get small kernels.
 _NATURE = ((32, 8, 4, 0), (64, 4, 2, 0), (64, 3, 1, 0))
@@ -95,11 +96,6 @@ class Concatenate(Extractor):
         return torch.cat([part(observation[key]) for key, part in zip(self.keys, self.parts, strict=True)], -1)
 
 
-def is_grid(space: spaces.Box) -> bool:
-    """Returns True for a grid `[H, W, C]` of bytes 0 or 1. It is small, so an MLP learns faster than a CNN."""
-    return bool(space.dtype == np.uint8 and space.high.max() <= 1)
-
-
 def extractor_for(space: spaces.Space[Any]) -> Extractor:
     """Makes the extractor for an observation space; raises TypeError for an unsupported space."""
     if isinstance(space, spaces.Dict) and space.spaces:
@@ -114,7 +110,7 @@ def extractor_for(space: spaces.Space[Any]) -> Extractor:
     if isinstance(space, spaces.MultiBinary):
         return Flatten(tuple(space.shape))
     if isinstance(space, spaces.Box):
-        if len(space.shape) == 3 and not is_grid(space):
+        if is_image(space):
             return NatureCNN(space.shape, space.dtype == np.uint8 and bool(space.high.max() == 255))
         return Flatten(space.shape)
     raise TypeError(f"no policy supports the observation space {space}; supported are {SUPPORTED}")

@@ -13,8 +13,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from operant.models.networks.distributions import Categorical, Distribution, MultiCategorical, Normal, TanhNormal
-
-SUPPORTED = "Discrete, MultiDiscrete and MultiBinary of one dimension, and Box of floating-point numbers"
+from operant.models.networks.spaces import action_choices, check_squash
 
 
 def orthogonal(layer: nn.Linear | nn.Conv2d, gain: float) -> Any:
@@ -109,17 +108,10 @@ def action_head(space: spaces.Space[Any], features: int, *, squash: bool = False
         TypeError: the space is not supported.
         ValueError: the space cannot be squashed.
     """
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and space.shape:
-        if squash and not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
-            raise ValueError(f"squash=True needs finite bounds, but the action space is {space}: set squash=False")
+    check_squash(space, squash)
+    choices, start = action_choices(space)
+    if isinstance(space, spaces.Box):
         return NormalHead(features, space.low, space.high, squash)
-    if squash:
-        raise ValueError(f"squash=True is for a Box of floating-point actions, not {space}: set squash=False")
     if isinstance(space, spaces.Discrete):
-        return CategoricalHead(features, int(space.n), int(space.start))
-    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
-        start = getattr(space, "start", np.zeros_like(space.nvec))  # gymnasium 0.29 has no start
-        return MultiCategoricalHead(features, space.nvec.tolist(), start.tolist())
-    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
-        return MultiCategoricalHead(features, [2] * space.shape[0], [0] * space.shape[0])
-    raise TypeError(f"no policy supports the action space {space}; supported are {SUPPORTED}")
+        return CategoricalHead(features, choices[0], start[0])
+    return MultiCategoricalHead(features, choices, start)

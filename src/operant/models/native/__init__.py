@@ -1,0 +1,1 @@
+"""PPO in the core: `PPO(backend="native")`, which needs no torch."""
