@@ -8,6 +8,7 @@ from operant.models.algorithms.options import check_options, option
 
 ACTIVATIONS = ("tanh", "relu", "elu", "gelu", "silu")
 """The names of the activations; `models.networks.actor_critic` has the layers."""
+BACKENDS = ("auto", "native", "torch")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ class PPOConfig(OnPolicyConfig):
     normalize_advantages: bool = option(True, "scale advantages to mean 0 and deviation 1 in each minibatch")
     vtrace: bool = option(False, "correct advantages by V-trace before each pass but the first")
     amp: bool = option(False, "compute the networks in bfloat16")
+    backend: str = option(
+        "auto", 'what trains: "native", the core; "torch"; "auto" takes the core where it can', choices=BACKENDS
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,85 +3,80 @@
 Schulman et al. (2017), https://arxiv.org/abs/1707.06347. Off by default: `value_clip` (OpenAI's baselines), `dual_clip`
 (Ye et al. 2020), `target_kl`, which ends an update early (Spinning Up), and `vtrace`, which corrects advantages for the
 policy's change within an update (Espeholt et al. 2018).
+
+The core computes it, or torch: this module chooses, and needs neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABCMeta
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from operant.models.algorithms import losses
+from operant.models.algorithms.algorithm import Algorithm
+from operant.models.algorithms.configs import OnPolicyConfig
 from operant.models.algorithms.configs import PPOConfig as PPOConfig
-from operant.models.algorithms.minibatches import Minibatch, minibatches, whole_rollout
-from operant.models.algorithms.on_policy import OnPolicy
-from operant.models.collection.collector import Rollout
-from operant.models.machine.data_parallel import mean_in_place, standardize
+from operant.models.collection.sources import Source
+
+if TYPE_CHECKING:
+    from operant.models.collection.exploration import Exploration
+    from operant.models.networks.actor_critic import ActorCritic
 
 
-class PPO(OnPolicy):
+class _Chosen(ABCMeta):
+    """Makes `PPO(...)` an object of the subclass that computes it."""
+
+    def __call__(cls, *arguments: Any, **named: Any) -> Any:
+        return cls.make(*arguments, **named) if cls is PPO else super().__call__(*arguments, **named)
+
+
+class PPO(Algorithm, metaclass=_Chosen):
     """Proximal policy optimisation.
 
     Example: `PPO("operant/CartPole-v1").learn(500_000)`.
+
+    Args:
+        env: an id ("operant/CartPole-v1", or any of Gymnasium's), or a vector env in SAME_STEP mode.
+        config: the options; None uses the defaults. Its `backend` chooses what computes them.
+        policy: your own `ActorCritic`; None makes one with the config's sizes.
+        exploration: an `RND` or `ICM`, which adds intrinsic rewards.
+        seed: the seed of the weights, the actions and the environments.
+        env_options: the environment's constructor arguments.
+
+    Raises:
+        TypeError: `config` has the wrong class.
+        ValueError: an argument is invalid, or not for this backend.
+        ImportError: an argument needs torch, which is not installed.
     """
 
     Config = PPOConfig
     config: PPOConfig
     name = "ppo"
 
-    @property
-    def recordable(self) -> bool:
-        return not self.config.target_kl  # with it, the length of an update depends on computed values
+    if TYPE_CHECKING:
 
-    def update(self, rollout: Rollout) -> dict[str, Tensor]:
-        c = self.config
-        advantages, returns = self._advantages(rollout, c.gae_lambda)
-        variance = losses.explained_variance(rollout.values.flatten(), returns.flatten())
-        targets = self._scaled_returns(returns)
-        for batch in self._batches(rollout, advantages, targets):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=c.amp):
-                distribution, values, _ = self.policy(*batch.inputs)
-            log_ratios = distribution.log_prob(batch.actions) - batch.log_probs
-            kl = losses.approximate_kl(log_ratios.detach())
-            if c.target_kl:
-                mean_in_place(kl)  # all processes must end together
-                if kl > 1.5 * c.target_kl:  # Spinning Up's factor
-                    break
-            weights = standardize(batch.advantages) if c.normalize_advantages else batch.advantages
-            policy_loss = losses.clipped_surrogate(log_ratios, weights, c.clip, c.dual_clip)
-            if c.value_clip:
-                old_values = self._normalized_returns(batch.values)
-                value_loss = losses.clipped_value_loss(values, old_values, batch.returns, c.value_clip)
-            else:
-                value_loss = losses.value_loss(values, batch.returns)
-            loss = policy_loss + c.value_coefficient * value_loss
-            if c.entropy_coefficient:
-                loss = loss - c.entropy_coefficient * distribution.entropy().mean()
-            gradient = self._descend(loss)
-        return {
-            "policy_loss": policy_loss,
-            "value_loss": value_loss,
-            "entropy": distribution.entropy().mean(),
-            "approximate_kl": kl,
-            "clip_fraction": losses.clip_fraction(log_ratios.detach(), c.clip),
-            "gradient_norm": gradient,
-            "explained_variance": variance,
-        }
+        def __init__(
+            self,
+            env: Source,
+            config: PPOConfig | None = None,
+            *,
+            policy: ActorCritic | None = None,
+            exploration: Exploration | None = None,
+            seed: int = 0,
+            env_options: Mapping[str, Any] | None = None,
+        ) -> None: ...
 
-    def _batches(self, rollout: Rollout, advantages: Tensor, targets: Tensor) -> Iterator[Minibatch]:
-        """Yields the minibatches of all passes over a rollout."""
-        c = self.config
-        for epoch in range(c.epochs):
-            if c.vtrace and epoch:
-                advantages, targets = self._corrected(rollout)
-            yield from minibatches(rollout, advantages, targets, c.minibatches, self.generator)
-
-    @torch.no_grad()
-    def _corrected(self, rollout: Rollout) -> tuple[Tensor, Tensor]:
-        """Computes V-trace's advantages and value targets `[T, N]` for the present policy and values."""
-        batch = whole_rollout(rollout, rollout.rewards, rollout.rewards)  # advantages and returns are not used here
-        distribution, values, _ = self.policy(*batch.inputs)
-        log_ratios = (distribution.log_prob(batch.actions) - batch.log_probs).view_as(rollout.rewards)
-        values = self._denormalized_values(values).view_as(rollout.values)
-        return self._vtrace(rollout, values, log_ratios, self.config.gae_lambda)
+    @classmethod
+    def make(
+        cls,
+        env: Source,
+        config: OnPolicyConfig | None = None,
+        *,
+        backend: str | None = None,
+        **arguments: Any,
+    ) -> Any:
+        if cls is not PPO:
+            return super().make(env, config, **arguments)
+        choice = import_module("operant.models.native.choice")  # which imports this module
+        return choice.make(env, config, backend, **arguments)

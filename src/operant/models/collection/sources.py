@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 VectorEnv: TypeAlias = gym.vector.VectorEnv[Any, Any, Any]
 
+Source: TypeAlias = "str | VectorEnv | CpuEnvironments | DeviceEnvironments"
+"""Where an algorithm's environments come from: an id, a vector env, or environments made of either."""
+
 
 class Episodes(NamedTuple):
     """The K episodes that ended in a step: their returns and lengths `[K]`.
@@ -222,9 +225,9 @@ class GymnasiumEnvironments(CpuEnvironments):
 
 
 def make_environments(
-    env: str | VectorEnv, num_envs: int, options: Mapping[str, Any], device: str = "cpu"
+    env: Source, num_envs: int, options: Mapping[str, Any], device: str = "cpu"
 ) -> CpuEnvironments | DeviceEnvironments:
-    """Makes the environments of an id, operant's or another's, or wraps a vector env.
+    """Makes the environments of an id, operant's or another's, or wraps a vector env; returns others as they are.
 
     `options` are the constructor's arguments. Operant's environments are on `device`, all others on the CPU. In a
     multi-agent environment every agent is a row; `num_envs` counts environments.
@@ -233,6 +236,8 @@ def make_environments(
         ImportError: a module that the environment needs is not installed.
         ValueError: the id is unknown, the vector env has the wrong mode, or `options` are given for a vector env.
     """
+    if isinstance(env, CpuEnvironments | DeviceEnvironments):
+        return env
     if not isinstance(env, str):
         if options:
             raise ValueError(f"options {sorted(options)} are only for an id: pass them when making the vector env")

@@ -11,7 +11,7 @@ import torch
 
 from operant.models.collection.collector import Collector, CollectorBase
 from operant.models.collection.device_collector import DeviceCollector
-from operant.models.collection.sources import DeviceEnvironments, Environments, VectorEnv, make_environments
+from operant.models.collection.sources import DeviceEnvironments, Environments, Source, make_environments
 from operant.models.machine.devices import open_device
 from operant.models.machine.kernels import CpuKernels, DeviceKernels, KernelsBase
 from operant.models.networks.actor_critic import ActorCritic
@@ -43,7 +43,12 @@ class Workplace:
 
 
 def open_workplace(
-    env: str | VectorEnv, num_envs: int, options: Mapping[str, Any], device: str, *, explores: bool = False
+    env: Source,
+    num_envs: int,
+    options: Mapping[str, Any],
+    device: str,
+    *,
+    explores: bool = False,
 ) -> Workplace:
     """Makes the environments, as `make_environments` does, with the kernels and the collector for their device.
 

@@ -1,27 +1,38 @@
 """Data-parallel training: several processes, started by `torchrun`, train one policy.
 
 Every process has its own environments, and gradients are averaged, so an update uses all environments. All functions
-but `joined`, `world_size` and `rank` wait for the other processes; in a single process they do nothing.
+but `joined`, `world_size` and `rank` wait for the other processes; in a single process they do nothing, and do not
+import torch.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor, distributed
 
 from operant.rollout.normalizer import RunningNormalizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
 
 
+def processes() -> int:
+    """The number of processes that torchrun started, also before `join`."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def join() -> None:
     """Joins the processes of torchrun, if there are any: gloo for CPUs, NCCL for GPUs, one GPU per process."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
+    if processes() > 1 and not joined():
+        import torch
+        from torch import distributed
+
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
         distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
@@ -30,24 +41,37 @@ def join() -> None:
 def leave() -> None:
     """Undoes `join`."""
     if joined():
+        from torch import distributed
+
         distributed.destroy_process_group()
 
 
 def joined() -> bool:
-    return distributed.is_available() and distributed.is_initialized()
+    distributed: Any = sys.modules.get("torch.distributed")  # imported, if processes have joined
+    return distributed is not None and distributed.is_available() and distributed.is_initialized()
 
 
 def world_size() -> int:
-    return distributed.get_world_size() if joined() else 1
+    if not joined():
+        return 1
+    from torch import distributed
+
+    return distributed.get_world_size()
 
 
 def rank() -> int:
-    return distributed.get_rank() if joined() else 0
+    if not joined():
+        return 0
+    from torch import distributed
+
+    return distributed.get_rank()
 
 
 def mean_in_place(tensor: Tensor) -> None:
     """Replaces a tensor by its mean over all processes."""
     if world_size() > 1:
+        from torch import distributed
+
         distributed.all_reduce(tensor)
         tensor.div_(world_size())
 
@@ -56,6 +80,9 @@ def all_gather(tensor: Tensor) -> Tensor:
     """Gathers the tensors of all processes, `[W, *tensor.shape]` in the order of ranks; all have the same shape."""
     if world_size() == 1:
         return tensor[None]
+    import torch
+    from torch import distributed
+
     parts = [torch.empty_like(tensor) for _ in range(world_size())]
     distributed.all_gather(parts, tensor.contiguous())
     return torch.stack(parts)
@@ -82,6 +109,9 @@ def agreed(answer: bool) -> bool:
     """Returns the first process's answer in all processes."""
     if world_size() == 1:
         return answer
+    import torch
+    from torch import distributed
+
     verdict = torch.tensor(float(answer))
     distributed.broadcast(verdict, 0)
     return bool(verdict)
@@ -96,6 +126,8 @@ def all_gather_object(value: T) -> list[T]:
     """Gathers the values of all processes, in the order of ranks; they must be picklable."""
     if world_size() == 1:
         return [value]
+    from torch import distributed
+
     values: list[Any] = [None] * world_size()
     distributed.all_gather_object(values, value)
     return values
@@ -104,6 +136,8 @@ def all_gather_object(value: T) -> list[T]:
 def broadcast(tensor: Tensor) -> None:
     """Copies the first process's tensor into that of every process."""
     if world_size() > 1:
+        from torch import distributed
+
         distributed.broadcast(tensor, 0)
 
 
