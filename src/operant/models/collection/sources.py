@@ -123,10 +123,10 @@ class NativeEnvironments(BatchEnvironments, CpuEnvironments):
 
     def allocate(self, steps: int) -> RolloutBuffer:
         buffer = RolloutBuffer.for_batch(self.batch, steps)
-        buffer.observations = self._rows(buffer.observations)
+        buffer.observations = self.rows(buffer.observations)
         return buffer
 
-    def _rows(self, observations: np.ndarray) -> np.ndarray:
+    def rows(self, observations: np.ndarray) -> np.ndarray:
         """Views observations as policies read them, without a copy: integers become the bytes of `Layout`."""
         if isinstance(self.observation_space, spaces.Box):
             return observations
@@ -135,7 +135,7 @@ class NativeEnvironments(BatchEnvironments, CpuEnvironments):
 
     def reset(self, seed: int, buffer: RolloutBuffer) -> None:
         self.batch.seed(seed)
-        buffer.observations[-1] = self._rows(self.batch.reset().observations)
+        buffer.observations[-1] = self.rows(self.batch.reset().observations)
 
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
         buffer.step(t)
@@ -144,7 +144,7 @@ class NativeEnvironments(BatchEnvironments, CpuEnvironments):
         rows, returns, lengths = self.batch.finished()
         truncated = ~buffer.terminated[t, rows]
         final = self.batch.final_observations()[truncated]
-        return Episodes(returns, lengths, rows[truncated], self._rows(final))
+        return Episodes(returns, lengths, rows[truncated], self.rows(final))
 
 
 class DeviceEnvironments(BatchEnvironments):

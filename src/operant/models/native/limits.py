@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gymnasium import spaces
@@ -9,12 +10,14 @@ from gymnasium import spaces
 from operant.batch.core import isas
 from operant.environments.layout import Layout
 from operant.models.algorithms.configs import PPOConfig
-from operant.models.native.parts import why_unreadable
+from operant.models.native.actions import ActionForm
+from operant.models.native.parts import input_parts, why_unreadable
 
 ACTIVATIONS = ("tanh", "relu", "silu")
 FUSED = ("avx512", "avx2", "neon")
 """The targets with a fused multiply-add; the scalar one computes the same bits, slowly."""
-MOST_LAYERS, MOST_WIDTH, MOST_CHOICES = 8, 4096, 64
+MOST_LAYERS, MOST_WIDTH, MOST_NUMBERS, MOST_CHOICES = 8, 4096, 256, 1024
+"""Of a network: hidden layers, and units of a layer or inputs; of an action: numbers, and choices of all of them."""
 
 
 def why_not(config: PPOConfig, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> str | None:
@@ -37,13 +40,23 @@ def why_not_options(config: PPOConfig) -> str | None:
         sizes = getattr(config, name)
         if len(sizes) > MOST_LAYERS or max(sizes, default=0) > MOST_WIDTH:
             return f"{name}={sizes} (more than {MOST_LAYERS} layers, or {MOST_WIDTH} units)"
-    return None
+    if config.learning_rate > 1:
+        return f"learning_rate={config.learning_rate} (above 1)"
+    return "clip=inf" if config.clip == math.inf else None
 
 
 def why_not_spaces(observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> str | None:
     """Names the space that the core does not train, or returns None."""
-    if reason := why_unreadable(Layout(observation_space)):
+    layout = Layout(observation_space)
+    if reason := why_unreadable(layout):
         return reason
+    inputs = sum(part.inputs for part in input_parts(layout))
+    if not 1 <= inputs <= MOST_WIDTH:
+        return f"{inputs} inputs (it takes from 1 to {MOST_WIDTH})"
+    form = ActionForm(action_space)
+    choices = form.size if form.choices is None else int(form.choices.sum())
+    if form.size > MOST_NUMBERS or choices > MOST_CHOICES:
+        return f"actions of {form.size} numbers with {choices} choices (it takes {MOST_NUMBERS} and {MOST_CHOICES})"
     return None
 
 

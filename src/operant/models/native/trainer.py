@@ -54,9 +54,9 @@ def train_version() -> int:
 
 
 class Rollout:
-    """T steps of N rows in arrays of their own, for environments outside the core; see `Trainer.new_rollout`.
+    """T steps of N rows in NumPy arrays, for environments outside the core; `Trainer.new_rollout` makes the arrays.
 
-    Attributes:
+    Args:
         observations: `[T + 1, N, *layout.shape]`, before each step, and after the last.
         actions: `[T, N, K]`, int32 or float32, as `act` drew them.
         log_probs, rewards: `[T, N]` float32.
@@ -64,19 +64,34 @@ class Rollout:
         final_values: `[T, N]` float32, the value of a truncated episode's final observation; not read elsewhere.
     """
 
-    def __init__(self, steps: int, rows: int, layout: Layout, form: ActionForm):
-        shape = (steps, rows)
-        self.observations = np.zeros((steps + 1, rows, *layout.shape), layout.dtype)
-        self.actions = np.zeros((*shape, form.size), form.dtype)
-        self.log_probs, self.rewards, self.final_values = (np.zeros(shape, FLOAT32) for _ in range(3))
-        self.terminated, self.truncated = (np.zeros(shape, np.bool_) for _ in range(2))
+    def __init__(
+        self,
+        observations: np.ndarray,
+        actions: np.ndarray,
+        log_probs: np.ndarray,
+        rewards: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+        final_values: np.ndarray,
+    ):
+        self.observations, self.actions, self.log_probs, self.rewards = observations, actions, log_probs, rewards
+        self.terminated, self.truncated, self.final_values = terminated, truncated, final_values
         self.experience = ffi.new("operant_experience *")
-        for name in ("observations", "actions"):
-            setattr(self.experience, name, _from_buffer(getattr(self, name)))
-        for name in ("log_probs", "rewards", "final_values"):
-            setattr(self.experience, name, _from_buffer("float[]", getattr(self, name)))
-        for name in ("terminated", "truncated"):
-            setattr(self.experience, name, _from_buffer("uint8_t[]", getattr(self, name)))
+        for name, kind, dtype in _FIELDS:
+            array = getattr(self, name)
+            _check(array, array.shape if kind is None else actions.shape[:2], dtype or array.dtype)
+            setattr(self.experience, name, _from_buffer(array) if kind is None else _from_buffer(kind, array))
+
+
+_FIELDS = (
+    ("observations", None, None),
+    ("actions", None, None),
+    ("log_probs", "float[]", FLOAT32),
+    ("rewards", "float[]", FLOAT32),
+    ("terminated", "uint8_t[]", np.dtype(np.bool_)),
+    ("truncated", "uint8_t[]", np.dtype(np.bool_)),
+    ("final_values", "float[]", FLOAT32),
+)
 
 
 class Trainer(NotCopyable):
@@ -171,7 +186,7 @@ class Trainer(NotCopyable):
         else:
             options.low, options.high = (memory("float[]", bound.tolist()) for bound in form.bounds())
         options.squash, options.log_std = c.squash, c.log_std
-        value_hidden = c.value_hidden or c.hidden
+        value_hidden = () if c.share else c.value_hidden or c.hidden
         options.hidden_layers, options.hidden = len(c.hidden), memory("int32_t[]", list(c.hidden))
         options.value_hidden_layers, options.value_hidden = len(value_hidden), memory("int32_t[]", list(value_hidden))
         options.activation, options.share = ACTIVATIONS[c.activation], c.share
@@ -186,7 +201,16 @@ class Trainer(NotCopyable):
 
     def new_rollout(self) -> Rollout:
         """Makes a rollout of T steps of N rows, for `learn`."""
-        return Rollout(self.steps, self.rows, self.layout, self.form)
+        shape, layout, form = (self.steps, self.rows), self.layout, self.form
+        return Rollout(
+            observations=np.zeros((self.steps + 1, self.rows, *layout.shape), layout.dtype),
+            actions=np.zeros((*shape, form.size), form.dtype),
+            log_probs=np.zeros(shape, FLOAT32),
+            rewards=np.zeros(shape, FLOAT32),
+            terminated=np.zeros(shape, np.bool_),
+            truncated=np.zeros(shape, np.bool_),
+            final_values=np.zeros(shape, FLOAT32),
+        )
 
     # Acting.
 
@@ -268,6 +292,9 @@ class Trainer(NotCopyable):
         Raises:
             NotFiniteError: a gradient, a reward or an observation was infinite or NaN.
         """
+        if rollout is not None:
+            _check(rollout.observations, (self.steps + 1, self.rows, *self.layout.shape), self.layout.dtype)
+            _check(rollout.actions, (self.steps, self.rows, self.form.size), self.form.dtype)
         experience = self._collected if rollout is None else rollout.experience
         status = lib.operant_train_learn(self._open_handle(), experience, self._metrics)
         if status != _OK:
