@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_checkpoint_option, add_run_options, add_trust_option, chosen_run
-from operant.cli.train import load_torch
 from operant.messages import printable
 from operant.runs.run_directory import RunDirectory
 
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
     from operant.cli.policies import Trained
 
 DESCRIPTION = """\
-Plays whole episodes with the policy of a run, and prints their mean return with Student's 95% t-interval. If Gymnasium
-has the same task, its environment is played instead of operant's; --env names another. The run is not changed.
+Plays whole episodes with the policy of a run, and prints their mean return with Student's 95% t-interval. The exact
+build of operant's environments is played, whose episodes are Gymnasium's bit for bit; --gymnasium plays Gymnasium's own
+environment of the same task, and --env another. The run is not changed.
 """
 PROGRAM = "operant eval"
 FILMED = 3  # episodes in a video
@@ -29,7 +29,8 @@ def command(argv: list[str]) -> int:
     """Prints statistics of the returns; the exit code is 0, or 1 if the run or the environment cannot be played."""
     parser = _parser()
     arguments = parser.parse(argv)
-    load_torch(PROGRAM)
+    if arguments.gymnasium and arguments.env is not None:
+        parser.error(f"--gymnasium and --env {arguments.env} contradict each other: leave one out")
     return _evaluate(chosen_run(parser, arguments), arguments)
 
 
@@ -40,6 +41,7 @@ def _parser() -> Parser:
     add_trust_option(parser)
     parser.add_argument("--episodes", metavar="N", type=at_least(1), default=100, help="episodes to play (100)")
     parser.add_argument("--sampled", action="store_true", help="sample the actions instead of taking the likeliest")
+    parser.add_argument("--gymnasium", action="store_true", help="play Gymnasium's own environment of the same task")
     parser.add_argument("--env", metavar="ENV", help="play this environment; its spaces must be the policy's")
     parser.add_argument(
         "--seed", metavar="N", type=at_least(0), default=0, help="seed of the episodes and of the sampled actions (0)"
@@ -50,17 +52,14 @@ def _parser() -> Parser:
 
 
 def _evaluate(run: RunDirectory, arguments: Any) -> int:
-    import torch
-
     from operant.cli.policies import load_policy
     from operant.models.evaluation import evaluate
 
-    torch.set_num_threads(1)
     trained = load_policy(run, arguments.checkpoint, trust=arguments.trust)
     try:
-        env_id, options = _environment(trained, arguments.env)
+        env_id, options = _environment(trained, arguments.env, arguments.gymnasium)
         how: dict[str, Any] = {"deterministic": not arguments.sampled, "seed": arguments.seed, "env_options": options}
-        trained.algorithm.generator.manual_seed(arguments.seed)
+        trained.algorithm.seed_actions(arguments.seed)
         returns = evaluate(trained.algorithm, env_id, arguments.episodes, **how)
         result = _statistics(trained, env_id, returns, arguments)
         if arguments.video is not None:
@@ -77,26 +76,35 @@ def _evaluate(run: RunDirectory, arguments: Any) -> int:
     return 0
 
 
-def _environment(trained: Trained, name: str | None) -> tuple[str, dict[str, Any]]:
-    """Returns the id to play and its options; raises ValueError if its spaces are not the policy's."""
+def _environment(trained: Trained, name: str | None, gymnasium: bool) -> tuple[str, dict[str, Any]]:
+    """Returns the id to play and its options.
+
+    Raises:
+        ValueError: its spaces are not the policy's, or Gymnasium does not have the task.
+    """
     from operant.cli.names import full_id
     from operant.models.collection.sources import make_environments
-    from operant.models.evaluation import reference_id
+    from operant.models.evaluation import exact, reference_id
 
     config = trained.config
-    if name is None:
+    if gymnasium:
         reference = None if config.environment_options else reference_id(config.environment)
-        return reference or config.environment, config.environment_options
+        if reference is None:
+            with_options = f" with {config.environment_options}" if config.environment_options else ""
+            raise ValueError(f"Gymnasium does not have {config.environment}{with_options}: leave --gymnasium out")
+        return reference, {}
+    if name is None:
+        return config.environment, exact(config.environment, config.environment_options)
     env_id = full_id(name)
     options = config.environment_options if env_id == config.environment else {}
     environments = make_environments(env_id, 1, options)
     environments.close()
-    policy = trained.algorithm.policy
+    policy = trained.algorithm.environments
     for name in ("observation_space", "action_space"):
         found, expected = getattr(environments, name), getattr(policy, name)
         if _kind(found) != _kind(expected):
             raise ValueError(f"{env_id} has the {name.replace('_', ' ')} {found}, but the policy takes {expected}")
-    return env_id, options
+    return env_id, exact(env_id, options)
 
 
 def _kind(space: Any) -> tuple[Any, ...]:

@@ -81,43 +81,40 @@ def _environment(spec: EnvSpec, given: Path | None) -> int:
 
 
 def _policy(run: RunDirectory, options: Any) -> int:
-    from operant.cli.train import load_torch
-
-    load_torch(PROGRAM)
-    import torch
-
     from operant.cli.policies import load_policy
 
-    torch.set_num_threads(1)
     trained = load_policy(run, options.checkpoint, trust=options.trust)
-    policy, normalizer = trained.algorithm.policy, trained.algorithm.collector.observation_statistics()
+    normalizer = trained.algorithm.observation_statistics()
     path: Path = options.out or Path(f"{Path(run.id).name}.{ENDINGS[options.format]}")
     try:
         if options.format == "c":
             from operant.models.export.c_header import c_header
+            from operant.models.export.network import network_of
 
             name = options.name or (options.out.stem if options.out else "policy")
             summary = f"the policy of {run.id} after {trained.steps:,} steps of {trained.config.environment}"
-            text = c_header(policy, normalizer, name, summary)
+            text = c_header(network_of(trained.algorithm), normalizer, name, summary)
             write_atomically(path, text.encode())
             print(f"wrote {path}: {name}_act and {name}_forward")
         else:
-            _write_onnx(policy, normalizer, path)
+            _write_onnx(trained.algorithm, normalizer, path)
     finally:
         trained.algorithm.close()
     return 0
 
 
-def _write_onnx(policy: Any, normalizer: Any, path: Path) -> None:
+def _write_onnx(algorithm: Any, normalizer: Any, path: Path) -> None:
     """Writes a temporary file, checks it, and then renames it to `path`."""
-    from operant.models.export.onnx_file import TOLERANCE, write_onnx
+    from operant.models.machine.torch_import import import_with_torch
 
+    onnx_file = import_with_torch("operant.models.export.onnx_file", "--format onnx")
+    policy = algorithm.policy
     temporary = path.with_name(f".{path.name}.tmp")
     with disk_errors("write", path):
         try:
-            greedy = write_onnx(policy, normalizer, temporary)
+            greedy = onnx_file.write_onnx(policy, normalizer, temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     inputs, outputs = ", ".join(greedy.inputs), ", ".join(greedy.outputs)
-    print(f"wrote {path}: {inputs} -> {outputs}; onnxruntime agrees with torch within {TOLERANCE:g}")
+    print(f"wrote {path}: {inputs} -> {outputs}; onnxruntime agrees with torch within {onnx_file.TOLERANCE:g}")

@@ -13,19 +13,27 @@ import gymnasium as gym
 from operant.catalog import CATALOG, MULTIAGENT, bare_id
 from operant.environments.lookup import AUTHORED, authored_spec
 from operant.messages import unknown
+from operant.models.machine.torch_import import import_with_torch
 
 if TYPE_CHECKING:
+    from operant.models.algorithms.algorithm import Algorithm
     from operant.models.algorithms.configs import OnPolicyConfig
-    from operant.models.algorithms.on_policy import OnPolicy
 
 ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "reinforce": "REINFORCE", "trpo": "TRPO", "vmpo": "VMPO"}
 """Each algorithm's class by its name on the command line, which is also its module's; its options are in `configs`."""
 
 
-def find_algorithm(name: str) -> type[OnPolicy]:
-    """Returns the class; raises ValueError with the nearest name if there is none."""
+def find_algorithm(name: str) -> type[Algorithm]:
+    """Returns the class.
+
+    Raises:
+        ValueError: there is none; the message names the nearest.
+        ImportError: it needs torch, which is not installed.
+    """
     kind = _class_name(name)
-    algorithm: type[OnPolicy] = getattr(import_module(f"operant.models.algorithms.{name}"), kind)
+    module = f"operant.models.algorithms.{name}"
+    with_torch = name != "ppo"  # which chooses itself
+    algorithm: type[Algorithm] = getattr(import_with_torch(module, name) if with_torch else import_module(module), kind)
     return algorithm
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from operant.cli.run_config import RunConfig, merge
 from operant.messages import integer
-from operant.models.algorithms.on_policy import OnPolicy
-from operant.models.networks.actor_critic import load_weights
+from operant.models.algorithms.algorithm import Algorithm, backend_of
 from operant.runs.checkpoint import MISFITS, CheckpointError, CheckpointFolder, load_checkpoint
 from operant.runs.run_directory import RunDirectory
 
@@ -20,7 +18,7 @@ class Trained:
 
     run: RunDirectory
     config: RunConfig
-    algorithm: OnPolicy
+    algorithm: Algorithm
     checkpoint: Path
     steps: int
 
@@ -38,17 +36,11 @@ def load_policy(run: RunDirectory, checkpoint: str, *, trust: bool) -> Trained:
     if not path.exists():
         raise ValueError(f"{checkpoint} does not exist: give --checkpoint best, latest or a file")
     state = load_checkpoint(path)
-    algorithm = config.make_small()
+    algorithm = config.make_small(backend_of(state))
     try:
-        _restore(algorithm, state)
+        algorithm.restore_policy(state)
         steps = integer("steps", state["counters"]["steps"], 0)
     except (ValueError, *MISFITS):
         algorithm.close()
         raise CheckpointError(f"{path} does not fit the network that {run.path / 'config.toml'} describes") from None
     return Trained(run, config, algorithm, path, steps)
-
-
-def _restore(algorithm: OnPolicy, state: dict[str, Any]) -> None:
-    load_weights(algorithm.policy, state["policy"])
-    if algorithm.collector.normalizer is not None:
-        algorithm.collector.normalizer.load_state_dict(state["collector"]["normalizer"])

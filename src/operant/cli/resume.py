@@ -7,7 +7,7 @@ import sys
 
 from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_run_options, add_trust_option, chosen_run
-from operant.cli.train import add_saving_options, load_torch
+from operant.cli.train import add_saving_options
 
 DESCRIPTION = """\
 Continues a run that was interrupted, has crashed, or needs more steps; a run that was killed after its last step is
@@ -26,7 +26,6 @@ def command(argv: list[str]) -> int:
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_trust_option(parser)
     arguments = parser.parse(argv)
-    load_torch(PROGRAM)
     from operant.cli.run_config import merge
     from operant.cli.training import Training, report
     from operant.models.machine.data_parallel import all_gather_object, join, leave, rank
@@ -43,14 +42,17 @@ def command(argv: list[str]) -> int:
         if not checkpoints.steps():
             again = shlex.join(["operant", "train", "--config", str(run.path / "config.toml")])
             raise ValueError(f"run {run.id} has no checkpoint to go on from: begin it anew with {again}")
-        algorithm = config.make()
+        recorded = str(run.record.get("backend") or "torch")
+        algorithm = config.make(recorded)
         algorithm.restore(checkpoints.latest())
         if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
             raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: ask for more with --timesteps")
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
         if rank() == 0:
             run.restart()
-            run.update(total_steps=config.timesteps)
+            run.update(total_steps=config.timesteps, backend=algorithm.backend)
+            if algorithm.backend != recorded:
+                print(f"{recorded} trained this run so far, {algorithm.backend} continues it: not with the same bits")
         show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
         mine = run if rank() == 0 else None
         training = Training(config, algorithm, mine, every=arguments.checkpoint_every, keep=arguments.keep, show=show)

@@ -19,7 +19,7 @@ from operant.models.algorithms.options import make_config
 from operant.models.algorithms.tuned import TIMESTEPS, goal, tuned
 
 if TYPE_CHECKING:
-    from operant.models.algorithms.on_policy import OnPolicy
+    from operant.models.algorithms.algorithm import Algorithm
 
 FIELDS = ("environment", "algorithm", "timesteps", "seed", "stop_at", "options", "environment_options")
 
@@ -36,15 +36,15 @@ class RunConfig:
     options: OnPolicyConfig
     environment_options: dict[str, Any]
 
-    def make(self) -> OnPolicy:
-        """Makes the algorithm and its environments."""
-        kind = find_algorithm(self.algorithm)
-        return kind(self.environment, self.options, seed=self.seed, env_options=self.environment_options)
+    def make(self, backend: str | None = None) -> Algorithm:
+        """Makes the algorithm and its environments, with the `backend` of an earlier part of the run if it can."""
+        arguments: dict[str, Any] = {"seed": self.seed, "env_options": self.environment_options}
+        return find_algorithm(self.algorithm).make(self.environment, self.options, backend=backend, **arguments)
 
-    def make_small(self) -> OnPolicy:
+    def make_small(self, backend: str | None = None) -> Algorithm:
         """Makes the algorithm with the same policy on one environment and the CPU: to check it, or to play with it."""
         small = dataclasses.replace(self.options, num_envs=1, rollout_steps=1, threads=1, device="cpu")
-        return dataclasses.replace(self, options=small).make()
+        return dataclasses.replace(self, options=small).make(backend)
 
     def as_toml(self) -> dict[str, Any]:
         """Returns a mapping from which `merge` makes the same run."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -29,22 +27,20 @@ PROGRAM = "operant train"
 
 def command(argv: list[str]) -> int:
     """Returns 0, or 130 after Ctrl-C; exits with 1 on a run-time error, 2 on wrong arguments."""
-    load_torch(PROGRAM)
     from operant.cli.run_config import parse
-    from operant.models.machine.data_parallel import join, leave
-    from operant.models.machine.devices import open_device
+    from operant.models.machine.data_parallel import join, leave, processes
     from operant.monitor.recorder import require_wandb
 
     parser = _parser()
     arguments, config = parse(parser, argv)
     if (arguments.monitor or arguments.detach) and arguments.no_run:
         parser.error("--monitor and --detach need a saved run: omit --no-run")
-    if (arguments.monitor or arguments.detach) and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if (arguments.monitor or arguments.detach) and processes() > 1:
         parser.error("torchrun waits for its processes: omit --monitor and --detach")
     try:
         join()
         # What is missing fails before a run is created.
-        open_device(config.options.device)
+        _check_device(config.options.device)
         if arguments.wandb is not None:
             require_wandb()
         if arguments.detach or arguments.monitor:
@@ -55,18 +51,21 @@ def command(argv: list[str]) -> int:
 
 
 def load_torch(program: str) -> None:
-    """Imports torch, or exits with a message that says how to install it.
+    """Imports torch, or exits with a message that says how to install it."""
+    from operant.models.machine.torch_import import import_with_torch
 
-    Garbage collection is off meanwhile, because collecting while torch imports would take a fifth of the import time.
-    """
-    gc.disable()
     try:
-        import torch  # noqa: F401
-    except ImportError:
-        fail(program, "training needs torch: pip install 'operant[train]'", 1)
-    finally:
-        gc.freeze()  # never scan torch's objects again
-        gc.enable()
+        import_with_torch("torch", "this")
+    except ImportError as problem:
+        fail(program, str(problem), 1)
+
+
+def _check_device(name: str) -> None:
+    """Raises an error if a GPU does not exist; the CPU needs no torch."""
+    if name != "cpu":
+        from operant.models.machine.torch_import import import_with_torch
+
+        import_with_torch("operant.models.machine.devices", f"--device {name}").open_device(name)
 
 
 def _parser() -> Parser:
@@ -113,6 +112,8 @@ def _train(arguments: Any, config: RunConfig) -> int:
         raise
     if run is None and not arguments.no_run and rank() == 0:
         run = _create(arguments, config)
+    if run is not None:
+        run.update(backend=algorithm.backend)
     show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
     training = Training(config, algorithm, run, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
     code = training.train(tensorboard=not arguments.no_tensorboard, wandb=arguments.wandb)

@@ -13,9 +13,9 @@ from typing import Any
 
 from operant.cli.run_config import RunConfig
 from operant.messages import printable
-from operant.models.algorithms.on_policy import OnPolicy
+from operant.models.algorithms.algorithm import Algorithm
 from operant.models.algorithms.progress import ProgressBar
-from operant.models.evaluation import evaluate, reference_id
+from operant.models.evaluation import evaluate, exact, reference_id
 from operant.models.machine.data_parallel import agreed, anywhere, rank
 from operant.monitor.recorder import Recorder
 from operant.runs.checkpoint import CheckpointFolder
@@ -41,7 +41,7 @@ class Training:
     def __init__(
         self,
         config: RunConfig,
-        algorithm: OnPolicy,
+        algorithm: Algorithm,
         run: RunDirectory | None,
         *,
         every: float,
@@ -102,7 +102,7 @@ class Training:
                 elif agreed(time.monotonic() - saved >= self.every):
                     self._save(metrics["episode_return"])
                     saved = time.monotonic()
-            score = self.solved if self.solved is not None else _mean(algorithm)
+            score = self.solved if self.solved is not None else algorithm.recent_return
             self._save(score)
         done = self.solved is not None or algorithm.steps >= self.config.timesteps
         return INTERRUPTED if interrupted and not done else 0
@@ -117,8 +117,8 @@ class Training:
     def _evaluation(self, metrics: dict[str, float]) -> float | None:
         """Returns the mean return of greedy episodes if it has reached `stop_at`, else None.
 
-        Not every update is evaluated; see NEAR and ANYWAY. Operant's environment is played first, because it is fast.
-        If Gymnasium has the same environment, its result decides.
+        Not every update is evaluated; see NEAR and ANYWAY. The exact build of operant's environments is played: those
+        are Gymnasium's episodes, where Gymnasium has the environment.
         """
         goal, config = self.config.stop_at, self.config
         if goal is None:
@@ -127,11 +127,8 @@ class Training:
         due = metrics["updates"] % ANYWAY == 0 or metrics["steps"] >= config.timesteps
         if not agreed(near or due):
             return None
-        options = config.environment_options
+        options = exact(config.environment, config.environment_options)
         mean = float(evaluate(self.algorithm, config.environment, EPISODES, seed=1, env_options=options).mean())
-        reference = reference_id(config.environment)
-        if mean >= goal and reference is not None and not options:
-            mean = float(evaluate(self.algorithm, reference, EPISODES, seed=1).mean())
         return mean if agreed(mean >= goal) else None
 
 
@@ -158,21 +155,18 @@ def asked_to_stop() -> Iterator[Asked]:
             signal.signal(number, handler)
 
 
-def _mean(algorithm: OnPolicy) -> float:
-    returns = algorithm.collector.returns
-    return sum(returns) / len(returns) if returns else float("nan")
-
-
 def report(training: Training, code: int) -> None:
     """Prints the result of the run on stdout; `code` is what `train` returned."""
     algorithm, run = training.algorithm, training.run
     if rank():
         return
-    mean = _mean(algorithm)
+    mean = algorithm.recent_return
     words = f"{algorithm.steps:,} steps in {algorithm.seconds:.1f} s, "
     words += "no episode has ended" if math.isnan(mean) else f"return {mean:.1f}"
     if training.solved is not None:
-        judge = reference_id(training.config.environment) or training.config.environment
+        config = training.config
+        reference = None if config.environment_options else reference_id(config.environment)
+        judge = reference or config.environment
         words += f"; solved: mean {training.solved:.1f} over {EPISODES} greedy episodes of {judge}"
     print(printable(words))
     if run is not None:

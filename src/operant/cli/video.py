@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from operant.cli.strip_chart import SPAN, StripChart
+from operant.environments.layout import Layout
 from operant.environments.lookup import find_spec, is_native
 from operant.environments.rendering import reference_env
 from operant.files.atomic import disk_errors
-from operant.models.algorithms.on_policy import OnPolicy
+from operant.models.algorithms.algorithm import Algorithm
 from operant.models.evaluation import open_episodes
 from operant.spec import EnvSpec
 
@@ -24,7 +25,7 @@ Look = Callable[[Any, Any, Any], np.ndarray]
 
 
 def record(
-    algorithm: OnPolicy,
+    algorithm: Algorithm,
     env_id: str,
     path: Path,
     *,
@@ -123,7 +124,7 @@ def _has_drawing(spec: EnvSpec) -> bool:
     return hasattr(artist, "render")
 
 
-def _frames(algorithm: OnPolicy, envs: Any, look: Look, deterministic: bool, seed: int) -> Iterator[np.ndarray]:
+def _frames(algorithm: Algorithm, envs: Any, look: Look, deterministic: bool, seed: int) -> Iterator[np.ndarray]:
     observations, _ = envs.reset(seed=seed)
     yield look(observations, None, None)
     state, ended = None, False
@@ -142,9 +143,10 @@ def _drawing(envs: Any) -> Look:
     return look
 
 
-def _chart(spec: EnvSpec, algorithm: OnPolicy, envs: Any) -> Look:
+def _chart(spec: EnvSpec, algorithm: Algorithm, envs: Any) -> Look:
     """Charts an episode: the state, each agent's observations and actions, and the rewards."""
-    chart, layout = StripChart(min(SPAN, (spec.max_episode_steps or SPAN) + 1)), algorithm.policy.layout
+    chart = StripChart(min(SPAN, (spec.max_episode_steps or SPAN) + 1))
+    layout = Layout(algorithm.environments.observation_space)
     step, total = -1, 0.0
 
     def look(observations: Any, actions: Any, rewards: Any) -> np.ndarray:

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from operant.models.networks.actor_critic import DiscreteActorCritic as DiscreteActorCritic
     from operant.models.networks.popart import PopArtValueHead as PopArtValueHead
 
-NEEDS_NO_TORCH = ("algorithms", "algorithms.configs", "algorithms.options", "algorithms.tuned", "confidence")
-"""Modules that can be imported without torch: options, tuned settings and statistics."""
+NEEDS_NO_TORCH = (
+    *("algorithms", "algorithms.algorithm", "algorithms.configs", "algorithms.options", "algorithms.ppo"),
+    *("algorithms.progress", "algorithms.tuned", "collection", "collection.sources", "confidence", "evaluation"),
+    *("export", "export.c_functions", "export.c_header", "export.network"),
+    *("machine", "machine.data_parallel", "machine.torch_import"),
+    *("native", "native.actions", "native.choice", "native.limits", "native.parts", "native.ppo", "native.rollouts"),
+    *("native.trainer", "native.weights", "networks", "networks.spaces"),
+)
+"""Modules that can be imported without torch: PPO in the core, options, environments, evaluation and statistics."""
 
 _MODULES = {
     "PPO": "algorithms.ppo",
@@ -71,7 +78,7 @@ class _SaysWhatToInstall(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         package = f"{__name__}."
         if name.startswith(package) and name.removeprefix(package) not in NEEDS_NO_TORCH:
-            raise ImportError(f"{__name__} needs torch: pip install 'operant[train]'")
+            raise ImportError(f"{name} needs torch: pip install 'operant[torch]'", name="torch")
 
 
 if find_spec("torch") is None:

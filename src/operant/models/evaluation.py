@@ -11,7 +11,7 @@ import numpy as np
 from operant.catalog import CATALOG, bare_id
 from operant.environments.lookup import find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
-from operant.models.algorithms.on_policy import OnPolicy
+from operant.models.algorithms.algorithm import Algorithm
 
 LONGEST = 1000  # steps after which an episode without a time limit is truncated
 
@@ -22,8 +22,16 @@ def reference_id(env_id: str) -> str | None:
     return name if env_id != name and name in CATALOG and name in gym.registry else None
 
 
+def exact(env_id: str, env_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of the exact build of operant's environment; those of others are as they were.
+
+    From the same seeds its episodes are Gymnasium's, bit for bit.
+    """
+    return {"precision": "float64", **env_options} if is_native(env_id) else dict(env_options)
+
+
 def evaluate(
-    algorithm: OnPolicy,
+    algorithm: Algorithm,
     env_id: str,
     episodes: int = 100,
     *,
@@ -59,7 +67,7 @@ def open_episodes(env_id: str, count: int, env_options: Mapping[str, Any]) -> An
     return OperantVectorEnv(env_id, count, **options) if native else gym.make_vec(env_id, count, **options)
 
 
-def _play(algorithm: OnPolicy, envs: Any, deterministic: bool, seed: int) -> np.ndarray:
+def _play(algorithm: Algorithm, envs: Any, deterministic: bool, seed: int) -> np.ndarray:
     observations, _ = envs.reset(seed=seed)
     returns, running = np.zeros(envs.num_envs), np.ones(envs.num_envs, np.bool_)
     state = None

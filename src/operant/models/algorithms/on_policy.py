@@ -267,6 +267,7 @@ class OnPolicy(Algorithm, ABC):
         self._restore_counters(state)
 
     def restore_policy(self, state: Mapping[str, Any]) -> None:
+        torch.set_num_threads(self.threads)
         load_weights(self.policy, state["policy"])
         if self.collector.normalizer is not None:
             self.collector.normalizer.load_state_dict(state["collector"]["normalizer"])

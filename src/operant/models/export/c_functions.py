@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-ACTIVATIONS = {"Tanh": "tanh", "ReLU": "relu", "ELU": "elu", "GELU": "gelu", "SiLU": "silu"}
-"""The key of `FUNCTIONS` by the name of torch's class."""
-
 FUNCTIONS = {
     "tanh": "static inline float NAME_tanh(float x) { return tanhf(x); }\n",
     "relu": "static inline float NAME_relu(float x) { return x > 0.0f ? x : 0.0f; }\n",

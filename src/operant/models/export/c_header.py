@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 from string import Template
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from gymnasium import spaces
-from torch import Tensor, nn
 
 from operant.messages import printable
-from operant.models.export.c_functions import ACTIVATIONS, FUNCTIONS
-from operant.models.networks.actor_critic import ActorCritic
-from operant.models.networks.extractors import Flatten
-from operant.models.networks.heads import ActionHead, CategoricalHead, MultiCategoricalHead, NormalHead
+from operant.models.export.c_functions import FUNCTIONS
+from operant.models.export.network import Network
+from operant.models.networks.spaces import action_choices, is_image
 from operant.rollout.normalizer import RunningNormalizer
+
+Layer: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""Weights `[out, in]` and biases `[out]`."""
 
 HEADER = Template("""\
 /* ${name}.h: ${summary}
@@ -51,33 +52,33 @@ ${act}}
 """)
 
 
-def c_header(policy: ActorCritic, normalizer: RunningNormalizer | None, name: str, summary: str) -> str:
+def c_header(network: Network, normalizer: RunningNormalizer | None, name: str, summary: str) -> str:
     """Writes the header's text; functions and macros begin with `name`, so a file can include several headers.
 
     Raises:
-        ValueError: `name` is not a C identifier, or a part of the policy is not supported; the message names it.
+        ValueError: `name` is not a C identifier, or a part of the network is not supported; the message names it.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ValueError(f"{name!r} cannot name C functions: use only letters, digits and _, and begin with a letter")
-    return _Writer(policy, normalizer, name).text(printable(summary).replace("*/", "* /"))
+    return _Writer(network, normalizer, name).text(printable(summary).replace("*/", "* /"))
 
 
 class _Writer:
     """Collects the weights and the statements of one header."""
 
-    def __init__(self, policy: ActorCritic, normalizer: RunningNormalizer | None, name: str):
-        _check(policy)
-        self.policy, self.normalizer, self.name = policy, normalizer, name
+    def __init__(self, network: Network, normalizer: RunningNormalizer | None, name: str):
+        _check(network)
+        self.network, self.normalizer, self.name = network, normalizer, name
         self.weights: list[str] = []
         self.used: set[str] = set()
         self.buffers = 0
 
     def text(self, summary: str) -> str:
-        name, policy = self.name, self.policy
-        observation = int(np.prod(policy.layout.space.shape or ()))
+        name, network = self.name, self.network
+        observation = int(np.prod(network.observation_space.shape or ()))
         forward, parameters = self._forward(observation)
-        act, action_type, actions, meaning = self._act(policy.head, parameters)
-        units = policy.lstm.hidden_size if policy.lstm is not None else 0
+        act, action_type, actions, meaning = self._act(parameters)
+        units = network.lstm_units
         state = "float *state, " if units else ""
         usage = [f"{action_type} action[{name.upper()}_ACTIONS];"]
         if units:
@@ -104,7 +105,7 @@ class _Writer:
 
     def _forward(self, width: int) -> tuple[str, int]:
         lines: list[str] = []
-        source, policy = "observation", self.policy
+        source, network = "observation", self.network
         if self.normalizer is not None:
             self.used.add("standardize")
             deviation = np.sqrt(self.normalizer.variance + self.normalizer.epsilon)
@@ -114,36 +115,35 @@ class _Writer:
                 f"{self.name}_standardize({source}, {mean}, {scale}, {self.normalizer.clip!r}, {width}, {target});"
             )
             source = target
-        if policy.lstm is not None:
-            source, width = self._lstm(lines, policy.lstm, source, width)
-        for layer in (*policy.shared, *policy.actor):
-            source, width = self._layer(lines, layer, source, width)
-        head: Any = policy.head
-        self._linear(lines, head.linear, source, width, "parameters")
-        return "".join(f"    {line}\n" for line in lines), int(head.linear.out_features)
+        if network.lstm_units:
+            source, width = self._lstm(lines, source, width)
+        for layer in network.hidden():
+            source, width = self._hidden(lines, layer, source, width)
+        head = network.linear("head.linear")
+        self._linear(lines, head, source, "parameters")
+        return "".join(f"    {line}\n" for line in lines), len(head[1])
 
-    def _layer(self, lines: list[str], layer: nn.Module, source: str, width: int) -> tuple[str, int]:
-        if isinstance(layer, nn.Linear):
-            target = self._buffer(lines, layer.out_features)
-            self._linear(lines, layer, source, width, target)
-            return target, layer.out_features
-        activation = ACTIVATIONS[type(layer).__name__]
+    def _hidden(self, lines: list[str], layer: Layer, source: str, width: int) -> tuple[str, int]:
+        width, activation = len(layer[1]), self.network.activation
+        target = self._buffer(lines, width)
+        self._linear(lines, layer, source, target)
         self.used.add(activation)
-        lines.append(f"for (int k = 0; k < {width}; k++) {source}[k] = {self.name}_{activation}({source}[k]);")
-        return source, width
+        lines.append(f"for (int k = 0; k < {width}; k++) {target}[k] = {self.name}_{activation}({target}[k]);")
+        return target, width
 
-    def _linear(self, lines: list[str], layer: nn.Linear, source: str, width: int, target: str) -> None:
+    def _linear(self, lines: list[str], layer: Layer, source: str, target: str) -> None:
         self.used.add("linear")
-        weight, bias = self._array("weight", layer.weight), self._array("bias", layer.bias)
-        lines.append(f"{self.name}_linear({weight}, {bias}, {source}, {width}, {layer.out_features}, {target});")
+        rows, columns = layer[0].shape
+        weight, bias = self._array("weight", layer[0]), self._array("bias", layer[1])
+        lines.append(f"{self.name}_linear({weight}, {bias}, {source}, {columns}, {rows}, {target});")
 
-    def _lstm(self, lines: list[str], lstm: nn.LSTM, source: str, width: int) -> tuple[str, int]:
+    def _lstm(self, lines: list[str], source: str, width: int) -> tuple[str, int]:
         self.used |= {"linear", "sigmoid", "tanh", "lstm"}
-        units, gates = lstm.hidden_size, []
+        weights, units, gates = self.network.weights, self.network.lstm_units, []
         for part, vector, size in (("ih", source, width), ("hh", "state", units)):
             gate = self._buffer(lines, 4 * units)
-            weight = self._array("weight", getattr(lstm, f"weight_{part}_l0"))
-            bias = self._array("bias", getattr(lstm, f"bias_{part}_l0"))
+            weight = self._array("weight", weights[f"lstm.weight_{part}_l0"])
+            bias = self._array("bias", weights[f"lstm.bias_{part}_l0"])
             lines.append(f"{self.name}_linear({weight}, {bias}, {vector}, {size}, {4 * units}, {gate});")
             gates.append(gate)
         lines.append(f"{self.name}_lstm({gates[0]}, {gates[1]}, {units}, state);")
@@ -151,19 +151,21 @@ class _Writer:
         lines.append(f"for (int k = 0; k < {units}; k++) {hidden}[k] = state[k];")
         return hidden, units
 
-    def _act(self, head: ActionHead, parameters: int) -> tuple[str, str, int, str]:
+    def _act(self, parameters: int) -> tuple[str, str, int, str]:
         """Writes the statements; returns them, the action's C type, its length and the meaning of the parameters."""
-        call = f"{self.name}_forward(observation, {'state, ' if self.policy.lstm is not None else ''}parameters);"
+        network = self.network
+        call = f"{self.name}_forward(observation, {'state, ' if network.lstm_units else ''}parameters);"
         lines = [f"float parameters[{parameters}];", call]
-        if isinstance(head, NormalHead):
-            bounds = [self._array(name, getattr(head, name)) for name in ("low", "high")]
-            function = "squash" if head.squash else "clip"
+        space = network.action_space
+        if isinstance(space, spaces.Box):
+            bounds = [self._array(name, np.asarray(getattr(space, name), np.float32)) for name in ("low", "high")]
+            function = "squash" if network.squash else "clip"
             self.used.add(function)
             lines.append(f"{self.name}_{function}(parameters, {bounds[0]}, {bounds[1]}, {parameters}, action);")
-            kind, actions, meaning = "float", parameters, "the mean" + (" before tanh" if head.squash else "")
+            kind, actions, meaning = "float", parameters, "the mean" + (" before tanh" if network.squash else "")
         else:
             self.used.add("argmax")
-            sizes, starts = _choices(head)
+            sizes, starts = action_choices(space)
             begins = np.cumsum([0, *sizes])
             for k, (size, start, begin) in enumerate(zip(sizes, starts, begins, strict=False)):
                 lines.append(f"action[{k}] = {start} + {self.name}_argmax(parameters + {begin}, {size});")
@@ -175,9 +177,8 @@ class _Writer:
         lines.append(f"float x{self.buffers}[{width}];")
         return f"x{self.buffers}"
 
-    def _array(self, kind: str, values: Tensor | np.ndarray) -> str:
+    def _array(self, kind: str, numbers: np.ndarray) -> str:
         """Adds an array of exact literals, double for float64 values and float otherwise; returns its name."""
-        numbers = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
         name = f"{self.name}_{kind}{len(self.weights)}"
         double = numbers.dtype == np.float64
         literals = [_literal(float(number), "" if double else "f") for number in numbers.ravel()]
@@ -194,23 +195,12 @@ def _literal(number: float, suffix: str) -> str:
     return f"{number.hex()}{suffix}"
 
 
-def _choices(head: ActionHead) -> tuple[list[int], list[int]]:
-    if isinstance(head, CategoricalHead):
-        return [head.mask_size], [head.start]
-    assert isinstance(head, MultiCategoricalHead)
-    return list(head.sizes), [int(k) for k in head.start]
-
-
-def _check(policy: ActorCritic) -> None:
+def _check(network: Network) -> None:
     """Raises ValueError with the name of the first unsupported part, if there is one."""
-    space = policy.observation_space
+    space = network.observation_space
     other = "use --format onnx"
     if isinstance(space, spaces.Dict | spaces.Tuple):
         raise ValueError(f"--format c takes one vector, not the nested observation {space}: {other}")
-    if not isinstance(policy.extractor, Flatten):
-        raise ValueError(f"--format c cannot express {type(policy.extractor).__name__}, for {space}: {other}")
-    for layer in (*policy.shared, *policy.actor):
-        if not isinstance(layer, nn.Linear) and type(layer).__name__ not in ACTIVATIONS:
-            raise ValueError(f"--format c cannot express the layer {type(layer).__name__}: {other}")
-    if not isinstance(policy.head, CategoricalHead | MultiCategoricalHead | NormalHead):
-        raise ValueError(f"--format c cannot express the head {type(policy.head).__name__}: {other}")
+    if is_image(space) or not isinstance(space, spaces.Box | spaces.MultiBinary):
+        part = "a CNN" if is_image(space) else "one-hot vectors"
+        raise ValueError(f"--format c cannot express {part}, for {space}: {other}")

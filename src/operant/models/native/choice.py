@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from operant.models.algorithms.algorithm import Algorithm
 from operant.models.algorithms.configs import OnPolicyConfig, PPOConfig
 from operant.models.collection.sources import Environments, Source, is_on_device, make_environments
 from operant.models.machine.data_parallel import processes
+from operant.models.machine.torch_import import has_torch, import_with_torch
 from operant.models.native.limits import is_fast, why_not_options, why_not_spaces
 
-CLASSES = {
-    "native": ("operant.models.native.ppo", "NativePPO"),
-    "torch": ("operant.models.algorithms.torch_ppo", "TorchPPO"),
-}
+CLASSES = {"native": "NativePPO", "torch": "TorchPPO"}
 
 
 def make(
@@ -42,7 +39,7 @@ def make(
         env = make_environments(env, options.num_envs, arguments.get("env_options") or {})
         reason = why_not_spaces(env.observation_space, env.action_space)
     try:
-        return _class(_chosen(options.backend, reason, earlier))(env, options, **arguments)
+        return _class(_chosen(options.backend, reason, earlier), reason)(env, options, **arguments)
     except BaseException:
         if isinstance(env, Environments):
             env.close()
@@ -63,19 +60,17 @@ def _why_not_arguments(env: Any, config: PPOConfig, arguments: dict[str, Any]) -
 def _chosen(backend: str, reason: str | None, earlier: str | None) -> str:
     if backend == "native" and reason is not None:
         raise ValueError(f"backend='native' does not train {reason}: choose backend='torch', or leave that out")
-    torch = find_spec("torch") is not None
-    if backend == "torch":
-        reason = "backend='torch'"
-    if reason is not None and not torch:
-        raise ImportError(f"{reason} needs torch: pip install 'operant[torch]'", name="torch")
-    if reason is not None:
+    if reason is not None or backend == "torch":
         return "torch"
-    if backend == "auto" and torch and earlier != "native" and (earlier == "torch" or not is_fast()):
+    if backend == "auto" and has_torch() and earlier != "native" and (earlier == "torch" or not is_fast()):
         return "torch"
     return "native"
 
 
-def _class(backend: str) -> Callable[..., Algorithm]:
-    module, name = CLASSES[backend]
-    found: Callable[..., Algorithm] = getattr(import_module(module), name)
+def _class(backend: str, reason: str | None) -> Callable[..., Algorithm]:
+    if backend == "torch":
+        module: Any = import_with_torch("operant.models.algorithms.torch_ppo", reason or "backend='torch'")
+    else:
+        module = import_module("operant.models.native.ppo")
+    found: Callable[..., Algorithm] = getattr(module, CLASSES[backend])
     return found
