@@ -8,14 +8,15 @@ from toys import Recall, vector
 
 from operant.models.algorithms import losses
 from operant.models.algorithms.minibatches import whole_rollout
-from operant.models.algorithms.ppo import PPO, PPOConfig
+from operant.models.algorithms.ppo import PPOConfig
+from operant.models.algorithms.torch_ppo import TorchPPO
 from operant.models.machine.data_parallel import standardize
 
 torch.set_num_threads(1)
 
 
 def made(env="operant/CartPole-v1", **options):
-    return PPO(env, PPOConfig(**{"num_envs": 8, "rollout_steps": 16, "hidden": (16,), **options}))
+    return TorchPPO(env, PPOConfig(**{"num_envs": 8, "rollout_steps": 16, "hidden": (16,), **options}))
 
 
 def first_update(**options):
@@ -95,7 +96,7 @@ def test_a_policy_with_an_lstm_recalls_what_one_without_cannot():
     for lstm in (0, 16):
         sizes = {"num_envs": 32, "rollout_steps": 6, "lstm": lstm, "hidden": (16,), "minibatches": 1}
         config = PPOConfig(**sizes, learning_rate=0.02, anneal=False, gamma=0.9)
-        *_, metrics = PPO(vector(*[Recall] * 32), config).iterate(32 * 6 * 35)
+        *_, metrics = TorchPPO(vector(*[Recall] * 32), config).iterate(32 * 6 * 35)
         returns[lstm] = metrics["episode_return"]
     # Without memory the best return is 1/2, and a mean of 100 has a deviation of 0.05.
     assert returns[16] > 0.9 and returns[0] < 0.5 + 4 * 0.05

@@ -6,7 +6,8 @@ import torch
 from gymnasium import spaces
 from toys import Countdown, Nested, vector
 
-from operant.models.algorithms.ppo import PPO, PPOConfig
+from operant.models.algorithms.ppo import PPOConfig
+from operant.models.algorithms.torch_ppo import TorchPPO
 from operant.models.collection.exploration import ICM, RND
 from operant.models.collection.sources import make_environments
 from operant.runs.checkpoint import load_checkpoint, save_checkpoint
@@ -18,7 +19,7 @@ def made(kind, env="operant/CartPole-v1", **options):
     """Makes an algorithm for `env` with an exploration of class `kind`."""
     environments = make_environments(env, 1, {})
     arguments = [environments.observation_space] + [environments.action_space] * (kind is ICM)
-    return PPO(env, PPOConfig(num_envs=8, rollout_steps=16), exploration=kind(*arguments, **options))
+    return TorchPPO(env, PPOConfig(num_envs=8, rollout_steps=16), exploration=kind(*arguments, **options))
 
 
 KINDS = pytest.mark.parametrize("kind", [RND, ICM])
@@ -45,7 +46,7 @@ def test_familiar_observations_are_rewarded_less_than_new_ones(kind):
 
 @KINDS
 def test_a_step_that_ends_an_episode_has_no_intrinsic_reward(kind):
-    ppo = PPO(vector(Countdown, lambda: Countdown(2, truncates=True)), PPOConfig(num_envs=2, rollout_steps=6))
+    ppo = TorchPPO(vector(Countdown, lambda: Countdown(2, truncates=True)), PPOConfig(num_envs=2, rollout_steps=6))
     space = [Countdown.observation_space] + [Countdown.action_space] * (kind is ICM)
     rewards = kind(*space).rewards(ppo.collector.collect())
     assert (rewards == 0).T.tolist() == [[False, False, True] * 2, [False, True] * 3]
@@ -95,7 +96,8 @@ def test_icms_features_tell_the_action():
             self.place = getattr(self, "place", 0.0) + (1 if action else -1)
             return np.float32([self.place % 7]), *rest
 
-    ppo = PPO(vector(*[Walk] * 8), PPOConfig(num_envs=8, rollout_steps=32), exploration=ICM(space, actions, beta=0.0))
+    exploration = ICM(space, actions, beta=0.0)
+    ppo = TorchPPO(vector(*[Walk] * 8), PPOConfig(num_envs=8, rollout_steps=32), exploration=exploration)
     rollout = ppo.collector.collect()
     ppo.exploration.rewards(rollout)
     for _ in range(40):
@@ -114,7 +116,7 @@ def test_every_space_is_explored(kind, env):
 
 @KINDS
 def test_a_rollout_of_only_episode_ends_changes_nothing(kind):
-    ppo = PPO(vector(lambda: Countdown(1)), PPOConfig(num_envs=1, rollout_steps=4))
+    ppo = TorchPPO(vector(lambda: Countdown(1)), PPOConfig(num_envs=1, rollout_steps=4))
     exploration = kind(*[Countdown.observation_space] + [Countdown.action_space] * (kind is ICM))
     rollout, before = ppo.collector.collect(), exploration.parameters.detach().clone()
     assert exploration.rewards(rollout).eq(0).all()

@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 from operant.models.export.c_header import c_header
 from operant.models.export.greedy import GreedyPolicy
+from operant.models.export.network import Network
 from operant.models.networks.actor_critic import ActorCritic
 from operant.rollout.normalizer import RunningNormalizer
 
@@ -35,6 +36,16 @@ def shaken(space, actions, **options):
         for parameter in policy.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
     return policy
+
+
+def header(policy, statistics, name="policy", summary="a test"):
+    """The C header of a policy made by `shaken`."""
+    weights = {name: weight.numpy() for name, weight in policy.state_dict().items()}
+    layers = [type(layer).__name__.lower() for layer in (*policy.shared, *policy.actor)]
+    activation = next((layer for layer in layers if layer != "linear"), "tanh")
+    squash = getattr(policy.head, "squash", False)
+    network = Network(policy.observation_space, policy.action_space, weights, activation, squash)
+    return c_header(network, statistics, name, summary)
 
 
 def normalizer():
@@ -74,7 +85,7 @@ def exported(folder, policy, statistics=None, compiler="gcc", rows=256):
         f"void forward(const float *o, {state}float *p) {{ policy_forward(o, {given}p); }}\n"
         f"void act(const float *o, {state}{kind} *a) {{ policy_act(o, {given}a); }}\n"
     )
-    library = compiled(folder, {"policy": c_header(policy, statistics, "policy", "a test")}, body, compiler)
+    library = compiled(folder, {"policy": header(policy, statistics)}, body, compiler)
     ours = np.zeros((rows, policy.head.linear.out_features), np.float32)
     actions = np.zeros((rows, action[0].numel()), np.int32 if discrete else np.float32)
     after = states.copy()
@@ -136,14 +147,14 @@ def test_numbers_are_clipped_or_squashed_to_their_bounds(tmp_path, space, squash
 
 def test_two_headers_may_be_included_in_one_file_even_twice(tmp_path):
     texts = {
-        name: c_header(shaken(VECTOR, actions, hidden=(4,)), statistics, name, "a test")
+        name: header(shaken(VECTOR, actions, hidden=(4,)), statistics, name)
         for name, actions, statistics in [("one", spaces.Discrete(2), None), ("two", FINITE, normalizer())]
     }
     compiled(tmp_path, texts, '#include "one.h"\nint nothing(void);\nint nothing(void) { return ONE_ACTIONS; }\n')
 
 
 def test_no_summary_ends_the_comment_that_holds_it():
-    text = c_header(shaken(VECTOR, FINITE, hidden=(4,)), None, "one", "**//\nint evil;\x1b /*")
+    text = header(shaken(VECTOR, FINITE, hidden=(4,)), None, "one", "**//\nint evil;\x1b /*")
     comment, _, code = text.partition("*/")
     assert "evil" in comment and "evil" not in code
     assert "\n * Written by" in comment and "\x1b" not in text
@@ -151,7 +162,7 @@ def test_no_summary_ends_the_comment_that_holds_it():
 
 def test_the_header_needs_expf_and_tanhf_alone(tmp_path):
     policy = shaken(VECTOR, FINITE, hidden=(4,), lstm=3, activation="gelu", squash=True)
-    text = c_header(policy, normalizer(), "policy", "a test")
+    text = header(policy, normalizer())
     declaration = "void act(const float *o, float *s, float *a)"
     act = f"{declaration};\n{declaration} {{ policy_act(o, s, a); }}\n"
     compiled(tmp_path, {"policy": text}, act)
@@ -164,11 +175,11 @@ def test_the_header_needs_expf_and_tanhf_alone(tmp_path):
     "space, name, expected",
     [
         (spaces.Dict(a=VECTOR), "policy", "not the nested observation Dict"),
-        (spaces.Box(0, 255, (3, 12, 12), np.uint8), "policy", "cannot express NatureCNN"),
-        (spaces.Discrete(3), "policy", "cannot express OneHot"),
+        (spaces.Box(0, 255, (3, 12, 12), np.uint8), "policy", "cannot express a CNN"),
+        (spaces.Discrete(3), "policy", "cannot express one-hot"),
         (VECTOR, "my-policy", "'my-policy' cannot name C functions"),
     ],
 )
 def test_parts_that_c_cannot_express_are_refused_by_name(space, name, expected):
     with pytest.raises(ValueError, match=expected):
-        c_header(ActorCritic(space, spaces.Discrete(2)), None, name, "a test")
+        header(ActorCritic(space, spaces.Discrete(2)), None, name)

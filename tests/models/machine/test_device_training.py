@@ -5,10 +5,11 @@ import pytest
 import torch
 from tape import use_tapes
 
-from operant.models import A2C, PPO, REINFORCE, RND
+from operant.models import A2C, REINFORCE, RND
 from operant.models.algorithms.a2c import A2CConfig
 from operant.models.algorithms.ppo import PPOConfig
 from operant.models.algorithms.reinforce import REINFORCEConfig
+from operant.models.algorithms.torch_ppo import TorchPPO
 from operant.models.machine.kernels import CpuKernels
 from operant.models.networks.popart import PopArtValueHead
 
@@ -16,25 +17,25 @@ N, T, UPDATES = 16, 8, 5  # two of the updates warm up, and three replay one rec
 # The critic runs over all steps at once, so sums are in another order, and the fused Adam rounds each product.
 TOLERANCE = {"rtol": 0, "atol": 2e-6}
 CASES = {
-    "cartpole": (PPO, "CartPole-v1", {}, {}),
-    "truncated-often": (PPO, "CartPole-v1", {"vtrace": True, "value_clip": 0.2}, {"max_episode_steps": 3}),
+    "cartpole": (TorchPPO, "CartPole-v1", {}, {}),
+    "truncated-often": (TorchPPO, "CartPole-v1", {"vtrace": True, "value_clip": 0.2}, {"max_episode_steps": 3}),
     "normalized": (
-        PPO,
+        TorchPPO,
         "Pendulum-v1",
         {"normalize_observations": True, "normalize_rewards": True},
         {"max_episode_steps": 5},
     ),
-    "masked": (PPO, "Taxi-v4", {}, {"max_episode_steps": 20}),
-    "recurrent": (PPO, "Memory-v0", {"lstm": 8}, {}),
-    "recurrent-truncated": (PPO, "CartPole-v1", {"lstm": 8}, {"max_episode_steps": 3}),
-    "bytes": (PPO, "Snake-v0", {}, {}),
-    "several-agents": (PPO, "simple_spread-v3", {}, {"max_episode_steps": 6}),
-    "tuple": (PPO, "Blackjack-v1", {}, {}),
-    "squashed": (PPO, "MountainCarContinuous-v0", {"squash": True, "entropy_coefficient": 0.01}, {}),
+    "masked": (TorchPPO, "Taxi-v4", {}, {"max_episode_steps": 20}),
+    "recurrent": (TorchPPO, "Memory-v0", {"lstm": 8}, {}),
+    "recurrent-truncated": (TorchPPO, "CartPole-v1", {"lstm": 8}, {"max_episode_steps": 3}),
+    "bytes": (TorchPPO, "Snake-v0", {}, {}),
+    "several-agents": (TorchPPO, "simple_spread-v3", {}, {"max_episode_steps": 6}),
+    "tuple": (TorchPPO, "Blackjack-v1", {}, {}),
+    "squashed": (TorchPPO, "MountainCarContinuous-v0", {"squash": True, "entropy_coefficient": 0.01}, {}),
     "a2c": (A2C, "CartPole-v1", {}, {}),
     "reinforce": (REINFORCE, "CartPole-v1", {}, {}),
 }
-CONFIGS = {PPO: PPOConfig, A2C: A2CConfig, REINFORCE: REINFORCEConfig}
+CONFIGS = {TorchPPO: PPOConfig, A2C: A2CConfig, REINFORCE: REINFORCEConfig}
 
 
 def train(case, device, updates=UPDATES, **options):
@@ -89,7 +90,7 @@ def test_rollouts_are_those_of_the_cpu_bit_for_bit():
 def test_an_update_of_variable_length_is_not_recorded(monkeypatch):
     tapes = use_tapes(monkeypatch)
     config = PPOConfig(num_envs=N, rollout_steps=T, device="emulated", threads=1, target_kl=0.01)
-    PPO("operant/CartPole-v1", config).learn(UPDATES * N * T)
+    TorchPPO("operant/CartPole-v1", config).learn(UPDATES * N * T)
     assert len(tapes) == 1, "the rollout alone"
 
 
@@ -99,7 +100,7 @@ def test_popart_and_mixed_precision_can_be_recorded(monkeypatch):
     tapes = use_tapes(monkeypatch)
     policy = DiscreteActorCritic(4, 2, hidden=(16,), value_head=PopArtValueHead(16), seed=0)
     config = PPOConfig(num_envs=N, rollout_steps=T, device="emulated", threads=1, amp=True, dual_clip=3.0)
-    algorithm = PPO("operant/CartPole-v1", config, policy=policy)
+    algorithm = TorchPPO("operant/CartPole-v1", config, policy=policy)
     metrics = list(algorithm.iterate(UPDATES * N * T))
     assert len(tapes) == 2
     assert all(np.isfinite(each["value_loss"]) for each in metrics)
@@ -109,7 +110,7 @@ def test_training_continues_identically_from_a_checkpoint(tmp_path):
     whole, _ = train("normalized", "emulated", 4)
     half, _ = train("normalized", "emulated", 2)
     half.save(tmp_path / "half.safetensors")
-    resumed = PPO.load(tmp_path / "half.safetensors")
+    resumed = TorchPPO.load(tmp_path / "half.safetensors")
     assert resumed.config.device == "emulated"
     total = 4 * N * T
     for algorithm in (half, resumed):
@@ -158,7 +159,7 @@ def test_exploration_leaves_the_environments_on_the_cpu():
     from gymnasium import spaces
 
     space = spaces.Box(-np.inf, np.inf, (4,), np.float32)
-    algorithm = PPO("operant/CartPole-v1", config, exploration=RND(space))
+    algorithm = TorchPPO("operant/CartPole-v1", config, exploration=RND(space))
     assert type(algorithm.kernels) is CpuKernels
     algorithm.learn(N * T)
 
@@ -171,4 +172,4 @@ def test_a_missing_device_is_named(name, error, monkeypatch):
         pytest.skip("there is a GPU")
     monkeypatch.setattr(torch.version, "cuda", None)
     with pytest.raises((ValueError, RuntimeError), match=error):
-        PPO("operant/CartPole-v1", PPOConfig(device=name))
+        TorchPPO("operant/CartPole-v1", PPOConfig(device=name))
