@@ -53,12 +53,23 @@ def test_the_interval_of_three_numbers_is_the_one_computed_by_hand():
     assert all(math.isnan(bound) for bound in mean_interval(np.array([1.0])))
 
 
-def test_it_plays_gymnasiums_own_environment_and_says_which_interval(runs, capsys):
+def test_it_plays_gymnasiums_episodes_without_gymnasium_and_says_which_interval(runs, capsys):
     said = lines(capsys, "short", "--episodes", 8, "--runs", runs)
-    assert "8 greedy episodes of CartPole-v1, seed 0" in said
+    assert "8 greedy episodes of operant/CartPole-v1, seed 0" in said
     assert re.search(
         r"mean return [\d.]+ \(95% t-interval of the mean: [\d.]+ to [\d.]+\), min \d+.00, max \d+.00", said
     )
+
+
+def test_gymnasiums_own_environment_gives_the_same_returns(runs, capsys):
+    def played(*options):
+        return json.loads(lines(capsys, "short", "--episodes", 100, "--json", "--runs", runs, *options))
+
+    ours, theirs = played(), played("--gymnasium")
+    assert (ours["environment"], theirs["environment"]) == ("operant/CartPole-v1", "CartPole-v1")
+    assert ours["returns"] == theirs["returns"] and len(set(ours["returns"])) > 5
+    said = refusal(capsys, "short", "--gymnasium", "--env", "cartpole", "--runs", runs, code=2)
+    assert "--gymnasium and --env cartpole contradict each other: leave one out" in said
 
 
 def test_json_has_every_return_and_their_statistics(runs, capsys):

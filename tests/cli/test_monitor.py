@@ -122,7 +122,7 @@ def test_without_a_library_of_the_screen_it_names_the_extra(folder, monkeypatch,
 def test_once_needs_neither_textual_nor_psutil_nor_torch(folder, capsys):
     script = (
         "import sys\n"
-        "for name in ('textual', 'plotext', 'psutil', 'torch', 'tensorboardX'): sys.modules[name] = None\n"
+        "for name in ('textual', 'plotext', 'psutil', 'torch'): sys.modules[name] = None\n"
         "from operant.cli.main import main\n"
         "sys.exit(main(['monitor', '--once', '--runs', sys.argv[1]]))"
     )

@@ -4,6 +4,7 @@ A process takes seconds to import torch, so only what needs one of its own has o
 """
 
 import contextlib
+import hashlib
 import io
 import re
 import shlex
@@ -20,6 +21,7 @@ import torch
 
 from operant.cli.main import main
 from operant.files.toml import read_toml
+from operant.models.native.trainer import train_version
 from operant.runs.checkpoint import CheckpointFolder, load_checkpoint
 from operant.utils import RunDirectory
 
@@ -45,12 +47,43 @@ def run(*arguments, code=0):
     return errors.getvalue() if code else output.getvalue()
 
 
-@pytest.mark.parametrize("command", ["train", "eval", "resume", "sweep"])
-def test_without_torch_a_command_that_needs_it_names_the_extra(command, monkeypatch):
+@pytest.mark.parametrize(
+    "arguments, what",
+    [
+        ("--algorithm a2c", "a2c"),
+        ("--backend torch", "backend='torch'"),
+        ("--lstm 8", "lstm=8"),
+        ("--activation gelu", "activation='gelu'"),
+        ("--device cuda", "--device cuda"),
+    ],
+)
+def test_without_torch_an_option_that_needs_it_names_the_extra(arguments, what, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert (
-        run(command, "cartpole", code=1) == f"operant {command}: training needs torch: pip install 'operant[train]'\n"
-    )
+    said = run("train", "cartpole", *arguments.split(), "--runs", tmp_path, code=1)
+    assert said == f"operant train: {what} needs torch: pip install 'operant[torch]'\n"
+    assert not any(tmp_path.iterdir())
+
+
+def test_training_playing_and_exporting_in_the_core_do_not_import_torch(tmp_path):
+    script = """if True:
+        import sys
+        import operant.models
+        from operant.cli.main import main
+        for arguments in (
+            "train cartpole --timesteps 8192 --name kept --quiet --stop-at 500",
+            "train CartPole-v1 --timesteps 512 --num-envs 8 --name other --quiet",
+            "train taxi --timesteps 4096 --num-envs 16 --no-run --quiet",
+            "resume kept --timesteps 12288 --quiet",
+            "eval kept --episodes 3",
+            "eval kept --gymnasium --episodes 3",
+            "runs",
+            "export kept --format c",
+        ):
+            assert main(arguments.split()) == 0
+            print("torch" in sys.modules, file=sys.stderr)
+    """
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert finished.stderr == "False\n" * 8
 
 
 def error(*arguments, code=2):
@@ -103,6 +136,12 @@ def test_the_tuned_options_solve_gymnasiums_cartpole_and_the_run_records_them(tm
     assert directory.record["seed"] == 3 and directory.record["versions"]["torch"] == torch.__version__
     kept = read_toml(directory.path / "config.toml")
     assert kept["environment"] == "operant/CartPole-v1" and kept["options"]["epochs"] == 4
+    record = directory.record
+    assert record["backend"] == "native" and record["arithmetic"] == train_version()
+    state = final_state(directory)
+    weights = b"".join(weight.tobytes() for weight in state["policy"].values())
+    assert record["weights"] == hashlib.sha256(weights).hexdigest()
+    assert record["updates"] == state["counters"]["updates"]
     assert list(directory.path.glob("events.out.tfevents.*"))
 
 
@@ -119,9 +158,11 @@ def test_a_policy_far_from_the_goal_is_evaluated_rarely_and_at_the_end(monkeypat
     assert evaluated == [(updates, "operant/CartPole-v1", 100) for updates in (32, 40)]
 
 
+@pytest.mark.parametrize("backend", ["native", "torch"])
 @pytest.mark.parametrize("ending", ["kill", "interrupt"])
-def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, ending):
+def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, ending, backend):
     options = ["train", "cartpole", "--timesteps", 20 * 1024, *SHORT, "--runs", tmp_path, "--normalize-observations"]
+    options += ["--backend", backend]
     run(*options, "--name", "whole")
     process = start(*options, "--name", "cut", "--checkpoint-every", 0, "--keep", 1)
     wait_for(lambda: list(tmp_path.glob("cut-*/checkpoints/step-*")))

@@ -43,7 +43,8 @@ def test_options_tuned_settings_and_runs_are_read_without_torch():
         sys.modules["torch"] = None
         import operant.buffers, operant.utils, operant.models.confidence
         from importlib import import_module
-                import operant.runs
+        from pathlib import Path
+        import operant.runs
         from operant.cli.names import find_config
         from operant.cli.run_config import merge
         from operant.models.algorithms.options import make_config

@@ -3,13 +3,12 @@ import os
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from operant.monitor import tensorboard
+from operant.monitor import event_file, tensorboard
 from operant.monitor.metrics_file import MetricsReader
 from operant.monitor.recorder import Recorder
 from operant.runs.logger import read_csv
@@ -79,16 +78,16 @@ def test_a_resumed_run_drops_the_rows_that_it_repeats(run):
     assert scalars(run, "train/entropy") == [(100, 0.125), (200, 0.25), (250, 0.75)]
 
 
-def test_tensorboard_is_written_during_a_long_run_and_not_before(run, monkeypatch):
+def test_tensorboard_is_written_every_few_seconds(run, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     board = tensorboard.TensorBoard(run.path)
-    now[0] = tensorboard.DELAY - 1
+    now[0] = tensorboard.FLUSH - 1
     board.add({"steps": 100, "entropy": 0.5})
     assert not list(run.path.glob("events*"))
-    now[0] = tensorboard.DELAY
+    now[0] = tensorboard.FLUSH
     board.add({"steps": 200, "entropy": 0.25})
-    now[0] = tensorboard.DELAY + 1
+    now[0] = tensorboard.FLUSH + 1
     board.add({"steps": 300, "entropy": 0.125})
     assert scalars(run, "train/entropy") == [(100, 0.5), (200, 0.25)]
     board.close()
@@ -115,15 +114,12 @@ def test_the_tags_are_grouped_by_the_names_of_stable_baselines3(run):
     }
 
 
-def test_without_tensorboardx_a_run_continues_and_says_so_once(run, monkeypatch, capsys):
-    for name in ("tensorboardX", "tensorboardX.event_file_writer"):
-        monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr(tensorboard, "DELAY", 0.0)
+def test_tensorboard_reads_numbers_of_all_sizes(run):
     with Recorder(run) as recorder:
-        recorder.record({"steps": 100})
-        recorder.record({"steps": 200})
-    assert capsys.readouterr().err == "operant: no TensorBoard file is written: pip install tensorboardX\n"
-    assert run.csv_path.read_text() == "steps\n100\n200\n"
+        recorder.record({"steps": 0, "entropy": -0.5, "loss": 1e300})
+        recorder.record({"steps": 1 << 40, "entropy": 1, "loss": -math.inf})
+    assert scalars(run, "train/entropy") == [(0, -0.5), (1 << 40, 1.0)]
+    assert scalars(run, "train/loss") == [(0, math.inf), (1 << 40, -math.inf)]
 
 
 def test_without_wandb_a_run_that_asks_for_it_does_not_start(run, monkeypatch):
@@ -156,10 +152,8 @@ def test_a_full_disk_names_the_file(run):
 
 @pytest.mark.parametrize("late", [False, True], ids=["during the run", "at its end"])
 def test_a_disk_that_is_full_for_tensorboard_is_named_too(run, monkeypatch, late):
-    writer = pytest.importorskip("tensorboardX.event_file_writer").RecordWriter
-    monkeypatch.setattr(tensorboard, "DELAY", 1e9 if late else 0.0)
-    full = Path("/dev/full")
-    monkeypatch.setattr(writer, "__init__", lambda self, path: setattr(self, "_writer", full.open("wb")))
+    monkeypatch.setattr(tensorboard, "FLUSH", 1e9 if late else 0.0)
+    monkeypatch.setattr(event_file, "open", lambda path, mode: open("/dev/full", mode), raising=False)  # noqa: SIM115
     says = r"^cannot write TensorBoard's file in .*: the disk is full: free some space"
     with pytest.raises(OSError, match=says), Recorder(run) as recorder:
         recorder.record({"steps": 1})

@@ -11,8 +11,8 @@ from operant.cli.train import add_saving_options
 
 DESCRIPTION = """\
 Continues a run that was interrupted, has crashed, or needs more steps; a run that was killed after its last step is
-recorded as finished. On the CPU the final weights equal those of an uninterrupted run bit for bit. Records made after
-the last checkpoint are dropped, because those steps are repeated.
+recorded as finished. On the CPU the final weights equal those of an uninterrupted run bit for bit, unless --backend
+changes what computes them. Records made after the last checkpoint are dropped, because those steps are repeated.
 """
 PROGRAM = "operant resume"
 
@@ -22,6 +22,8 @@ def command(argv: list[str]) -> int:
     parser = Parser(PROGRAM, description=DESCRIPTION)
     add_run_options(parser)
     parser.add_argument("--timesteps", metavar="N", type=at_least(1), help="new total number of steps")
+    parser.add_argument("--threads", metavar="N", type=at_least(0), help="another number of threads")
+    parser.add_argument("--backend", metavar="NAME", help="native or torch, instead of the one that trained it so far")
     add_saving_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_trust_option(parser)
@@ -36,7 +38,10 @@ def command(argv: list[str]) -> int:
         run = chosen_run(parser, arguments)
         if run.in_progress:
             raise ValueError(f"run {run.id} is {run.status} (process {run.record.get('pid')}): stop it first")
-        flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at")}
+        options = {name: getattr(arguments, name) for name in ("threads", "backend")}
+        if arguments.backend is not None and run.config.get("algorithm") != "ppo":
+            parser.error(f"--backend is for ppo, not for {run.config.get('algorithm')}: leave it out")
+        flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at"), "options": options}
         config = merge(run.config, flags, trust=arguments.trust)
         checkpoints = CheckpointFolder(run.checkpoints)
         if not checkpoints.steps():
@@ -50,7 +55,7 @@ def command(argv: list[str]) -> int:
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
         if rank() == 0:
             run.restart()
-            run.update(total_steps=config.timesteps, backend=algorithm.backend)
+            run.update(total_steps=config.timesteps, backend=algorithm.backend, weights=None)
             if algorithm.backend != recorded:
                 print(f"{recorded} trained this run so far, {algorithm.backend} continues it: not with the same bits")
         show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()

@@ -68,10 +68,20 @@ class Training:
             with Recorder(self.run, **recording) as recorder:
                 code = self._loop(recorder)
                 recorder.close("interrupted" if code else "finished")
+            self.run.update(**self._result())
             return code
         except BaseException:
             self._give_up(self.run, began=resume or bool(self.checkpoints and self.checkpoints.steps()))
             raise
+
+    def _result(self) -> dict[str, Any]:
+        """What run.json says of the run's end: by it, a repetition can be compared."""
+        algorithm = self.algorithm
+        return {
+            "updates": algorithm.updates,
+            "weights": algorithm.weights_hash(),
+            "arithmetic": algorithm.arithmetic,
+        }
 
     def _give_up(self, run: RunDirectory, began: bool) -> None:
         """Removes a run without a checkpoint, unless it has the output of a process in the background: the reason."""

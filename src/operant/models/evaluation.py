@@ -64,7 +64,10 @@ def open_episodes(env_id: str, count: int, env_options: Mapping[str, Any]) -> An
     task = find_spec(env_id) if native else CATALOG.get(bare_id(env_id))
     if task is not None and task.max_episode_steps is None:
         options.setdefault("max_episode_steps", LONGEST)
-    return OperantVectorEnv(env_id, count, **options) if native else gym.make_vec(env_id, count, **options)
+    if native:
+        return OperantVectorEnv(env_id, count, **options)
+    # Environment i is seeded with seed + i, as in a batch; a vector class of Gymnasium seeds all of them at once.
+    return gym.make_vec(env_id, count, vectorization_mode="sync", **options)
 
 
 def _play(algorithm: Algorithm, envs: Any, deterministic: bool, seed: int) -> np.ndarray:

@@ -1,17 +1,15 @@
-"""TensorBoard's event file of a run, written by tensorboardX, which is imported late."""
+"""TensorBoard's event file of a run."""
 
 from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from operant.files.atomic import disk_errors
+from operant.monitor.event_file import EventFile
 
-DELAY = 30.0  # seconds; the import takes 0.25 s in addition to torch's, 1% of this
 FLUSH = 10.0  # seconds between writes to the file; a row takes 0.1 ms
 
 TAGS = {
@@ -32,8 +30,7 @@ TAGS = {
 class TensorBoard:
     """Collects rows of scalars and writes them to an event file in `folder`, under TAGS; `steps` is the events' step.
 
-    Rows are only collected for the first DELAY seconds or until `close`, so that short runs start and end quickly. If
-    tensorboardX is missing, one line on stderr says so, and rows are dropped.
+    Rows are collected, and written every FLUSH seconds.
     """
 
     def __init__(self, folder: str | os.PathLike[str], resume_at: float | None = None):
@@ -41,14 +38,11 @@ class TensorBoard:
         self._folder = Path(folder)
         self._resume_at = resume_at
         self._rows: list[tuple[float, dict[str, float]]] = []
-        self._writer: Any = None
-        self._due = time.monotonic() + DELAY
-        self._is_missing = False
+        self._file: EventFile | None = None
+        self._due = time.monotonic() + FLUSH
 
     def add(self, metrics: dict[str, float]) -> None:
         """Collects a row, and writes the collected rows from time to time."""
-        if self._is_missing:
-            return
         self._rows.append((time.time(), metrics))
         if time.monotonic() >= self._due:
             self.flush()
@@ -60,36 +54,23 @@ class TensorBoard:
             self._flush()
 
     def _flush(self) -> None:
-        if self._is_missing or not self._rows:
+        if not self._rows:
             return
-        try:
-            from tensorboardX.event_file_writer import EventsWriter
-            from tensorboardX.proto.event_pb2 import Event, SessionLog
-            from tensorboardX.proto.summary_pb2 import Summary
-        except ImportError:
-            self._is_missing = True
-            self._rows.clear()
-            print("operant: no TensorBoard file is written: pip install tensorboardX", file=sys.stderr)
-            return
-        if self._writer is None:
+        if self._file is None:
             # The number distinguishes the file of a resumed run from one created in the same second.
             earlier = len(list(self._folder.glob("events.out.tfevents.*")))
-            self._writer = EventsWriter(str(self._folder / "events"), f".{earlier}")
+            self._file = EventFile(self._folder, f".{earlier}")
             if self._resume_at is not None:
-                start = SessionLog(status=SessionLog.START)
-                self._writer.write_event(Event(wall_time=time.time(), step=int(self._resume_at) + 1, session_log=start))
+                self._file.start(int(self._resume_at) + 1)
         rows, self._rows = self._rows, []
         for when, metrics in rows:
-            # One event holds all scalars of a row. SummaryWriter.add_scalar, with an event for each, takes ten times as
-            # long.
-            values = [
-                Summary.Value(tag=TAGS.get(name, f"train/{name}"), simple_value=value)
+            scalars = {
+                TAGS.get(name, f"train/{name}"): value
                 for name, value in metrics.items()
                 if name != "steps" and not math.isnan(value)
-            ]
-            step = int(metrics.get("steps", 0))
-            self._writer.write_event(Event(wall_time=when, step=step, summary=Summary(value=values)))
-        self._writer.flush()
+            }
+            self._file.add(when, int(metrics.get("steps", 0)), scalars)
+        self._file.flush()
 
     def close(self) -> None:
         """Writes the remaining rows and closes the file, as `flush` does."""
@@ -97,6 +78,6 @@ class TensorBoard:
             try:
                 self._flush()
             finally:
-                if self._writer is not None:
-                    self._writer.close()
-                    self._writer = None
+                if self._file is not None:
+                    file, self._file = self._file, None
+                    file.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -106,6 +107,18 @@ class Algorithm(NotCopyable):
     def weights(self) -> dict[str, np.ndarray]:
         """Returns the weights by their names in `ActorCritic.state_dict()`, copies."""
         raise NotImplementedError
+
+    @property
+    def arithmetic(self) -> int | None:
+        """The version of the arithmetic with which weights have the same bits everywhere; None if they may not."""
+        return None
+
+    def weights_hash(self) -> str:
+        """Returns the SHA-256 hash of the weights' bytes, in the order of `weights`."""
+        whole = hashlib.sha256()
+        for weight in self.weights().values():
+            whole.update(weight.tobytes())
+        return whole.hexdigest()
 
     # Checkpoints.
 

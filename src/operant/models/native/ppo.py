@@ -14,10 +14,10 @@ from operant.messages import integer
 from operant.models.algorithms.algorithm import backend_of
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.algorithms.ppo import PPO
-from operant.models.collection.sources import DeviceEnvironments, Source, make_environments
+from operant.models.collection.sources import DeviceEnvironments, NativeEnvironments, Source, make_environments
 from operant.models.native.limits import why_not
 from operant.models.native.rollouts import MOST_DRAWS, make_rollouts
-from operant.models.native.trainer import NotFiniteError, Statistics, Trainer
+from operant.models.native.trainer import NotFiniteError, Statistics, Trainer, train_version
 from operant.rollout.normalizer import RunningNormalizer
 
 if TYPE_CHECKING:
@@ -147,6 +147,10 @@ class NativePPO(PPO):
 
     def weights(self) -> dict[str, np.ndarray]:
         return {name: weight.copy() for name, weight in self.trainer.state.weights.items()}
+
+    @property
+    def arithmetic(self) -> int | None:
+        return train_version() if isinstance(self.environments, NativeEnvironments) else None
 
     @property
     def policy(self) -> ActorCritic:
