@@ -133,7 +133,8 @@ def test_the_tuned_options_solve_gymnasiums_cartpole_and_the_run_records_them(tm
     assert "solved: mean 500.0 over 100 greedy episodes of CartPole-v1" in printed
     directory = RunDirectory.latest(tmp_path)
     assert directory.id.startswith("cartpole-ppo-") and directory.status == "finished"
-    assert directory.record["seed"] == 3 and directory.record["versions"]["torch"] == torch.__version__
+    assert directory.record["seed"] == 3
+    assert directory.record["versions"]["numpy"] == np.__version__ and directory.record["versions"]["torch"] is None
     kept = read_toml(directory.path / "config.toml")
     assert kept["environment"] == "operant/CartPole-v1" and kept["options"]["epochs"] == 4
     record = directory.record

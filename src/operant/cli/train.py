@@ -111,8 +111,8 @@ def _train(arguments: Any, config: RunConfig) -> int:
             run.update(status="failed")
         raise
     if run is None and not arguments.no_run and rank() == 0:
-        run = _create(arguments, config)
-    if run is not None:
+        run = _create(arguments, config, algorithm.backend)
+    elif run is not None:
         run.update(backend=algorithm.backend)
     show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
     training = Training(config, algorithm, run, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
@@ -122,7 +122,7 @@ def _train(arguments: Any, config: RunConfig) -> int:
     return code
 
 
-def _create(arguments: Any, config: RunConfig) -> RunDirectory:
+def _create(arguments: Any, config: RunConfig, backend: str = "") -> RunDirectory:
     from operant.cli.names import short_name
     from operant.runs.run_directory import RunDirectory
 
@@ -132,6 +132,7 @@ def _create(arguments: Any, config: RunConfig) -> RunDirectory:
         config.as_toml(),
         environment=config.environment,
         algorithm=config.algorithm,
+        backend=backend,
         seed=config.seed,
         total_steps=config.timesteps,
     )

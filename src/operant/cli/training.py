@@ -67,8 +67,7 @@ class Training:
         try:
             with Recorder(self.run, **recording) as recorder:
                 code = self._loop(recorder)
-                recorder.close("interrupted" if code else "finished")
-            self.run.update(**self._result())
+                recorder.close("interrupted" if code else "finished", **self._result())
             return code
         except BaseException:
             self._give_up(self.run, began=resume or bool(self.checkpoints and self.checkpoints.steps()))

@@ -78,8 +78,8 @@ class Recorder:
             finite = {name: value for name, value in metrics.items() if not math.isnan(value)}
             self._wandb.log(finite, step=int(metrics["steps"]))
 
-    def close(self, status: str = "finished") -> None:
-        """Ends the recording and writes `status` (finished, interrupted or failed) to run.json.
+    def close(self, status: str = "finished", **result: Any) -> None:
+        """Ends the recording and writes `status` (finished, interrupted or failed) and the run's result to run.json.
 
         A second call does nothing.
         """
@@ -89,7 +89,7 @@ class Recorder:
         try:
             self._logger.close()
             self._metrics_file.close()
-            self.run.update(status=status)
+            self.run.update(status=status, **result)
         finally:
             if self._tensorboard is not None:
                 self._tensorboard.close()

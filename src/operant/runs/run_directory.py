@@ -59,6 +59,7 @@ class RunDirectory:
         *,
         environment: str = "",
         algorithm: str = "",
+        backend: str = "",
         seed: int | None = None,
         total_steps: int | None = None,
     ) -> RunDirectory:
@@ -86,6 +87,7 @@ class RunDirectory:
             "id": path.name,
             "environment": environment,
             "algorithm": algorithm,
+            "backend": backend or None,
             "seed": seed,
             "total_steps": total_steps,
             "command": sys.argv,
@@ -243,6 +245,7 @@ def _check_record(record: dict[str, Any]) -> None:
         "pid_started": is_one("pid_started", str, type(None)),
         "environment": is_one("environment", str, type(None)),
         "algorithm": is_one("algorithm", str, type(None)),
+        "backend": type(record.get("backend")) in (str, type(None)),
         "total_steps": is_one("total_steps", type(None))
         or (is_one("total_steps", int) and 0 <= record["total_steps"] < 1 << 63),
     }
@@ -267,20 +270,11 @@ def _in_process(pid: int) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {"python": sys.version.split()[0]}
-    for name in ("operant", "torch", "numpy", "gymnasium"):
-        versions[name] = _version(name)
-    return versions
-
-
-def _version(name: str) -> str | None:
-    """Returns a package's version, or None if it is not installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    """The versions of what this process computes with; None for a package that it has not imported."""
+    names = ("operant", "torch", "numpy", "gymnasium")
+    modules = {name: sys.modules.get(name) for name in names}
+    versions = {name: None if module is None else str(module.__version__) for name, module in modules.items()}
+    return {"python": sys.version.split()[0]} | versions
 
 
 def _write_json(path: Path, record: dict[str, Any]) -> None:
