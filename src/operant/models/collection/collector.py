@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from torch import Tensor
 
 from operant.messages import NotCopyable, integer
@@ -20,6 +19,7 @@ from operant.models.collection.sources import CpuEnvironments, Environments, Epi
 from operant.models.machine import data_parallel
 from operant.models.networks.actor_critic import ActorCritic
 from operant.models.networks.popart import PopArtValueHead
+from operant.models.networks.spaces import check_normalized
 from operant.rollout.device_normalizer import DeviceNormalizer, DeviceRewardNormalizer
 from operant.rollout.normalizer import RewardNormalizer, RunningNormalizer
 from operant.rollout.tensors import Tensors
@@ -61,12 +61,6 @@ class Rollout:
         for name, value in vars(self).items():
             setattr(self, name, None if value is None else value.to(device))
         return self
-
-
-def check_normalized(shape: tuple[int, ...], is_float: bool, space: spaces.Space[Any]) -> None:
-    """Raises ValueError for observations that cannot be normalised."""
-    if len(shape) != 1 or not is_float:
-        raise ValueError(f"normalize_observations=True needs vectors of float32, not {space}: set it to false")
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -172,7 +166,8 @@ class CollectorBase(NotCopyable, ABC):
         """Continues from a state of `state_dict`."""
         self.environments.load_state_dict(state["environments"])
         self._restore(state)
-        self.generator.set_state(torch.as_tensor(state["generator"]))
+        if "generator" in state:  # the core has none
+            self.generator.set_state(torch.as_tensor(state["generator"]))
         self.returns, self.lengths = (deque(_numbers(state[name]), EPISODES) for name in ("returns", "lengths"))
         self.episode_count = integer("episodes", state["episodes"], 0)
         for name, normalizer in (("normalizer", self.normalizer), ("reward_normalizer", self.reward_normalizer)):

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from operant.cuda.graphs import Graph
-from operant.models.collection.collector import CLIP, EPISODES, CollectorBase, Rollout, check_normalized
+from operant.models.collection.collector import CLIP, EPISODES, CollectorBase, Rollout
 from operant.models.collection.sources import DeviceEnvironments
 from operant.models.machine import data_parallel
 from operant.models.networks.actor_critic import ActorCritic
+from operant.models.networks.spaces import check_normalized
 from operant.rollout.device_buffer import byte_rows
 from operant.rollout.device_normalizer import DeviceNormalizer, DeviceRewardNormalizer
 from operant.rollout.normalizer import RunningNormalizer

@@ -17,7 +17,7 @@ from operant.models.algorithms.configs import PPOConfig
 from operant.models.native.actions import ActionForm
 from operant.models.native.parts import Part, input_parts, mask_part, why_unreadable
 from operant.models.native.weights import named_weights, weight_shapes
-from operant.models.networks.spaces import check_masks, check_squash
+from operant.models.networks.spaces import check_masks, check_normalized, check_squash
 
 ACTIVATIONS = {"tanh": lib.OPERANT_TANH, "relu": lib.OPERANT_RELU, "silu": lib.OPERANT_SILU}
 DTYPES = {
@@ -136,6 +136,9 @@ class Trainer(NotCopyable):
     ):
         check_squash(action_space, config.squash)
         check_masks(observation_space, action_space, action_masks)
+        if config.normalize_observations:
+            plain = isinstance(observation_space, spaces.Box) and observation_space.dtype == np.float32
+            check_normalized(observation_space.shape or (), plain, observation_space)
         self.layout, self.form, self.config = Layout(observation_space), ActionForm(action_space), config
         if reason := why_unreadable(self.layout):
             raise ValueError(f"the core cannot train on {observation_space}: {reason}")

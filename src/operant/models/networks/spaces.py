@@ -88,3 +88,9 @@ def is_grid(space: spaces.Box) -> bool:
 def is_image(space: spaces.Space[Any]) -> bool:
     """Returns True for a Box of three dimensions that is no grid: a CNN reads it."""
     return isinstance(space, spaces.Box) and len(space.shape) == 3 and not is_grid(space)
+
+
+def check_normalized(shape: tuple[int, ...], is_float: bool, space: spaces.Space[Any]) -> None:
+    """Raises ValueError for observations that cannot be normalised."""
+    if len(shape) != 1 or not is_float:
+        raise ValueError(f"normalize_observations=True needs vectors of float32, not {space}: set it to false")
