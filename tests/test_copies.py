@@ -51,8 +51,8 @@ def vector(**options):
     return env
 
 
-def trained(device):
-    made = PPO("operant/CartPole-v1", PPO.Config(num_envs=4, rollout_steps=8, device=device))
+def trained(device, **options):
+    made = PPO("operant/CartPole-v1", PPO.Config(num_envs=4, rollout_steps=8, device=device, **options))
     made.learn(32)
     return made
 
@@ -76,6 +76,7 @@ SAMPLES = {
     "a buffer with tensors": lambda: GpuBuffer.for_batch(batch(), 8),
     "normalisers": lambda: [RunningNormalizer((3,)), RewardNormalizer(4, 0.99)],
     "PPO": lambda: trained("cpu"),
+    "PPO in torch": lambda: trained("cpu", backend="torch"),
     "PPO on a GPU": lambda: trained("emulated"),
 }
 
@@ -144,7 +145,16 @@ def classes():
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, lambda each: pickle.loads(pickle.dumps(each))])
 def test_what_holds_native_memory_is_copied_or_names_the_remedy(found, duplicate):
     holders = {kind.__name__: each for kind, each in found.items() if holds_native(each)}
-    assert {"Batch", "OperantVectorEnv", "CudaBatch", "PPO", "AsyncEnvPool", "Moments", "Stepper"} <= {*holders}
+    assert {
+        "Batch",
+        "OperantVectorEnv",
+        "CudaBatch",
+        "NativePPO",
+        "TorchPPO",
+        "AsyncEnvPool",
+        "Moments",
+        "Stepper",
+    } <= {*holders}
     refused = set()
     for name, each in holders.items():
         try:

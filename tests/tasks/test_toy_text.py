@@ -195,12 +195,13 @@ def test_ppo_learns_to_cross_the_lake():
 
 
 @pytest.mark.parametrize("forbidden", [True, False], ids=["forbidden", "allowed"])
-def test_masks_keep_ppo_from_impossible_actions(forbidden):
-    config = PPO.Config(num_envs=8, rollout_steps=32, threads=1, mask_actions=forbidden)
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_masks_keep_ppo_from_impossible_actions(forbidden, backend):
+    config = PPO.Config(num_envs=8, rollout_steps=32, threads=1, mask_actions=forbidden, backend=backend)
     algorithm = PPO("operant/Taxi-v4", config, seed=0)
     algorithm.learn(8 * 32)
-    buffer = algorithm.collector.buffer
-    states = buffer.observations[:-1].view(np.int64)[..., 0]
-    masks = np.array(CATALOG["Taxi-v4"].action_masks)
-    assert masks[states, buffer.actions].all() == forbidden
+    masks, states = np.array(CATALOG["Taxi-v4"].action_masks), np.arange(500)
+    for deterministic in (True, False):
+        actions, _ = algorithm.predict(states, deterministic=deterministic)
+        assert masks[states, actions].all() == forbidden
     algorithm.close()

@@ -74,7 +74,7 @@ class Training:
             raise
 
     def _result(self) -> dict[str, Any]:
-        """What run.json says of the run's end: by it, a repetition can be compared."""
+        """Returns the entries of run.json with which a repetition of the run is compared."""
         algorithm = self.algorithm
         return {
             "updates": algorithm.updates,

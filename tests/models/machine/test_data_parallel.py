@@ -14,6 +14,8 @@ import torch
 from data_parallel_worker import BUDGET, solve, vmpo_gradient
 
 from operant.models import PPO
+from operant.models.algorithms.ppo import PPOConfig
+from operant.models.algorithms.torch_ppo import TorchPPO
 from operant.runs.run_directory import RunDirectory
 from operant.utils import CheckpointFolder, load_checkpoint
 
@@ -57,7 +59,7 @@ def both(results, key):
 
 def test_weights_are_the_same_bits_in_all_processes_after_training(results):
     weights = both(results, "weights")
-    untrained = PPO("operant/CartPole-v1", PPO.Config(num_envs=1, hidden=(8,)), seed=3).parameters
+    untrained = TorchPPO("operant/CartPole-v1", PPOConfig(num_envs=1, hidden=(8,)), seed=3).parameters
     assert not np.allclose(weights, untrained.tolist(), atol=1e-3)
     assert both(results, "spread")
 
@@ -67,7 +69,7 @@ def test_each_process_has_environments_of_its_own(results):
 
 
 def test_the_gradient_is_that_of_one_process_with_the_whole_batch(results):
-    ppo = PPO("operant/CartPole-v1", PPO.Config(num_envs=2, max_grad_norm=1e9))
+    ppo = TorchPPO("operant/CartPole-v1", PPOConfig(num_envs=2, max_grad_norm=1e9))
     inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
     ppo._descend(ppo.policy.values(inputs).square().mean())
     expected = ppo.parameters.grad.numpy()
@@ -105,7 +107,7 @@ def test_every_algorithm_keeps_its_weights_the_same_in_all_processes(results):
     weights = both(results, "algorithms")
     assert set(weights) == {"a2c", "reinforce", "trpo", "vmpo", "ppo with rnd", "rnd"}
     assert all(np.isfinite(each).all() for each in weights.values())
-    untrained = PPO("operant/CartPole-v1", PPO.Config(num_envs=1, hidden=(8,)), seed=1).parameters.tolist()
+    untrained = TorchPPO("operant/CartPole-v1", PPOConfig(num_envs=1, hidden=(8,)), seed=1).parameters.tolist()
     assert all(each != untrained for each in weights.values())
 
 

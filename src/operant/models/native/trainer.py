@@ -53,7 +53,7 @@ def train_version() -> int:
     return int(lib.operant_train_version())
 
 
-class Rollout:
+class Rollout(NotCopyable):
     """T steps of N rows in NumPy arrays, for environments outside the core; `Trainer.new_rollout` makes the arrays.
 
     Args:
@@ -63,6 +63,8 @@ class Rollout:
         terminated, truncated: `[T, N]` bool.
         final_values: `[T, N]` float32, the value of a truncated episode's final observation; not read elsewhere.
     """
+
+    instead = "copy its arrays"
 
     def __init__(
         self,
@@ -392,7 +394,7 @@ class Trainer(NotCopyable):
         return None
 
 
-class TrainerState:
+class TrainerState(NotCopyable):
     """The state on which further training depends, except the environments'; arrays are views of the core's memory.
 
     Whoever writes to it calls `Trainer.restored`.
@@ -406,6 +408,8 @@ class TrainerState:
         returns, lengths: `[100]` float64 and int64, of the last episodes that `collect` saw end; episode e is at e
             modulo 100.
     """
+
+    instead = "copy its arrays"
 
     def __init__(self, handle: Any, rows: int, names: dict[str, tuple[int, ...]]):
         view = lib.operant_train_view(handle)
@@ -467,8 +471,10 @@ class TrainerState:
         self._view.episodes = count
 
 
-class Statistics:
+class Statistics(NotCopyable):
     """Running mean `[D]` and sum of squared deviations `[D]` of `count` rows, float64 in the core's memory."""
+
+    instead = "copy its arrays"
 
     def __init__(self, moments: Any, mean: np.ndarray, squares: np.ndarray):
         self._moments, self.mean, self.squares = moments, mean, squares
