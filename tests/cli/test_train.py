@@ -180,6 +180,32 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, endi
     assert rows(cut) == rows(whole) and len(rows(cut)) == 20
 
 
+def test_a_killed_run_resumes_with_another_number_of_threads_to_the_same_hash(tmp_path):
+    options = ["train", "cartpole", "--timesteps", 40 * 1024, *SHORT, "--runs", tmp_path, "--minibatches", 2]
+    run(*options, "--name", "whole", "--threads", 2)
+    process = start(*options, "--name", "cut", "--threads", 1, "--checkpoint-every", 0)
+    wait_for(lambda: len(list(tmp_path.glob("cut-*/checkpoints/step-*"))) > 1)
+    process.kill()
+    process.communicate(timeout=300)
+    run("resume", "cut", "--threads", 2, "--runs", tmp_path, "--quiet")
+    whole, cut = (RunDirectory.find(tmp_path, name).record for name in ("whole", "cut"))
+    assert whole["weights"] == cut["weights"] and whole["updates"] == cut["updates"] == 40
+    assert cut["status"] == "finished" and cut["backend"] == "native"
+
+
+def test_resume_with_the_other_backend_says_that_the_bits_differ(tmp_path):
+    options = ["cartpole", "--timesteps", 2048, *SHORT, "--quiet", "--name", "one", "--runs", tmp_path]
+    run("train", *options, "--backend", "torch")
+    assert RunDirectory.latest(tmp_path).record["backend"] == "torch"
+    resume = ["resume", "one", "--runs", tmp_path, "--quiet", "--timesteps"]
+    printed = run(*resume, 4096, "--backend", "native")
+    assert "torch trained this run so far, native continues it: not with the same bits\n" in printed
+    record = RunDirectory.latest(tmp_path).record
+    assert (record["backend"], record["updates"]) == ("native", 4)
+    assert "continues it" not in run(*resume, 5120)
+    assert "unknown" not in error("resume", "one", "--runs", tmp_path, "--backend", "cuda", code=1)
+
+
 def test_an_interrupted_training_says_how_to_continue_it(tmp_path, monkeypatch, capsys):
     @contextlib.contextmanager
     def asked():

@@ -38,16 +38,19 @@ def command(argv: list[str]) -> int:
         run = chosen_run(parser, arguments)
         if run.in_progress:
             raise ValueError(f"run {run.id} is {run.status} (process {run.record.get('pid')}): stop it first")
-        options = {name: getattr(arguments, name) for name in ("threads", "backend")}
+        recorded = str(run.record.get("backend") or "torch")
+        options = {"threads": arguments.threads, "backend": arguments.backend}
         if arguments.backend is not None and run.config.get("algorithm") != "ppo":
             parser.error(f"--backend is for ppo, not for {run.config.get('algorithm')}: leave it out")
         flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at"), "options": options}
         config = merge(run.config, flags, trust=arguments.trust)
+        if arguments.backend is None and getattr(config.options, "backend", recorded) not in ("auto", recorded):
+            options["backend"] = recorded  # an earlier resume changed it
+            config = merge(run.config, flags, trust=arguments.trust)
         checkpoints = CheckpointFolder(run.checkpoints)
         if not checkpoints.steps():
             again = shlex.join(["operant", "train", "--config", str(run.path / "config.toml")])
             raise ValueError(f"run {run.id} has no checkpoint to go on from: begin it anew with {again}")
-        recorded = str(run.record.get("backend") or "torch")
         algorithm = config.make(recorded)
         algorithm.restore(checkpoints.latest())
         if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
