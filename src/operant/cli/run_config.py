@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from operant.cli.names import ALGORITHMS, find_algorithm, find_config, full_id
 from operant.cli.parser import MOST, Parser, integer, number
@@ -15,7 +15,7 @@ from operant.files.toml import read_toml
 from operant.headers.trust import Untrusted, check_trust, remember
 from operant.messages import as_float, unknown
 from operant.models.algorithms.configs import OnPolicyConfig
-from operant.models.algorithms.options import make_config
+from operant.models.algorithms.options import make_config, option_types
 from operant.models.algorithms.tuned import TIMESTEPS, goal, tuned
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def add_options(parser: Parser, algorithm: str) -> None:
     """Adds a flag for each option of an algorithm."""
     group = parser.add_argument_group(f"options of {ALGORITHMS[algorithm]}, with their defaults")
     config = find_config(algorithm)
-    kinds = get_type_hints(config)
+    kinds = option_types(config)
     for field in dataclasses.fields(config):
         flag, meaning = f"--{field.name.replace('_', '-')}", str(field.metadata["meaning"]).replace("%", "%%")
         default = _plain(field.default)

@@ -29,9 +29,19 @@ def option(
     return dataclasses.field(default=default, metadata=limits)
 
 
+_types: dict[type[Any], dict[str, Any]] = {}  # by class, because their annotations take long to evaluate
+
+
+def option_types(config: type[Any]) -> dict[str, Any]:
+    """Returns the type of each option of a config's class."""
+    if config not in _types:
+        _types[config] = get_type_hints(config)
+    return _types[config]
+
+
 def check_options(config: Any) -> None:
     """Checks all options; raises ValueError for the first invalid one, with its name and the allowed values."""
-    kinds = get_type_hints(type(config))
+    kinds = option_types(type(config))
     for field in dataclasses.fields(config):
         value = _convert(field.name, getattr(config, field.name), kinds[field.name])
         object.__setattr__(config, field.name, value)
