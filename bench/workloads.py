@@ -449,7 +449,7 @@ def sb3(plan: Plan) -> Iterator[Row]:
     try:
         import torch
 
-        import operant.compat.sb3  # noqa: F401 - checks that SB3 is installed
+        import operant.compat.sb3_vec_env  # noqa: F401 - checks that SB3 is installed
     except ImportError as problem:
         yield Row("sb3", title.format(env_id, sizes[0]), skipped=not_installed(problem, "sb3"))
         return

@@ -729,7 +729,7 @@ def test_misuse_is_refused_and_closing_twice_is_not():
 
 def importing(prelude):
     """The output of importing the adapter in a fresh interpreter, after a prelude."""
-    script = f"import sys\n{prelude}\nimport operant.compat.sb3"
+    script = f"import sys\n{prelude}\nfrom operant.compat.sb3 import OperantVecEnv"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode
     return done.stderr.splitlines()[-1]
