@@ -84,8 +84,11 @@ class CpuEnvironments(Environments):
         """Allocates a buffer of T = `steps` rows for `step`."""
 
     @abstractmethod
-    def reset(self, seed: int, buffer: RolloutBuffer) -> None:
-        """Begins an episode in every environment; its observations go to the buffer's last row, for `roll`."""
+    def reset(self, seed: int | None, buffer: RolloutBuffer) -> None:
+        """Begins an episode in every environment; its observations go to the buffer's last row, for `roll`.
+
+        With a `seed` of None the environments' own generators continue.
+        """
 
     @abstractmethod
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
@@ -133,9 +136,15 @@ class NativeEnvironments(BatchEnvironments, CpuEnvironments):
         leading = observations.ndim - len(self.batch.observation_shape)
         return observations.reshape(*observations.shape[:leading], self.batch.observation_size).view(np.uint8)
 
-    def reset(self, seed: int, buffer: RolloutBuffer) -> None:
-        self.batch.seed(seed)
-        buffer.observations[-1] = self.rows(self.batch.reset().observations)
+    def begin(self, seed: int | None) -> None:
+        """Begins an episode in every environment; with a `seed` of None their own generators continue."""
+        if seed is not None:
+            self.batch.seed(seed)
+        self.batch.reset()
+
+    def reset(self, seed: int | None, buffer: RolloutBuffer) -> None:
+        self.begin(seed)
+        buffer.observations[-1] = self.rows(self.batch.observe().observations)
 
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
         buffer.step(t)
@@ -183,14 +192,14 @@ class GymnasiumEnvironments(CpuEnvironments):
         self.observation_space, self.action_space = envs.single_observation_space, envs.single_action_space
         self.layout = Layout(self.observation_space)
         self.returns, self.lengths = np.zeros(self.num_envs), np.zeros(self.num_envs, np.int64)
-        self.seed = 0
+        self.seed: int | None = 0
 
     def allocate(self, steps: int) -> RolloutBuffer:
         action = self.action_space
         dtype = np.float32 if isinstance(action, spaces.Box) else np.int64
         return RolloutBuffer(steps, self.num_envs, self.layout.shape, self.layout.dtype, action.shape or (), dtype)
 
-    def reset(self, seed: int, buffer: RolloutBuffer) -> None:
+    def reset(self, seed: int | None, buffer: RolloutBuffer) -> None:
         self.seed = seed
         observations, _ = self.envs.reset(seed=seed)
         self.layout.flatten(observations, buffer.observations[-1])

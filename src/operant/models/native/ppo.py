@@ -127,7 +127,7 @@ class NativePPO(PPO):
             trainer.act(MOST_DRAWS | self._sampled, rows, actions, np.empty(len(rows), np.float32), actions)
             self._sampled = (self._sampled + 1) % MOST_DRAWS
         chosen = form.for_environment(actions)
-        return (chosen if len(leading) == 1 else chosen.reshape(*leading, *form.shape)), None
+        return (chosen if len(leading) == 1 else chosen.reshape((*leading, *form.shape))), None
 
     def seed_actions(self, seed: int) -> None:
         # Two seeds begin far apart in the 2^31 draws.

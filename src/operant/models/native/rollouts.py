@@ -37,9 +37,9 @@ class Rollouts(NotCopyable, ABC):
         """The number of episodes that have ended."""
 
     @property
-    @abstractmethod
     def draw(self) -> int:
         """The number of the next draw of actions."""
+        return self.trainer.state.draw
 
     @abstractmethod
     def recent(self) -> tuple[list[float], list[int]]:
@@ -72,13 +72,12 @@ class CoreRollouts(Rollouts):
 
     environments: NativeEnvironments
 
-    def __init__(self, trainer: Trainer, environments: NativeEnvironments, seed: int):
+    def __init__(self, trainer: Trainer, environments: NativeEnvironments, seed: int | None):
         super().__init__(trainer)
         self.environments, self.batch = environments, environments.batch
         if self.batch.exact:
             raise ValueError("rollouts hold float32 rewards: make the batch with precision='float32'")
-        self.batch.seed(seed)
-        self.batch.reset()
+        environments.begin(seed)
 
     def collect(self) -> None:
         self.trainer.collect(self.batch)
@@ -86,10 +85,6 @@ class CoreRollouts(Rollouts):
     @property
     def episode_count(self) -> int:
         return self.trainer.state.episodes
-
-    @property
-    def draw(self) -> int:
-        return self.trainer.state.draw
 
     def recent(self) -> tuple[list[float], list[int]]:
         state = self.trainer.state
@@ -115,7 +110,7 @@ class CoreRollouts(Rollouts):
 class SteppedRollouts(Rollouts):
     """Rollouts in any vector environment."""
 
-    def __init__(self, trainer: Trainer, environments: CpuEnvironments, seed: int):
+    def __init__(self, trainer: Trainer, environments: CpuEnvironments, seed: int | None):
         super().__init__(trainer)
         self.environments, self.buffer = environments, environments.allocate(trainer.steps)
         form, shape = trainer.form, (trainer.steps, trainer.rows, trainer.form.size)
@@ -132,7 +127,7 @@ class SteppedRollouts(Rollouts):
         self._bounded = np.empty(shape[1:], form.dtype)
         self._returns: deque[float] = deque(maxlen=EPISODES)
         self._lengths: deque[int] = deque(maxlen=EPISODES)
-        self._count, self._draw = 0, 0
+        self._count = 0
         self._starts = np.ones(trainer.rows, np.bool_)
         environments.reset(seed, b)
 
@@ -140,8 +135,8 @@ class SteppedRollouts(Rollouts):
         trainer, buffer, rollout, bounded = self.trainer, self.buffer, self.rollout, self._bounded
         buffer.roll()
         for t in range(trainer.steps):
-            trainer.act(self._draw, buffer.observations[t], rollout.actions[t], buffer.log_probs[t], bounded)
-            self._draw += 1
+            trainer.act(trainer.state.draw, buffer.observations[t], rollout.actions[t], buffer.log_probs[t], bounded)
+            trainer.state.draw += 1
             buffer.actions[t] = trainer.form.for_environment(bounded)
             episodes = self.environments.step(buffer, t)
             if episodes is None:
@@ -158,10 +153,6 @@ class SteppedRollouts(Rollouts):
     def episode_count(self) -> int:
         return self._count
 
-    @property
-    def draw(self) -> int:
-        return self._draw
-
     def recent(self) -> tuple[list[float], list[int]]:
         return list(self._returns), list(self._lengths)
 
@@ -176,11 +167,11 @@ class SteppedRollouts(Rollouts):
         returns, lengths, self._count = _episodes(state)
         self._returns, self._lengths = deque(returns, EPISODES), deque(lengths, EPISODES)
         self.environments.load_state_dict(state["environments"])
-        self._draw = draw
+        self.trainer.state.draw = draw
 
 
-def make_rollouts(trainer: Trainer, environments: CpuEnvironments, seed: int) -> Rollouts:
-    """Resets the environments with a seed, and makes their rollouts."""
+def make_rollouts(trainer: Trainer, environments: CpuEnvironments, seed: int | None) -> Rollouts:
+    """Resets the environments, with a seed if there is one, and makes their rollouts."""
     if isinstance(environments, NativeEnvironments):
         return CoreRollouts(trainer, environments, seed)
     return SteppedRollouts(trainer, environments, seed)
