@@ -51,6 +51,11 @@ class OperantVecEnv(VecEnv):
         super().__init__(self.vector_env.num_envs, observation_space, action_space)
         self.metadata = self.vector_env.metadata
 
+    @property
+    def is_plain(self) -> bool:
+        """True if nothing but the batch sees a step: no file of Monitor's, no window, and no float64 rewards."""
+        return self._writer is None and self.render_mode != "human" and not self.vector_env.batch.exact
+
     def step_async(self, actions: np.ndarray) -> None:
         self._actions = actions
 
