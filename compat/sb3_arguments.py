@@ -83,7 +83,9 @@ def read_network(policy_kwargs: Mapping[str, Any] | None) -> Network:
     if given:
         name, value = next(iter(given.items()))
         refuse(f"policy_kwargs[{name!r}]={value!r}")
-    word = activation if isinstance(activation, str) else getattr(activation, "__name__", "").lower()
+    word = activation
+    if str(getattr(activation, "__module__", "")).startswith("torch.nn."):
+        word = activation.__name__.lower()
     if word not in ACTIVATIONS:
         refuse(f"activation_fn={activation!r} (it has {', '.join(ACTIVATIONS)})")
     if sizes is None:

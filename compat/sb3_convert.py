@@ -9,6 +9,7 @@ import numpy as np
 
 from operant.compat import framework
 from operant.models.native.weights import named_weights
+from operant.models.networks.spaces import action_choices
 
 if TYPE_CHECKING:
     from stable_baselines3 import PPO
@@ -38,7 +39,12 @@ def to_sb3(
     Args:
         arguments: those of SB3's constructor, without `env`.
         env: a VecEnv, or None.
+
+    Raises:
+        ValueError: actions do not begin with 0, as SB3's do.
     """
+    if any(action_choices(action_space)[1]):
+        raise ValueError(f"SB3 counts actions from 0, which {action_space} does not: it has no form of this model")
     framework("stable_baselines3", "sb3", at_least="2.7")
     import torch
     from stable_baselines3 import PPO

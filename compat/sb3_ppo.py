@@ -124,6 +124,7 @@ class PPO(NotCopyable):
         nowhere = NoEnvironments(self.n_envs, self.observation_space, self.action_space)
         self.algorithm = NativePPO(nowhere, config, seed=secrets.randbits(31) if seed is None else seed)
         self._environments: CpuEnvironments = environments
+        self._vec_env: Any = None
         self._begun, self._seed_of_reset = False, seed
 
     @property
@@ -221,7 +222,9 @@ class PPO(NotCopyable):
 
     def get_env(self) -> Any:
         """Returns the environments as a `VecEnv` of SB3, which is imported, or None if there are none."""
-        return vec_env_of(self._environments)
+        if self._vec_env is None:
+            self._vec_env = vec_env_of(self._environments)
+        return self._vec_env
 
     def set_env(self, env: Any) -> None:
         """Replaces the environments by as many others with the same spaces; the next `learn` begins their episodes.
@@ -236,7 +239,7 @@ class PPO(NotCopyable):
                 "save(path), and load(path, env)"
             )
         self._check_spaces(environments)
-        self._environments, self._begun = environments, False
+        self._environments, self._vec_env, self._begun = environments, None, False
 
     def _check_spaces(self, environments: CpuEnvironments) -> None:
         for name in ("observation_space", "action_space"):
@@ -289,7 +292,7 @@ class PPO(NotCopyable):
     # Files, and SB3.
 
     def save(self, path: str | Path) -> None:
-        """Writes a checkpoint, a safetensors file, which `operant.models.PPO.load` and `operant eval` read too.
+        """Writes a checkpoint, a safetensors file, which `operant.models.PPO.load` reads too.
 
         A path without a suffix gets ".safetensors". Functions are not saved: give `load` those of schedules.
 

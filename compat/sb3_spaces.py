@@ -22,7 +22,7 @@ def describe_space(space: spaces.Space[Any]) -> dict[str, Any]:
     if isinstance(space, spaces.MultiDiscrete):
         return {"kind": kind, "nvec": space.nvec}
     if isinstance(space, spaces.MultiBinary):
-        return {"kind": kind, "shape": list(space.shape)}
+        return {"kind": kind, "n": space.n if isinstance(space.n, int) else list(space.shape)}
     if isinstance(space, spaces.Dict):
         return {"kind": kind, "parts": [[name, describe_space(part)] for name, part in space.spaces.items()]}
     raise TypeError(f"no checkpoint holds the space {space}")
@@ -39,7 +39,7 @@ def read_space(described: dict[str, Any]) -> spaces.Space[Any]:
     if kind == "MultiDiscrete":
         return spaces.MultiDiscrete(np.asarray(described["nvec"]))
     if kind == "MultiBinary":
-        return spaces.MultiBinary(described["shape"])
+        return spaces.MultiBinary(described["n"])
     if kind == "Dict":
         return spaces.Dict({name: read_space(part) for name, part in described["parts"]})
     raise ValueError(f"{kind!r:.40} is no space")
