@@ -109,7 +109,7 @@ class PPO(NotCopyable):
         device: Any = "auto",
     ):
         arguments = {name: value for name, value in locals().items() if name not in ("self", "env", "policy")}
-        environments = env if isinstance(env, NoEnvironments) else open_environments(env)
+        environments = env if isinstance(env, CpuEnvironments) else open_environments(env)
         check_fixed(arguments)
         self.policy_class = policy
         self.observation_space, self.action_space = environments.observation_space, environments.action_space
@@ -351,6 +351,7 @@ class PPO(NotCopyable):
         state = load_checkpoint(file)
         if not isinstance(described := state.get("sb3"), dict):
             raise CheckpointError(f"{file} was not saved by operant.compat.sb3.PPO: load it with operant.models.PPO")
+        opened = None if env is None else open_environments(env)
         try:
             saved = dict(described["arguments"])
             for name in SCHEDULES:
@@ -361,7 +362,7 @@ class PPO(NotCopyable):
             )
             environments = NoEnvironments(described["n_envs"], observation_space, action_space)
             given: Any = {**saved, "device": device, **arguments}
-            model = cls(described["policy"], environments if env is None else env, **given)
+            model = cls(described["policy"], opened or environments, **given)
             model._check_spaces(environments)
             model._restore(state, force_reset)
         except MISFITS as problem:

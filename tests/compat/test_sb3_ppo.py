@@ -20,7 +20,7 @@ import operant.models
 from operant.compat.sb3 import PPO, OperantVecEnv
 from operant.compat.sb3_log import table
 from operant.models.native.rollouts import CoreRollouts, SteppedRollouts
-from operant.runs.checkpoint import CheckpointError
+from operant.runs.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 SMALL = {"n_steps": 32, "batch_size": 32, "n_epochs": 2, "seed": 1}
 
@@ -359,6 +359,19 @@ def test_operants_own_ppo_reads_the_file(tmp_path):
     other.save(tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match=r"other.safetensors was not saved by operant\.compat\.sb3\.PPO"):
         PPO.load(tmp_path / "other")
+
+
+def test_a_damaged_file_and_a_wrong_environment_are_told_apart(tmp_path):
+    PPO("MlpPolicy", "operant/CartPole-v1", **SMALL).save(tmp_path / "model")
+    with pytest.raises(ValueError, match="the environment's observation_space is Box"):
+        PPO.load(tmp_path / "model", "operant/Acrobot-v1")
+    with pytest.raises(TypeError, match="env=3 must be an id"):
+        PPO.load(tmp_path / "model", 3)
+    state = load_checkpoint(tmp_path / "model.safetensors")
+    for part, value in (("arguments", {}), ("n_envs", "two"), ("action_space", {"kind": "Box"}), ("policy", None)):
+        save_checkpoint(tmp_path / "bad.safetensors", {**state, "sb3": {**state["sb3"], part: value}})
+        with pytest.raises(ValueError, match=r"bad\.safetensors does not fit|policy=None"):
+            PPO.load(tmp_path / "bad")
 
 
 def test_files_of_sb3_are_refused_by_name():
