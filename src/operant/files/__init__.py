@@ -1,1 +1,1 @@
-"""Writing files atomically; reading and writing TOML and safetensors; whose a file is, and of which kind."""
+"""Writing files atomically or by lines; reading and writing TOML and safetensors; whose a file is, and its kind."""

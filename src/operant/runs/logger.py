@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import operator
 import os
 import stat
@@ -12,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from operant.files.atomic import disk_error, disk_errors, write_atomically
+from operant.files.atomic import disk_errors, write_atomically
+from operant.files.lines import append_line, whole_lines
 from operant.files.regular import check_regular
 
 Number = Any  # anything that float() accepts: int, float, a NumPy scalar or a tensor of one element
@@ -111,19 +111,13 @@ class Logger:
     def _continue(self) -> None:
         """Reads the columns of an existing file, and cuts off an unfinished last line."""
         assert self._file is not None
-        contents = _contents(self._file)
-        lines = contents.splitlines(keepends=True)
-        if not lines:
-            return
-        whole = len(contents)
-        if not lines[-1].endswith(b"\n"):
-            whole -= len(lines.pop())
+        lines = whole_lines(self._file)
         if lines:
             self.columns = _header(self.path, lines[0])
             self._continued = True
-        elif not contents.isascii():
+        elif not _contents(self._file).isascii():
             raise ValueError(_foreign(self.path))
-        os.ftruncate(self._file, whole)
+        os.ftruncate(self._file, sum(map(len, lines)))
 
     def _add(self, new: list[str], width: int) -> None:
         """Adds the columns `new`, which are among the `width` names of a row."""
@@ -169,15 +163,7 @@ class Logger:
 
     def _append(self, line: str) -> None:
         assert self._file is not None
-        data = line.encode() + b"\n"
-        try:
-            written = os.write(self._file, data)
-        except OSError as problem:
-            raise disk_error("write", self.path, problem) from None
-        if written != len(data):  # the disk became full within the row
-            if self._is_regular:
-                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
-            raise disk_error("write", self.path, OSError(errno.ENOSPC, "short write"))
+        append_line(self._file, self.path, line, is_regular=self._is_regular)
 
 
 def read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[list[float]]]:
