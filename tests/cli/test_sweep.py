@@ -112,6 +112,27 @@ def test_ctrl_c_leaves_a_sweep_that_can_continue(tmp_path):
     assert [run.status for run in trials(tmp_path)] == ["interrupted", "finished"]
 
 
+def test_a_sweep_killed_in_a_trial_repeats_only_that_one(tmp_path, capsys):
+    assert sweep(tmp_path, trials=3) == 0
+    results = tmp_path / "runs" / "sweep-pole" / "results.jsonl"
+    lines = results.read_text().splitlines(keepends=True)
+    assert [json.loads(line)["key"] for line in lines] == ["trial-0", "trial-1", "trial-2"]
+    results.write_text(lines[0] + lines[1] + lines[2][:20])  # killed while it wrote the third
+    assert sweep(tmp_path, trials=3) == 0
+    assert results.read_text().splitlines(keepends=True)[:2] == lines[:2]
+    assert [run.id.rsplit("-", 2)[0] for run in trials(tmp_path)].count("trial-2") == 2
+    assert "sweep pole: 3 complete" in capsys.readouterr().out.splitlines()[-6]
+
+
+def test_results_of_other_parameters_are_refused(tmp_path, capsys):
+    assert sweep(tmp_path, trials=1) == 0
+    with pytest.raises(SystemExit):
+        sweep(tmp_path, trials=2, narrower=("high = 1e-2", "high = 2e-4"), other=('"relu"', '"elu"'))
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and "trial-0 in " in message
+    assert "has options that the sweep's file does not allow: name another study" in message
+
+
 def test_jobs_share_the_trials(tmp_path):
     assert sweep(tmp_path, "--jobs", "2", trials=3) == 0
     runs = trials(tmp_path)

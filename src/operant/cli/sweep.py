@@ -69,13 +69,15 @@ def _sweep(arguments: Any) -> int:
         raise ImportError("a sweep needs optuna: pip install 'operant[sweep]'") from None
     from operant.cli.sweep_config import read_sweep
     from operant.cli.sweep_trials import Study
+    from operant.runs.results import Results
     from operant.runs.run_directory import runs_root
 
     config = read_sweep(arguments.file, trust=arguments.trust)
     folder = runs_root(arguments.runs) / f"sweep-{config.name}"
-    study = Study(config, folder)
-    code = study.run(arguments.jobs)
-    _report(config, study, folder, code)
+    with Results(folder / "results.jsonl") as results:
+        study = Study(config, results)
+        code = study.run(arguments.jobs)
+        _report(config, study, folder, code)
     return code
 
 
@@ -91,8 +93,9 @@ def _report(config: SweepConfig, study: Any, folder: Path, code: int) -> None:
     if best is None:
         print("no trial has been completed")
         return
-    run = best.user_attrs["run"]
-    print(f"best: trial {best.number}, mean return {best.value:.4g}, run {printable(run)}")
-    for name, value in best.params.items():
+    key, row = best
+    run = str(row["run"])
+    print(f"best: {key.replace('-', ' ')}, mean return {row['value']:.4g}, run {printable(run)}")
+    for name, value in row["options"].items():
         print(printable(f"  {name} = {value}"))
     print("train it again: " + shlex.join(["operant", "train", "--config", str(folder / run / "config.toml")]))

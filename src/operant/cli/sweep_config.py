@@ -35,17 +35,6 @@ class SweepConfig:
         run = {**self.run, "options": {**self.run.get("options", {}), **options}}
         return merge(run, {"environment": run["environment"]})  # `read_sweep` has checked that it is trusted
 
-    def suggest(self, trial: Any) -> dict[str, Any]:
-        """Asks an Optuna trial for a value of each parameter."""
-        values = {}
-        for name, range_ in self.parameters.items():
-            if "choices" in range_:
-                values[name] = trial.suggest_categorical(name, range_["choices"])
-            else:
-                suggest = trial.suggest_int if isinstance(range_["low"], int) else trial.suggest_float
-                values[name] = suggest(name, **range_)
-        return values
-
 
 def read_sweep(path: Path, *, trust: bool = False) -> SweepConfig:
     """Reads the sweep of a TOML file. With `trust`, its environment's code is trusted from now on.

@@ -1,164 +1,166 @@
-"""The trials of a sweep. Each is a run; a sweep resumes from Optuna's journal in its folder."""
+"""The trials of a sweep. Each is a run, and a line in the file of results, from which the sweep resumes."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import multiprocessing
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from operant.cli.run_config import RunConfig
 from operant.cli.sweep_config import SweepConfig
-from operant.cli.training import INTERRUPTED, Training, asked_to_stop
-from operant.files.atomic import disk_errors
+from operant.cli.training import Training
+from operant.cli.trials import Ends, one_thread, run_trials
+from operant.runs.results import Results
 from operant.runs.run_directory import RunDirectory
 
 STARTUP = 5  # the first trials are random and never ended early: the sampler learns from them
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+COMPLETE, PRUNED = "complete", "pruned"
 
 
-class _Journal(JournalFileBackend):
-    """Optuna's file of a study, whose errors name it and the remedy."""
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A trial as a process gets it: a run in `folder`, whose id begins with `key`; 0 compares it with no other."""
 
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        with disk_errors("write", self._file_path):
-            super().append_logs(logs)
+    key: str
+    config: RunConfig
+    folder: Path
+    prune_every: int
 
 
 class Study:
-    """The trials of `config` in `folder`, including those of earlier processes."""
+    """The trials of `config`, including those of earlier processes, whose results `results` has.
 
-    def __init__(self, config: SweepConfig, folder: Path):
-        self.config, self.folder = config, folder
-        with disk_errors("write to", folder):
-            folder.mkdir(parents=True, exist_ok=True)
+    Optuna's study is in memory, and made anew from the results. The runs are in the folder of the results.
+
+    Raises:
+        ValueError: the results are of other parameters than those of `config`.
+    """
+
+    def __init__(self, config: SweepConfig, results: Results):
+        self.config, self.results = config, results
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.study = self._open()
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            # Its process was killed: the trial is repeated.
-            self.study.tell(trial.number, state=TrialState.FAIL)
-
-    def _open(self, offset: int = 0) -> optuna.Study:
-        c = self.config
-        storage = JournalStorage(_Journal(str(self.folder / "study.journal")))
-        study = optuna.create_study(
-            storage=storage,
-            study_name=c.name,
-            direction=optuna.study.StudyDirection[c.direction.upper()],
-            load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(STARTUP) if c.prune_every else optuna.pruners.NopPruner(),
+        self.study = optuna.create_study(
+            direction=optuna.study.StudyDirection[config.direction.upper()],
+            pruner=optuna.pruners.MedianPruner(STARTUP) if config.prune_every else optuna.pruners.NopPruner(),
+            # The seed differs between processes; otherwise each would draw the same values.
+            sampler=optuna.samplers.TPESampler(n_startup_trials=STARTUP, seed=config.seed + len(self.results.rows)),
         )
-        # The seed differs between processes and jobs; otherwise they would draw the same values.
-        seed = c.seed + offset + len(study.get_trials(deepcopy=False))
-        study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, seed=seed)
-        return study
+        self._distributions = {name: _distribution(range_) for name, range_ in config.parameters.items()}
+        self._running: dict[str, optuna.Trial] = {}
+        self._reports: dict[str, list[tuple[int, float]]] = {}  # of the running trials: places and mean returns
+        for key, row in self.results.rows.items():
+            self.study.add_trial(self._read(key, row))
+        self._begun = max((int(key.removeprefix("trial-")) + 1 for key in self.results.rows), default=0)
 
     def run(self, jobs: int) -> int:
         """Runs trials until there are as many as the file says; the exit code is 0, or 130 after Ctrl-C."""
-        if jobs == 1:
-            return self._sitting()
-        context = multiprocessing.get_context("spawn")
-        processes = [context.Process(target=_job, args=(self.config, self.folder, k)) for k in range(jobs)]
-        with asked_to_stop() as asked:
-            for process in processes:
-                process.start()
-            while any(process.is_alive() for process in processes):
-                processes[0].join(0.2)
-                time.sleep(0.1)
-                if asked.by_signal:  # each process finishes its update first
-                    for process in processes:
-                        process.terminate()
-        codes = [process.exitcode for process in processes]
-        if asked.by_signal or INTERRUPTED in codes:
-            return INTERRUPTED
-        if any(codes):
-            raise ValueError("a job of the sweep failed: the completed trials are kept")
-        return 0
+        return run_trials(self, train, jobs)
 
-    def _sitting(self) -> int:
-        while len(self.study.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))) < self.config.trials:
-            trial = self.study.ask()
-            try:
-                value, code = self._train(trial)
-            except BaseException:
-                self.study.tell(trial, state=TrialState.FAIL)
-                raise
-            if code:
-                self.study.tell(trial, state=TrialState.FAIL)  # it is repeated
-                return code
-            if value is None:
-                self.study.tell(trial, state=TrialState.PRUNED)
-            else:
-                self.study.tell(trial, value)
-        return 0
-
-    def _train(self, trial: optuna.Trial) -> tuple[float | None, int]:
-        """Runs a trial; returns its mean return (None if it was ended early) and the exit code."""
-        config = self.config.trial(self.config.suggest(trial))
-        algorithm = config.make()
-        torch.set_num_threads(1)
-        run = RunDirectory.create(
-            self.folder,
-            f"trial-{trial.number}",
-            config.as_toml(),
-            environment=config.environment,
-            algorithm=config.algorithm,
-            seed=config.seed,
-            total_steps=config.timesteps,
+    def next(self) -> tuple[str, Task] | None:
+        """Asks Optuna for the options of one more trial, if there are to be more."""
+        if len(self.results.rows) + len(self._running) >= self.config.trials:
+            return None
+        trial = self.study.ask(self._distributions)
+        key = f"trial-{self._begun}"
+        self._begun += 1
+        self._running[key], self._reports[key] = trial, []
+        return key, Task(
+            key, one_thread(self.config.trial(trial.params)), self.results.path.parent, self.config.prune_every
         )
-        trial.set_user_attr("run", run.id)
-        watch = _Watch(trial, self.config.prune_every)
-        training = Training(config, algorithm, run, every=math.inf, keep=1, show=False, ends=watch.ends)
-        try:
-            code = training.train(tensorboard=False)
-        finally:
-            algorithm.close()
-        value = training.solved if training.solved is not None else watch.last
-        print(f"trial {trial.number}: {'ended early at ' if watch.ended else ''}mean return {value:.4g}, run {run.id}")
-        if code or watch.ended or not math.isfinite(value):
-            return None, code
-        return value, 0
+
+    def ends(self, key: str, steps: int, mean_return: float) -> bool:
+        """Returns True if the trial is worse than the median of the others after as many steps."""
+        place = steps // self.config.prune_every
+        self._reports[key].append((place, mean_return))
+        self._running[key].report(mean_return, place)
+        return self._running[key].should_prune()
+
+    def finish(self, key: str, result: dict[str, Any]) -> None:
+        """Records the result of `train`, and prints it."""
+        trial, value = self._running.pop(key), result["value"]
+        state = COMPLETE if value is not None and not result["ended_early"] else PRUNED
+        row = {"run": result["run"], "state": state, "value": value, "options": trial.params}
+        self.results.add(key, {**row, "reports": self._reports.pop(key)})
+        self.study.tell(trial, value if state == COMPLETE else None, state=_STATES[state])
+        words = "ended early at mean return" if result["ended_early"] else "mean return"
+        print(f"{key.replace('-', ' ')}: {words} {math.nan if value is None else value:.4g}, run {result['run']}")
 
     def counts(self) -> Counter[str]:
-        """Counts the complete and the pruned trials, by state."""
-        return Counter(t.state.name.lower() for t in self.study.get_trials(deepcopy=False, states=ENDED))
+        """Counts the trials by state, complete or pruned."""
+        return Counter(row["state"] for row in self.results.rows.values())
 
-    def best(self) -> FrozenTrial | None:
-        """Returns the complete trial with the best value, or None."""
-        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return self.study.best_trial if complete else None
+    def best(self) -> tuple[str, dict[str, Any]] | None:
+        """Returns the key and the result of the complete trial with the best value, or None."""
+        sign = 1 if self.config.direction == "maximize" else -1
+        complete = [item for item in self.results.rows.items() if item[1]["state"] == COMPLETE]
+        return max(complete, key=lambda item: sign * float(item[1]["value"]), default=None)
+
+    def _read(self, key: str, row: dict[str, Any]) -> FrozenTrial:
+        try:
+            return optuna.trial.create_trial(
+                state=_STATES[row["state"]],
+                value=row["value"] if row["state"] == COMPLETE else None,
+                params=row["options"],
+                distributions=self._distributions,
+                intermediate_values=dict(row["reports"]),
+            )
+        except (LookupError, TypeError, ValueError):
+            raise ValueError(
+                f"{key} in {self.results.path} has options that the sweep's file does not allow: name another study"
+            ) from None
+
+
+_STATES = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED}
+
+
+def _distribution(range_: dict[str, Any]) -> BaseDistribution:
+    if "choices" in range_:
+        return CategoricalDistribution(range_["choices"])
+    return IntDistribution(**range_) if isinstance(range_["low"], int) else FloatDistribution(**range_)
+
+
+def train(task: Task, ends: Ends) -> dict[str, Any] | None:
+    """Trains a trial's run. Returns its id, its mean return (None if it is not finite) and whether `ends` ended it."""
+    config = task.config
+    algorithm = config.make()
+    run = RunDirectory.create(
+        task.folder,
+        task.key,
+        config.as_toml(),
+        environment=config.environment,
+        algorithm=config.algorithm,
+        seed=config.seed,
+        total_steps=config.timesteps,
+    )
+    watch = _Watch(task.prune_every, ends)
+    training = Training(config, algorithm, run, every=math.inf, keep=1, show=False, ends=watch.ends)
+    try:
+        if training.train(tensorboard=False):
+            return None
+    finally:
+        algorithm.close()
+    value = training.solved if training.solved is not None else watch.last
+    return {"run": run.id, "value": value if math.isfinite(value) else None, "ended_early": watch.ended}
 
 
 class _Watch:
-    """Reports a trial's mean return to Optuna every `every` steps, and remembers the last one."""
+    """Asks `ends` every `every` steps whether the trial should end, and remembers the last mean return."""
 
-    def __init__(self, trial: optuna.Trial, every: int):
-        self.trial, self.every, self.next = trial, every, every
+    def __init__(self, every: int, ends: Ends):
+        self.every, self.next, self._ends = every, every, ends
         self.last, self.ended = math.nan, False
 
     def ends(self, metrics: dict[str, float]) -> bool:
-        """Returns True if the trial should end, because it is worse than the median of the others."""
-        self.last = metrics["episode_return"]
-        if not self.every or metrics["steps"] < self.next or not math.isfinite(self.last):
+        """Takes the metrics of an update; returns True if the trial should end."""
+        self.last, steps = metrics["episode_return"], int(metrics["steps"])
+        if not self.every or steps < self.next or not math.isfinite(self.last):
             return False
-        place = int(metrics["steps"]) // self.every
-        self.trial.report(self.last, place)
-        self.next = (place + 1) * self.every
-        self.ended = self.trial.should_prune()
+        self.next = (steps // self.every + 1) * self.every
+        self.ended = self._ends(steps, self.last)
         return self.ended
-
-
-def _job(config: SweepConfig, folder: Path, number: int) -> None:
-    """Runs trials in one of several processes that share a study."""
-    study = Study.__new__(Study)
-    study.config, study.folder = config, folder
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study.study = study._open(offset=1000 * number)
-    raise SystemExit(study._sitting())
