@@ -14,7 +14,7 @@
 # make cross     does all four
 # make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
 # make cuda-wheels  collects what `make cuda-check`, which judges operant on a machine with a GPU, needs there
-# make study     trains every algorithm on every classic-control task, 5 seeds each: the table of docs/training.md
+# make study     makes the trials of STUDY=bench/studies/algorithms.toml, JOBS=1 at a time: the table of docs/training.md
 # make hashes    completes the table of hashes in docs/exactness.md after an environment was added
 # make lint      runs ruff and mypy
 # make clean     removes everything that the others made, including .venv
@@ -346,8 +346,11 @@ test-compat-%: build/dist/built build/compat/%/installed
 	build/compat/$*/bin/pip install --no-compile --quiet --no-deps --force-reinstall build/dist/*.whl
 	build/compat/$*/bin/python -m pytest --confcutdir=tests/compat/own_environment tests/compat/own_environment/$*
 
+STUDY ?= bench/studies/algorithms.toml
+JOBS ?= 1
+
 study: venv
-	$(BIN)/python -m operant.bench.study
+	$(BIN)/python -m operant.bench.study $(STUDY) --jobs $(JOBS) --runs build
 
 lint: venv
 	$(BIN)/ruff check .

@@ -9,4 +9,7 @@ probes      measurements in a fresh process: memory, and the time of an import
 machine     versions and CPU
 report      tables and JSON
 main        the command line
+
+`make study` is apart: study has the command and its tables, study_file the TOML files in studies/, significance the
+tests.
 """

@@ -5,6 +5,8 @@ import pytest
 from support import physical, vector
 
 from operant.bench import study
+from operant.cli.run_config import merge
+from operant.cli.trials import one_thread
 from operant.conformance.parity import parity
 from operant.environments.lookup import find_spec
 from operant.environments.single import OperantEnv
@@ -84,9 +86,9 @@ def test_an_agent_that_remembers_is_always_right():
 
 
 def test_operant_train_solves_it_with_its_lstm():
-    outcome = study.train("memory", "ppo", 0)
-    assert outcome.solved and outcome.steps <= 200_000
-    assert outcome.score >= 0.99  # of 100 other episodes
+    outcome = study.train(study.Trial("memory", "ppo", one_thread(merge({"environment": "memory"}, {}))))
+    assert outcome["solved"] and outcome["steps"] <= 200_000
+    assert outcome["score"] >= 0.99  # of 100 other episodes
 
 
 def test_training_an_mlp_does_not_help():
