@@ -108,6 +108,9 @@ def test_a_changed_run_is_another_trial(file):
 def test_the_studies_that_ship_are_valid():
     algorithms = read_study(STUDIES / "algorithms.toml")
     assert len(algorithms.trials) == 5 * 5 * 5 and algorithms.goals["pendulum"] == -200
+    backends = read_study(STUDIES / "native_vs_torch.toml")
+    assert len(backends.trials) == 2 * (200 + 9 * 20)
+    assert {trial.config.options.backend for trial in backends.trials if trial.contender == "torch"} == {"torch"}
 
 
 @pytest.mark.parametrize(
