@@ -11,7 +11,7 @@
 
 #include "train/train.h"
 
-enum { ENVIRONMENTS = 256, STEPS = 32, JUDGED = 100, SOLVED = 500 };
+enum { ENVIRONMENTS = 32, STEPS = 32, JUDGED = 100, SOLVED = 500 };
 
 /** Ends the program with a message unless `status` is OPERANT_OK. */
 static void check(operant_status status, const char *call) {
@@ -29,7 +29,7 @@ static operant_batch *open_cartpoles(int64_t num_envs, uint32_t first_seed, cons
         fprintf(stderr, "operant_open: %s\n", message);
         exit(1);
     }
-    static uint32_t seeds[ENVIRONMENTS];
+    uint32_t seeds[JUDGED > ENVIRONMENTS ? JUDGED : ENVIRONMENTS];
     for (int64_t i = 0; i < num_envs; i++) seeds[i] = first_seed + (uint32_t)i;
     check(operant_seed(batch, seeds, 1, NULL), "operant_seed");
     return batch;
@@ -47,15 +47,15 @@ int main(int count, char **arguments) {
     const uint32_t seed = count > 1 ? (uint32_t)atoi(arguments[1]) : 1;
     const int64_t total_steps = count > 2 ? atoll(arguments[2]) : 400000;
     const char *isa = count > 4 ? arguments[4] : NULL;
-    const int32_t hidden[] = {64, 64}, choices[] = {2};
+    const int32_t hidden[] = {32}, choices[] = {2};
     const operant_part numbers[] = {{.dtype = OPERANT_FLOAT32, .count = 4}};
-    const float learning_rate = 3e-3f, clip = 0.2f;
+    const float learning_rate = 5e-3f, clip = 0.2f;
     const operant_train_options options = {
         .isa = isa, .rows = ENVIRONMENTS, .steps = STEPS, .row_bytes = sizeof(float[4]), .part_count = 1,
-        .parts = numbers, .action_size = 1, .choices = choices, .hidden_layers = 2, .hidden = hidden,
-        .value_hidden_layers = 2, .value_hidden = hidden, .workers = count > 3 ? atoi(arguments[3]) : 1,
-        .epochs = 4, .minibatches = 4, .seed = seed, .normalize_advantages = 1, .learning_rate = learning_rate,
-        .gamma = 0.98f, .lam = 0.9f, .clip = clip, .value_coefficient = 0.5f, .max_grad_norm = 0.5f,
+        .parts = numbers, .action_size = 1, .choices = choices, .hidden_layers = 1, .hidden = hidden,
+        .value_hidden_layers = 1, .value_hidden = hidden, .workers = count > 3 ? atoi(arguments[3]) : 1,
+        .epochs = 4, .minibatches = 16, .seed = seed, .normalize_advantages = 1, .learning_rate = learning_rate,
+        .gamma = 0.99f, .lam = 0.9f, .clip = clip, .value_coefficient = 0.5f, .max_grad_norm = 0.5f,
     };
     char message[256];
     operant_trainer *trainer = operant_train_open(&options, message, sizeof message);

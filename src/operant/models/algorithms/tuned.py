@@ -41,14 +41,14 @@ _GRID = {"num_envs": 256, "rollout_steps": 64, "entropy_coefficient": 0.01, "act
 TUNED: dict[str, dict[str, dict[str, Any]]] = {
     "CartPole-v1": {
         "ppo": {
-            **_CARTPOLE,
             "timesteps": 400_000,
-            "num_envs": 256,
+            "num_envs": 32,
             "rollout_steps": 32,
-            "learning_rate": 3e-3,
+            "learning_rate": 5e-3,
             "gae_lambda": 0.9,
             "epochs": 4,
-            "minibatches": 4,
+            "minibatches": 16,
+            "hidden": (32,),
         },
         "a2c": {
             **_CARTPOLE,
