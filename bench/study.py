@@ -123,7 +123,7 @@ def outcome_row(run: str, contender: str, goal: float, outcomes: list[Outcome]) 
         f"{median(scores):.1f}",
         f"{min(scores):.1f}",
         f"{median(each.steps for each in outcomes):,.0f}",
-        f"{median(each.seconds for each in outcomes):.1f}",
+        f"{median(each.seconds for each in outcomes):.2f}",
     )
 
 

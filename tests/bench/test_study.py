@@ -61,7 +61,7 @@ def rows(folder):
 
 def test_a_row_has_medians_and_the_worst_return():
     outcomes = [outcome(), outcome(False, 90.5, 9000, 8.0), outcome(True, 498.25, 3000, 3.0)]
-    expected = ("cartpole", "a2c", "500", "2 of 3", "498.2", "90.5", "3,000", "3.0")
+    expected = ("cartpole", "a2c", "500", "2 of 3", "498.2", "90.5", "3,000", "3.00")
     assert study.outcome_row("cartpole", "a2c", 500.0, outcomes) == expected
 
 
@@ -154,7 +154,7 @@ def test_the_tables_are_those_of_the_results(file, tmp_path, monkeypatch, capsys
     for _ in range(2):
         assert study.main([str(file), "--runs", str(tmp_path)]) == 0
         out = capsys.readouterr().out.splitlines()
-        assert out[2] == "| cartpole | narrow | 10 | 2 of 2 | 5.5 | 5.0 | 256 | 1.0 |"
+        assert out[2] == "| cartpole | narrow | 10 | 2 of 2 | 5.5 | 5.0 | 256 | 1.00 |"
         assert out[7] == "| run | compared | narrow | wide | p | p by Holm | verdict |"
         assert out[9] == "| cartpole | reached | 2 of 2 | 2 of 2 | 1 | 1 | no difference found |"
         assert len({line.count("|") for line in out[:6]}) == 1 and len(out) == 13
