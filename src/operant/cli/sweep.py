@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_runs_option, add_trust_option
-from operant.cli.train import load_torch
 from operant.messages import printable
 
 if TYPE_CHECKING:
@@ -58,7 +57,6 @@ def command(argv: list[str]) -> int:
     add_runs_option(parser)
     add_trust_option(parser)
     arguments = parser.parse(argv)
-    load_torch(PROGRAM)
     return _sweep(arguments)
 
 
