@@ -6,6 +6,7 @@ A process takes seconds to import torch, so only what needs one of its own has o
 import contextlib
 import hashlib
 import io
+import math
 import re
 import shlex
 import signal
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -204,6 +206,29 @@ def test_resume_with_the_other_backend_says_that_the_bits_differ(tmp_path):
     assert (record["backend"], record["updates"]) == ("native", 4)
     assert "continues it" not in run(*resume, 5120)
     assert "unknown" not in error("resume", "one", "--runs", tmp_path, "--backend", "cuda", code=1)
+
+
+def test_nan_ends_a_run_in_one_line_and_the_last_checkpoint_stays(tmp_path):
+    class Broken(gym.Env):
+        observation_space, action_space = gym.spaces.Box(-1, 1, (2,), np.float32), gym.spaces.Discrete(2)
+        steps = 0
+
+        def reset(self, *, seed=None, options=None):
+            return np.zeros(2, np.float32), {}
+
+        def step(self, action):
+            Broken.steps += 1
+            return np.zeros(2, np.float32), math.nan if Broken.steps > 100 else 1.0, False, False, {}
+
+    gym.register("Broken-v0", Broken)
+    try:
+        said = error("train", "Broken-v0", "--num-envs", 4, "--rollout-steps", 16, "--runs", tmp_path, code=1)
+    finally:
+        gym.registry.pop("Broken-v0")
+    assert "update 2 met an infinite number or NaN" in said and "the last checkpoint stays" in said
+    directory = RunDirectory.latest(tmp_path)
+    assert directory.status == "failed" and directory.record.get("weights") is None
+    assert final_state(directory)["counters"]["updates"] == 1
 
 
 def test_an_interrupted_training_says_how_to_continue_it(tmp_path, monkeypatch, capsys):

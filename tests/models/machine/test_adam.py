@@ -62,7 +62,7 @@ def test_it_continues_identically_from_a_state():
 
 def test_training_does_not_import_pytorchs_compiler():
     code = (
-        "import sys; from operant.models import PPO; "
+        "import sys; from operant.models.algorithms.torch_ppo import TorchPPO as PPO; "
         "PPO('operant/CartPole-v1', PPO.Config(num_envs=4)).learn(256); print('torch._dynamo' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

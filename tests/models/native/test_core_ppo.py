@@ -112,6 +112,28 @@ def test_isinstance_and_explicit_backends():
         made(backend="cuda")
 
 
+def test_a_class_derives_from_one_backend():
+    class Unknown(PPO):
+        pass
+
+    class Known(TorchPPO):
+        pass
+
+    with pytest.raises(TypeError, match=r"Unknown must derive from torch_ppo\.TorchPPO"):
+        Unknown(ENV)
+    assert Known(ENV, PPOConfig(**SMALL)).backend == "torch"
+
+
+def test_environments_that_cannot_be_trained_on_are_closed():
+    class Matrix(Countdown):
+        action_space = spaces.MultiDiscrete([[2, 2], [2, 2]])
+
+    envs = vector(Matrix)
+    with pytest.raises(TypeError, match="no policy supports the action space MultiDiscrete"):
+        made(env=envs, num_envs=1)
+    assert envs.closed
+
+
 def test_a_cpu_without_fused_multiply_add_trains_by_torch_if_it_is_installed(monkeypatch):
     monkeypatch.setattr(choice, "is_fast", lambda: False)
     assert type(made()) is TorchPPO

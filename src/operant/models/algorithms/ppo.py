@@ -28,7 +28,11 @@ class _Chosen(ABCMeta):
     """Makes `PPO(...)` an object of the subclass that computes it."""
 
     def __call__(cls, *arguments: Any, **named: Any) -> Any:
-        return cls.make(*arguments, **named) if cls is PPO else super().__call__(*arguments, **named)
+        if cls is PPO:
+            return cls.make(*arguments, **named)
+        if not hasattr(cls, "backend"):
+            raise TypeError(f"{cls.__name__} must derive from torch_ppo.TorchPPO, or from native.ppo.NativePPO")
+        return super().__call__(*arguments, **named)
 
 
 class PPO(Algorithm, metaclass=_Chosen):

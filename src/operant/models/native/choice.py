@@ -37,8 +37,9 @@ def make(
     reason = _why_not_arguments(env, options, arguments)
     if reason is None and options.backend != "torch":
         env = make_environments(env, options.num_envs, arguments.get("env_options") or {})
-        reason = why_not_spaces(env.observation_space, env.action_space)
     try:
+        if isinstance(env, Environments):
+            reason = reason or why_not_spaces(env.observation_space, env.action_space)
         return _class(_chosen(options.backend, reason, earlier), reason)(env, options, **arguments)
     except BaseException:
         if isinstance(env, Environments):
