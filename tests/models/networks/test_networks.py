@@ -246,3 +246,12 @@ def test_invalid_arguments_are_refused_by_name(arguments, error, message):
     observation_space, action_space, options = arguments
     with pytest.raises(error, match=message):
         ActorCritic(observation_space, action_space, **options)
+
+
+def test_a_value_network_of_its_own_sizes_leaves_the_policy_as_it_was():
+    plain, other = (ActorCritic(VECTOR, BOUNDED, hidden=(8, 6), value_hidden=sizes, seed=0) for sizes in ((), (5,)))
+    assert [tuple(each.shape) for each in other.critic.parameters()] == [(5, 4), (5,)]
+    assert other.value_head.in_features == 5 and plain.value_head.in_features == 6
+    assert torch.equal(plain.actor[0].weight, other.actor[0].weight)
+    with pytest.raises(ValueError, match=r"value_hidden=\(5,\) is for a network of its own: set share=False"):
+        ActorCritic(VECTOR, BOUNDED, share=True, value_hidden=(5,))
