@@ -2,7 +2,8 @@
 # make check     judges a change in two minutes: ruff, mypy, and every test that takes less than half a second
 # make test      installs all development packages into .venv and runs the tests that need no more than a C compiler
 # make test-all  runs the rest: sanitizers, other compilers, architectures, releases and frameworks; `make test-long` the slowest
-# make native    builds the C library without Python: build/native/liboperant.a and .so
+# make native    builds the C library without Python: build/native/liboperant.a and .so, and a program that trains
+# make install   puts library and headers under PREFIX=/usr/local, with a pkg-config file; `make uninstall` removes them
 # make sanitize  runs the C core under AddressSanitizer, UBSan and ThreadSanitizer
 # make sanitize-python  runs the Python suite over a core under AddressSanitizer
 # make fuzz      gives the C interface random calls for SECONDS=600, and keeps inputs that reached new code
@@ -55,13 +56,13 @@ TARGETS = $(filter native/targets/%,$(SOURCES))
 OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))) \
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
-.PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native exercise study certificates train-cartpole sanitize \
+.PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native install uninstall exercise study certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
 	windows wasm macos cuda cuda-wheels cuda-check lint hashes clean FORCE
 
 # The C library.
 
-native: $(BUILD)/liboperant.a $(BUILD)/liboperant.so
+native: $(BUILD)/liboperant.a $(BUILD)/liboperant.so $(BUILD)/train-cartpole
 
 # The list of the environments is always made, and replaced only if it differs, so that a removed header is noticed.
 $(LIST): FORCE
@@ -87,7 +88,34 @@ $(BUILD)/liboperant.a: $(OBJECTS)
 	$(AR) rcs $@ $^
 
 $(BUILD)/liboperant.so: $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ $(LIBRARIES) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared $(NAMED) $^ $(LIBRARIES) -o $@
+
+# Programs linked with the shared library ask for it by this name when they start. macOS's linker has no such option.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+SONAME = liboperant.so.$(basename $(VERSION))
+NAMED ?= $(if $(filter Linux,$(shell uname -s)),-Wl$(COMMA)-soname$(COMMA)$(SONAME))
+COMMA = ,
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PUBLIC = operant.h rollout/rollout.h train/train.h
+
+install: LIB = $(DESTDIR)$(LIBDIR)
+install: INCLUDE = $(DESTDIR)$(INCLUDEDIR)/operant
+install: native
+	mkdir -p "$(LIB)/pkgconfig" "$(INCLUDE)/rollout" "$(INCLUDE)/train"
+	install -m 644 $(BUILD)/liboperant.a "$(LIB)"
+	install -m 755 $(BUILD)/liboperant.so "$(LIB)/$(SONAME)"
+	ln -sf $(SONAME) "$(LIB)/liboperant.so"
+	for header in $(PUBLIC); do install -m 644 native/$$header "$(INCLUDE)/$$header" || exit; done
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBRARIES@|$(LIBRARIES)|' native/library/operant.pc.in \
+		> "$(LIB)/pkgconfig/operant.pc"
+
+uninstall:
+	cd "$(DESTDIR)$(LIBDIR)" && rm -f liboperant.a liboperant.so $(SONAME) pkgconfig/operant.pc
+	cd "$(DESTDIR)$(INCLUDEDIR)/operant" && rm -f $(PUBLIC) && rmdir rollout train "$$PWD"
 
 # C programs over the library.
 
@@ -107,8 +135,9 @@ $(BUILD)/exercise: native/library/exercise.c $(BUILD)/liboperant.a
 $(BUILD)/certificates: tests/native/certificates.c $(BUILD)/liboperant.a
 	$(LINK)
 
+# Static, so that it runs on any machine; some systems have no static C library.
 $(BUILD)/train-cartpole: examples/train.c $(BUILD)/liboperant.a
-	$(LINK)
+	$(LINK) -static 2> /dev/null || $(LINK)
 
 $(BUILD)/soak: tests/native/soak.c $(BUILD)/liboperant.a
 	$(LINK)
