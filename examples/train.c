@@ -1,13 +1,14 @@
-/* train.c: PPO solves CartPole in C, without Python.
+/* train.c: PPO solves CartPole in C, without Python, and writes the policy as a header for other C programs.
  *
  *     make native
- *     cc -Inative examples/train.c build/native/liboperant.a -lm -lpthread -ldl -o train && ./train
+ *     cc -Inative examples/train.c build/native/liboperant.a -lm -lpthread -ldl -o train && ./train -o policy.h
  *
- * Usage: train [seed [steps [workers [isa]]]]. It ends with the hash of the weights, which is the same on every CPU and
- * for any number of workers. */
+ * Usage: train [-o FILE] [seed [steps [workers [isa]]]]. It ends with the hash of the weights, which is the same on
+ * every CPU and for any number of workers. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "train/train.h"
 
@@ -43,7 +44,70 @@ static double recent_return(const operant_train_state *state) {
     return count ? sum / (double)count : 0;
 }
 
+/** What follows the weights in the header. `operant export --format c` writes functions of the same names. */
+static const char *functions =
+    "/* Writes the logits of the actions. */\n"
+    "static inline void policy_forward(const float *observation, float *parameters) {\n"
+    "    const float *weight = policy_weights, *x = observation;\n"
+    "    float hidden[2][POLICY_WIDEST];\n"
+    "    for (int layer = 0; layer < POLICY_LAYERS; layer++) {\n"
+    "        const int inputs = policy_widths[layer], outputs = policy_widths[layer + 1];\n"
+    "        const int last = layer + 1 == POLICY_LAYERS;\n"
+    "        const float *bias = weight + outputs * inputs;\n"
+    "        float *y = last ? parameters : hidden[layer % 2];\n"
+    "        for (int k = 0; k < outputs; k++, weight += inputs) {\n"
+    "            float sum = bias[k];\n"
+    "            for (int i = 0; i < inputs; i++) sum += weight[i] * x[i];\n"
+    "            y[k] = last ? sum : tanhf(sum);\n"
+    "        }\n"
+    "        weight = bias + outputs;\n"
+    "        x = y;\n"
+    "    }\n"
+    "}\n\n"
+    "/* Writes the most probable action. */\n"
+    "static inline void policy_act(const float *observation, int *action) {\n"
+    "    float logits[POLICY_PARAMETERS];\n"
+    "    policy_forward(observation, logits);\n"
+    "    *action = 0;\n"
+    "    for (int k = 1; k < POLICY_PARAMETERS; k++)\n"
+    "        if (logits[k] > logits[*action]) *action = k;\n"
+    "}\n";
+
+static void write_numbers(FILE *file, const float *numbers, int64_t count) {
+    for (int64_t i = 0; i < count; i++) fprintf(file, "%s%af,", i % 6 ? " " : "\n    ", numbers[i]);
+}
+
+/** Writes the policy as a C99 header that needs only tanhf. */
+static void write_policy(const char *path, const operant_train_options *options, const float *parameters) {
+    const int32_t layers = options->hidden_layers;
+    int32_t widths[10] = {options->parts[0].count}, widest = 0; /* a network has at most 8 hidden layers */
+    int64_t hidden = 0;
+    for (int k = 0; k < layers; k++) {
+        widths[k + 1] = options->hidden[k];
+        hidden += widths[k + 1] * (widths[k] + 1);
+        if (widths[k + 1] > widest) widest = widths[k + 1];
+    }
+    widths[layers + 1] = options->choices[0];
+
+    FILE *file = fopen(path, "w");
+    if (!file) perror(path), exit(1);
+    fprintf(file, "/* A policy for CartPole. */\n#ifndef POLICY_H\n#define POLICY_H\n#include <math.h>\n\n");
+    fprintf(file, "enum { POLICY_OBSERVATION = %d, POLICY_PARAMETERS = %d, POLICY_ACTIONS = 1 };\n", widths[0],
+            widths[layers + 1]);
+    fprintf(file, "enum { POLICY_LAYERS = %d, POLICY_WIDEST = %d };\n", layers + 1, widest);
+    fprintf(file, "static const int policy_widths[] = {");
+    for (int k = 0; k <= layers + 1; k++) fprintf(file, "%s%d", k ? ", " : "", widths[k]);
+    fprintf(file, "};\n/* Of each layer the weights [outputs, inputs], then the biases [outputs]. */\n");
+    fprintf(file, "static const float policy_weights[] = {");
+    write_numbers(file, parameters, hidden);
+    write_numbers(file, parameters + 2 * hidden, (widths[layers] + 1) * widths[layers + 1]); /* behind the value's */
+    fprintf(file, "\n};\n\n%s#endif\n", functions);
+    if (fclose(file)) perror(path), exit(1);
+}
+
 int main(int count, char **arguments) {
+    const char *path = NULL;
+    if (count > 2 && !strcmp(arguments[1], "-o")) path = arguments[2], count -= 2, arguments += 2;
     const uint32_t seed = count > 1 ? (uint32_t)atoi(arguments[1]) : 1;
     const int64_t total_steps = count > 2 ? atoll(arguments[2]) : 400000;
     const char *isa = count > 4 ? arguments[4] : NULL;
@@ -84,6 +148,7 @@ int main(int count, char **arguments) {
             check(operant_train_evaluate(trainer, judge, &score), "operant_train_evaluate");
     }
 
+    if (path) write_policy(path, &options, state->parameters);
     const uint8_t *bytes = (const uint8_t *)state->parameters;
     uint64_t hash = 14695981039346656037u; /* FNV-1a */
     for (int64_t i = 0; i < state->parameter_count * 4; i++) hash = (hash ^ bytes[i]) * 1099511628211u;

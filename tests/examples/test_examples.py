@@ -93,11 +93,57 @@ def test_step_c_uses_nothing_but_the_header_and_the_library(tmp_path, standard):
 
 
 def test_train_c_trains_to_the_same_weights_with_any_number_of_threads():
-    make("train-cartpole", "CC=cc", "BUILD=build/native")
+    make("native", "CC=cc", "BUILD=build/native")
     program = ROOT / "build" / "native" / "train-cartpole"
     printed = run(program, "3")
     assert "mean return of 100 greedy episodes 500.0" in printed
     assert run(program, "3", "400000", "3") == printed
+
+
+PLAY = """
+#include "operant.h"
+#include "policy.h"
+int main(void) {
+    const operant_options options = {.env = "cartpole", .num_envs = 100, .exact = 1, .workers = 1};
+    operant_batch *batch = operant_open(&options, 0, 0);
+    float observations[100][POLICY_OBSERVATION];
+    int actions[100];
+    double rewards[100];
+    unsigned char ended[2][100];
+    operant_output output = {observations, rewards, ended[0], ended[1]};
+    if (operant_reset(batch, 0, 0, observations)) return 2;
+    for (int step = 0; step < 500; step++) {
+        for (int i = 0; i < 100; i++) policy_act(observations[i], &actions[i]);
+        if (operant_step(batch, actions, OPERANT_INT32, &output)) return 3;
+        for (int i = 0; i < 100; i++)
+            if (step < 499 && ended[0][i]) return 1;
+    }
+    return 0;
+}
+"""
+
+
+def test_the_policy_that_train_c_writes_balances_a_hundred_poles_in_another_program(tmp_path):
+    make("native", "CC=cc", "BUILD=build/native")
+    folder = ROOT / "build" / "native"
+    assert "greedy episodes 500.0" in run(folder / "train-cartpole", "-o", tmp_path / "policy.h", "3")
+    (tmp_path / "alone.c").write_text('#include "policy.h"\n#include "policy.h"\nint main(void) { return 0; }\n')
+    run(
+        "cc",
+        "-std=c99",
+        "-pedantic",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        tmp_path / "alone.c",
+        "-lm",
+        "-o",
+        tmp_path / "alone",
+    )
+    (tmp_path / "play.c").write_text(PLAY)
+    sources = (f"-I{ROOT / 'native'}", tmp_path / "play.c", folder / "liboperant.a")
+    run("cc", *sources, "-lm", "-lpthread", "-ldl", "-o", tmp_path / "play")
+    run(tmp_path / "play")
 
 
 def test_every_example_is_tested():
