@@ -13,7 +13,7 @@ from typing import Any
 
 from operant.bench.cuda import DevicePlan
 from operant.bench.report import Measure, Row, Target
-from operant.bench.training import CARTPOLE, make_ppo, tuned_options
+from operant.bench.trainers import CARTPOLE, make_ppo, tuned_options
 
 LARGE: dict[str, Any] = {  # a rollout of 262,144 steps, in minibatches of 32,768
     "num_envs": 8192,

@@ -153,6 +153,7 @@ def test_only_batches_and_training_kernels_import_the_compiled_core():
         "rollout/moments",
         "models/native/trainer",
         "bench/peers",
+        "bench/train_kernels",
     }
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from operant.bench import cuda
+from operant.bench import cuda, training
 from operant.bench.main import main, parser, row_names
 from operant.catalog import CATALOG, MULTIAGENT
 from operant.cuda.batch import CudaBatch
@@ -93,7 +93,7 @@ def test_train_selects_the_training_rows_of_the_device():
     given = parser().parse_args(["--train", "--device", "cuda"])
     assert row_names(given) == ["cuda_train", "cuda_solve"]
     given = parser().parse_args(["--train"])
-    assert row_names(given) == ["train_ppo", "train_tuned", "train_solve", "train_logging", "train_memory"]
+    assert row_names(given) == list(training.ROWS)
 
 
 @pytest.mark.parametrize(("device", "name"), [([], "train_tuned"), (["--device", "cuda"], "cuda_solve")])

@@ -212,7 +212,11 @@ sys.exit(main(["bench", "--quick", "--num-envs", "8", *sys.argv[1:]]))
     "arguments, code, said",
     [
         (["--rows", "memory", "sb3"], 0, "skipped: torch is not installed: pip install 'operant[sb3]'\n"),
-        (["--train"], 0, "skipped: stable_baselines3 is not installed: pip install 'operant[train,sb3]'\n"),
+        (
+            ["--train", "--rows", "train_memory", "train_sb3"],
+            0,
+            "skipped: stable_baselines3 is not installed: pip install 'operant[sb3]'\n",
+        ),
         (
             ["--device", "emulated"],
             1,
