@@ -161,6 +161,15 @@ def sb3(name: str, envs: Any = "CartPole-v1", **given: Any) -> Contender:
     return learning(name, PPO("MlpPolicy", envs, device="cpu", seed=0, **given))
 
 
+def sb3_in_the_core(stack: contextlib.ExitStack, name: str, num_envs: int) -> Contender:
+    """PPO in the core with SB3's arguments, all of them its defaults."""
+    from operant.compat.sb3 import PPO
+
+    envs = gym.make_vec(CARTPOLE, num_envs, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP)
+    stack.callback(envs.close)
+    return learning(name, PPO("MlpPolicy", envs, seed=0))
+
+
 def learning(name: str, model: Any) -> Contender:
     """Learns by updates of a model that has SB3's methods."""
     work = model.n_steps * model.n_envs
