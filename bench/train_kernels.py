@@ -16,11 +16,12 @@ from operant.batch.core import isas
 from operant.bench.peak import FLAGS, multiply_adds
 from operant.bench.report import Measure, Row
 from operant.bench.timing import Contender
+from operant.bench.trainers import BATCHED
 from operant.bench.timing import timed as timed_by
+from operant.bench.trainers import BATCHED
 from operant.bench.workloads import Plan
 from operant.catalog import CATALOG
 from operant.models.algorithms.configs import PPOConfig
-from operant.models.algorithms.tuned import tuned
 from operant.models.native.trainer import Trainer
 
 SIZE = 64  # of NumPy's square matrices, as large as a hidden layer
@@ -96,9 +97,8 @@ def _forward(isa: str, inputs: int, hidden: tuple[int, ...], activation: str) ->
 
 
 def _cartpole(isa: str) -> tuple[Trainer, Batch]:
-    """A trainer and a batch with the options of `operant train cartpole`, after a few updates."""
-    options = {key: value for key, value in tuned("CartPole-v1", "ppo").items() if key != "timesteps"}
-    config, spec = PPOConfig(**options), CATALOG["CartPole-v1"]
+    """A trainer and a batch with the options of the row train_ppo, after a few updates."""
+    config, spec = PPOConfig(**BATCHED), CATALOG["CartPole-v1"]
     batch = Batch(spec, config.num_envs, autoreset="SameStep", max_episode_steps=spec.max_episode_steps, isa=isa)
     batch.reset()
     space = spaces.Box(-np.inf, np.inf, (spec.observation_size,), np.float32)
