@@ -1,12 +1,8 @@
 /* certificate.c: the hash of a trajectory, equal if two machines, targets or versions compute the same bits. */
 #include "core/dispatch.h"
+#include "core/fnv1a.h"
 
 enum { ENVS = 67, STEPS = 400, EPISODE = 60 }; /* a last block that is not full; resets of every kind */
-
-static uint64_t fnv1a(uint64_t hash, const void *bytes, size_t size) {
-    for (const uint8_t *at = bytes; size--; at++) hash = (hash ^ *at) * 0x100000001b3u;
-    return hash;
-}
 
 uint64_t operant_certificate(const operant_library *library, const char *env, const char *isa, int32_t exact,
                              int32_t workers) {
@@ -28,7 +24,7 @@ uint64_t operant_certificate(const operant_library *library, const char *env, co
         uint32_t seeds[ENVS];
         for (uint32_t i = 0; i < ENVS; i++) seeds[i] = i;
         uint64_t state = 1;
-        hash = 0xcbf29ce484222325u;
+        hash = FNV1A_START;
         operant_seed(b, seeds, 1, NULL);
         operant_reset(b, NULL, NULL, observations);
         hash = fnv1a(hash, observations, observations_size);

@@ -137,4 +137,12 @@ operant_status operant_train_gradient(operant_trainer *trainer, int64_t count, c
                                       const void *actions, const float *log_probs, const float *values,
                                       const float *advantages, const float *returns, float *gradient);
 
+/** The name of a kind of training that has a certificate, or NULL past the end. */
+const char *operant_train_kind(int32_t index);
+/** Returns the hash (FNV-1a) of the parameters after a fixed short training of a kind. Two machines, targets, numbers
+ *  of workers or versions that return the same hash train to the same bits. Returns 0 if the kind is unknown, the
+ *  target does not run here or has no fused multiply-add (scalar trains in its place), or an environment or memory is
+ *  missing. */
+uint64_t operant_train_certificate(const char *kind, const char *isa, int32_t workers);
+
 #endif

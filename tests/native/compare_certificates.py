@@ -1,4 +1,5 @@
-"""Compares the certificates of another system with this machine's and prints a line for each environment.
+"""Compares the certificates of another system with this machine's and prints a line for each environment and each
+kind of training, which has no float64.
 
 `make neon`, `make windows` and `make wasm` run it over their folder. It holds the output of certificates.c on the other
 system (`hashes`) and here (`hashes-here`), and the output of rounded.c here (`rounded`).
@@ -13,7 +14,7 @@ Hashes = dict[str, dict[str, str]]
 
 
 def read_hashes(listing: Path) -> Hashes:
-    """The hash of every environment on every target: `{environment: {target: hash}}`."""
+    """The hash of every environment and kind of training on every target: `{name: {target: hash}}`."""
     hashes: Hashes = {}
     for line in listing.read_text().splitlines():
         name, target, value = line.split()
@@ -28,23 +29,27 @@ def read_rounded(listing: Path) -> dict[str, list[str]]:
 
 
 def compare(here: Hashes, there: Hashes, rounded: dict[str, list[str]]) -> tuple[list[str], list[str]]:
-    """A line for each environment, with its hashes there and a comparison of float64's, and a line for each fault."""
+    """A line for each name, with its hashes there and a comparison of float64's, and a line for each fault."""
     lines: list[str] = []
     faults: list[str] = []
     if set(here) != set(there):
-        faults.append(f"environments: {sorted(here)} here, {sorted(there)} there")
+        faults.append(f"certificates: {sorted(here)} here, {sorted(there)} there")
     for name in sorted(set(here) & set(there)):
         fast = {target: value for target, value in there[name].items() if target != "exact"}
-        exact, equal = there[name]["exact"], there[name]["exact"] == here[name]["exact"]
         faults += [
             f"{name}: float32 on {target} is {value}, here {here[name]['scalar']}"
             for target, value in fast.items()
             if value != here[name]["scalar"]
         ]
+        line = f"{name} {'/'.join(fast)} {fast['scalar']}"
+        if "exact" not in here[name]:
+            lines.append(line)
+            continue
+        exact, equal = there[name]["exact"], there[name]["exact"] == here[name]["exact"]
         if not equal and not rounded[name]:
             faults.append(f"{name}: float64 is {exact}, here {here[name]['exact']}, but it needs no libm")
         why = "as here" if equal else f"another libm's {', '.join(rounded[name])}"
-        lines.append(f"{name} {'/'.join(fast)} {fast['scalar']} exact {exact} {why}")
+        lines.append(f"{line} exact {exact} {why}")
     return lines, faults
 
 
