@@ -1,4 +1,4 @@
-"""Completes the table of hashes in exactness.md: `make hashes` after an environment was added.
+"""Completes the table of hashes in exactness.md: `make hashes` after an environment or a kind of training was added.
 
 A hash that stands in the table is a promise. One that would change is refused.
 """
@@ -8,20 +8,22 @@ from pathlib import Path
 
 from operant.batch.core import trajectory_hash
 from operant.catalog import header_names
+from operant.conformance.certificate import TRAIN
+from operant.conformance.training import training_hash, training_kinds
 
 PAGE = Path(__file__).with_name("exactness.md")
-TABLE = re.compile(r"(\| environment \| float32 \|\n\| --- \| --- \|\n)((?:\|.*\|\n)*)")
+TABLE = re.compile(r"(\| certificate \| float32 \|\n\| --- \| --- \|\n)((?:\|.*\|\n)*)")
 
 
 def completed(page: str, hashes: dict[str, str]) -> str:
-    """The page with a row for each environment in `hashes`, and no others.
+    """The page with a row for each name in `hashes`, and no others.
 
     Raises:
         ValueError: the page states another hash for one of them.
     """
     found = TABLE.search(page)
     assert found is not None
-    stated = dict(re.findall(r"\| `(\w+)` \| `(\w+)` \|", found[2]))
+    stated = dict(re.findall(r"\| `([\w/]+)` \| `(\w+)` \|", found[2]))
     for name, value in hashes.items():
         if stated.get(name, value) != value:
             raise ValueError(
@@ -33,8 +35,10 @@ def completed(page: str, hashes: dict[str, str]) -> str:
 
 
 def computed() -> dict[str, str]:
-    """The float32 hash of every environment, which is the same on every target."""
-    return {header: f"{trajectory_hash(header, 'scalar'):016x}" for header in header_names()}
+    """The float32 hash of every environment and kind of training, which is the same on every target."""
+    trajectories = {header: trajectory_hash(header, "scalar") for header in header_names()}
+    trainings = {TRAIN + kind: training_hash(kind, "scalar") for kind in training_kinds()}
+    return {name: f"{value:016x}" for name, value in (trajectories | trainings).items()}
 
 
 if __name__ == "__main__":

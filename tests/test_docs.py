@@ -33,11 +33,11 @@ def test_every_python_snippet_of_the_readme_runs():
 @pytest.mark.check
 def test_exactness_states_the_hashes_that_are_computed():
     page = (ROOT / "docs" / "exactness.md").read_text()
-    assert HASHES["completed"](page, HASHES["computed"]()) == page, "make hashes adds a row for a new environment"
+    assert HASHES["completed"](page, HASHES["computed"]()) == page, "make hashes adds a missing row"
 
 
 def test_make_hashes_adds_what_is_new_removes_what_is_gone_and_keeps_what_is_promised():
-    page = "Above.\n\n| environment | float32 |\n| --- | --- |\n| `a` | `12` |\n| `b` | `34` |\n\nBelow.\n"
+    page = "Above.\n\n| certificate | float32 |\n| --- | --- |\n| `a` | `12` |\n| `b` | `34` |\n\nBelow.\n"
     assert HASHES["completed"](page, {"a": "12", "c": "56"}) == page.replace("| `b` | `34` |", "| `c` | `56` |")
     with pytest.raises(
         ValueError, match=r"b computes other numbers than exactness\.md promises: its hash is 35, not 34"

@@ -1,4 +1,6 @@
-"""Certificates: a fixed trajectory has the same hash on every target and with any number of workers."""
+"""Certificates: a fixed trajectory has the same hash on every target and with any number of workers, and so do the
+weights after a fixed training.
+"""
 
 import contextlib
 import io
@@ -8,6 +10,7 @@ import pytest
 import operant
 from operant.batch.core import isas, trajectory_hash
 from operant.catalog import header_names
+from operant.conformance.training import training_hashes, training_kinds
 
 HEADERS = set(header_names())
 
@@ -21,13 +24,14 @@ def certificate():
 
 
 @pytest.mark.check
-def test_all_float32_targets_of_an_environment_have_one_hash(certificate):
+def test_all_float32_targets_have_one_hash(certificate):
     hashes, printed = certificate
     runnable = {name for name, runs in isas().items() if runs}
-    assert set(hashes) == {
+    trained = {(f"train/{kind}", isa, "float32") for kind in training_kinds() for isa in training_hashes(kind)}
+    assert set(hashes) - trained == {
         (header, isa, "float64" if isa == "exact" else "float32") for header in HEADERS for isa in runnable
     }
-    for header in HEADERS:
+    for header in {header for header, _, _ in hashes}:
         assert len({value for (h, _, p), value in hashes.items() if h == header and p == "float32"}) == 1
     for (header, isa, precision), value in hashes.items():
         assert len(value) == 16 and int(value, 16) != 0
@@ -35,8 +39,8 @@ def test_all_float32_targets_of_an_environment_have_one_hash(certificate):
 
 
 @pytest.mark.check
-def test_environments_and_precisions_have_different_hashes(certificate):
-    assert len(set(certificate[0].values())) == 2 * len(HEADERS)
+def test_environments_precisions_and_kinds_of_training_have_different_hashes(certificate):
+    assert len(set(certificate[0].values())) == 2 * len(HEADERS) + len(training_kinds())
 
 
 @pytest.mark.parametrize("header", sorted(HEADERS))

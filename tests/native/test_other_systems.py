@@ -10,6 +10,7 @@ from building import ROOT, make, needs, run
 from compare_certificates import compare
 
 from operant.catalog import header_names
+from operant.conformance.training import training_kinds
 from operant.headers.library import ONE_LANE, core_flags, list_environment
 
 compiled = pytest.mark.test_all("compiles the core for another system and runs it, with tools that a newcomer has not")
@@ -23,21 +24,24 @@ TOOLS = {
     "wasm": {"node": "nodejs"},
 }
 TARGETS = {"neon": {"neon", "scalar"}, "windows": {"sse2", "scalar"}, "wasm": {"wasm", "scalar"}}
+TRAINS = {"neon": {"neon", "scalar"}, "windows": {"scalar"}, "wasm": {"scalar"}}  # those with a fused multiply-add
 
 
 @compiled
 @pytest.mark.parametrize("system", TOOLS)
 def test_another_system_computes_the_bits_of_this_machine(system):
-    """`make` fails if a float32 hash differs, or the float64 hash of an environment that needs no libm."""
+    """`make` fails if a float32 hash differs, weights included, or a float64 hash that needs no libm."""
     for program, package in TOOLS[system].items():
         needs(program, package)
     make("certificates")  # alone: two systems at once would both compile it
     make("build/native/rounded")
     lines = make(system).splitlines()
     print("\n".join(lines))
-    assert [line.split()[0] for line in lines] == header_names()
-    for line in lines:
-        assert set(line.split()[1].split("/")) >= TARGETS[system], line
+    targets = {line.split()[0]: set(line.split()[1].split("/")) for line in lines}
+    trained = {f"train/{kind}" for kind in training_kinds()}
+    assert set(targets) == {*header_names(), *trained}
+    for name, found in targets.items():
+        assert found >= (TRAINS[system] if name in trained else TARGETS[system]), name
 
 
 @compiled
@@ -72,15 +76,31 @@ def test_the_core_compiles_and_links_for_macos_on_both_cpus():
             assert header == (0xFEEDFACF).to_bytes(4, "little") + number.to_bytes(4, "little")
 
 
-@compiled
-def test_every_libm_function_that_the_core_calls_is_exact_or_counted_as_rounded():
-    make("certificates")
-    symbols = run("nm", "-u", ROOT / "build" / "native" / "liboperant.a")
+def libm_calls(name):
+    """The functions of libm that a file of build/native calls."""
+    symbols = run("nm", "-u", ROOT / "build" / "native" / name)
     called = {line.split()[1] for line in symbols.splitlines() if line.split()[:1] == ["U"]}
     library = run("cc", "-print-file-name=libm.so.6").strip()
     defined = {line.split()[-1].partition("@")[0] for line in run("nm", "-D", "--defined-only", library).splitlines()}
+    return called & defined
+
+
+@compiled
+def test_every_libm_function_that_the_core_calls_is_exact_or_counted_as_rounded():
+    make("certificates")
     rounded = re.search(r"^ROUNDED = (.*)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
-    assert called & defined - set(rounded) <= {"fmod", "fmaf", "sqrt", "floor"}
+    assert libm_calls("liboperant.a") - set(rounded) <= {"fmod", "fmaf", "sqrt", "floor"}
+
+
+@compiled
+def test_training_calls_no_libm_function_that_libms_round_differently():
+    make("certificates")
+    names = [f"train/{source.stem}.o" for source in (ROOT / "native" / "train").glob("*.c")]
+    # The fifth piece of a target has no environments.
+    names += [f"targets/{source.stem}.4.o" for source in (ROOT / "native" / "targets").glob("*.c")]
+    called = {name: libm_calls(name) for name in names}
+    assert called["targets/scalar.4.o"] == {"fmaf"}
+    assert set().union(*called.values()) <= {"fmaf", "sqrt"}
 
 
 HERE = {"cartpole": {"scalar": "01", "exact": "02"}, "taxi": {"scalar": "03", "exact": "04"}}
@@ -92,6 +112,15 @@ def test_equal_certificates_have_no_faults():
     lines, faults = compare(HERE, there, ROUNDED)
     assert lines == ["cartpole neon/scalar 01 exact 02 as here", "taxi neon/scalar 03 exact 04 as here"]
     assert faults == []
+
+
+def test_training_has_no_float64_certificate():
+    here = HERE | {"train/relu": {"avx2": "05", "scalar": "05"}}
+    lines, faults = compare(here, HERE | {"train/relu": {"scalar": "05"}}, ROUNDED)
+    assert lines[-1] == "train/relu scalar 05"
+    assert faults == []
+    _, faults = compare(here, HERE | {"train/relu": {"neon": "06", "scalar": "05"}}, ROUNDED)
+    assert faults == ["train/relu: float32 on neon is 06, here 05"]
 
 
 def test_another_libm_may_change_the_float64_hash_of_an_environment_that_calls_it():
@@ -108,7 +137,7 @@ def test_another_libm_may_change_the_float64_hash_of_an_environment_that_calls_i
             "taxi: float64 is 05, here 04, but it needs no libm",
         ),
         (HERE | {"taxi": {"scalar": "03", "wasm": "06", "exact": "04"}}, "taxi: float32 on wasm is 06, here 03"),
-        ({"taxi": HERE["taxi"]}, "environments: ['cartpole', 'taxi'] here, ['taxi'] there"),
+        ({"taxi": HERE["taxi"]}, "certificates: ['cartpole', 'taxi'] here, ['taxi'] there"),
     ],
 )
 def test_other_bits_are_a_fault(there, fault):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import functools
 import textwrap
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from operant.cli.parser import Parser, number
 from operant.conformance import CHECKS, Failed
-from operant.conformance.checks import Check
 from operant.conformance.parity import parity
 from operant.conformance.sanitize import sanitize
+from operant.conformance.training import check_training, training_kinds
 from operant.environments.lookup import find_spec
 from operant.environments.register import check_parameters
 from operant.headers.library import build
@@ -22,9 +23,12 @@ DESCRIPTION = """\
 Checks that an environment keeps operant's promises, and prints the results: the same bits on every instruction set and
 in the GPU code, with any batch size and number of threads; episodes that depend only on the seed and the actions; no
 NaN; observations within their bounds; autoreset; snapshots. If the descriptor names a reference class, the float64
-build must return the same numbers as that class. ENV is a header, or an id of an operant environment.
+build must return the same numbers as that class. ENV is a header, or an id of an operant environment. `operant check
+training` trains each kind of network and action shortly by PPO in the core: the weights are the same bits on every
+instruction set and with any number of threads. The hashes that it prints are in docs/exactness.md.
 """
 PROGRAM = "operant check"
+TRAINING = "training"
 RULES = {name: (check.__doc__ or "").splitlines()[0] for name, check in CHECKS.items()} | {
     "parity": "The float64 build matches the reference class bit for bit.",
     "sanitize": "AddressSanitizer and UBSan find nothing; with --sanitize.",
@@ -39,7 +43,9 @@ def command(argv: list[str]) -> int:
         epilog="checks:\n" + "\n".join(f"  {name:12} {rule}" for name, rule in RULES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("environment", metavar="ENV", help="a header such as lander.h, or an id such as CartPole-v1")
+    parser.add_argument(
+        "environment", metavar="ENV", help="a header such as lander.h, an id such as CartPole-v1, or training"
+    )
     parser.add_argument(
         "--sanitize", action="store_true", help="also run under AddressSanitizer and UBSan, in a process of its own"
     )
@@ -48,6 +54,10 @@ def command(argv: list[str]) -> int:
         "--tolerance", metavar="X", type=number, default=0.0, help="relative tolerance of parity (0: all bits)"
     )
     options = parser.parse(argv)
+    if options.environment == TRAINING:
+        if options.only or options.sanitize or options.tolerance:
+            parser.error("--only, --sanitize and --tolerance are for environments: leave them out")
+        return _run(TRAINING, {kind: functools.partial(check_training, kind) for kind in training_kinds()})
     names = [*(options.only or RULES.keys() - {"sanitize"}), *(["sanitize"] if options.sanitize else [])]
     for name in names:
         if name not in RULES:
@@ -60,7 +70,7 @@ def command(argv: list[str]) -> int:
     if "sanitize" in names and not spec.source:
         raise ValueError(f"--sanitize is for your own headers: `make sanitize` checks the built-in {spec.id}")
     checks = CHECKS | {"parity": functools.partial(parity, tolerance=options.tolerance), "sanitize": sanitize}
-    failed = _run(spec, {name: check for name, check in checks.items() if name in names})
+    failed = _run(spec.id, {name: functools.partial(checks[name], spec) for name in checks if name in names})
     if not spec.reference and not options.only:
         print("parity was not checked: the descriptor names no reference class")
     return failed
@@ -77,15 +87,15 @@ def _find(name: str) -> EnvSpec:
     return spec
 
 
-def _run(spec: EnvSpec, checks: dict[str, Check]) -> int:
-    """Prints a line for each check; returns the exit code."""
-    failed = 0
+def _run(subject: str, checks: Mapping[str, Callable[[], str]]) -> int:
+    """Prints a line for each check of a subject; returns the exit code."""
+    failed, width = 0, max(12, *map(len, checks))
     for name, check in checks.items():
         try:
-            print(f"ok    {name:12} {check(spec)}", flush=True)
+            print(f"ok    {name:{width}} {check()}", flush=True)
         except Failed as found:
             failed += 1
-            print(f"FAIL  {name:12} {RULES[name]}")
+            print(f"FAIL  {name:{width}} {RULES.get(name, 'The weights have the same bits everywhere.')}")
             print(textwrap.indent(str(found), " " * 6), flush=True)
-    print(f"{spec.id}: {len(checks) - failed} of {len(checks)} checks hold")
+    print(f"{subject}: {len(checks) - failed} of {len(checks)} checks hold")
     return 1 if failed else 0
