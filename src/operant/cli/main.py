@@ -17,6 +17,7 @@ COMMANDS = {
     "train": ("operant.cli.train", "trains an algorithm on an environment and saves the run"),
     "eval": ("operant.cli.eval", "measures the episode returns of a trained policy"),
     "resume": ("operant.cli.resume", "continues an interrupted run"),
+    "repeat": ("operant.cli.repeat", "trains a run again and compares the weights bit for bit"),
     "new": ("operant.cli.new", "writes a header and a descriptor as a start for your own environment"),
     "build": ("operant.cli.build", "compiles the header of your own environment"),
     "check": ("operant.cli.check", "checks that an environment keeps operant's promises"),

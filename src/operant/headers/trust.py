@@ -94,6 +94,16 @@ def check_trust(env_id: str, what: str, remedy: str) -> None:
     raise Untrusted(f"{what} names {code.path}, {reason}: to run its code, {remedy} or set OPERANT_TRUST=1")
 
 
+def code_hash(env_id: str) -> str | None:
+    """Returns a hash of the code of a header's path or of "module:id"; None for an id without code of its own.
+
+    Raises:
+        LibraryError: the header does not exist.
+    """
+    code = _code(env_id)
+    return None if code is None else code.entry[1]
+
+
 def _everything_is_trusted() -> bool:
     return os.environ.get("OPERANT_TRUST") == "1"
 

@@ -17,6 +17,7 @@ from typing import Any
 from operant.files.atomic import disk_errors, write_atomically
 from operant.files.regular import check_regular
 from operant.files.toml import read_toml, write_toml
+from operant.headers.trust import code_hash
 from operant.runs.process import is_alive, started
 
 FORMAT = 1
@@ -86,6 +87,7 @@ class RunDirectory:
             "format": FORMAT,
             "id": path.name,
             "environment": environment,
+            "code": code_hash(environment),
             "algorithm": algorithm,
             "backend": backend or None,
             "seed": seed,
