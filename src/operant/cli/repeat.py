@@ -66,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of a run: the hash of its weights after so many updates. `version` is that of the operant of its start."""
+    """The end of a run: the hash of its weights after so many updates. `version` is of the operant that began it."""
 
     updates: int
     weights: str
