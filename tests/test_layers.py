@@ -151,6 +151,7 @@ def test_only_batches_and_training_kernels_import_the_compiled_core():
         "rollout/advantages",
         "rollout/arguments",
         "rollout/moments",
+        "conformance/training",
         "models/native/trainer",
         "bench/peers",
         "bench/train_kernels",

@@ -13,7 +13,7 @@ BUILDS = {"cc": "build/native", "clang": "build/clang"}
 
 
 def certificates(compiler):
-    """`{(environment or kind of training, target): hash}` from the library built by one compiler; warnings are errors in the Makefile."""
+    """`{(name, target): hash}` from the library built by one compiler; warnings are errors in the Makefile."""
     needs(compiler, "clang" if compiler == "clang" else "gcc")
     make("native", "certificates", f"CC={compiler}", f"BUILD={BUILDS[compiler]}")
     lines = subprocess.check_output([ROOT / BUILDS[compiler] / "certificates"], text=True).splitlines()
