@@ -29,10 +29,9 @@ def test_every_target_trains_to_the_same_weights(kind, scalar):
 
 
 @pytest.mark.parametrize("workers", [2, 3, 16])
-@pytest.mark.parametrize("kind", KINDS)
-def test_any_number_of_threads_trains_to_the_same_weights(kind, workers, scalar):
-    best = next(iter(training_hashes(kind)))
-    assert training_hash(kind, best, workers) == scalar[kind]
+def test_any_number_of_threads_trains_to_the_same_weights(workers, scalar):
+    best = next(iter(training_hashes("relu")))
+    assert {kind: training_hash(kind, best, workers) for kind in KINDS} == scalar
 
 
 def test_an_unknown_kind_or_target_and_one_that_does_not_train_have_no_hash():
