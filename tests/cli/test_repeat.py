@@ -105,6 +105,20 @@ def test_each_part_of_a_run_has_the_learning_rate_of_its_own_total_steps(kept):
     assert repeat(kept).startswith(f"the same weights: {kept.record['weights']} after 5 updates")
 
 
+def test_a_run_that_was_made_longer_is_repeated_with_the_learning_rates_of_both_parts(kept, tmp_path):
+    longer = train(tmp_path, "cartpole", "--timesteps", 2048, "--seed", 3)
+    run("resume", longer.id, "--timesteps", 4096, "--runs", tmp_path, "--quiet")
+    longer.refresh()
+    assert longer.record["weights"] != kept.record["weights"]
+    assert repeat(longer).startswith(f"the same weights: {longer.record['weights']} after 4 updates")
+
+
+def test_a_run_that_torch_trained_in_part_is_not_compared(tmp_path):
+    mixed = train(tmp_path, "cartpole", "--timesteps", 1024, "--backend", "torch")
+    run("resume", mixed.id, "--backend", "native", "--timesteps", 2048, "--runs", tmp_path, "--quiet")
+    assert "torch trained it, or a part of it" in repeat(mixed, code=1)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

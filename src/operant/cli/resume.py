@@ -57,8 +57,11 @@ def command(argv: list[str]) -> int:
             raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: ask for more with --timesteps")
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
         if rank() == 0:
+            # What `operant repeat` needs of the run so far: the learning rate fell with the total of steps.
+            so_far = {"steps": algorithm.steps, "total_steps": run.record.get("total_steps"), "backend": recorded}
+            parts = [*run.record.get("parts", ()), so_far]
             run.restart()
-            run.update(total_steps=config.timesteps, backend=algorithm.backend, weights=None)
+            run.update(total_steps=config.timesteps, backend=algorithm.backend, weights=None, parts=parts)
             if algorithm.backend != recorded:
                 print(f"{recorded} trained this run so far, {algorithm.backend} continues it: not with the same bits")
         show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
