@@ -16,7 +16,6 @@ from operant.batch.core import isas
 from operant.bench.peak import FLAGS, multiply_adds
 from operant.bench.report import Measure, Row
 from operant.bench.timing import Contender
-from operant.bench.trainers import BATCHED
 from operant.bench.timing import timed as timed_by
 from operant.bench.trainers import BATCHED
 from operant.bench.workloads import Plan
