@@ -49,6 +49,15 @@ int32_t train_input_count(const operant_train_options *o) {
     return inputs;
 }
 
+int32_t train_chosen_count(const operant_train_options *o) {
+    int32_t count = 0;
+    for (int32_t k = 0; k < o->part_count; k++) {
+        if (!o->parts[k].choices) return 0;
+        count += o->parts[k].count;
+    }
+    return count;
+}
+
 bool train_rows_are_plain(const operant_train_options *o) {
     const operant_part *p = o->parts;
     return o->part_count == 1 && p->dtype == OPERANT_FLOAT32 && !p->choices && p->count * 4 == o->row_bytes;
@@ -109,7 +118,24 @@ static void copy_floats(float *to, const uint8_t *from, int64_t count) {
     for (; j < count; j++) memcpy(to + j, from + j * 4, 4);
 }
 
+/** Lists the inputs of a row that are 1, where all others are 0. */
+static void take_choices(operant_trainer *t, int32_t *to, const uint8_t *observation) {
+    int32_t first = 0;
+    for (int32_t k = 0; k < t->o.part_count; k++) {
+        const operant_part *p = &t->o.parts[k];
+        for (int64_t j = 0; j < p->count; j++, first += p->choices) {
+            const int64_t place = choice(p, observation, j);
+            if (place < 0) train_report(t, TRAIN_MISFIT);
+            *to++ = first + (place < 0 ? 0 : (int32_t)place);
+        }
+    }
+}
+
 void train_take_row(operant_trainer *t, train_scratch *c, int64_t row, const uint8_t *observation) {
+    if (t->model.chosen) {
+        take_choices(t, c->a.chosen + row * t->model.chosen, observation);
+        return;
+    }
     float *to = c->a.x[TRUNK][0] + row * train_padded(t->inputs);
     if (t->o.normalize_observations) {
         t->target->rollout->standardize((const float *)observation, t->inputs, t->inputs, t->centre, t->scale, 10, to);

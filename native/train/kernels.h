@@ -116,6 +116,28 @@ static void product(int64_t m, int64_t n, int64_t depth, const float *a, int64_t
     }
 }
 
+/** out[r, n] = start[n] + the rows chosen[r, 0] to chosen[r, count - 1] of the weights, in this order: the product with
+ *  one-hot inputs, whose zeros change no sum. `n` is a multiple of TRAIN_PAD. */
+static void add_chosen(int64_t rows, int64_t count, const int32_t *chosen, const float *weights, int64_t n,
+                       const float *start, float *out) {
+    for (int64_t r = 0; r < rows; r++, chosen += count, out += n)
+        for (int64_t j = 0; j < n; j += LANES) {
+            vf sum = LOAD(vf, start + j);
+            for (int64_t k = 0; k < count; k++) sum += LOAD(vf, weights + chosen[k] * n + j);
+            STORE(vf, out + j, sum);
+        }
+}
+
+/** Adds row r of x [rows, n] to the rows chosen[r, 0] to chosen[r, count - 1] of the sums: the gradient of such
+ *  weights. */
+static void add_to_chosen(int64_t rows, int64_t count, const int32_t *chosen, const float *x, int64_t n, float *sums) {
+    for (int64_t r = 0; r < rows; r++, x += n)
+        for (int64_t k = 0; k < count; k++, chosen++) {
+            float *to = sums + *chosen * n;
+            for (int64_t j = 0; j < n; j += LANES) STORE(vf, to + j, LOAD(vf, to + j) + LOAD(vf, x + j));
+        }
+}
+
 /** 1 / (1 + e^-x). */
 LANE_FN vf vsigmoid(vf x) { return vreal(1) / (vreal(1) + vexp(-x)); }
 
@@ -434,6 +456,7 @@ static double squares(int64_t count, const float *x) {
 }
 
 static const operant_train_kernels train_kernels = {
-    product,       activate,        deactivate, add_rows, add_strands, loss, categorical, categorical_gradient,
-    categorical_sample, normal_log_prob, normal_gradient, normal_sample, bound, uniforms, permute, adam, squares,
+    product, add_chosen, add_to_chosen, activate, deactivate, add_rows, add_strands, loss, categorical,
+    categorical_gradient, categorical_sample, normal_log_prob, normal_gradient, normal_sample, bound, uniforms, permute,
+    adam, squares,
 };

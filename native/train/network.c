@@ -8,7 +8,8 @@ static void add_layer(train_model *model, train_network *network, int64_t out, b
     y->in_pad = train_padded(y->in), y->out_pad = train_padded(y->out);
     y->rows = model->packed_size, y->columns = y->rows + y->out * y->in_pad;
     y->biases = y->columns + y->in * y->out_pad, model->packed_size = y->biases + y->out_pad;
-    y->by_input = y->in * y->out_pad < y->out * y->in_pad;
+    y->chosen = model->chosen && !network->count && (network == model->networks || !model->networks[TRUNK].count);
+    y->by_input = y->chosen || y->in * y->out_pad < y->out * y->in_pad;
     y->d_weight = model->gradient_size;
     y->d_bias = y->d_weight + (y->by_input ? y->in * y->out_pad : y->out * y->in_pad);
     model->gradient_size = y->d_bias + y->out_pad;
@@ -21,7 +22,7 @@ void train_shape(train_model *model, const train_sizes *s) {
     memset(model, 0, sizeof *model);
     train_network *trunk = &model->networks[TRUNK], *policy = &model->networks[POLICY];
     train_network *value = &model->networks[VALUE];
-    trunk->in = s->in;
+    trunk->in = s->in, model->chosen = s->chosen;
     for (int32_t l = 0; s->share && l < s->hidden_layers; l++) add_layer(model, trunk, s->hidden[l], false);
     policy->in = value->in = trunk->count ? trunk->layers[trunk->count - 1].out : s->in;
     for (int32_t l = 0; !s->share && l < s->hidden_layers; l++) add_layer(model, policy, s->hidden[l], false);
@@ -109,8 +110,12 @@ const float *train_forward(const train_model *model, const operant_train_kernels
     float **x = a->x[network];
     for (int32_t l = 0; l < n->count; l++) {
         const train_layer *y = &n->layers[l];
-        kernels->product(rows, y->head ? y->out : y->out_pad, y->in, x[l], y->in_pad, 1, model->packed + y->columns,
-                         y->out_pad, model->packed + y->biases, 0, x[l + 1], y->out_pad);
+        const float *weights = model->packed + y->columns, *biases = model->packed + y->biases;
+        if (y->chosen)
+            kernels->add_chosen(rows, model->chosen, a->chosen, weights, y->out_pad, biases, x[l + 1]);
+        else
+            kernels->product(rows, y->head ? y->out : y->out_pad, y->in, x[l], y->in_pad, 1, weights, y->out_pad,
+                             biases, 0, x[l + 1], y->out_pad);
         if (!y->head) kernels->activate(model->activation, x[l + 1], a->slopes[network][l + 1], rows * y->out_pad);
     }
     return x[n->count];
@@ -132,7 +137,8 @@ void train_backward(const train_model *model, const operant_train_kernels *kerne
         const train_layer *y = &n->layers[l];
         const float *x = a->x[network][l];
         float *g = gradient + y->d_weight;
-        if (y->by_input)
+        if (y->chosen) kernels->add_to_chosen(rows, model->chosen, a->chosen, d, y->out_pad, g);
+        else if (y->by_input)
             kernels->product(y->in, y->out_pad, rows, x, 1, y->in_pad, d, y->out_pad, g, y->out_pad, g, y->out_pad);
         else kernels->product(y->out, y->in_pad, rows, d, 1, y->out_pad, x, y->in_pad, g, y->in_pad, g, y->in_pad);
         kernels->add_rows(d, rows, y->out_pad, gradient + y->d_bias);

@@ -18,6 +18,7 @@ typedef struct {
     bool by_input;                   /* the layout of the gradient, whichever is smaller: */
     int64_t d_weight, d_bias;        /* [in, out_pad] or [out, in_pad], then [out_pad] */
     bool head;                       /* without an activation */
+    bool chosen;                     /* the inputs are one-hot: see train_activations */
 } train_layer;
 
 typedef struct {
@@ -32,6 +33,7 @@ enum { TRUNK, POLICY, VALUE, NETWORKS };
 typedef struct {
     train_network networks[NETWORKS];
     int activation;                  /* operant_activation */
+    int64_t chosen;                  /* number of inputs that are 1 in each row, all others being 0; or 0 */
     int64_t deviations;              /* number of log deviations, at ... */
     int64_t log_std, d_log_std;      /* ... in the parameters, and in the gradient */
     int64_t parameter_count, packed_size, gradient_size;
@@ -41,6 +43,7 @@ typedef struct {
 /** One thread's activations and gradients. */
 typedef struct {
     float *x[NETWORKS][TRAIN_LAYERS + 2];     /* [TRAIN_BLOCK, pad]: the input, then each layer's output */
+    int32_t *chosen;                          /* [TRAIN_BLOCK, model.chosen] the inputs that are 1, instead of x */
     float *slopes[NETWORKS][TRAIN_LAYERS + 2]; /* SiLU's derivatives; else NULL */
     float *d[2], *d_trunk;                    /* the gradients of two layers in turn, and of the trunk's output */
 } train_activations;
@@ -51,7 +54,7 @@ typedef struct {
     int32_t in, out;                 /* inputs, and outputs of the policy */
     int32_t hidden_layers, value_hidden_layers;
     const int32_t *hidden, *value_hidden;
-    int32_t deviations, activation;
+    int32_t deviations, activation, chosen;
     bool share;
 } train_sizes;
 

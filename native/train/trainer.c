@@ -257,6 +257,7 @@ static void lay_out_scratch(operant_trainer *t, train_scratch *c, char **at) {
             if (pad > widest) widest = pad;
         }
     }
+    c->a.chosen = grab(at, TRAIN_BLOCK * t->model.chosen, sizeof(int32_t));
     for (int k = 0; k < 2; k++) c->a.d[k] = FLOATS(TRAIN_BLOCK * widest);
     c->a.d_trunk = t->model.networks[TRUNK].count ? FLOATS(TRAIN_BLOCK * widest) : NULL;
     c->outputs = grab(at, t->outputs, sizeof *c->outputs), c->d_outputs = grab(at, t->outputs, sizeof *c->d_outputs);
@@ -407,7 +408,8 @@ operant_trainer *operant_train_open(const operant_train_options *o, char *messag
     t->inputs = train_input_count(o), t->outputs = (int32_t)count_outputs(o), t->plain = train_rows_are_plain(o);
     t->row_bytes = o->row_bytes, t->action_size = o->action_size;
     const train_sizes sizes = {t->inputs, t->outputs, o->hidden_layers, o->value_hidden_layers, o->hidden,
-                               o->value_hidden, o->choices ? 0 : o->action_size, o->activation, o->share != 0};
+                               o->value_hidden, o->choices ? 0 : o->action_size, o->activation,
+                               train_chosen_count(o), o->share != 0};
     train_shape(&t->model, &sizes);
     t->state.parameter_count = t->model.parameter_count;
     t->scratches = calloc((size_t)o->workers, sizeof *t->scratches);

@@ -97,8 +97,9 @@ static inline operant_status train_leave(operant_trainer *t, operant_status stat
 
 /** The reason why the parts of an observation are refused, or NULL. */
 const char *train_inputs_fault(const operant_train_options *);
-/** D, and whether a row is D floats. */
+/** D, the number of inputs that are 1 in each row where all are one-hot (else 0), and whether a row is D floats. */
 int32_t train_input_count(const operant_train_options *);
+int32_t train_chosen_count(const operant_train_options *);
 bool train_rows_are_plain(const operant_train_options *);
 /** Takes over the normaliser's statistics for the next rollout. */
 void train_freeze_normalizer(operant_trainer *);
