@@ -29,6 +29,7 @@ LAYERS = (
     "cuda",
     "rollout",
     "environments",
+    "workers",
     "envs",
     "multiagent",
     "buffers",

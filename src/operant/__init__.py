@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from operant.environments.register import register_env as register_env
     from operant.environments.single import OperantEnv as OperantEnv
     from operant.environments.vector import OperantVectorEnv as OperantVectorEnv
+    from operant.workers.vectorize import vectorize as vectorize
 
 __all__ = [
     "CATALOG",
@@ -31,6 +32,7 @@ __all__ = [
     "certificate",
     "register_env",
     "register_environments",
+    "vectorize",
 ]
 
 # Loaded on first use: gymnasium 0.29 imports this package while it is itself half imported, and still lacks what
@@ -43,6 +45,7 @@ _LAZY = {
     "certificate": "operant.conformance.certificate",
     "envs": "operant.envs",
     "register_env": "operant.environments.register",
+    "vectorize": "operant.workers.vectorize",
 }
 
 # Names of the projects that operant grew from, and the present ones.

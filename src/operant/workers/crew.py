@@ -1,0 +1,40 @@
+"""Crew: the workers as their caller sees them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from operant.workers.block import Block
+
+
+class Crew(Protocol):
+    """The caller's end of the ways to all workers.
+
+    `rows[w]` are the environments of worker w, and `block` holds their arrays.
+    """
+
+    block: Block
+
+    def command(self, worker: int, words: Sequence[int]) -> None:
+        """Sends command words to a worker."""
+
+    def post(self, worker: int, message: Any) -> None:
+        """Sends the message of a command; after the command, so that the worker reads while it is sent."""
+
+    def listen(self, seconds: float | None) -> array[int]:
+        """Waits for answers of any worker; none if there were none for `seconds`.
+
+        Raises:
+            WorkerDied: a worker ended by itself.
+        """
+
+    def collect(self, worker: int) -> Any:
+        """Returns the message of an answer, which may still be on its way."""
+
+    def traces(self, workers: Sequence[int]) -> list[tuple[str, int, str]]:
+        """The name, the environment, and the traceback at this moment, of workers that hang."""
+
+    def end(self, grace: float) -> None:
+        """Closes the environments and ends the workers, by force after `grace` seconds."""

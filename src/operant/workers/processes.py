@@ -1,0 +1,300 @@
+"""ProcessCrew: workers in processes, which share the block with their caller.
+
+Words travel in pipes: one to each worker, and one from all of them together, so that the caller waits for one file
+descriptor. Messages are pickled and travel in a socket of each worker. A worker writes the traceback of a crash into
+a third pipe, and on SIGUSR1 that of this moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import multiprocessing
+import os
+import pickle
+import select
+import signal
+import sys
+import threading
+import time
+import warnings
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cloudpickle
+from gymnasium.vector.utils import clear_mpi_env_vars
+
+from operant.workers.faults import NOTHING, WorkerDied, died, failure
+from operant.workers.loop import CLOSE, DONE, report, serve
+from operant.workers.plan import MakeEnv, Plan
+
+LOOK = 1000  # milliseconds after which a worker that waits looks whether its caller lives
+SHOWN = 0.05  # seconds in which a process that hangs writes its traceback
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class _Ends:
+    """A worker's ends of its pipes."""
+
+    commands: Connection
+    answers: Connection
+    messages: Connection
+    trace: Connection
+
+
+class ProcessCrew:
+    """Workers in daemon processes.
+
+    Raises:
+        TypeError: functions that cannot be pickled, where the context needs it.
+        WorkerDied: a worker ended while it made its environments.
+    """
+
+    def __init__(self, plan: Plan, functions: Sequence[MakeEnv], context: str | None):
+        if not hasattr(select, "poll"):
+            raise NotImplementedError("worker processes need POSIX: use workers=0, or context='thread'")
+        start: Any = multiprocessing.get_context(context)
+        forks = start.get_start_method() == "fork"
+        if forks:
+            _warn_of_fork()
+        memory = start.RawArray(ctypes.c_byte, plan.size)
+        self.block = plan.block(memory)
+        self._owner = os.getpid()
+        self._processes: list[Any] = []
+        self._commands: list[Connection] = []
+        self._messages: list[Connection] = []
+        self._traces: list[Connection] = []
+        self._answers, answers = start.Pipe(duplex=False)
+        caller = None if start.get_start_method() == "forkserver" else self._owner
+        # A worker dies with the thread that forked it, so only the main thread asks for that.
+        linked = threading.current_thread() is threading.main_thread()
+        try:
+            with clear_mpi_env_vars():
+                for w in range(plan.workers):
+                    chosen = list(functions[plan.rows(w)])
+                    given: Any = chosen if forks else _pickled(chosen, plan.rows(w).start, start.get_start_method())
+                    read, write = start.Pipe(duplex=False)
+                    ours, theirs = start.Pipe()
+                    shown, trace = start.Pipe(duplex=False)
+                    os.set_blocking(trace.fileno(), False)
+                    held = [self._answers, *self._commands, *self._messages, *self._traces, write, ours, shown]
+                    ends = _Ends(read, answers, theirs, trace)
+                    process = start.Process(
+                        target=_run,
+                        args=(plan, w, given, memory, ends, held if forks else [], caller, linked),
+                        daemon=True,
+                        name=f"operant-worker-{w}",
+                    )
+                    self._processes.append(process)
+                    self._commands.append(write)
+                    self._messages.append(ours)
+                    self._traces.append(shown)
+                    try:
+                        process.start()
+                    finally:
+                        for end in (read, theirs, trace):
+                            end.close()
+            answers.close()
+        except BaseException:
+            self.end(0.0)
+            raise
+        self._poll = select.poll()
+        self._poll.register(self._answers.fileno(), select.POLLIN)
+        self._sentinels = {process.sentinel: w for w, process in enumerate(self._processes)}
+        for sentinel in self._sentinels:
+            self._poll.register(sentinel, select.POLLIN)
+        self._read = self._answers.fileno()
+        self._write = [end.fileno() for end in self._commands]
+
+    def command(self, worker: int, words: Sequence[int]) -> None:
+        try:
+            _write_words(self._write[worker], words)
+        except BrokenPipeError:
+            raise self._died(worker) from None
+
+    def post(self, worker: int, message: Any) -> None:
+        try:
+            self._messages[worker].send_bytes(_dumps(message))
+        except ConnectionError:
+            raise self._died(worker) from None
+
+    def listen(self, seconds: float | None) -> array[int]:
+        events = self._poll.poll(None if seconds is None else max(seconds, 0.0) * 1000)
+        if not events:
+            return array("I")
+        ready = {descriptor for descriptor, _ in events}
+        if self._read in ready and (words := _read_words(self._read)):
+            return words
+        # Without any worker left, the pipe ends before the sentinels say so.
+        ended: Any = ready & self._sentinels.keys() or connection.wait(list(self._sentinels), 1.0)
+        raise self._died(self._sentinels[min(ended)] if ended else 0)
+
+    def collect(self, worker: int) -> Any:
+        try:
+            return pickle.loads(self._messages[worker].recv_bytes())
+        except (EOFError, ConnectionError):
+            raise self._died(worker) from None
+
+    def _died(self, worker: int) -> WorkerDied:
+        process = self._processes[worker]
+        process.join(1.0)
+        return died(_name(worker, process), int(self.block.current[worker]), process.exitcode, self._trace(worker))
+
+    def _trace(self, worker: int) -> str:
+        trace = self._traces[worker]
+        text = b""
+        with contextlib.suppress(OSError):
+            while trace.poll() and (part := os.read(trace.fileno(), 65536)):
+                text += part
+        return text.decode(errors="replace")
+
+    def traces(self, workers: Sequence[int]) -> list[tuple[str, int, str]]:
+        for w in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._processes[w].pid, signal.SIGUSR1)
+        time.sleep(SHOWN)
+        return [(_name(w, self._processes[w]), int(self.block.current[w]), self._trace(w)) for w in workers]
+
+    def end(self, grace: float) -> None:
+        if os.getpid() != self._owner:  # a forked copy: the workers are the parent's
+            return
+        started = [process for process in self._processes if process.pid is not None]
+        for end in self._commands:
+            with contextlib.suppress(OSError):
+                _write_words(end.fileno(), (CLOSE,))
+        until = time.monotonic() + grace
+        for process in started:
+            process.join(max(until - time.monotonic(), 0.0))
+        for process in started:
+            if process.exitcode is None:
+                process.kill()
+        for process in started:
+            process.join()
+        for each in (self._answers, *self._commands, *self._messages, *self._traces):
+            each.close()
+
+
+def _name(worker: int, process: Any) -> str:
+    return f"worker {worker} (process {process.pid})"
+
+
+def _write_words(descriptor: int, words: Sequence[int]) -> None:
+    rest = memoryview(array("I", words).tobytes())
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _read_words(descriptor: int) -> array[int]:
+    data = os.read(descriptor, 65536)
+    while len(data) % 4:
+        data += os.read(descriptor, 4 - len(data) % 4)
+    return array("I", data)
+
+
+def _dumps(message: Any) -> bytes:
+    try:
+        return pickle.dumps(message, 5)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return cloudpickle.dumps(message)  # type: ignore[no-any-return]  # functions and classes of __main__
+
+
+def _pickled(functions: list[MakeEnv], first: int, context: str) -> bytes:
+    """Pickles functions for a process that shares no memory with this one."""
+    for row, function in enumerate(functions, first):
+        try:
+            cloudpickle.dumps(function)
+        except Exception as problem:
+            raise TypeError(
+                f"the function of environment {row} cannot be pickled, as context={context!r} needs ({problem}): make "
+                'what it holds inside the function, or use context="fork"'
+            ) from problem
+    return cloudpickle.dumps(functions)  # type: ignore[no-any-return]
+
+
+def _warn_of_fork() -> None:
+    """Warns of threads and of CUDA, which a forked process cannot use."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        warnings.warn(
+            'CUDA is in use, and a forked process cannot use it: give context="spawn" or "forkserver"', stacklevel=5
+        )
+    elif threading.active_count() > 1:
+        warnings.warn(
+            f"{threading.active_count() - 1} other threads are running, and a forked process may wait forever for a "
+            'lock that one of them holds: give context="spawn" or "forkserver"',
+            stacklevel=5,
+        )
+
+
+class _PipeChannel:
+    """A worker's end of its pipes."""
+
+    def __init__(self, ends: _Ends):
+        self._ends = ends
+        self._read, self._write = ends.commands.fileno(), ends.answers.fileno()
+        self._parent = os.getppid()
+        self._poll = select.poll()
+        self._poll.register(self._read, select.POLLIN)
+
+    def receive(self) -> array[int]:
+        while not self._poll.poll(LOOK):
+            if os.getppid() != self._parent:
+                os._exit(1)
+        return _read_words(self._read)
+
+    def fetch(self) -> Any:
+        return pickle.loads(self._ends.messages.recv_bytes())
+
+    def answer(self, words: list[int], message: Any = NOTHING) -> None:
+        data = None if message is NOTHING else _dumps(message)
+        _write_words(self._write, words)
+        if data is not None:
+            self._ends.messages.send_bytes(data)
+
+
+def _run(
+    plan: Plan,
+    index: int,
+    given: Any,
+    memory: Any,
+    ends: _Ends,
+    held: list[Connection],
+    caller: int | None,
+    linked: bool,
+) -> None:
+    """A worker process. `held` are the ends of its caller that it inherited; `caller` is its parent, if known."""
+    for end in held:
+        end.close()
+    if linked and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Ctrl-C reaches every process of the terminal, and the caller ends the workers. Programs that environments start
+    # inherit an ignored signal, but not a handler.
+    signal.signal(signal.SIGINT, _do_nothing)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    trace = ends.trace.fileno()
+    faulthandler.enable(trace, all_threads=False)
+    faulthandler.register(signal.SIGUSR1, trace, all_threads=False)
+    if caller not in (None, os.getppid()):  # it died before this one asked to die with it
+        os._exit(1)
+    block = plan.block(memory)
+    channel = _PipeChannel(ends)
+    try:
+        envs = plan.open(index, cloudpickle.loads(given) if isinstance(given, bytes) else given, block)
+    except BaseException as exception:
+        report(index, failure(exception, int(block.current[index])), channel)
+        return
+    try:
+        channel.answer([DONE + index])
+        serve(index, envs, block, channel)
+    except ConnectionError:  # the caller is gone
+        os._exit(1)
+
+
+def _do_nothing(*_: object) -> None:
+    pass

@@ -1,0 +1,134 @@
+"""A slice: some of the environments, stepped one after the other as SyncVectorEnv does, in one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector.utils import concatenate, iterate
+
+from operant.environments.vector_base import AutoresetMode
+from operant.workers.block import Block, mapped
+from operant.workers.infos import Entry, Message, pack
+
+
+class Slice:
+    """K environments, of which the first is number `first` of all. Results go to rows of the block.
+
+    Args:
+        envs: the environments.
+        block: the arrays of all environments.
+        first: the row of the first environment.
+        worker: the index of this slice.
+        mode: the autoreset mode.
+        spaces: the single observation space, and the batched action space.
+    """
+
+    def __init__(
+        self,
+        envs: Sequence[gymnasium.Env[Any, Any]],
+        block: Block,
+        first: int,
+        worker: int,
+        mode: AutoresetMode,
+        spaces: tuple[gymnasium.Space[Any], gymnasium.Space[Any]],
+    ):
+        self._envs = envs
+        self._first = first
+        self._observation_space, self._action_space = spaces
+        rows = slice(first, first + len(envs))
+        self._actions = mapped(lambda array: array[rows], block.actions)
+        self._observations = mapped(lambda array: array[rows], block.observations)
+        self._each = [self._rows(slice(k, k + 1)) for k in range(len(envs))]
+        self._rewards, self._terminated, self._truncated = (
+            array[rows] for array in (block.rewards, block.terminated, block.truncated)
+        )
+        self._current = memoryview(block.current[worker : worker + 1])  # type: ignore[arg-type]
+        self._next_step, self._same_step = mode == AutoresetMode.NEXT_STEP, mode == AutoresetMode.SAME_STEP
+        self._held: list[Any] = [None] * len(envs)  # the latest observation of each
+        self._finals: list[Entry] = []
+        self._infos: list[Entry] = []
+
+    def _rows(self, rows: slice) -> Any:
+        return mapped(lambda array: array[rows], self._observations)
+
+    def step(self, actions: Iterable[Any] | None = None) -> Message | None:
+        """Steps every environment, with the actions in the block or with these; returns their infos, None if empty."""
+        self._finals, self._infos = [], []  # a step that raised may have left some
+        if actions is None:
+            # Copied, because an environment may keep its action.
+            actions = iterate(self._action_space, mapped(np.copy, self._actions))
+        for k, action in enumerate(actions):
+            self._step(k, action)
+        self._gather()
+        return self._message()
+
+    def step_some(self, chosen: list[int]) -> Iterable[tuple[int, list[dict[str, Any]]]]:
+        """Steps some environments with the actions in the block; yields each one's row and infos once it is done."""
+        actions = mapped(lambda array: array[chosen], self._actions)
+        for k, action in zip(chosen, iterate(self._action_space, actions), strict=True):
+            self._step(k, action)
+            concatenate(self._observation_space, self._held[k : k + 1], self._each[k])
+            infos = [info for _, info in (*self._finals, *self._infos)]
+            self._finals, self._infos = [], []
+            yield self._first + k, infos
+
+    def _step(self, k: int, action: Any) -> None:
+        self._current[0] = row = self._first + k
+        env = self._envs[k]
+        if self._next_step and (self._terminated[k] or self._truncated[k]):
+            observation, info = env.reset()
+            self._rewards[k], self._terminated[k], self._truncated[k] = 0.0, False, False
+        else:
+            observation, self._rewards[k], self._terminated[k], self._truncated[k], info = env.step(action)
+            if self._same_step and (self._terminated[k] or self._truncated[k]):
+                # Copied, because the environment may clear the same dict in its reset.
+                self._finals.append((row, {"final_obs": observation, "final_info": dict(info)}))
+                observation, info = env.reset()
+        self._held[k] = observation
+        if info:
+            self._infos.append((row, info))
+
+    def reset(self, seeds: Sequence[int | None], options: Any, mask: np.ndarray | None) -> Message | None:
+        """Begins an episode in every environment, or in those of `mask`, `[K]` bool."""
+        self._finals, self._infos = [], []
+        for k, env in enumerate(self._envs):
+            if mask is None or mask[k]:
+                self._current[0] = self._first + k
+                self._held[k], info = env.reset(seed=seeds[k], options=options)
+                self._rewards[k], self._terminated[k], self._truncated[k] = 0.0, False, False
+                if info:
+                    self._infos.append((self._first + k, info))
+        self._gather()
+        return self._message()
+
+    def _gather(self) -> None:
+        concatenate(self._observation_space, self._held, self._observations)
+
+    def _message(self) -> Message | None:
+        finals, infos = self._finals, self._infos
+        self._finals, self._infos = [], []
+        return pack(finals, infos) if finals or infos else None
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Calls a method of every environment, or reads an attribute."""
+        results = []
+        for k, env in enumerate(self._envs):
+            self._current[0] = self._first + k
+            function = env.get_wrapper_attr(name)
+            results.append(function(*args, **kwargs) if callable(function) else function)
+        return results
+
+    def set(self, name: str, values: Sequence[Any]) -> None:
+        """Sets an attribute of every environment to its own value."""
+        for k, (env, value) in enumerate(zip(self._envs, values, strict=True)):
+            self._current[0] = self._first + k
+            env.set_wrapper_attr(name, value)
+
+    def close(self) -> None:
+        """Closes every environment."""
+        for k, env in enumerate(self._envs):
+            self._current[0] = self._first + k
+            env.close()

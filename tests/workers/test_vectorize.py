@@ -1,0 +1,182 @@
+"""operant.vectorize returns what SyncVectorEnv returns, for any environment, in every mode, by every kind of worker."""
+
+import functools
+import importlib.util
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from python_environments import ChangingInfos, Counter, Image, Integers, ManyInfos, Nested, assert_same
+
+import operant
+from operant.workers.vector import VectorizedEnv
+
+IDS = [
+    "CartPole-v1",
+    "Pendulum-v1",
+    "MountainCarContinuous-v0",
+    "Acrobot-v1",
+    "FrozenLake-v1",
+    "Taxi-v3",
+    "Blackjack-v1",
+    "CliffWalking-v1",
+    *(["LunarLander-v3", "BipedalWalker-v3"] if importlib.util.find_spec("Box2D") else []),
+    *(["Hopper-v5", "InvertedPendulum-v5", "Reacher-v5"] if importlib.util.find_spec("mujoco") else []),
+]
+OWN = [Counter, Nested, ManyInfos, ChangingInfos, Integers, Image]
+MAKES = {env_id: functools.partial(gym.make, env_id) for env_id in IDS if env_id in gym.registry} | {
+    each.__name__: each for each in OWN
+}
+
+
+def make(function, num_envs, workers, mode="NextStep", **options):
+    """SyncVectorEnv and ours."""
+    functions = [function] * num_envs
+    return (
+        SyncVectorEnv(functions, autoreset_mode=AutoresetMode(mode)),
+        operant.vectorize(functions, workers=workers, autoreset_mode=mode, **options),
+    )
+
+
+def compare(function, num_envs, workers, mode, steps, **options):
+    """Steps both with the same actions and returns the number of episodes that ended."""
+    theirs, ours = make(function, num_envs, workers, mode, **options)
+    with ours:
+        assert ours.observation_space == theirs.observation_space
+        assert ours.action_space == theirs.action_space
+        assert ours.metadata == theirs.metadata and ours.render_mode == theirs.render_mode
+        assert_same(ours.reset(seed=3), theirs.reset(seed=3), "reset")
+        theirs.action_space.seed(1)
+        ends = 0
+        for step in range(steps):
+            actions = theirs.action_space.sample()
+            expected = theirs.step(actions)
+            assert_same(ours.step(actions), expected, f"step {step}")
+            ended = expected[2] | expected[3]
+            ends += int(ended.sum())
+            if mode == "Disabled" and ended.any():
+                results = (envs.reset(options={"reset_mask": ended.copy()}) for envs in (ours, theirs))
+                assert_same(*results, f"masked reset after step {step}")
+        assert_same(ours.np_random_seed, theirs.np_random_seed)
+        assert_same(ours.reset(seed=[5] * num_envs), theirs.reset(seed=[5] * num_envs), "reset with seeds")
+    theirs.close()
+    return ends
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+@pytest.mark.parametrize("name", MAKES)
+def test_results_are_those_of_sync_vector_env(name, mode):
+    ends = compare(MAKES[name], 5, 2, mode, steps=40)
+    assert ends > 0 or name not in ("CartPole-v1", *(each.__name__ for each in OWN))
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+@pytest.mark.parametrize("env", [Nested, ManyInfos, ChangingInfos])
+def test_threads_and_this_process_give_the_same_results_as_processes(env, mode):
+    assert compare(env, 6, 0, mode, steps=40) > 0
+    assert compare(env, 6, 4, mode, steps=40, context="thread") > 0
+
+
+@pytest.mark.parametrize("context", ["spawn", "forkserver"])
+def test_results_do_not_depend_on_the_start_of_processes(context):
+    assert compare(ChangingInfos, 4, 2, "SameStep", steps=20, context=context) > 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_final_observations_of_nested_spaces_are_those_of_the_environment(workers):
+    _, ours = make(Nested, 2, workers, "SameStep")
+    with ours:
+        ours.reset(seed=0, options={"length": 1})
+        _, _, _, _, infos = ours.step(ours.action_space.sample())
+        assert infos["_final_obs"].tolist() == [True, True]
+        assert [each["b"][0] for each in infos["final_obs"]] == [1, 1]
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_returned_arrays_are_the_callers_to_keep_unless_copy_is_false(workers):
+    with operant.vectorize(Counter, 3, workers) as envs:
+        first, _ = envs.reset(seed=0)
+        rewards = envs.step(np.ones(3, int))[1]
+        envs.step(np.zeros(3, int))
+        assert first[:, 0].tolist() == [0, 0, 0] and rewards.tolist() == [1, 1, 1]
+    with operant.vectorize(Counter, 3, workers, copy=False) as envs:
+        first, _ = envs.reset(seed=0)
+        assert envs.step(np.ones(3, int))[0] is first and first[:, 0].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("actions", [[1, 2, 0], np.array([1, 2, 0], np.int8), np.array([0.5, 1.5, 2.25])])
+def test_actions_of_any_form_reach_the_environments_unchanged(workers, actions):
+    theirs, ours = make(Counter, 3, workers)
+    with ours:
+        ours.reset(seed=0), theirs.reset(seed=0)
+        assert_same(ours.step(actions), theirs.step(actions))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_methods_and_attributes_are_called_read_and_set_in_every_environment(workers):
+    theirs, ours = make(functools.partial(Counter, render_mode="rgb_array"), 3, workers)
+    with ours:
+        for envs in (ours, theirs):
+            envs.reset(seed=0)
+            envs.set_attr("factor", [2.0, 3.0, 4.0])
+            envs.step(np.ones(3, int))
+        assert_same(ours.call("multiply", 3.0, plus=1.0), theirs.call("multiply", 3.0, plus=1.0))
+        assert ours.get_attr("factor") == (2.0, 3.0, 4.0)
+        assert_same(ours.render(), theirs.render())
+        ours.set_attr("factor", 5.0)
+        assert ours.step(np.ones(3, int))[1].tolist() == [5.0, 5.0, 5.0]
+        with pytest.raises(KeyError, match="nothing here"):
+            ours.call("wrong")
+        with pytest.raises(AttributeError, match="absent"):
+            ours.get_attr("absent")
+        assert ours.step(np.ones(3, int))[1].tolist() == [5.0, 5.0, 5.0]  # and goes on
+
+
+def test_an_id_is_made_by_gymnasium_with_its_options_and_the_spec_is_kept():
+    with operant.vectorize("CartPole-v1", num_envs=2, workers=1, max_episode_steps=3) as envs:
+        assert repr(envs) == "VectorizedEnv(CartPole-v1, num_envs=2)"
+        assert [spec.max_episode_steps for spec in envs.get_attr("spec")] == [3, 3]
+
+
+def test_different_bounds_are_batched_where_they_are_allowed():
+    functions = [functools.partial(Counter, low=-1.0), functools.partial(Counter, low=-2.0)]
+    theirs = SyncVectorEnv(functions, observation_mode="different")
+    with operant.vectorize(functions, workers=2, observation_mode="different") as ours:
+        assert ours.observation_space == theirs.observation_space
+        assert_same(ours.reset(seed=0), theirs.reset(seed=0))
+    own = (spaces.Box(-9, 100, (2, 2), np.float32), spaces.Box(-9, 100, (2,), np.float32))
+    with operant.vectorize(functions, workers=1, observation_mode=own) as ours:
+        assert (ours.observation_space, ours.single_observation_space) == own
+
+
+def test_a_cheap_environment_stays_in_this_process_and_one_that_waits_gets_many_workers():
+    with operant.vectorize("CartPole-v1", num_envs=4) as envs:
+        assert envs.workers == 0
+    with operant.vectorize(functools.partial(_Waiting, 0.002), num_envs=8) as envs:
+        assert envs.workers == 8
+
+
+class _Waiting(Counter):
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def act(self, action):
+        import time
+
+        time.sleep(self.seconds)
+
+
+def test_it_is_a_vector_environment_that_wrappers_take():
+    with operant.vectorize("CartPole-v1", num_envs=3, workers=2) as envs:
+        assert isinstance(envs, VectorizedEnv | gym.vector.VectorEnv)
+        counted = gym.wrappers.vector.RecordEpisodeStatistics(envs)
+        counted.reset(seed=0)
+        lengths = []
+        for _ in range(80):
+            infos = counted.step(envs.action_space.sample())[4]
+            lengths += infos["episode"]["l"][infos["_episode"]].tolist() if "episode" in infos else []
+        assert len(lengths) > 3 and min(lengths) >= 8
