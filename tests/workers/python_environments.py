@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import Any
 
@@ -145,11 +146,13 @@ class Killed(Counter):
 
 
 class Hanging(Counter):
-    """Never answers action 3."""
+    """Does not answer action 3 before it is released."""
+
+    released = threading.Event()
 
     def act(self, action: Any) -> None:
-        while action == 3:
-            time.sleep(0.01)
+        if action == 3:
+            self.released.wait()
 
 
 class Raising(Counter):

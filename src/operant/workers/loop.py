@@ -76,6 +76,7 @@ class Worker:
         else:
             self.open = False
             self._slice.close()
+        self._slice.rest()
         self._channel.answer([DONE + self._index + (0 if message is NOTHING else MESSAGE)], message)
 
     def _step_some(self, chosen: list[int]) -> None:
@@ -91,6 +92,7 @@ class Worker:
             if now - since > ANNOUNCE or len(words) == MOST:
                 self._channel.answer(words, infos or NOTHING)
                 words, infos, since = [], [], now
+        self._slice.rest()
         if words:
             self._channel.answer(words, infos or NOTHING)
 

@@ -127,6 +127,10 @@ class Slice:
             self._current[0] = self._first + k
             env.set_wrapper_attr(name, value)
 
+    def rest(self) -> None:
+        """Notes that no environment is at work."""
+        self._current[0] = -1
+
     def close(self) -> None:
         """Closes every environment."""
         for k, env in enumerate(self._envs):

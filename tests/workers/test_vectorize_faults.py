@@ -1,0 +1,355 @@
+"""Faults of environments and workers are named, end all workers, and leave no process behind."""
+
+import functools
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from python_environments import Counter, Hanging, Killed, Raising
+
+import operant
+from operant.workers.faults import WorkerDied, WorkerTraceback
+
+HERE = os.path.dirname(__file__)
+THIRD = np.array([0, 0, 3, 0])
+
+
+def pids(envs):
+    return [process.pid for process in envs._crew._processes]
+
+
+def assert_gone(processes):
+    """Waits for processes to end, zombies included."""
+    until = time.monotonic() + 20
+    while [pid for pid in processes if alive(pid)]:
+        assert time.monotonic() < until, "processes were left behind"
+        time.sleep(0.01)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def ready(env, workers=2, **options):
+    envs = operant.vectorize(env, 4, workers, **options)
+    envs.reset(seed=0)
+    return envs
+
+
+@pytest.mark.parametrize("how, name", [("signal", "SIGSEGV"), ("exit", "exit status 3")])
+def test_a_worker_that_dies_is_named_with_its_environment(how, name):
+    env = type("Dying", (Killed,), {"how": how})
+    envs = ready(env)
+    workers = pids(envs)
+    envs.step(np.zeros(4, int))
+    with pytest.raises(WorkerDied, match=rf"worker 1 \(process {workers[1]}\) .*{name} in environment 2") as caught:
+        envs.step(THIRD)
+    if how == "signal":  # faulthandler's traceback
+        assert "in act" in str(caught.value)
+    assert_gone(workers)
+    with pytest.raises(ClosedEnvironmentError):
+        envs.step(THIRD)
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_a_worker_that_dies_in_the_background_is_named_too(idle):
+    envs = ready(Killed, batch_size=1)
+    workers = pids(envs)
+    envs.step(np.zeros(4, int))
+    if idle:
+        os.kill(workers[1], signal.SIGKILL)
+    with pytest.raises(WorkerDied, match="worker 1 .*SIGKILL.* ended$" if idle else "worker 1 .* in environment 2"):
+        envs.send(np.zeros(4, int) if idle else THIRD)
+        for _ in range(4):
+            envs.recv()
+    assert_gone(workers)
+
+
+@pytest.mark.parametrize("context", [None, "thread"])
+def test_a_worker_that_hangs_is_named_with_its_environment_and_traceback(context):
+    released = threading.Event()
+    env = type("Hanging", (Hanging,), {"released": released})  # so that its threads end with the test
+    for background in (False, True):
+        envs = ready(env, timeout=0.3, context=context)
+        with pytest.raises(TimeoutError, match=r"(?s)timeout=0.3 s from worker 1 .* in environment 2.*in act"):
+            if background:
+                envs.send(THIRD)
+                envs.recv()
+            else:
+                envs.step(THIRD)
+        assert envs.closed
+    released.set()
+
+
+@pytest.mark.parametrize("context", [None, "thread"])
+@pytest.mark.parametrize("background", [False, True])
+def test_an_exception_is_raised_again_with_its_environment_and_traceback(context, background):
+    envs = ready(Raising, context=context, batch_size=4)
+    with pytest.raises(ValueError, match="left the road") as caught:
+        if background:
+            envs.send(THIRD)
+            envs.recv()
+        else:
+            envs.step(THIRD)
+    cause = caught.value.__cause__
+    assert isinstance(cause, WorkerTraceback)
+    assert "raised by environment 2" in str(cause) and "in act" in str(cause)
+    assert envs.closed
+
+
+def test_in_this_process_an_exception_comes_as_it_was_raised_and_the_environments_stay():
+    envs = ready(Raising, workers=0)
+    with pytest.raises(ValueError, match="left the road"):
+        envs.step(THIRD)
+    assert envs.reset(seed=0)[0][:, 0].tolist() == [0] * 4
+    assert envs.step(np.zeros(4, int))[0][:, 0].tolist() == [1] * 4
+
+
+class Unpicklable(Counter):
+    """Raises an exception that cannot be pickled, and has such an attribute."""
+
+    lock = threading.Lock()
+
+    def act(self, action):
+        if action == 3:
+
+            class Local(Exception):
+                def __init__(self, first, second):
+                    super().__init__("strange", self.__class__, threading.Lock())
+
+            raise Local(1, 2)
+
+
+def test_an_exception_or_result_that_cannot_be_pickled_is_still_an_error_with_its_text():
+    with ready(Unpicklable) as envs:
+        with pytest.raises(TypeError, match="cannot pickle '_thread"):
+            envs.get_attr("lock")
+        with pytest.raises(RuntimeError, match=r"Local: .*strange"):
+            envs.step(THIRD)
+
+
+def test_a_reset_that_raises_leaves_the_environments_usable():
+    with ready(Counter) as envs:
+        with pytest.raises(KeyError, match="length"):
+            envs.reset(options={"other": 1})
+        assert envs.reset(seed=0)[0][:, 0].tolist() == [0] * 4
+        assert envs.step(np.zeros(4, int))[0][:, 0].tolist() == [1] * 4
+
+
+class Fails(Counter):
+    """Cannot be made in another process than the first."""
+
+    process = os.getpid()
+
+    def __init__(self):
+        if os.getpid() != self.process:
+            raise OSError("no more simulators")
+        super().__init__()
+
+
+def test_an_environment_that_cannot_be_made_is_named():
+    with pytest.raises(OSError, match="no more simulators") as caught:
+        operant.vectorize([Counter, Counter, Fails, Fails], workers=2)
+    assert "raised by environment 2" in str(caught.value.__cause__)
+
+
+def run(script, *, until=None):
+    """Starts a script; returns the process and the first line that it printed, as numbers."""
+    text = f"import sys; sys.path.insert(0, {HERE!r})\n" + textwrap.dedent(script)
+    process = subprocess.Popen(
+        [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    return process, [int(word) for word in process.stdout.readline().split()]
+
+
+STEPPING = """
+    import numpy as np, operant
+    from python_environments import Counter, Hanging
+    envs = operant.vectorize({env}, 4, 2)
+    envs.reset(seed=0)
+    print(*[process.pid for process in envs._crew._processes], flush=True)
+    {then}
+"""
+
+
+@pytest.mark.parametrize("env", ["Counter", "Hanging"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_caller_that_is_killed_or_interrupted_leaves_no_process(env, how):
+    steps = "while True: envs.step(np.array([0, 0, 3, 0]))"
+    process, workers = run(STEPPING.format(env=env, then=steps))
+    time.sleep(0.1)
+    os.killpg(process.pid, how) if how == signal.SIGINT else os.kill(process.pid, how)
+    errors = process.communicate(timeout=30)[1]
+    assert process.returncode != 0 and len(workers) == 2
+    if how == signal.SIGINT:
+        assert errors.count("Traceback") == 1 and "KeyboardInterrupt" in errors
+    assert_gone(workers)
+
+
+@pytest.mark.parametrize("then", ["", "raise SystemExit", "del envs; import time; print(); time.sleep(60)"])
+def test_environments_that_nobody_closes_end_with_their_program_or_their_last_reference(then):
+    process, workers = run(STEPPING.format(env="Counter", then=then))
+    assert_gone(workers)
+    if "del" in then:
+        process.kill()
+    process.communicate(timeout=30)
+
+
+def test_environments_that_are_collected_end_their_workers():
+    envs = ready(Counter)
+    workers = pids(envs)
+    del envs
+    gc.collect()
+    assert_gone(workers)
+
+
+def test_a_forked_copy_is_refused_and_leaves_the_workers_alone():
+    envs = ready(Counter)
+    child = os.fork()
+    if child == 0:
+        try:
+            envs.step(np.zeros(4, int))
+        except RuntimeError as problem:
+            envs.close()
+            os._exit(0 if "forked" in str(problem) else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    envs.step(np.zeros(4, int))
+    envs.close()
+
+
+@pytest.mark.parametrize("context", [None, "thread"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_closed_environments_say_so(workers, context):
+    envs = ready(Counter, workers, context=context)
+    envs.close()
+    envs.close()
+    for call in (
+        lambda: envs.step(np.zeros(4, int)),
+        envs.reset,
+        envs.async_reset,
+        envs.recv,
+        lambda: envs.send(np.zeros(4, int)),
+        lambda: envs.get_attr("factor"),
+        lambda: envs.set_attr("factor", 1),
+    ):
+        with pytest.raises(ClosedEnvironmentError, match="make new ones"):
+            call()
+
+
+class Words(Counter):
+    """Observes text."""
+
+    def __init__(self):
+        super().__init__()
+        self.observation_space = spaces.Dict(said=spaces.Text(5))
+
+
+class Odd(Counter):
+    """Has one action more."""
+
+    def __init__(self):
+        super().__init__()
+        self.action_space = spaces.Discrete(5)
+
+
+@pytest.mark.parametrize(
+    "arguments, kind, why",
+    [
+        ({"env": []}, ValueError, "no environments"),
+        ({"env": Counter, "num_envs": 0}, ValueError, "num_envs=0 must be from 1"),
+        ({"env": Counter, "num_envs": 2.5}, TypeError, "num_envs=2.5 must be an int"),
+        ({"env": [Counter], "num_envs": 2}, ValueError, "num_envs=2, but there are 1 functions"),
+        ({"env": [Counter, 3]}, TypeError, "env contains 3, which is not a function"),
+        (
+            {"env": Counter, "max_episode_steps": 3},
+            TypeError,
+            "max_episode_steps: .* need an id",
+        ),
+        ({"env": "Absent-v0"}, gym.error.NameNotFound, "Absent"),
+        ({"env": Counter, "workers": 2}, ValueError, "workers=2 are more than num_envs=1"),
+        ({"env": Counter, "workers": -1}, ValueError, "workers=-1 must be from 0"),
+        ({"env": Counter, "workers": "many"}, ValueError, "workers='many' must be an int or \"auto\""),
+        ({"env": Counter, "workers": 1, "context": "spoon"}, ValueError, "context='spoon' must be one of fork"),
+        ({"env": Counter, "workers": 1, "timeout": 0}, ValueError, "timeout=0 must be a positive number"),
+        ({"env": Counter, "workers": 1, "batch_size": 2}, ValueError, "batch_size=2 must be from 1 to 1"),
+        ({"env": Counter, "autoreset_mode": "Never"}, ValueError, "Never"),
+        ({"env": Counter, "observation_mode": "equal"}, ValueError, "observation_mode='equal' must be"),
+        ({"env": Words, "workers": 1}, TypeError, r"observation\['said'\] is Text.*SyncVectorEnv"),
+        ({"env": [Counter, Odd], "workers": 2}, RuntimeError, r"environment 1 has the action space Discrete\(5\)"),
+        ({"env": [Counter, Odd], "workers": 0}, RuntimeError, r"environment 1 has the action space Discrete\(5\)"),
+        (
+            {"env": [Counter, functools.partial(Counter, low=-2.0)], "workers": 1},
+            RuntimeError,
+            'environment 1 has the observation space Box.*use observation_mode="different"',
+        ),
+    ],
+)
+def test_bad_arguments_are_named_with_the_remedy(arguments, kind, why):
+    with pytest.raises(kind, match=why):
+        operant.vectorize(**arguments)
+
+
+def test_functions_that_cannot_be_pickled_are_named_where_the_context_needs_it():
+    lock = threading.Lock()
+
+    def holding():
+        assert lock
+        return Counter()
+
+    with pytest.raises(TypeError, match=r"environment 1 cannot be pickled, as context='spawn' needs.*context=\"fork\""):
+        operant.vectorize([Counter, holding], workers=1, context="spawn")
+    operant.vectorize([Counter, holding], workers=1, context="fork").close()
+
+
+@pytest.mark.parametrize(
+    "mask, kind, why",
+    [
+        ([True] * 4, TypeError, "must be a numpy array, not list"),
+        (np.ones(3, bool), ValueError, r"must have the shape \(4,\), not \(3,\)"),
+        (np.ones(4), TypeError, "must be bool, not float64"),
+        (np.zeros(4, bool), ValueError, "has no True"),
+    ],
+)
+def test_bad_masks_seeds_values_and_actions_are_refused(mask, kind, why):
+    with ready(Counter) as envs:
+        with pytest.raises(kind, match=why):
+            envs.reset(options={"reset_mask": mask})
+        with pytest.raises(ValueError, match="3 seeds were given for num_envs=4"):
+            envs.reset(seed=[1, 2, 3])
+        with pytest.raises(ValueError, match="1 values were given for num_envs=4"):
+            envs.set_attr("factor", [1.0])
+        with pytest.raises(ValueError, match="3 actions were given for num_envs=4"):
+            envs.step(np.zeros(3, int))
+        assert envs.step(np.zeros(4, int))[0][:, 0].tolist() == [1] * 4
+
+
+def test_a_step_before_the_reset_is_refused():
+    with operant.vectorize(Counter, 2, 1) as envs, pytest.raises(ResetNeeded, match="call reset first"):
+        envs.step(np.zeros(2, int))
+
+
+def test_fork_beside_running_threads_warns():
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        with pytest.warns(UserWarning, match='give context="spawn" or "forkserver"'):
+            operant.vectorize(Counter, 2, 1, context="fork").close()
+    finally:
+        stop.set()
+        thread.join()
