@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import create_empty_array
 
+NOTE = 1 << 18  # bytes of a worker's note; longer messages travel otherwise
 LINE = 64  # bytes of a cache line: no two arrays share one
 FIXED = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
 
@@ -21,7 +22,9 @@ class Block:
         observations, actions: arrays `[N, *shape]`, in dicts and tuples if the space is nested.
         rewards: `[N]` float64.
         terminated, truncated: `[N]` bool; both False where an episode began.
-        current: `[workers]` int64, the environment that each worker steps; it is read after a fault.
+        current: `[workers]` int64, the environment that each worker steps, -1 if none; it is read after a fault.
+            A cache line each, because they are written often.
+        notes: `[workers, NOTE]` uint8, and `lengths`, `[workers]` int64: pickled messages that fit.
     """
 
     def __init__(
@@ -37,7 +40,9 @@ class Block:
         self.rewards = self._take((num_envs,), np.float64)
         self.terminated = self._take((num_envs,), np.bool_)
         self.truncated = self._take((num_envs,), np.bool_)
-        self.current = self._take((workers,), np.int64)
+        self.current = self._take((workers, LINE // 8), np.int64)[:, 0]
+        self.lengths = self._take((workers, LINE // 8), np.int64)[:, 0]
+        self.notes = self._take((workers, NOTE), np.uint8)
         self.observations: Any = create_empty_array(observation_space, num_envs, self._take)
         self.actions: Any = create_empty_array(action_space, num_envs, self._take)
 
@@ -60,7 +65,8 @@ def block_size(
 
     for dtype in (np.float64, np.bool_, np.bool_):
         count((num_envs,), dtype)
-    count((workers,), np.int64)
+    count((2, workers, LINE // 8), np.int64)
+    count((workers, NOTE), np.uint8)
     for space in (observation_space, action_space):
         create_empty_array(space, num_envs, count)
     return total
@@ -88,6 +94,11 @@ def mapped(function: Callable[[np.ndarray], Any], arrays: Any) -> Any:
     if isinstance(arrays, tuple):
         return tuple(mapped(function, part) for part in arrays)
     return function(arrays)
+
+
+def copied(arrays: Any) -> Any:
+    """Copies every array in dicts and tuples."""
+    return arrays.copy() if isinstance(arrays, np.ndarray) else mapped(np.ndarray.copy, arrays)
 
 
 def store(actions: Any, target: Any) -> bool:

@@ -10,15 +10,15 @@ from operant.workers.block import Block
 
 
 class Crew(Protocol):
-    """The caller's end of the ways to all workers.
-
-    `rows[w]` are the environments of worker w, and `block` holds their arrays.
-    """
+    """The caller's end of the ways to all workers; `block` holds the arrays of their environments."""
 
     block: Block
 
     def command(self, worker: int, words: Sequence[int]) -> None:
         """Sends command words to a worker."""
+
+    def command_all(self, word: int) -> None:
+        """Sends a command word to every worker."""
 
     def post(self, worker: int, message: Any) -> None:
         """Sends the message of a command; after the command, so that the worker reads while it is sent."""
@@ -30,8 +30,8 @@ class Crew(Protocol):
             WorkerDied: a worker ended by itself.
         """
 
-    def collect(self, worker: int) -> Any:
-        """Returns the message of an answer, which may still be on its way."""
+    def collect(self, worker: int, word: int) -> Any:
+        """Returns the message of an answer, of which `word` is one; it may still be on its way."""
 
     def traces(self, workers: Sequence[int]) -> list[tuple[str, int, str]]:
         """The name, the environment, and the traceback at this moment, of workers that hang."""

@@ -26,6 +26,9 @@ class InlineCrew:
     def command(self, worker: int, words: Sequence[int]) -> None:
         self._commands.extend(words)
 
+    def command_all(self, word: int) -> None:
+        self._commands.append(word)
+
     def post(self, worker: int, message: Any) -> None:
         self._down.append(message)
 
@@ -38,7 +41,7 @@ class InlineCrew:
         answers, self._answers = self._answers, array("I")
         return answers
 
-    def collect(self, worker: int) -> Any:
+    def collect(self, worker: int, word: int) -> Any:
         return self._up.popleft()
 
     def traces(self, workers: Sequence[int]) -> list[tuple[str, int, str]]:

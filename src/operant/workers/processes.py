@@ -1,8 +1,8 @@
 """ProcessCrew: workers in processes, which share the block with their caller.
 
 Words travel in pipes: one to each worker, and one from all of them together, so that the caller waits for one file
-descriptor. Messages are pickled and travel in a socket of each worker. A worker writes the traceback of a crash into
-a third pipe, and on SIGUSR1 that of this moment.
+descriptor. Messages are pickled and travel in a socket of each worker, short answers in the block. A worker writes the
+traceback of a crash into a third pipe, and on SIGUSR1 that of this moment.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from typing import Any
 import cloudpickle
 from gymnasium.vector.utils import clear_mpi_env_vars
 
+from operant.workers.block import NOTE, Block
 from operant.workers.faults import NOTHING, WorkerDied, died, failure
-from operant.workers.loop import CLOSE, DONE, report, serve
+from operant.workers.loop import CLOSE, DONE, FAILED, report, serve
 from operant.workers.plan import MakeEnv, Plan
 
 LOOK = 1000  # milliseconds after which a worker that waits looks whether its caller lives
@@ -118,6 +119,14 @@ class ProcessCrew:
         except BrokenPipeError:
             raise self._died(worker) from None
 
+    def command_all(self, word: int) -> None:
+        data = word.to_bytes(4, sys.byteorder)
+        for worker, descriptor in enumerate(self._write):
+            try:
+                os.write(descriptor, data)
+            except BrokenPipeError:
+                raise self._died(worker) from None
+
     def post(self, worker: int, message: Any) -> None:
         try:
             self._messages[worker].send_bytes(_dumps(message))
@@ -135,7 +144,10 @@ class ProcessCrew:
         ended: Any = ready & self._sentinels.keys() or connection.wait(list(self._sentinels), 1.0)
         raise self._died(self._sentinels[min(ended)] if ended else 0)
 
-    def collect(self, worker: int) -> Any:
+    def collect(self, worker: int, word: int) -> Any:
+        if word & (DONE | FAILED) and (length := int(self.block.lengths[worker])):
+            self.block.lengths[worker] = 0
+            return pickle.loads(self.block.notes[worker, :length].data)
         try:
             return pickle.loads(self._messages[worker].recv_bytes())
         except (EOFError, ConnectionError):
@@ -185,9 +197,9 @@ def _name(worker: int, process: Any) -> str:
 
 
 def _write_words(descriptor: int, words: Sequence[int]) -> None:
-    rest = memoryview(array("I", words).tobytes())
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    data = array("I", words).tobytes()
+    while (written := os.write(descriptor, data)) < len(data):
+        data = data[written:]
 
 
 def _read_words(descriptor: int) -> array[int]:
@@ -233,17 +245,22 @@ def _warn_of_fork() -> None:
 
 
 class _PipeChannel:
-    """A worker's end of its pipes."""
+    """A worker's end of its pipes. `dies`: the system ends it with its caller."""
 
-    def __init__(self, ends: _Ends):
+    def __init__(self, index: int, block: Block, ends: _Ends, dies: bool):
+        self._index = index
+        self._block = block
+        self._note = memoryview(block.notes[index])
         self._ends = ends
         self._read, self._write = ends.commands.fileno(), ends.answers.fileno()
+        self._dies = dies
         self._parent = os.getppid()
         self._poll = select.poll()
         self._poll.register(self._read, select.POLLIN)
 
     def receive(self) -> array[int]:
-        while not self._poll.poll(LOOK):
+        # The pipe may outlive the caller: other processes that it forked inherited it.
+        while not self._dies and not self._poll.poll(LOOK):
             if os.getppid() != self._parent:
                 os._exit(1)
         return _read_words(self._read)
@@ -252,9 +269,17 @@ class _PipeChannel:
         return pickle.loads(self._ends.messages.recv_bytes())
 
     def answer(self, words: list[int], message: Any = NOTHING) -> None:
-        data = None if message is NOTHING else _dumps(message)
-        _write_words(self._write, words)
-        if data is not None:
+        if message is NOTHING:
+            _write_words(self._write, words)
+            return
+        data = _dumps(message)
+        if words[0] & (DONE | FAILED) and len(data) <= NOTE:
+            # There before the caller wakes, and one at a time, because the caller reads it before the next command.
+            self._note[: len(data)] = data
+            self._block.lengths[self._index] = len(data)
+            _write_words(self._write, words)
+        else:
+            _write_words(self._write, words)
             self._ends.messages.send_bytes(data)
 
 
@@ -271,7 +296,8 @@ def _run(
     """A worker process. `held` are the ends of its caller that it inherited; `caller` is its parent, if known."""
     for end in held:
         end.close()
-    if linked and sys.platform == "linux":
+    dies = linked and sys.platform == "linux"
+    if dies:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # Ctrl-C reaches every process of the terminal, and the caller ends the workers. Programs that environments start
     # inherit an ignored signal, but not a handler.
@@ -283,7 +309,7 @@ def _run(
     if caller not in (None, os.getppid()):  # it died before this one asked to die with it
         os._exit(1)
     block = plan.block(memory)
-    channel = _PipeChannel(ends)
+    channel = _PipeChannel(index, block, ends, dies)
     try:
         envs = plan.open(index, cloudpickle.loads(given) if isinstance(given, bytes) else given, block)
     except BaseException as exception:

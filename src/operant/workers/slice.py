@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.vector.utils import concatenate, iterate
 
 from operant.environments.vector_base import AutoresetMode
-from operant.workers.block import Block, mapped
+from operant.workers.block import Block, copied, mapped
 from operant.workers.infos import Entry, Message, pack
 
 
@@ -38,15 +38,24 @@ class Slice:
         self._envs = envs
         self._first = first
         self._observation_space, self._action_space = spaces
-        rows = slice(first, first + len(envs))
+        k = len(envs)
+        rows = slice(first, first + k)
         self._actions = mapped(lambda array: array[rows], block.actions)
         self._observations = mapped(lambda array: array[rows], block.observations)
-        self._each = [self._rows(slice(k, k + 1)) for k in range(len(envs))]
-        self._rewards, self._terminated, self._truncated = (
-            array[rows] for array in (block.rewards, block.terminated, block.truncated)
-        )
+        self._each = [self._rows(slice(k, k + 1)) for k in range(k)]
+        # Of this worker alone, and copied at the end of a step: cores would wait for each other's cache lines.
+        self._rewards, self._terminated, self._truncated = np.zeros(k), np.zeros(k, np.bool_), np.zeros(k, np.bool_)
+        self._outcomes = [
+            (self._rewards, block.rewards[rows]),
+            (self._terminated, block.terminated[rows]),
+            (self._truncated, block.truncated[rows]),
+        ]
         self._current = memoryview(block.current[worker : worker + 1])  # type: ignore[arg-type]
         self._next_step, self._same_step = mode == AutoresetMode.NEXT_STEP, mode == AutoresetMode.SAME_STEP
+        self._shape = self._observation_space.shape
+        self._end_to_end: np.ndarray | None = None
+        if isinstance(self._observations, np.ndarray) and self._shape:
+            self._end_to_end = self._observations.reshape(-1, *self._shape[1:])
         self._held: list[Any] = [None] * len(envs)  # the latest observation of each
         self._finals: list[Entry] = []
         self._infos: list[Entry] = []
@@ -59,7 +68,9 @@ class Slice:
         self._finals, self._infos = [], []  # a step that raised may have left some
         if actions is None:
             # Copied, because an environment may keep its action.
-            actions = iterate(self._action_space, mapped(np.copy, self._actions))
+            actions = copied(self._actions)
+            if not isinstance(actions, np.ndarray):
+                actions = iterate(self._action_space, actions)
         for k, action in enumerate(actions):
             self._step(k, action)
         self._gather()
@@ -71,6 +82,8 @@ class Slice:
         for k, action in zip(chosen, iterate(self._action_space, actions), strict=True):
             self._step(k, action)
             concatenate(self._observation_space, self._held[k : k + 1], self._each[k])
+            for own, shared in self._outcomes:
+                shared[k] = own[k]
             infos = [info for _, info in (*self._finals, *self._infos)]
             self._finals, self._infos = [], []
             yield self._first + k, infos
@@ -105,7 +118,15 @@ class Slice:
         return self._message()
 
     def _gather(self) -> None:
-        concatenate(self._observation_space, self._held, self._observations)
+        """Writes the results to the block; the observations as Gymnasium's `concatenate` does."""
+        for own, shared in self._outcomes:
+            shared[:] = own
+        held = self._held
+        if self._end_to_end is not None and {getattr(each, "shape", None) for each in held} == {self._shape}:
+            # Arrays end to end are the same memory as arrays stacked, and take NumPy half the time.
+            np.concatenate(held, out=self._end_to_end)
+        else:
+            concatenate(self._observation_space, held, self._observations)
 
     def _message(self) -> Message | None:
         finals, infos = self._finals, self._infos

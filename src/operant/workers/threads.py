@@ -59,6 +59,10 @@ class ThreadCrew:
     def command(self, worker: int, words: Sequence[int]) -> None:
         self._channels[worker].commands.put(array("I", words))
 
+    def command_all(self, word: int) -> None:
+        for channel in self._channels:
+            channel.commands.put(array("I", [word]))
+
     def post(self, worker: int, message: Any) -> None:
         self._channels[worker].down.put(message)
 
@@ -68,7 +72,7 @@ class ThreadCrew:
         except queue.Empty:
             return array("I")
 
-    def collect(self, worker: int) -> Any:
+    def collect(self, worker: int, word: int) -> Any:
         return self._channels[worker].up.get()
 
     def traces(self, workers: Sequence[int]) -> list[tuple[str, int, str]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
-from copy import deepcopy
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -20,7 +18,7 @@ from gymnasium.vector.utils import batch_differing_spaces, batch_space, iterate
 
 from operant.environments.vector_base import AutoresetMode
 from operant.messages import NotCopyable, integer
-from operant.workers.block import check_fixed, mapped, store
+from operant.workers.block import check_fixed, copied, mapped, store
 from operant.workers.choice import choose_workers
 from operant.workers.crew import Crew
 from operant.workers.faults import NOTHING, Failure, hangs
@@ -102,18 +100,21 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         self._rows = [plan.rows(w) for w in range(plan.workers)]
         self._owner = np.repeat(np.arange(plan.workers), [rows.stop - rows.start for rows in self._rows])
         self._in_flight = np.zeros(n, np.bool_)
+        self._background = False  # True once actions were sent, or a reset began in the background
         self._arrived: deque[int] = deque()  # results that came and were not returned yet
         self._parts: dict[int, list[dict[str, Any]]] = {}  # their infos
         self._coming: list[deque[list[dict[str, Any]]]] = [deque() for _ in self._rows]
         self._sending, self._receiving = threading.Lock(), threading.Lock()
         self._begun = False
+        self._guard = _Guard(weakref.ref(self))
         if workers == 0:
             self._crew: Crew = InlineCrew(plan, [lambda: first, *functions[1:]])
         else:
             first.close()
             self._crew = ThreadCrew(plan, functions) if context == "thread" else ProcessCrew(plan, functions, context)
             self._end = weakref.finalize(self, self._crew.end, GRACE)
-            self._wait(None)
+            with self._guard:
+                self._wait(None)
         self._block = self._crew.block
         if observation_mode == "different":
             self.observation_space = batch_differing_spaces(list(self.get_attr("observation_space")))
@@ -168,8 +169,9 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             if busy := np.flatnonzero(mask & self._in_flight).tolist():
                 raise ValueError(f"environment {busy[0]} is still stepping: recv() its result before its reset")
         else:
-            while self._in_flight.sum() > len(self._arrived):
-                self._hear(self._deadline(), self._late)
+            with self._guard:
+                while self._in_flight.sum() > len(self._arrived):
+                    self._hear(self._deadline())
             self._in_flight[:] = False
             self._arrived.clear()
             self._parts.clear()
@@ -191,7 +193,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         self._check_open()
         if not self._begun:
             raise ResetNeeded("step before reset: call reset first, there is no episode to step")
-        if self._in_flight.any():
+        if self._background and self._in_flight.any():
             raise RuntimeError(f"{self._in_flight.sum()} environments were sent actions: recv() them before step")
         block = self._block
         if self.autoreset_mode == AutoresetMode.DISABLED:
@@ -213,7 +215,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
 
     def _observations(self) -> Any:
         observations = self._block.observations
-        return deepcopy(observations) if self.copy else observations
+        return copied(observations) if self.copy else observations
 
     def _merged(self, messages: list[Any]) -> dict[str, Any]:
         """The vector environment's infos."""
@@ -238,6 +240,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             chosen = None if options is None else options.get("reset_mask")
             messages = self._reset(seed, options)
             rows = np.arange(self.num_envs) if chosen is None else np.flatnonzero(chosen)
+            self._background = True
             self._in_flight[rows] = True
             self._arrived.extend(rows.tolist())
             for message in messages:
@@ -272,11 +275,13 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             if self.autoreset_mode == AutoresetMode.DISABLED:
                 self._check_not_ended(ids)
             _scatter(_conforming("actions", actions, self._block.actions, len(ids)), self._block.actions, ids)
+            self._background = True
             self._in_flight[ids] = True
-            for w, rows in enumerate(self._rows):
-                chosen = ids[self._owner[ids] == w] - rows.start
-                if len(chosen):
-                    self._guarded(functools.partial(self._crew.command, w, chosen.tolist()))
+            with self._guard:
+                for w, rows in enumerate(self._rows):
+                    chosen = ids[self._owner[ids] == w] - rows.start
+                    if len(chosen):
+                        self._crew.command(w, chosen.tolist())
 
     def recv(self) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Waits for the next `batch_size` results, those that finish first: `[batch_size, ...]`, `info["env_id"]`.
@@ -294,8 +299,9 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
                     f"recv would wait forever: {pending} environments are stepping, but batch_size={self.batch_size}"
                 )
             deadline = self._deadline()
-            while len(self._arrived) < self.batch_size:
-                self._hear(deadline, self._late)
+            with self._guard:
+                while len(self._arrived) < self.batch_size:
+                    self._hear(deadline)
             rows = [self._arrived.popleft() for _ in range(self.batch_size)]
             ids = np.array(rows, np.int64)
             block = self._block
@@ -361,97 +367,82 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
 
     # Talking to workers.
 
-    def _ask(self, command: int, messages: list[Any] | None = None, final: bool = False) -> list[Any]:
-        """Gives every worker a command, and its own message; returns their messages, NOTHING where there was none."""
+    def _ask(self, command: int, messages: Sequence[Any] = (), final: bool = False) -> list[Any]:
+        """Gives every worker a command, and its own message; returns their messages, NOTHING where there was none.
 
-        def give() -> None:
-            for w in range(len(self._rows)):
-                self._crew.command(w, (command,))
-            for w, message in enumerate(messages or ()):
+        An exception in a worker is raised; all workers end if `final`, at once.
+        """
+        with self._guard:
+            self._crew.command_all(command)
+            for w, message in enumerate(messages):
                 self._crew.post(w, message)
-
-        self._guarded(give)
-        return self._wait(self._deadline(), final)
+            return self._wait(self._deadline(), final)
 
     def _wait(self, deadline: float | None, final: bool = True) -> list[Any]:
-        """Waits for every worker's answer. An exception in one ends them all if `final`, at once."""
+        """Waits for every worker's answer to a command."""
         answers: list[Any] = [NOTHING] * len(self._rows)
         pending = set(range(len(self._rows)))
-        problems: list[Failure] = []
+        problem: Failure | None = None
         while pending:
-            for word in self._hear(deadline, lambda: sorted(pending)):
+            for word in self._hear(deadline, pending):
                 w = word & ~(MESSAGE | FAILED | DONE)
                 pending.discard(w)
                 if word & MESSAGE:
-                    answers[w] = self._collect(w)
+                    answers[w] = self._crew.collect(w, word)
                 if word & FAILED:
-                    problems.append(answers[w])
+                    problem = problem or answers[w]
                     if final:
                         self._finish(GRACE_AFTER_FAULT)
                         answers[w].throw()
-        if problems:
-            problems[0].throw()
+        if problem:
+            raise _Harmless(problem)
         return answers
 
-    def _hear(self, deadline: float | None, late: Callable[[], list[int]]) -> list[int]:
+    def _hear(self, deadline: float | None, pending: set[int] | None = None) -> list[int]:
         """Waits for answers. Notes environments that finished; returns the words that answer a command.
 
-        `late` names the workers that are waited for.
+        `pending` are the workers that are waited for; by default those of environments that are stepping.
         """
-        seconds = None if deadline is None else deadline - time.monotonic()
-        words = self._guarded(lambda: self._crew.listen(seconds))
+        words = self._crew.listen(None if deadline is None else deadline - time.monotonic())
         if not words:
-            problem = hangs(self._crew.traces(late()), self.timeout or 0.0)
-            self._finish(0.0)
-            raise problem
+            late = self._stepping() if pending is None else sorted(pending)
+            raise hangs(self._crew.traces(late), self.timeout or 0.0)
         others = []
         for word in words:
             if not word & (DONE | FAILED):
-                self._note(word & ~MESSAGE, bool(word & MESSAGE))
+                self._note(word)
             elif word & FAILED and self._in_flight.any():
-                problem = self._collect(word & ~(MESSAGE | FAILED))
-                self._finish(GRACE_AFTER_FAULT)
-                problem.throw()
+                self._crew.collect(word & ~(MESSAGE | FAILED), word).throw()
             else:
                 others.append(word)
         return others
 
-    def _note(self, row: int, has_infos: bool) -> None:
+    def _note(self, word: int) -> None:
         """Notes an environment whose step is finished."""
+        row = word & ~MESSAGE
         self._arrived.append(row)
-        if has_infos:
-            coming = self._coming[self._owner[row]]
-            if not coming:  # one message has the infos of environments that were announced together
-                coming.extend(self._collect(int(self._owner[row])))
-            self._parts[row] = coming.popleft()
-
-    def _collect(self, worker: int) -> Any:
-        return self._guarded(lambda: self._crew.collect(worker))
-
-    def _guarded(self, talk: Callable[[], Any]) -> Any:
-        """Ends the workers if talking to them fails or is interrupted, because nobody knows then what they do."""
-        try:
-            return talk()
-        except BaseException:
-            if self.workers or self._in_flight.any():
-                self._finish(GRACE_AFTER_FAULT)
-            raise
+        if word & MESSAGE:
+            owner = int(self._owner[row])
+            if not self._coming[owner]:  # one message has the infos of environments that were announced together
+                self._coming[owner].extend(self._crew.collect(owner, word))
+            self._parts[row] = self._coming[owner].popleft()
 
     def _finish(self, grace: float) -> None:
-        self.closed = True
-        if self.workers:
-            self._end.detach()
-        self._crew.end(grace)
+        if not self.closed:
+            self.closed = True
+            if self.workers:
+                self._end.detach()
+            self._crew.end(grace)
 
     def _deadline(self) -> float | None:
         return None if self.timeout is None else time.monotonic() + self.timeout
 
-    def _late(self) -> list[int]:
+    def _stepping(self) -> list[int]:
         """The workers of environments that are stepping."""
         stepping = self._in_flight.copy()
         stepping[list(self._arrived)] = False
-        late: list[int] = np.unique(self._owner[stepping]).tolist()
-        return late
+        workers: list[int] = np.unique(self._owner[stepping]).tolist()
+        return workers
 
     # Checks.
 
@@ -468,6 +459,33 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
                 f"the episode of environment {ended[0]} ended, and autoreset_mode is DISABLED: "
                 'reset it with options={"reset_mask": mask}'
             )
+
+
+class _Harmless(Exception):
+    """Carries an exception of an environment, after which all workers still do what is expected of them."""
+
+    def __init__(self, problem: Failure):
+        self.problem = problem
+
+
+class _Guard:
+    """Ends the workers if talking to them fails or is interrupted, because nobody knows then what they do.
+
+    In this process and thread nothing is unknown, unless environments were sent actions.
+    """
+
+    def __init__(self, envs: weakref.ref[VectorizedEnv]):
+        self._envs = envs
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, _Harmless):
+            problem.problem.throw()
+        envs = self._envs()
+        if problem is not None and envs is not None and (envs.workers or envs._in_flight.any()):
+            envs._finish(GRACE_AFTER_FAULT)
 
 
 def _check_mask(mask: Any, num_envs: int) -> np.ndarray:
