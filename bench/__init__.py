@@ -3,6 +3,7 @@
 timing      times contenders in turn and keeps every round; independent of environments
 peers       makes contenders of operant, Gymnasium and EnvPool
 workloads   the rows: the contenders of each, and the figures to reach
+vectorizing the row about Python environments in worker processes
 training    the rows about training
 cuda        the rows for a GPU; cuda_training has those about training there
 probes      measurements in a fresh process: memory, and the time of an import

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from operant.bench import cuda, cuda_training, report, training, workloads
+from operant.bench import cuda, cuda_training, report, training, vectorizing, workloads
 from operant.bench.machine import describe
 from operant.cli.parser import Parser, integer
 from operant.environments.lookup import find_spec
 from operant.messages import CudaError, unknown
 
 QUICK = (3, 0.03)  # number of rounds, seconds per round
-CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = workloads.ROWS | training.ROWS
+CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = workloads.ROWS | vectorizing.ROWS | training.ROWS
 DEVICE_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = cuda.ROWS | cuda_training.ROWS
 
 
@@ -93,7 +93,7 @@ def row_names(given: argparse.Namespace) -> list[str]:
         return about_training
     if given.env is not None:
         return list(cuda.FOR_ANY_ENVIRONMENT if on_device else workloads.FOR_ANY_ENVIRONMENT)
-    return list(DEVICE_ROWS if on_device else workloads.ROWS)
+    return list(DEVICE_ROWS if on_device else workloads.ROWS | vectorizing.ROWS)
 
 
 def main(argv: list[str] | None = None) -> int:

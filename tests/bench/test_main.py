@@ -119,10 +119,11 @@ def test_targets_and_verdicts_are_shown_on_request(capsys, monkeypatch):
         "kernels",
         "authored",
         "tasks",
+        "vectorize",
     ],
 )
 def test_every_row_that_needs_no_large_batch_yields_figures_or_a_reason(name):
-    rows = list(workloads.ROWS[name](workloads.Plan(CATALOG["CartPole-v1"], **BRIEF)))
+    rows = list(CPU_ROWS[name](workloads.Plan(CATALOG["CartPole-v1"], **BRIEF)))
     assert rows
     for row in rows:
         assert row.name == name

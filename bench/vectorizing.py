@@ -1,0 +1,187 @@
+"""The row `vectorize`: Python environments in `operant.vectorize` and in the vector environments of other libraries.
+
+Its time is that of the processor, summed over the caller and its workers: it says what a step costs wherever there are
+cores, also on a machine that does other work. The last part is by the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import itertools
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+import operant
+from operant.bench.peers import ACTION_SETS
+from operant.bench.report import Measure, Row, Target
+from operant.bench.timing import Contender, timed
+from operant.bench.workloads import STANDARD, Plan
+
+NUM_ENVS, WORKERS = 64, 2
+UNEVEN = 8  # environments in the part by the clock
+SYNC, ASYNC, SUBPROC = "Gymnasium sync", "Gymnasium async", "SB3 SubprocVecEnv"
+OURS = f"operant, {WORKERS} workers"
+
+MakeEnv = Callable[[], gymnasium.Env[Any, Any]]
+
+
+class Synthetic(gymnasium.Env[Any, Any]):
+    """An environment with a stated cost.
+
+    Args:
+        seconds: of processor time that each step takes.
+        rare: seconds that one step in eight takes, at random.
+        infos: the number of infos, floats.
+        image: observations are images of 84 x 84 x 4 bytes, not 8 floats.
+    """
+
+    def __init__(self, seconds: float = 0.0, rare: float = 0.0, infos: int = 0, image: bool = False):
+        self.nanoseconds, self.rare = int(1e9 * seconds), int(1e9 * rare)
+        self.infos = {f"info {k}": 0.5 * k for k in range(infos)}
+        self.action_space = spaces.Discrete(4)
+        box = spaces.Box(0, 255, (84, 84, 4), np.uint8) if image else spaces.Box(-1, 1, (8,), np.float32)
+        self.observation_space = box
+        self.observations = [np.full(box.shape, k, box.dtype) for k in range(2)]
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.elapsed = 0
+        return self.observations[0], dict(self.infos)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        seconds = self.nanoseconds
+        if self.rare and self.np_random.random() < 1 / 8:
+            seconds = self.rare
+        end = time.thread_time_ns() + seconds
+        while time.thread_time_ns() < end:
+            pass
+        self.elapsed += 1
+        return self.observations[self.elapsed % 2], 1.0, False, self.elapsed >= 200, dict(self.infos)
+
+
+# Environments, and the most that a step may cost in SyncVectorEnv's processor time.
+ENVIRONMENTS: dict[str, tuple[MakeEnv, float]] = {
+    "CartPole-v1": (functools.partial(gymnasium.make, "CartPole-v1"), 1.1),
+    "LunarLander-v3": (functools.partial(gymnasium.make, "LunarLander-v3"), 1.05),
+    "50 us a step": (functools.partial(Synthetic, 50e-6), 1.05),
+    "images": (functools.partial(Synthetic, image=True), 1.1),
+    "8 infos": (functools.partial(Synthetic, infos=8), 0.8),
+}
+
+
+def vectorize(plan: Plan) -> Iterator[Row]:
+    """Python environments in worker processes: processor time against Gymnasium's and SB3's vector environments."""
+    sizes = (NUM_ENVS,) if plan.sizes == (STANDARD,) else plan.sizes
+    for (name, (make, most)), num_envs in itertools.product(ENVIRONMENTS.items(), sizes):
+        title = f"{name}, {num_envs} environments, processor time of all processes"
+        if name.startswith("LunarLander") and importlib.util.find_spec("Box2D") is None:
+            yield Row("vectorize", title, skipped="needs Box2D: pip install 'gymnasium[box2d]'")
+            continue
+        with contextlib.ExitStack() as stack:
+            contenders = [contender(stack, kind, make, num_envs) for kind in (OURS, SYNC, ASYNC)]
+            if importlib.util.find_spec("stable_baselines3") is not None:
+                contenders.append(contender(stack, SUBPROC, make, num_envs))
+            comparison = plan.compare(contenders)
+        result = Row("vectorize", title, comparison, "operant is cheaper", ("k steps/CPU s", 1e3))
+        least = {}
+        if num_envs == NUM_ENVS:
+            least[SYNC] = Target(at_least=round(1 / most, 2))
+            if name == "CartPole-v1":
+                least[ASYNC] = Target(at_least=10.0)
+        for other in contenders[1:]:
+            ratios = comparison.ratios(OURS, other.name)
+            result.add_ratio(other.name, f"{name}, times {other.name}", ratios, least.get(other.name))
+        yield result
+    yield by_the_clock(plan)
+
+
+def by_the_clock(plan: Plan) -> Row:
+    """Environments that take 100 us and rarely 2 ms, in lockstep and by send and recv."""
+    make = functools.partial(Synthetic, 100e-6, rare=2e-3)
+    lockstep, background = "step", "recv and send"
+    with contextlib.ExitStack() as stack:
+        envs = [stack.enter_context(operant.vectorize(make, UNEVEN, WORKERS, batch_size=size)) for size in (UNEVEN, 1)]
+        actions = np.zeros(UNEVEN, np.int64)
+        envs[0].reset(seed=0)
+        envs[1].async_reset(seed=0)
+
+        def exchange() -> None:
+            *_, infos = envs[1].recv()
+            envs[1].send(actions[:1], infos["env_id"])
+
+        comparison = plan.compare(
+            [
+                Contender(background, timed(exchange), 1),
+                Contender(lockstep, timed(lambda: envs[0].step(actions)), UNEVEN),
+            ]
+        )
+    result = Row(
+        "vectorize",
+        f"100 us or rarely 2 ms a step, {UNEVEN} environments, {WORKERS} workers, by the clock",
+        comparison,
+        "send and recv are faster",
+        ("k steps/s", 1e3),
+    )
+    result.measures.append(
+        Measure("uneven environments, recv and send, times step", "x", comparison.ratios(background, lockstep))
+    )
+    return result
+
+
+def contender(stack: contextlib.ExitStack, kind: str, make: MakeEnv, num_envs: int) -> Contender:
+    """Makes a contender whose time is that of the processor, in this process and in those that it starts."""
+    before = set(multiprocessing.active_children())
+    functions = [make] * num_envs
+    envs: Any
+    if kind == OURS:
+        envs = operant.vectorize(functions, workers=WORKERS)
+    elif kind == SYNC:
+        envs = gymnasium.vector.SyncVectorEnv(functions)
+    elif kind == ASYNC:
+        envs = gymnasium.vector.AsyncVectorEnv(functions)
+    else:
+        from stable_baselines3.common.vec_env import SubprocVecEnv
+
+        envs = SubprocVecEnv(functions, start_method="fork")
+    stack.callback(envs.close)
+    processes = set(multiprocessing.active_children()) - before
+    envs.reset()
+    generator = np.random.default_rng(0)
+    count = envs.action_space.nvec[0] if kind != SUBPROC else envs.action_space.n
+    actions = itertools.cycle([generator.integers(0, count, num_envs) for _ in range(ACTION_SETS)])
+
+    def measure(calls: int) -> float:
+        start = processor_seconds(processes)
+        for action in itertools.islice(actions, calls):
+            envs.step(action)
+        return processor_seconds(processes) - start
+
+    return Contender(kind, measure, num_envs)
+
+
+def processor_seconds(processes: set[Any]) -> float:
+    """The processor time so far of this process and of some others."""
+    return time.process_time() + sum(map(_seconds_of, processes))
+
+
+def _seconds_of(process: Any) -> float:
+    """Linux counts nanoseconds for each thread, and elsewhere psutil knows."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    if tasks.is_dir():
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+    import psutil
+
+    times = psutil.Process(process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {"vectorize": vectorize}
