@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from python_environments import ChangingInfos, Counter, Image, Integers, ManyInfos, Nested, assert_same
 
 import operant
+from operant.doctor import examine, from_function
 from operant.workers.vector import VectorizedEnv
 
 IDS = [
@@ -180,3 +181,12 @@ def test_it_is_a_vector_environment_that_wrappers_take():
             infos = counted.step(envs.action_space.sample())[4]
             lengths += infos["episode"]["l"][infos["_episode"]].tolist() if "episode" in infos else []
         assert len(lengths) > 3 and min(lengths) >= 8
+
+
+@pytest.mark.parametrize("mode", ["SameStep", "Disabled"])
+def test_the_doctor_finds_nothing(mode):
+    def make(num_envs, max_episode_steps=None):
+        options = {} if max_episode_steps is None else {"max_episode_steps": max_episode_steps}
+        return operant.vectorize("CartPole-v1", num_envs, min(2, num_envs), autoreset_mode=mode, **options)
+
+    assert examine(from_function(make), num_envs=2, steps=40) == []

@@ -10,12 +10,15 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import create_empty_array
 
+from operant.messages import NotCopyable
+
+INSTEAD = "it belongs to a vector environment; make a new one"
 NOTE = 1 << 18  # bytes of a worker's note; longer messages travel otherwise
 LINE = 64  # bytes of a cache line: no two arrays share one
 FIXED = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
 
 
-class Block:
+class Block(NotCopyable):
     """The arrays of N environments in shared memory; both sides make it from the same memory and spaces.
 
     Attributes:
@@ -26,6 +29,8 @@ class Block:
             A cache line each, because they are written often.
         notes: `[workers, NOTE]` uint8, and `lengths`, `[workers]` int64: pickled messages that fit.
     """
+
+    instead = INSTEAD
 
     def __init__(
         self,

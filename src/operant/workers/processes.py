@@ -21,7 +21,6 @@ import time
 import warnings
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any
@@ -29,7 +28,8 @@ from typing import Any
 import cloudpickle
 from gymnasium.vector.utils import clear_mpi_env_vars
 
-from operant.workers.block import NOTE, Block
+from operant.messages import NotCopyable
+from operant.workers.block import INSTEAD, NOTE, Block
 from operant.workers.faults import NOTHING, WorkerDied, died, failure
 from operant.workers.loop import CLOSE, DONE, FAILED, report, serve
 from operant.workers.plan import MakeEnv, Plan
@@ -39,23 +39,19 @@ SHOWN = 0.05  # seconds in which a process that hangs writes its traceback
 PR_SET_PDEATHSIG = 1
 
 
-@dataclass
-class _Ends:
-    """A worker's ends of its pipes."""
-
-    commands: Connection
-    answers: Connection
-    messages: Connection
-    trace: Connection
+# A worker's ends: of its commands, of everybody's answers, of its messages, and of its traceback.
+_Ends = tuple[Connection, Connection, Connection, Connection]
 
 
-class ProcessCrew:
+class ProcessCrew(NotCopyable):
     """Workers in daemon processes.
 
     Raises:
         TypeError: functions that cannot be pickled, where the context needs it.
         WorkerDied: a worker ended while it made its environments.
     """
+
+    instead = INSTEAD
 
     def __init__(self, plan: Plan, functions: Sequence[MakeEnv], context: str | None):
         if not hasattr(select, "poll"):
@@ -85,7 +81,7 @@ class ProcessCrew:
                     shown, trace = start.Pipe(duplex=False)
                     os.set_blocking(trace.fileno(), False)
                     held = [self._answers, *self._commands, *self._messages, *self._traces, write, ours, shown]
-                    ends = _Ends(read, answers, theirs, trace)
+                    ends = read, answers, theirs, trace
                     process = start.Process(
                         target=_run,
                         args=(plan, w, given, memory, ends, held if forks else [], caller, linked),
@@ -244,15 +240,18 @@ def _warn_of_fork() -> None:
         )
 
 
-class _PipeChannel:
+class _PipeChannel(NotCopyable):
     """A worker's end of its pipes. `dies`: the system ends it with its caller."""
+
+    instead = INSTEAD
 
     def __init__(self, index: int, block: Block, ends: _Ends, dies: bool):
         self._index = index
         self._block = block
         self._note = memoryview(block.notes[index])
-        self._ends = ends
-        self._read, self._write = ends.commands.fileno(), ends.answers.fileno()
+        self._ends = ends  # open as long as this is
+        self._read, self._write = ends[0].fileno(), ends[1].fileno()
+        self._messages = ends[2]
         self._dies = dies
         self._parent = os.getppid()
         self._poll = select.poll()
@@ -266,7 +265,7 @@ class _PipeChannel:
         return _read_words(self._read)
 
     def fetch(self) -> Any:
-        return pickle.loads(self._ends.messages.recv_bytes())
+        return pickle.loads(self._messages.recv_bytes())
 
     def answer(self, words: list[int], message: Any = NOTHING) -> None:
         if message is NOTHING:
@@ -280,7 +279,7 @@ class _PipeChannel:
             _write_words(self._write, words)
         else:
             _write_words(self._write, words)
-            self._ends.messages.send_bytes(data)
+            self._messages.send_bytes(data)
 
 
 def _run(
@@ -303,7 +302,7 @@ def _run(
     # inherit an ignored signal, but not a handler.
     signal.signal(signal.SIGINT, _do_nothing)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    trace = ends.trace.fileno()
+    trace = ends[3].fileno()
     faulthandler.enable(trace, all_threads=False)
     faulthandler.register(signal.SIGUSR1, trace, all_threads=False)
     if caller not in (None, os.getppid()):  # it died before this one asked to die with it

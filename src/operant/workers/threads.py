@@ -10,14 +10,17 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from operant.workers.block import Block
+from operant.messages import NotCopyable
+from operant.workers.block import INSTEAD, Block
 from operant.workers.faults import NOTHING, failure
 from operant.workers.loop import CLOSE, DONE, report, serve
 from operant.workers.plan import MakeEnv, Plan
 
 
-class _ThreadChannel:
+class _ThreadChannel(NotCopyable):
     """One worker's queues. Messages are the objects themselves."""
+
+    instead = INSTEAD
 
     def __init__(self, answers: queue.SimpleQueue[array[int]]):
         self._answers = answers
@@ -37,8 +40,10 @@ class _ThreadChannel:
             self.up.put(message)
 
 
-class ThreadCrew:
+class ThreadCrew(NotCopyable):
     """Workers in daemon threads. A thread that hangs cannot be ended: it is left behind, and its environments too."""
+
+    instead = INSTEAD
 
     def __init__(self, plan: Plan, functions: Sequence[MakeEnv]):
         self.block = plan.block(bytearray(plan.size))

@@ -59,6 +59,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         context: str | None = None,
         timeout: float | None = None,
     ):
+        self._process = os.getpid()
         functions = list(functions)
         n = self.num_envs = len(functions)
         if n == 0:
@@ -96,7 +97,6 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             different,
         )
         self.workers = workers
-        self._process = os.getpid()
         self._rows = [plan.rows(w) for w in range(plan.workers)]
         self._owner = np.repeat(np.arange(plan.workers), [rows.stop - rows.start for rows in self._rows])
         self._in_flight = np.zeros(n, np.bool_)
@@ -356,7 +356,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
 
     def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
         """Closes the environments and ends the workers, by force after `timeout` seconds, 5 by default."""
-        if os.getpid() == self._process and hasattr(self, "_crew"):
+        if os.getpid() == self._process and hasattr(self, "_crew"):  # the constructor may have failed
             self._finish(0.0 if terminate else GRACE if timeout is None else timeout)
 
     def __enter__(self) -> VectorizedEnv:
