@@ -184,6 +184,7 @@ class ProcessCrew(NotCopyable):
                 process.kill()
         for process in started:
             process.join()
+            process.close()
         for each in (self._answers, *self._commands, *self._messages, *self._traces):
             each.close()
 
