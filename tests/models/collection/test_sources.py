@@ -93,3 +93,20 @@ def test_an_unknown_id_is_an_error_that_names_the_nearest():
 def test_options_beside_a_vector_env_are_an_error():
     with pytest.raises(ValueError, match=r"options \['gravity'\] are only for an id"):
         make_environments(vector(Countdown), 2, {"gravity": 1})
+
+
+def test_workers_step_environments_in_python_with_the_same_rollouts_and_nothing_else():
+    rollouts = []
+    for workers in (0, 2):
+        each = make_environments("CartPole-v1", 3, {"max_episode_steps": 5}, workers=workers)
+        buffer = each.allocate(12)
+        each.reset(4, buffer)
+        buffer.actions[:] = 1
+        ended = [each.step(buffer, t) for t in range(12)]
+        each.close()
+        rollouts.append([buffer.observations.tobytes(), buffer.rewards.tobytes(), str(ended)])
+    assert rollouts[0] == rollouts[1]
+    with pytest.raises(ValueError, match=r"workers=2 is for environments written in Python, and operant/CartPole-v1"):
+        make_environments("operant/CartPole-v1", 3, {}, workers=2)
+    with pytest.raises(ValueError, match=r"workers=2 is only for an id: give operant\.vectorize"):
+        make_environments(vector(Countdown), 1, {}, workers=2)

@@ -39,6 +39,8 @@ class OnPolicyConfig:
     deterministic: bool = option(False, "give the same bits in every run on a GPU too, at some cost in speed")
     threads: int = option(0, "threads of PyTorch; 0 uses one for a small network, else measures", at_least=0)
 
+    workers: int = option(0, "processes that step environments written in Python; 0 for this one alone", at_least=0)
+
     def __post_init__(self) -> None:
         check_options(self)
         if self.share and self.value_hidden:

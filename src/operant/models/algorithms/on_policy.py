@@ -64,7 +64,9 @@ class OnPolicy(Algorithm, ABC):
         if c.num_envs % world_size():
             raise ValueError(f"num_envs={c.num_envs} must be a multiple of the {world_size()} processes")
         explores = exploration is not None
-        place = open_workplace(env, c.num_envs // world_size(), self.env_options, c.device, explores=explores)
+        place = open_workplace(
+            env, c.num_envs // world_size(), self.env_options, c.device, explores=explores, workers=c.workers
+        )
         self.device, self.environments, self.kernels = place.device, place.environments, place.kernels
         self._remember(env)
         set_arithmetic(self.device, c.tf32, c.deterministic)

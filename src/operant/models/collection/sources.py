@@ -234,22 +234,28 @@ class GymnasiumEnvironments(CpuEnvironments):
 
 
 def make_environments(
-    env: Source, num_envs: int, options: Mapping[str, Any], device: str = "cpu"
+    env: Source, num_envs: int, options: Mapping[str, Any], device: str = "cpu", workers: int = 0
 ) -> CpuEnvironments | DeviceEnvironments:
     """Makes the environments of an id, operant's or another's, or wraps a vector env; returns others as they are.
 
     `options` are the constructor's arguments. Operant's environments are on `device`, all others on the CPU. In a
-    multi-agent environment every agent is a row; `num_envs` counts environments.
+    multi-agent environment every agent is a row; `num_envs` counts environments. Of an id that exists only in
+    Python `workers` processes step the environments, by `operant.vectorize`; 0 steps them in this process.
 
     Raises:
         ImportError: a module that the environment needs is not installed.
-        ValueError: the id is unknown, the vector env has the wrong mode, or `options` are given for a vector env.
+        ValueError: the id is unknown, the vector env has the wrong mode, or `options` are given for a vector env, or
+            `workers` for anything but an environment in Python.
     """
     if isinstance(env, CpuEnvironments | DeviceEnvironments):
         return env
     if not isinstance(env, str):
         if options:
             raise ValueError(f"options {sorted(options)} are only for an id: pass them when making the vector env")
+        if workers:
+            raise ValueError(
+                f"workers={workers} is only for an id: give operant.vectorize(..., workers={workers}) as env"
+            )
         if is_on_device(env):
             return DeviceEnvironments(env)
         if isinstance(env, OperantVectorEnv) and env.autoreset_mode == gym.vector.AutoresetMode.SAME_STEP:
@@ -257,6 +263,10 @@ def make_environments(
         return GymnasiumEnvironments(env, env.spec.id if env.spec else None)
     _, _, name = env.rpartition(":")
     ours = name if name.startswith("operant/") else env
+    if is_native(ours) and workers:
+        raise ValueError(
+            f"workers={workers} is for environments written in Python, and {ours} is a native batch: omit it"
+        )
     if is_native(ours) and device != "cpu":
         from operant.environments.cuda_vector import CudaVectorEnv
 
@@ -265,9 +275,17 @@ def make_environments(
         )
     if is_native(ours):
         return NativeEnvironments(OperantVectorEnv(ours, num_envs, autoreset_mode="SameStep", copy=False, **options))
-    mode = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
+    same_step = gym.vector.AutoresetMode.SAME_STEP
+    envs: Any
     try:
-        envs = gym.make_vec(env, num_envs, vectorization_mode="sync", vector_kwargs=mode, **options)
+        if workers:
+            from operant.workers.vectorize import vectorize
+
+            envs = vectorize(env, num_envs, workers, autoreset_mode=same_step, copy=False, **options)
+        else:
+            envs = gym.make_vec(
+                env, num_envs, vectorization_mode="sync", vector_kwargs={"autoreset_mode": same_step}, **options
+            )
     except (gym.error.UnregisteredEnv, ModuleNotFoundError) as problem:
         missing = problem.name if isinstance(problem, ModuleNotFoundError) else None
         if missing is not None and not f"{env.rpartition(':')[0]}.".startswith(f"{missing}."):

@@ -51,7 +51,7 @@ class NativePPO(PPO):
     ):
         super(PPO, self).__init__(config, seed, env_options)
         c = self.config
-        environments = make_environments(env, c.num_envs, self.env_options)
+        environments = make_environments(env, c.num_envs, self.env_options, workers=c.workers)
         if isinstance(environments, DeviceEnvironments):
             raise ValueError("backend='native' does not train a CudaVectorEnv: choose backend='torch'")
         self.environments = environments
