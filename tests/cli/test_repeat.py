@@ -82,7 +82,8 @@ def test_the_updates_of_a_run_are_made_that_a_judge_ended_early(tmp_path):
 
 def test_a_run_that_was_stopped_and_resumed_is_repeated(kept, tmp_path):
     config = merge(kept.config, {})
-    resumed = RunDirectory.create(tmp_path, "resumed", kept.config, total_steps=4096, backend="native")
+    computed = {name: kept.record[name] for name in ("backend", "arithmetic")}
+    resumed = RunDirectory.create(tmp_path, "resumed", kept.config, total_steps=4096, **computed)
     algorithm = config.make()
     training = Training(config, algorithm, resumed, every=0, keep=2, show=False, ends=lambda now: now["updates"] == 2)
     training.train(tensorboard=False)
@@ -90,6 +91,8 @@ def test_a_run_that_was_stopped_and_resumed_is_repeated(kept, tmp_path):
     assert resumed.record["updates"] == 2 and "after 2 updates" in repeat(resumed)
     run("resume", "resumed", "--runs", tmp_path, "--quiet")
     resumed.refresh()
+    so_far = {"steps": 2048, "backend": "native", "total_steps": 4096, "arithmetic": train_version()}
+    assert resumed.record["parts"] == [so_far]
     assert resumed.record["weights"] == kept.record["weights"] and "after 4 updates" in repeat(resumed)
 
 
@@ -101,7 +104,7 @@ def test_each_part_of_a_run_has_the_learning_rate_of_its_own_total_steps(kept):
     algorithm.learn(5120)
     kept.update(updates=5, total_steps=5120, weights=algorithm.weights_hash())
     assert repeat(kept, code=1).startswith("other weights")
-    kept.update(parts=[{"steps": 2048, "total_steps": 2048, "backend": "native"}])
+    kept.update(parts=[{"steps": 2048, "total_steps": 2048, "backend": "native", "arithmetic": train_version()}])
     assert repeat(kept).startswith(f"the same weights: {kept.record['weights']} after 5 updates")
 
 
@@ -124,12 +127,16 @@ def test_a_run_that_torch_trained_in_part_is_not_compared(tmp_path):
     [
         ({"backend": "torch"}, "torch trained it, or a part of it, and may compute other bits elsewhere"),
         (
-            {"parts": [{"steps": 1024, "total_steps": 4096, "backend": "torch"}]},
+            {"parts": [{"steps": 1024, "total_steps": 4096, "backend": "torch", "arithmetic": None}]},
             "torch trained it, or a part of it, and may compute other bits elsewhere",
         ),
         (
             {"arithmetic": None, "environment": "CartPole-v1"},
             "its environment, CartPole-v1, is not operant's, and may compute other bits elsewhere",
+        ),
+        (
+            {"parts": [{"steps": 1024, "total_steps": 4096, "backend": "native", "arithmetic": 0}]},
+            f"it has version 0 of the training arithmetic, and this operant version {train_version()}",
         ),
         (
             {"arithmetic": 0},
@@ -156,7 +163,9 @@ def test_a_run_in_gymnasiums_environment_is_not_compared(tmp_path):
     assert "cannot be compared: its environment, gymnasium.envs:CartPole-v1, is not operant's" in said
 
 
-@pytest.mark.parametrize("changes", [{"updates": "many"}, {"parts": 3}, {"parts": ["x"]}, {"versions": []}])
+@pytest.mark.parametrize(
+    "changes", [{"updates": "many"}, {"parts": 3}, {"parts": ["x"]}, {"versions": []}, {"arithmetic": []}]
+)
 def test_a_record_that_makes_no_sense_is_one_line(kept, changes):
     kept.update(**changes)
     said = repeat(kept, code=1)

@@ -57,11 +57,13 @@ class Part:
     Attributes:
         end: the number of steps at which it ended; infinite for the last one.
         total_steps: the number of steps that it was to reach, on which the learning rate depends.
+        arithmetic: the version of the training arithmetic; None if the weights may have other bits elsewhere.
     """
 
     end: float
     total_steps: int
     backend: str
+    arithmetic: int | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ class Ended:
 
 
 def _part(record: dict[str, Any], end: float) -> Part:
-    return Part(float(end), int(record["total_steps"]), str(record["backend"]))
+    version = record["arithmetic"]
+    arithmetic = None if version is None else int(version)
+    return Part(float(end), int(record["total_steps"]), str(record["backend"]), arithmetic)
 
 
 def _why_unfinished(run: RunDirectory) -> str | None:
@@ -115,10 +119,11 @@ def _why_not(run: RunDirectory, ended: Ended) -> str | None:
     record = run.record
     if any(part.backend != "native" for part in ended.parts):
         return "torch trained it, or a part of it, and may compute other bits elsewhere"
-    if (arithmetic := record.get("arithmetic")) is None:
+    versions = {part.arithmetic for part in ended.parts} - {train_version()}
+    if None in versions:
         return f"its environment, {record.get('environment')}, is not operant's, and may compute other bits elsewhere"
-    if arithmetic != train_version():
-        return f"it has version {arithmetic} of the training arithmetic, and this operant version {train_version()}"
+    if versions:
+        return f"it has version {versions.pop()} of the training arithmetic, and this operant version {train_version()}"
     environment = str(run.config.get("environment"))
     if code_hash(environment) != record.get("code"):
         return f"the code of its environment, {environment}, has changed"

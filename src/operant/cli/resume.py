@@ -58,10 +58,11 @@ def command(argv: list[str]) -> int:
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
         if rank() == 0:
             # What `operant repeat` needs of the run so far: the learning rate fell with the total of steps.
-            so_far = {"steps": algorithm.steps, "total_steps": run.record.get("total_steps"), "backend": recorded}
-            parts = [*run.record.get("parts", ()), so_far]
+            so_far = {name: run.record.get(name) for name in ("total_steps", "arithmetic")}
+            parts = [*run.record.get("parts", ()), {"steps": algorithm.steps, "backend": recorded, **so_far}]
             run.restart()
-            run.update(total_steps=config.timesteps, backend=algorithm.backend, weights=None, parts=parts)
+            now = {"backend": algorithm.backend, "arithmetic": algorithm.arithmetic}
+            run.update(total_steps=config.timesteps, weights=None, parts=parts, **now)
             if algorithm.backend != recorded:
                 print(f"{recorded} trained this run so far, {algorithm.backend} continues it: not with the same bits")
         show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()

@@ -135,10 +135,11 @@ def train(task: Task, ends: Ends) -> dict[str, Any] | None:
         config.as_toml(),
         environment=config.environment,
         algorithm=config.algorithm,
+        backend=algorithm.backend,
+        arithmetic=algorithm.arithmetic,
         seed=config.seed,
         total_steps=config.timesteps,
     )
-    run.update(backend=algorithm.backend)
     watch = _Watch(task.prune_every, ends)
     training = Training(config, algorithm, run, every=math.inf, keep=1, show=False, ends=watch.ends)
     try:

@@ -111,9 +111,9 @@ def _train(arguments: Any, config: RunConfig) -> int:
             run.update(status="failed")
         raise
     if run is None and not arguments.no_run and rank() == 0:
-        run = _create(arguments, config, algorithm.backend)
+        run = _create(arguments, config, algorithm.backend, algorithm.arithmetic)
     elif run is not None:
-        run.update(backend=algorithm.backend)
+        run.update(backend=algorithm.backend, arithmetic=algorithm.arithmetic)
     show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
     training = Training(config, algorithm, run, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
     code = training.train(tensorboard=not arguments.no_tensorboard, wandb=arguments.wandb)
@@ -122,7 +122,7 @@ def _train(arguments: Any, config: RunConfig) -> int:
     return code
 
 
-def _create(arguments: Any, config: RunConfig, backend: str = "") -> RunDirectory:
+def _create(arguments: Any, config: RunConfig, backend: str = "", arithmetic: int | None = None) -> RunDirectory:
     from operant.cli.names import short_name
     from operant.runs.run_directory import RunDirectory
 
@@ -133,6 +133,7 @@ def _create(arguments: Any, config: RunConfig, backend: str = "") -> RunDirector
         environment=config.environment,
         algorithm=config.algorithm,
         backend=backend,
+        arithmetic=arithmetic,
         seed=config.seed,
         total_steps=config.timesteps,
     )

@@ -76,11 +76,7 @@ class Training:
     def _result(self) -> dict[str, Any]:
         """Returns the entries of run.json with which a repetition of the run is compared."""
         algorithm = self.algorithm
-        return {
-            "updates": algorithm.updates,
-            "weights": algorithm.weights_hash(),
-            "arithmetic": algorithm.arithmetic,
-        }
+        return {"updates": algorithm.updates, "weights": algorithm.weights_hash()}
 
     def _give_up(self, run: RunDirectory, began: bool) -> None:
         """Removes a run without a checkpoint, unless it has the output of a process in the background: the reason."""

@@ -61,6 +61,7 @@ class RunDirectory:
         environment: str = "",
         algorithm: str = "",
         backend: str = "",
+        arithmetic: int | None = None,
         seed: int | None = None,
         total_steps: int | None = None,
     ) -> RunDirectory:
@@ -90,6 +91,7 @@ class RunDirectory:
             "code": code_hash(environment),
             "algorithm": algorithm,
             "backend": backend or None,
+            "arithmetic": arithmetic,
             "seed": seed,
             "total_steps": total_steps,
             "command": sys.argv,
