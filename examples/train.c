@@ -21,6 +21,18 @@ static void check(operant_status status, const char *call) {
     exit(1);
 }
 
+/** Reads argument `index`, a whole number from `least` to `most`; returns `absent` if there is none. */
+static int64_t read_number(int count, char **arguments, int index, int64_t least, int64_t most, int64_t absent) {
+    if (index >= count) return absent;
+    char *end;
+    const long long number = strtoll(arguments[index], &end, 10);
+    if (end > arguments[index] && !*end && number >= least && number <= most) return number;
+    fprintf(stderr, "'%s' is not a whole number from %lld to %lld\n", arguments[index], (long long)least,
+            (long long)most);
+    fprintf(stderr, "usage: train [-o FILE] [seed [steps [workers [isa]]]]\n");
+    exit(1);
+}
+
 static operant_batch *open_cartpoles(int64_t num_envs, uint32_t first_seed, const char *isa) {
     char message[256];
     const operant_options options = {.env = "cartpole", .isa = isa, .num_envs = num_envs, .max_episode_steps = 500,
@@ -108,8 +120,9 @@ static void write_policy(const char *path, const operant_train_options *options,
 int main(int count, char **arguments) {
     const char *path = NULL;
     if (count > 2 && !strcmp(arguments[1], "-o")) path = arguments[2], count -= 2, arguments += 2;
-    const uint32_t seed = count > 1 ? (uint32_t)atoi(arguments[1]) : 1;
-    const int64_t total_steps = count > 2 ? atoll(arguments[2]) : 400000;
+    const uint32_t seed = (uint32_t)read_number(count, arguments, 1, 0, UINT32_MAX, 1);
+    const int64_t total_steps = read_number(count, arguments, 2, 1, INT64_MAX, 400000);
+    const int32_t workers = (int32_t)read_number(count, arguments, 3, 1, INT32_MAX, 1);
     const char *isa = count > 4 ? arguments[4] : NULL;
     const int32_t hidden[] = {32}, choices[] = {2};
     const operant_part numbers[] = {{.dtype = OPERANT_FLOAT32, .count = 4}};
@@ -117,7 +130,7 @@ int main(int count, char **arguments) {
     const operant_train_options options = {
         .isa = isa, .rows = ENVIRONMENTS, .steps = STEPS, .row_bytes = sizeof(float[4]), .part_count = 1,
         .parts = numbers, .action_size = 1, .choices = choices, .hidden_layers = 1, .hidden = hidden,
-        .value_hidden_layers = 1, .value_hidden = hidden, .workers = count > 3 ? atoi(arguments[3]) : 1,
+        .value_hidden_layers = 1, .value_hidden = hidden, .workers = workers,
         .epochs = 4, .minibatches = 16, .seed = seed, .normalize_advantages = 1, .learning_rate = learning_rate,
         .gamma = 0.99f, .lam = 0.9f, .clip = clip, .value_coefficient = 0.5f, .max_grad_norm = 0.5f,
     };

@@ -100,6 +100,23 @@ def test_train_c_trains_to_the_same_weights_with_any_number_of_threads():
     assert run(program, "3", "400000", "3") == printed
 
 
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("-o",), "'-o' is not a whole number from 0 to 4294967295"),
+        (("3", "-o", "policy.h"), "'-o' is not a whole number from 1 to "),
+        (("3", "0"), "'0' is not a whole number from 1 to "),
+        (("3", "8192", "2x"), "'2x' is not a whole number from 1 to 2147483647"),
+    ],
+)
+def test_train_c_names_a_wrong_argument(arguments, fault):
+    make("native", "CC=cc", "BUILD=build/native")
+    program = ROOT / "build" / "native" / "train-cartpole"
+    ended = subprocess.run([program, *arguments], capture_output=True, text=True)
+    assert ended.returncode == 1 and ended.stderr.startswith(fault) and ended.stdout == ""
+    assert ended.stderr.endswith("usage: train [-o FILE] [seed [steps [workers [isa]]]]\n")
+
+
 PLAY = """
 #include "operant.h"
 #include "policy.h"
