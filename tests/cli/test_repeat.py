@@ -175,7 +175,7 @@ def test_a_record_that_makes_no_sense_is_one_line(kept, changes):
 def test_a_configuration_that_ends_too_early_is_named(kept):
     kept.update(updates=9)
     said = repeat(kept, code=1)
-    assert said == "operant repeat: config.toml describes a run of 4 updates, but it has made 9\n"
+    assert said == "operant repeat: config.toml describes a run of 4 updates, but run.json has 9\n"
 
 
 def test_a_users_header_is_compared_as_long_as_its_code_is_the_same(tmp_path):

@@ -143,7 +143,9 @@ def _train(algorithm: Algorithm, config: RunConfig, ended: Ended, *, show: bool)
         for part in ended.parts:
             _train_part(algorithm, part, ended.updates, bar)
     if algorithm.updates != ended.updates:
-        raise ValueError(f"config.toml describes a run of {algorithm.updates} updates, but it has made {ended.updates}")
+        raise ValueError(
+            f"config.toml describes a run of {algorithm.updates} updates, but run.json has {ended.updates}"
+        )
 
 
 def _train_part(algorithm: Algorithm, part: Part, updates: int, bar: ProgressBar | None) -> None:
@@ -161,7 +163,8 @@ def _compare(algorithm: Algorithm, run: RunDirectory, ended: Ended) -> int:
     from operant import __version__
 
     found = algorithm.weights_hash()
-    after = f"after {algorithm.updates:,} updates, {algorithm.steps:,} steps in {algorithm.seconds:.1f} s"
+    updates = f"{algorithm.updates:,} update{'s' * (algorithm.updates != 1)}"
+    after = f"after {updates}, {algorithm.steps:,} steps in {algorithm.seconds:.1f} s"
     if found == ended.weights:
         print(f"the same weights: {found} {after}")
         return 0
