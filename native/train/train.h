@@ -95,7 +95,8 @@ typedef struct {
 
 /** Plays T steps in a batch with OPERANT_SAME_STEP and N rows, whose observations and actions are as in the options.
  *  `experience` points into the trainer's memory, until the next call. The batch must have been reset.
- *  OPERANT_BAD_ARGUMENT: its sizes or options are others. */
+ *  OPERANT_BAD_ARGUMENT: its sizes or options are others, or as in operant_train_act(). OPERANT_NOT_FINITE: as there.
+ *  An error of operant_train_act() leaves the batch after the steps that were played before it. */
 operant_status operant_train_collect(operant_trainer *trainer, operant_batch *batch, operant_experience *experience);
 
 /** Learns from a rollout. OPERANT_NOT_FINITE: a gradient, a reward, a log probability or an observation was infinite or
@@ -132,7 +133,8 @@ operant_train_state *operant_train_view(operant_trainer *trainer);
 operant_status operant_train_restored(operant_trainer *trainer);
 
 /** Writes the gradient of the loss over `count` samples, at most T * N, as one minibatch, unclipped. `gradient` is in
- *  the parameters' order. Observations are not normalised. `values` are the old ones, for value_clip. */
+ *  the parameters' order. Observations are normalised as in operant_train_act(). `values` are the old ones, for
+ *  value_clip. */
 operant_status operant_train_gradient(operant_trainer *trainer, int64_t count, const void *observations,
                                       const void *actions, const float *log_probs, const float *values,
                                       const float *advantages, const float *returns, float *gradient);
