@@ -144,7 +144,7 @@ def test_a_run_that_torch_trained_in_part_is_not_compared(tmp_path):
         ),
         (
             {"weights": None, "status": "interrupted"},
-            "it has no final weights, and is interrupted; `operant resume ",
+            "its status is interrupted, without final weights: `operant resume ",
         ),
         ({"status": "running"}, "it is running (process "),
         ({"code": "0" * 32}, "the code of its environment, operant/CartPole-v1, has changed"),

@@ -107,7 +107,7 @@ def _why_unfinished(run: RunDirectory) -> str | None:
     if run.in_progress:
         return f"it is {run.status} (process {run.record.get('pid')}); wait for its end"
     if not run.record.get("weights"):
-        return f"it has no final weights, and is {run.status}; `operant resume {run.id}` trains it to its end"
+        return f"its status is {run.status}, without final weights: `operant resume {run.id}` trains it to its end"
     return None
 
 
