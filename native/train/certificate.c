@@ -51,6 +51,10 @@ static const train_kind kinds[] = {
             {OPERANT_FLOAT64, 16, 2, 0, 0}, {OPERANT_INT32, 32, 2, 5, 0}, {OPERANT_INT64, 40, 2, 0, 0},
             {OPERANT_INT32, 56, 3, 0, 0}),
         CHOICES(1, 3), LAYERS(1, 15)}},
+    {"one_hot", NULL, {
+        .row_bytes = 8, .part_count = 2,
+        .parts = LIST(operant_part, {OPERANT_UINT8, 0, 2, 3, 0}, {OPERANT_INT32, 4, 1, 5, -2}), CHOICES(1, 3),
+        HIDDEN(2, 9, 33), .share = 1}},
     {"normalised", "pendulum", {
         FLOATS(3), .action_size = 1, .low = LIST(float, -2), .high = LIST(float, 2), LAYERS(2, 15, 9),
         .normalize_observations = 1, .normalize_rewards = 1}},

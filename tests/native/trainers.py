@@ -49,6 +49,9 @@ KINDS = {
     "dual clip": {"choices": (4,), "dual_clip": 1.5},
     "masked": {"choices": (3, 4), "parts": (("float32", 5), ("int16", 3)), "mask": "uint8"},
     "masked by a table": {"choices": (5,), "parts": (("int64", 1, 7, -3),), "mask_table": 7},
+    "one-hot": {"choices": (3,), "parts": (("uint8", 2, 3), ("int32", 1, 5, -2))},
+    "one-hot, shared": {"choices": (3,), "parts": (("uint8", 2, 3), ("int32", 1, 5, -2)), "share": 1},
+    "one-hot, no hidden layer": {"choices": (3,), "parts": (("uint8", 2, 3), ("int32", 1, 5, -2)), "hidden": ()},
     "every integer": {
         "choices": (3,),
         "parts": (
