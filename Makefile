@@ -39,9 +39,10 @@ unexport PYTHONDONTWRITEBYTECODE
 FLAGS = $(shell cat native/flags.txt)
 WARNINGS = -Wall -Wextra -Werror
 CFLAGS ?=
-SOURCES = $(wildcard native/core/*.c native/rollout/*.c native/targets/*.c native/train/*.c)
-HEADERS = $(wildcard native/operant.h native/core/*.h native/platform/*.h native/rollout/*.h native/train/*.h native/envs/*.h \
-	native/envs/*/*.h)
+SOURCES = $(wildcard native/core/*.c native/engines/*.c native/engines/*/*.c native/rollout/*.c native/targets/*.c \
+	native/train/*.c)
+HEADERS = $(wildcard native/operant.h native/core/*.h native/engines/*.h native/engines/*/*.h native/platform/*.h \
+	native/rollout/*.h native/train/*.h native/envs/*.h native/envs/*/*.h)
 ENVIRONMENTS = $(basename $(notdir $(wildcard native/envs/*.h native/envs/variants/*.h)))
 LIST = native/build/environments.h
 COMPILE = $(CC) $(FLAGS) $(WARNINGS) -I$(dir $(LIST)).. -Inative $(CFLAGS)

@@ -15,7 +15,7 @@ NATIVE = Path(__file__).resolve().parent
 # operant.headers.library use the same file.
 FLAGS = [*(NATIVE / "flags.txt").read_text().split(), "-g0"]
 
-HEADERS = ("operant.h", "rollout/rollout.h", "train/train.h")
+HEADERS = ("operant.h", "engines/engines.h", "rollout/rollout.h", "train/train.h")
 
 
 def list_environments() -> None:
@@ -42,8 +42,8 @@ ffi.set_source(
     "".join(f'#include "{header}"\n' for header in HEADERS),
     sources=sorted(
         f"native/{path.relative_to(NATIVE)}"
-        for part in ("core", "rollout", "targets", "train")
-        for path in (NATIVE / part).glob("*.c")
+        for part in ("core", "engines", "rollout", "targets", "train")
+        for path in (NATIVE / part).rglob("*.c")
     ),
     depends=["native/flags.txt", *sorted(f"native/{path.relative_to(NATIVE)}" for path in NATIVE.rglob("*.h"))],
     include_dirs=["native"],

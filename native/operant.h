@@ -1,9 +1,9 @@
 /* operant.h: the whole C interface of operant; Python reads this same file through cffi.
  *
  * A batch is N copies of one environment stepped together. Handles are opaque. A call that returns an operant_status
- * other than OPERANT_OK has left the batch as it was. Such calls on one batch must not overlap: a call made during
- * another returns OPERANT_BUSY. The other calls (operant_close, operant_view, ...) are for the batch's owner only.
- * See examples/step.c. */
+ * other than OPERANT_OK and OPERANT_ENGINE_FAILED has left the batch as it was. Such calls on one batch must not
+ * overlap: a call made during another returns OPERANT_BUSY. The other calls (operant_close, operant_view, ...) are for
+ * the batch's owner only. See examples/step.c. */
 #ifndef OPERANT_H
 #define OPERANT_H
 #include <stdint.h>
@@ -18,7 +18,8 @@ typedef enum {
     OPERANT_BUSY,        /* another thread is inside a call on this batch */
     OPERANT_NO_MEMORY,
     OPERANT_BAD_ARGUMENT, /* an unknown name or a number out of range; the message of operant_open() names it */
-    OPERANT_NOT_FINITE    /* training met an infinite number or NaN: see train/train.h */
+    OPERANT_NOT_FINITE,   /* training met an infinite number or NaN: see train/train.h */
+    OPERANT_ENGINE_FAILED /* a fatal error of the engine: see engines/engines.h. Only operant_close() is left to do */
 } operant_status;
 
 typedef enum { OPERANT_NEXT_STEP, OPERANT_SAME_STEP, OPERANT_DISABLED } operant_autoreset;
@@ -45,7 +46,8 @@ typedef struct {
 typedef struct {
     const char *name;
     int32_t state_size, param_count, observation_size, action_size, actions, agents;
-    int32_t observation_dtype;    /* of every array of observations: OPERANT_FLOAT32, OPERANT_INT64 or OPERANT_UINT8 */
+    int32_t observation_dtype;    /* of every array of observations: OPERANT_FLOAT32, OPERANT_INT64 or OPERANT_UINT8;
+                                   * OPERANT_FLOAT64 with an engine */
     const operant_parameter *parameters; /* [param_count] */
     const int32_t *action_counts; /* [action_size] number of choices of each component; 0 stands for `actions` */
 } operant_env_info;
@@ -128,13 +130,14 @@ int64_t operant_culprit(const operant_batch *batch);
 /** Views of a batch's memory, valid until it is closed. `stride` is the number of elements from one row to the next. A
  *  real is a float, or a double in the exact build. An integer in a state is as wide as a real. */
 typedef struct {
-    void *state;            /* [state_size, stride] reals or integers, as the environment's header declares */
+    void *state;            /* [state_size, stride] reals or integers, as the environment's header declares; with an
+                             * engine [N, state_size] doubles */
     void *params;           /* [param_count] reals; [param_count, stride] once they differ between environments */
     void *episode_return;   /* [agents, stride] reals: sum of rewards so far */
     int32_t *deadline;      /* [N] clock + max_episode_steps at the episode's start */
     uint32_t *episode;      /* [N] number of episodes begun since the seed was set */
     uint32_t *seed;         /* [2, stride] fast build: low and high word */
-    uint64_t *generator;    /* [N, 5] exact build: PCG64 state and increment, high word first; then the unused half of
+    uint64_t *generator;    /* [N, 5] exact build and engines: PCG64 state and increment, high word first; then the unused half of
                              * a number whose other 32 bits were drawn, with bit 32 set if that half is drawn next */
     int64_t stride, bytes;  /* bytes: all memory of this batch */
     int32_t lanes, params_vary;

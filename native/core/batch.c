@@ -17,18 +17,21 @@ enum {
         used += ((size_t)(bytes) + 63) / 64 * 64 + STAGGER;    \
     } while (0)
 
+/** True if each environment has a generator of NumPy's; else its numbers follow from its seed. */
+static bool draws_pcg64(const operant_batch *b) { return b->target->exact || b->loop; }
+
 /** Lays out a batch's memory at `base` and returns its size. */
 static size_t lay_out(operant_batch *b, char *base) {
     const operant_env_info *info = &b->kernel->info;
     size_t real = (size_t)b->target->real_size, n = (size_t)b->view.stride, rows = n * (size_t)info->agents, used = 0;
-    bool exact = b->target->exact;
-    PLACE(b->view.state, info->state_size * n * real);
+    const bool pcg64 = draws_pcg64(b);
+    PLACE(b->view.state, (size_t)info->state_size * n * (b->loop ? sizeof(double) : real));
     PLACE(b->view.episode_return, rows * real);
     PLACE(b->view.deadline, n * 4);
     PLACE(b->actions, info->action_size * rows * real);
     PLACE(b->view.episode, n * 4);
-    PLACE(b->view.seed, exact ? 0 : 2 * n * 4);
-    PLACE(b->view.generator, exact ? n * sizeof(operant_pcg64) : 0);
+    PLACE(b->view.seed, pcg64 ? 0 : 2 * n * 4);
+    PLACE(b->view.generator, pcg64 ? n * sizeof(operant_pcg64) : 0);
     PLACE(b->view.params, MAX_PARAMS * real);
     PLACE(b->pending, n * 4);
     PLACE(b->finished, n * 4);
@@ -52,7 +55,7 @@ static void set_real(const operant_batch *b, void *array, int64_t i, double valu
 /** Gives environment `i` a seed and no episode. */
 static void seed_one(operant_batch *b, int64_t i, const uint32_t *words, int32_t num_words) {
     b->view.episode[i] = 0;
-    if (b->target->exact) {
+    if (draws_pcg64(b)) {
         operant_pcg64_seed((operant_pcg64 *)b->view.generator + i, words, num_words);
         return;
     }
@@ -81,30 +84,39 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
         kernel = operant_find_kernel(target, o->env);
     }
     if (!kernel) return fail(NULL, message, size, "there is no environment \"%s\"", o->env ? o->env : "(null)");
-    if (o->num_envs > MAX_ENVS) return fail(NULL, message, size, "num_envs=%s is more than 2^30", number);
-    if (o->workers < 1 || o->workers > 1024) return fail(NULL, message, size, "workers must be from 1 to 1024%s", "");
-    if (o->max_episode_steps < 0 || o->max_episode_steps > INT32_MAX)
-        return fail(NULL, message, size, "max_episode_steps must be from 0 to 2^31 - 1%s", "");
-    if (o->autoreset < OPERANT_NEXT_STEP || o->autoreset > OPERANT_DISABLED)
-        return fail(NULL, message, size, "autoreset must be an operant_autoreset%s", "");
+    const operant_batch like = {
+        .library = o->library, .target = target, .kernel = kernel, .num_envs = o->num_envs, .workers = o->workers,
+        .passes = operant_find_target(NULL, target->isa, o->exact, o->num_envs)->passes, .autoreset = o->autoreset};
+    return operant_make_batch(&like, o->max_episode_steps, message, size);
+}
 
-    operant_batch *b = calloc(1, sizeof *b);
-    if (!b) return fail(NULL, message, size, "out of memory%s", "");
-    b->library = o->library;
-    b->target = target;
-    b->kernel = kernel;
-    b->passes = operant_find_target(NULL, target->isa, o->exact, o->num_envs)->passes;
-    b->num_envs = o->num_envs;
-    b->limit = (uint32_t)o->max_episode_steps;
-    b->autoreset = o->autoreset;
-    b->view.lanes = target->lanes;
-    b->view.isa = target->isa;
-    int64_t blocks = (o->num_envs + CHUNK - 1) / CHUNK;
-    b->workers = o->workers < blocks ? o->workers : (int32_t)blocks;
+operant_batch *operant_make_batch(const operant_batch *like, int64_t max_episode_steps, char *message, int32_t size) {
+    const char *wrong = NULL;
+    if (like->num_envs < 1) wrong = "num_envs must be at least 1";
+    if (like->num_envs > MAX_ENVS) wrong = "num_envs is more than 2^30";
+    if (like->workers < 1 || like->workers > 1024) wrong = "workers must be from 1 to 1024";
+    if (max_episode_steps < 0 || max_episode_steps > INT32_MAX) wrong = "max_episode_steps must be from 0 to 2^31 - 1";
+    if (like->autoreset < OPERANT_NEXT_STEP || like->autoreset > OPERANT_DISABLED)
+        wrong = "autoreset must be an operant_autoreset";
+    operant_batch *b = wrong ? NULL : calloc(1, sizeof *b);
+    if (!b) {
+        if (like->passes->close) like->passes->close((operant_batch *)like);
+        return fail(NULL, message, size, "%s", wrong ? wrong : "out of memory");
+    }
+    memcpy(b, like, offsetof(operant_batch, busy));
+    b->limit = (uint32_t)max_episode_steps;
+    b->view.lanes = like->target->lanes;
+    b->view.isa = like->target->isa;
+    int64_t blocks = (like->num_envs + CHUNK - 1) / CHUNK;
+    b->workers = like->workers < blocks ? like->workers : (int32_t)blocks;
     b->view.stride = blocks * CHUNK + STAGGER / 4;
     size_t bytes = lay_out(b, NULL);
     char *base = platform_map(bytes);
-    if (!base) return fail(b, message, size, "num_envs=%s needs more memory than is available", number);
+    if (!base) {
+        char number[32];
+        snprintf(number, sizeof number, "%lld", (long long)like->num_envs);
+        return fail(b, message, size, "num_envs=%s needs more memory than is available", number);
+    }
     b->view.bytes = (int64_t)bytes;
     lay_out(b, base);
 
@@ -116,8 +128,8 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
     }
     if (b->workers > 1 && !(b->pool = operant_pool_open(b->workers)))
         return fail(b, message, size, "the system cannot start more threads%s", "");
-    for (int32_t k = 0; k < kernel->info.param_count; k++)
-        set_real(b, b->view.params, k, kernel->info.parameters[k].value);
+    const operant_env_info *info = &b->kernel->info;
+    for (int32_t k = 0; k < info->param_count; k++) set_real(b, b->view.params, k, info->parameters[k].value);
     for (int64_t i = 0; i < b->num_envs; i++) seed_one(b, i, (const uint32_t[]){(uint32_t)i}, 1);
     b->last = (operant_finished){0, b->finished, b->final_return, b->final_length, b->final_observations};
     return b;
@@ -141,6 +153,7 @@ void operant_close(operant_batch *b) {
     if (b->view.state) platform_unmap(b->view.state, lay_out(b, NULL));
     free(b->ranges);
     free(b->chunks);
+    if (b->passes->close) b->passes->close(b); /* last, because the target and the kernel may lie there */
     free(b);
 }
 
@@ -155,6 +168,9 @@ static bool enter(operant_batch *b) {
     b->ready = false;
     return true;
 }
+
+/** The status of a call that did its work, unless the engine failed. */
+static operant_status outcome(const operant_batch *b) { return b->failed ? OPERANT_ENGINE_FAILED : OPERANT_OK; }
 
 static operant_status leave(operant_batch *b, operant_status status) {
     atomic_store_explicit(&b->busy, 0, memory_order_release);
@@ -207,13 +223,14 @@ operant_status operant_reset(operant_batch *b, const uint8_t *mask, const double
     for (int32_t k = 0; overrides && k < b->kernel->info.param_count; k++)
         if (!isnan(overrides[k]) && !within_bounds(b, k, overrides[k])) return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
+    if (b->failed) return leave(b, OPERANT_ENGINE_FAILED);
     if (mask && !b->ready) return leave(b, OPERANT_NOT_RESET);
     forget_pending(b, mask);
     b->last.count = 0;
     reset_job job = {b, mask, overrides, observations};
     operant_pool_run(b->pool, b->workers, reset_chunk, &job);
     b->ready = true;
-    return leave(b, OPERANT_OK);
+    return leave(b, outcome(b));
 }
 
 typedef struct {
@@ -255,6 +272,7 @@ operant_status operant_step(operant_batch *b, const void *actions, int32_t dtype
     if (dtype < OPERANT_INT32 || dtype > OPERANT_FLOAT64 || discrete != (dtype <= OPERANT_INT64))
         return OPERANT_BAD_ARGUMENT;
     if (!enter(b)) return OPERANT_BUSY;
+    if (b->failed) return leave(b, OPERANT_ENGINE_FAILED);
     if (!b->ready) return leave(b, OPERANT_NOT_RESET);
     if (b->autoreset == OPERANT_DISABLED)
         for (int32_t w = 0; w < b->workers; w++)
@@ -273,7 +291,7 @@ operant_status operant_step(operant_batch *b, const void *actions, int32_t dtype
     b->clock += 1;
     operant_pool_run(b->pool, b->workers, step_chunk, &job);
     gather_finished(b);
-    return leave(b, OPERANT_OK);
+    return leave(b, outcome(b));
 }
 
 operant_status operant_step_one(operant_batch *b, int64_t action, const operant_output *output) {
@@ -393,7 +411,8 @@ static void copy_columns(void *to, int64_t to_stride, const int64_t *dst, const 
 operant_status operant_copy_environments(operant_batch *to, const int64_t *dst, const operant_batch *from,
                                          const int64_t *src, int64_t count) {
     if (to->library != from->library || strcmp(to->kernel->info.name, from->kernel->info.name) ||
-        to->target->exact != from->target->exact || to->limit != from->limit || count < 0)
+        to->target->exact != from->target->exact || to->limit != from->limit || count < 0 ||
+        to->kernel->info.state_size != from->kernel->info.state_size)
         return OPERANT_BAD_ARGUMENT;
     for (int64_t i = 0; i < count; i++) {
         int64_t t = dst ? dst[i] : i, f = src ? src[i] : i;
@@ -405,11 +424,13 @@ operant_status operant_copy_environments(operant_batch *to, const int64_t *dst, 
     if (!alike && !vary_params(to)) return OPERANT_NO_MEMORY;
     const operant_memory *a = &to->view, *b = &from->view;
     size_t real = (size_t)to->target->real_size;
-    copy_columns(a->state, a->stride, dst, b->state, b->stride, src, count, to->kernel->info.state_size, real);
+    const int32_t numbers = to->kernel->info.state_size;
+    if (to->loop) copy_columns(a->state, 0, dst, b->state, 0, src, count, 1, (size_t)numbers * sizeof(double));
+    else copy_columns(a->state, a->stride, dst, b->state, b->stride, src, count, numbers, real);
     copy_columns(a->episode_return, a->stride, dst, b->episode_return, b->stride, src, count, to->kernel->info.agents,
                  real);
     copy_columns(a->episode, 0, dst, b->episode, 0, src, count, 1, 4);
-    if (to->target->exact) copy_columns(a->generator, 0, dst, b->generator, 0, src, count, 1, sizeof(operant_pcg64));
+    if (draws_pcg64(to)) copy_columns(a->generator, 0, dst, b->generator, 0, src, count, 1, sizeof(operant_pcg64));
     else copy_columns(a->seed, a->stride, dst, b->seed, b->stride, src, count, 2, 4);
     for (int32_t k = 0; !alike && k < to->kernel->info.param_count; k++)
         for (int64_t i = 0; i < count; i++)

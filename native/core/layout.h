@@ -64,6 +64,7 @@ typedef struct { bool randomized; double low, high; } operant_range;
 
 typedef struct operant_pool operant_pool;
 typedef struct operant_target operant_target;
+typedef struct operant_loop operant_loop;
 
 /** The places of the observations of fresh episodes: lane k of `count` is environment index[k]. */
 typedef struct {
@@ -95,6 +96,7 @@ typedef struct {
     void (*step)(operant_batch *, operant_chunk *, const operant_output *);
     void (*reset)(operant_batch *, const int32_t *index, int64_t count, const double *overrides, void *observations);
     void (*observe)(operant_batch *, void *observations);
+    void (*close)(operant_batch *); /* frees what the passes keep beside the batch; NULL if there is nothing */
 } operant_passes;
 
 struct operant_target {
@@ -133,6 +135,8 @@ struct operant_batch {
     uint32_t clock, limit;
     int32_t workers, autoreset;
     bool ready; /* every environment has been reset once */
+    bool failed; /* the engine met a fatal error */
+    operant_loop *loop; /* of an engine: engines/loop.c; else NULL */
     void *actions;          /* [agents * action_size, stride] integers or reals */
     int32_t *pending;       /* [N] indices, chunk by chunk */
     int32_t *finished;      /* [N] indices, chunk by chunk */
@@ -152,9 +156,14 @@ static inline int32_t operant_choices(const operant_env_info *info, int64_t k) {
 
 /** The bytes of the observations of one environment's agents. */
 static inline size_t operant_row_bytes(const operant_env_info *info) {
-    size_t number = info->observation_dtype == OPERANT_INT64 ? 8 : info->observation_dtype == OPERANT_UINT8 ? 1 : 4;
+    const int32_t dtype = info->observation_dtype;
+    size_t number = dtype == OPERANT_INT64 || dtype == OPERANT_FLOAT64 ? 8 : dtype == OPERANT_UINT8 ? 1 : 4;
     return (size_t)info->agents * (size_t)info->observation_size * number;
 }
+
+/** Makes a batch of `num_envs` environments with the target, kernel, passes, loop, library, workers and autoreset of
+ *  `like`; see operant_open. */
+operant_batch *operant_make_batch(const operant_batch *like, int64_t max_episode_steps, char *message, int32_t size);
 
 /** A number of this process: never 0, and different in a forked child. */
 int32_t operant_process(void);

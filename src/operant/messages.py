@@ -28,6 +28,10 @@ class CudaError(RuntimeError):
     """Raised when there is no GPU to compute on, or it refused; the message says what to change."""
 
 
+class EngineError(RuntimeError):
+    """Raised after a fatal error of an engine such as MuJoCo, with its text. The batch is closed: make a new one."""
+
+
 def printable(text: str) -> str:
     """Returns a line of a file's text, or a file's name, with control characters and others that draw nothing escaped.
 

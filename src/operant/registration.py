@@ -7,7 +7,7 @@ which then needs `register_environments` to be defined.
 
 from __future__ import annotations
 
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.spec import EnvSpec
 
 
@@ -15,7 +15,7 @@ def register_environments() -> None:
     """Adds the ids to Gymnasium's registry; existing entries are kept."""
     from gymnasium.envs.registration import registry
 
-    for spec in (*CATALOG.values(), *MULTIAGENT.values()):
+    for spec in (*CATALOG.values(), *MULTIAGENT.values(), *ENGINES.values()):
         if spec.full_id not in registry:
             register_spec(spec)
 

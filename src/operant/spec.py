@@ -110,7 +110,7 @@ class EnvSpec:
         observation: one entry for each component or array of components, in order.
         observation_kind: the space: "Box", "Discrete" (one component), "MultiDiscrete" or "Tuple" (of Discrete). In the
             last three, components are integers: with low 0 and high k, one has k + 1 values.
-        observation_dtype: "float32" or "uint8" for a Box. Integers are always int64.
+        observation_dtype: "float32" or "uint8" for a Box, with an engine also "float64". Integers are always int64.
         max_episode_steps: the time limit, or None.
         actions: the number of discrete actions; a tuple of numbers for several components (MultiDiscrete); 0 if
             continuous.
@@ -142,6 +142,9 @@ class EnvSpec:
             called with the arguments that were given, and returns parameters by name.
         action_masks: for each value of a Discrete observation, whether each action has an effect; () if all always do.
         only_options: the reference's constructor arguments that accept only their default value here.
+        engine: the engine whose physics it is, such as "mujoco"; "" for a header's. The sizes and bounds are then those
+            of the engine's usual model, until an environment is made.
+        task: what the engine's module needs, as the catalog or the constructor arguments configured it.
         is_possible: a function of snapshots `[K]` whose result is True where a state can be, `[K]` bool; None if
             any within their bounds do.
     """
@@ -181,6 +184,13 @@ class EnvSpec:
     action_masks: tuple[tuple[bool, ...], ...] = dataclasses.field(default=(), hash=False)
     only_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
     is_possible: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, hash=False)
+    engine: str = ""
+    task: Any = dataclasses.field(default=None, hash=False)
+
+    @property
+    def precision(self) -> str:
+        """The precision that an environment has unless one is asked for."""
+        return "float64" if self.engine else "float32"
 
     @property
     def full_id(self) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
-from operant._native import lib
+from operant._native import ffi, lib
+from operant.messages import EngineError
 from operant.spec import EnvSpec
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
@@ -90,6 +91,9 @@ class ActionReader:
             return self.episode_over(lib.operant_culprit(handle) // max(1, len(self.agents)))
         if status == lib.OPERANT_BUSY:
             return RuntimeError("another thread is inside this environment: give each thread its own, or take turns")
+        if status == lib.OPERANT_ENGINE_FAILED:
+            text = ffi.string(lib.operant_engine_message(handle)).decode(errors="replace")
+            return EngineError(f"{self.env_id} was closed after a fatal error of its engine: {text}")
         if status == lib.OPERANT_NO_MEMORY:
             return MemoryError("out of memory")
         return ValueError(f"the core refused the call (status {status})")

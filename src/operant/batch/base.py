@@ -81,6 +81,11 @@ class BatchBase(ABC):
     def _write(self, indices: np.ndarray, records: np.ndarray) -> None:
         """Writes records, without their parameters, into these environments."""
 
+    @property
+    def has_generators(self) -> bool:
+        """True if each environment has a generator of NumPy's; else its random numbers follow from its seed."""
+        return self.exact or bool(self.spec.engine)
+
     def seed_from_entropy(self) -> int:
         """Seeds from the operating system; returns the seed of environment 0."""
         seed = secrets.randbits(62)
@@ -155,9 +160,10 @@ class BatchBase(ABC):
     def snapshot_dtype(self) -> np.dtype:
         """One environment's complete state as a structured dtype; see `get_state`."""
         real, integer = (np.float64, np.int64) if self.exact else (np.float32, np.int32)
-        fields: list[Any] = [(part.name, integer if part.integer else real, part.shape) for part in self.spec.state]
+        number = np.float64 if self.spec.engine else real
+        fields: list[Any] = [(part.name, integer if part.integer else number, part.shape) for part in self.spec.state]
         fields += [(f"param:{part.name}", real) for part in self.parameters]
-        fields.append(("generator", np.uint64, 5) if self.exact else ("seed", np.uint32, 2))
+        fields.append(("generator", np.uint64, 5) if self.has_generators else ("seed", np.uint32, 2))
         returns = ("episode_return", real, self.agents) if self.agents > 1 else ("episode_return", real)
         fields += [("episode", np.uint32), ("elapsed", np.int32), returns]
         fields += [("finished", np.bool_), ("environment", f"S{len(self.spec.header)}"), ("version", np.uint16)]
@@ -216,7 +222,7 @@ class BatchBase(ABC):
         fields, ours = records.dtype.names or (), self.snapshot_dtype
         kinds = [records.dtype[name].kind for name in ("environment", "version") if name in fields]
         if kinds == ["S", "u"]:
-            precision = "float64" if "generator" in fields else "float32"
+            precision = "float64" if fields and records.dtype["episode_return"].base == np.float64 else "float32"
             names, versions = records["environment"], records["version"]
             differs = names != self.spec.header.encode()
             differs |= (versions != SNAPSHOT_VERSION) | (precision != self.precision)
@@ -238,7 +244,7 @@ class BatchBase(ABC):
             _refuse(part.name, values, valid, f"finite{bounds}")
         returns = records["episode_return"]
         _refuse("episode_return", returns, np.isfinite(returns), "finite")
-        if self.exact:
+        if self.has_generators:
             increment, half = records["generator"][:, 3], records["generator"][:, 4]
             _refuse("generator", increment, increment % 2 == 1, "PCG64's increment, an odd number")
             _refuse("generator", half, half >> 33 == 0, "a 32-bit number, with bit 32 if it is drawn next")

@@ -10,7 +10,7 @@ import functools
 import math
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -108,9 +108,11 @@ class Batch(BatchBase):
         self.copy = copy
         self.ranges: dict[str, tuple[float, float]] = {}
         self._requested_isa = isa
-        if isa is None and not self.exact:
+        if isa is None and not self.exact and not spec.engine:
             isa = os.environ.get("OPERANT_ISA") or None
         if isa is not None:
+            if spec.engine:
+                raise ValueError(f"isa={isa!r}: {spec.full_id} is computed by {spec.engine}, not by a target of the core")
             available = [name for name, runs in isas().items() if runs and (name == "exact") == self.exact]
             if isa not in available:
                 raise ValueError(f"isa {isa!r} is unknown, or not for precision={precision!r} on this CPU: {available}")
@@ -130,9 +132,11 @@ class Batch(BatchBase):
         self.parameters = info_parameters(self._info)
         message = ffi.new("char[256]")
         handle = lib.operant_open(options, message, 256)
-        if handle == ffi.NULL:
-            text = ffi.string(message).decode()
-            raise MemoryError(text) if "memory" in text else ValueError(text)
+        check_opened(handle, message)
+        self._begin(handle, lib.operant_close)
+
+    def _begin(self, handle: Any, close: Callable[[Any], None]) -> None:
+        """Takes over a batch of the core, which `close` frees; `_info` and `parameters` are set."""
         view = lib.operant_view(handle)
         self.isa: str = ffi.string(view.isa).decode()
         self.real = _FLOAT64 if self.exact else _FLOAT32
@@ -142,7 +146,7 @@ class Batch(BatchBase):
         self.agents: int = self._info.agents
         self.num_rows = self.num_envs * self.agents
         self._actions = ActionReader(self.spec, self.num_rows)
-        self._handle = ffi.gc(handle, lib.operant_close, size=view.bytes)
+        self._handle = ffi.gc(handle, close, size=view.bytes)
         # Holds the handle, and with it the memory that it points into.
         self.last_finished: Any = ffi.gc(lib.operant_last_finished(handle), functools.partial(_forget, self._handle))
         self._finished_views = self._view_finished()
@@ -460,19 +464,24 @@ class Batch(BatchBase):
     def _views(self) -> dict[str, np.ndarray]:
         """Views of the core's memory, `[N]` or `[N, ...]`, by field of the snapshot."""
         view, n = lib.operant_view(self._open_handle()), self.num_envs
-        real, integer = (_FLOAT64, _INT64) if self.exact else (_FLOAT32, _INT32)
-        columns: dict[str, np.ndarray] = {}
-        table = self._array(view.state, (self.spec.state_size, view.stride), real)[:, :n]
-        for part, span in spans(self.spec.state):
-            numbers = table[span].view(integer if part.integer else real)
-            columns[part.name] = numbers[0] if not part.shape else np.moveaxis(numbers.reshape(*part.shape, n), -1, 0)
-        if self.exact:
+        columns = self._state_views(view)
+        if self.has_generators:
             columns["generator"] = self._array(view.generator, (n, 5), np.dtype(np.uint64))
         else:
             columns["seed"] = self._array(view.seed, (2, view.stride), np.dtype(np.uint32))[:, :n].T
         columns["episode"] = self._array(view.episode, (n,), np.dtype(np.uint32))
-        returns = self._array(view.episode_return, (self.agents, view.stride), real)[:, :n]
+        returns = self._array(view.episode_return, (self.agents, view.stride), self.real)[:, :n]
         columns["episode_return"] = returns[0] if self.agents == 1 else returns.T
+        return columns
+
+    def _state_views(self, view: Any) -> dict[str, np.ndarray]:
+        """Views of the states' quantities, `[N]` or `[N, ...]`, by name."""
+        n, integer = self.num_envs, _INT64 if self.exact else _INT32
+        columns: dict[str, np.ndarray] = {}
+        table = self._array(view.state, (self.spec.state_size, view.stride), self.real)[:, :n]
+        for part, span in spans(self.spec.state):
+            numbers = table[span].view(integer if part.integer else self.real)
+            columns[part.name] = numbers[0] if not part.shape else np.moveaxis(numbers.reshape(*part.shape, n), -1, 0)
         return columns
 
     def column(self, name: str) -> np.ndarray:
@@ -556,6 +565,13 @@ class Batch(BatchBase):
     def _arguments(self) -> dict[str, Any]:
         names = ("spec", "num_envs", "precision", "workers", "autoreset", "max_episode_steps", "copy")
         return {name: getattr(self, name) for name in names} | {"isa": self._requested_isa}
+
+
+def check_opened(handle: Any, message: Any) -> None:
+    """Raises the error with the core's message if a batch was not opened."""
+    if handle == ffi.NULL:
+        text = ffi.string(message).decode(errors="replace")
+        raise MemoryError(text) if "memory" in text else ValueError(text)
 
 
 def _output(memory: Any, offsets: list[int], reward_type: str) -> tuple[Any, Any, Any]:

@@ -17,6 +17,7 @@ from operant.spec import EnvSpec, Parameter
 AUTORESET = {"NextStep": lib.OPERANT_NEXT_STEP, "SameStep": lib.OPERANT_SAME_STEP, "Disabled": lib.OPERANT_DISABLED}
 OBSERVATION_TYPES: dict[int, np.dtype] = {
     lib.OPERANT_FLOAT32: np.dtype(np.float32),
+    lib.OPERANT_FLOAT64: np.dtype(np.float64),
     lib.OPERANT_INT64: np.dtype(np.int64),
     lib.OPERANT_UINT8: np.dtype(np.uint8),
 }

@@ -1,4 +1,7 @@
-"""The descriptor of each built-in environment, by id: Gymnasium's in CATALOG, PettingZoo's in MULTIAGENT."""
+"""The descriptor of each built-in environment, by id: Gymnasium's in CATALOG, PettingZoo's in MULTIAGENT.
+
+ENGINES holds those that stand on an engine that is installed apart, such as MuJoCo.
+"""
 
 import re
 
@@ -13,6 +16,7 @@ from operant.catalog import (
     memory,
     mountain_car,
     mountain_car_continuous,
+    mujoco,
     pendulum,
     quadrotor,
     simple,
@@ -49,6 +53,8 @@ CATALOG: dict[str, EnvSpec] = {
 }
 
 MULTIAGENT: dict[str, EnvSpec] = {spec.id: spec for spec in (simple.SPEC, simple_spread.SPEC, simple_tag.SPEC)}
+
+ENGINES: dict[str, EnvSpec] = {spec.id: spec for spec in mujoco.SPECS}
 
 
 def bare_id(env_id: str) -> str:

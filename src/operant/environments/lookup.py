@@ -11,7 +11,7 @@ from collections.abc import MutableMapping
 from importlib import import_module
 from typing import Any
 
-from operant.catalog import CATALOG, MULTIAGENT, bare_id
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT, bare_id
 from operant.headers.descriptor import read_descriptor
 from operant.headers.library import check_header
 from operant.messages import unknown
@@ -50,9 +50,9 @@ def find_spec(env_id: str, options: MutableMapping[str, Any] | None = None) -> E
     if not isinstance(env_id, str):
         raise TypeError(f"env_id={env_id!r} must be a str such as 'operant/CartPole-v1', not {type(env_id).__name__}")
     name = bare_id(env_id)
-    spec = CATALOG.get(name) or MULTIAGENT.get(name) or authored_spec(env_id)
+    spec = CATALOG.get(name) or ENGINES.get(name) or MULTIAGENT.get(name) or authored_spec(env_id)
     if spec is None:
-        raise ValueError(unknown("environment", env_id, (*CATALOG, *MULTIAGENT, *AUTHORED)))
+        raise ValueError(unknown("environment", env_id, (*CATALOG, *ENGINES, *MULTIAGENT, *AUTHORED)))
     if options is not None and spec.variants:
         names = tuple(spec.variant_options)
         chosen = tuple(options.pop(name, spec.variant_options[name]) for name in names)

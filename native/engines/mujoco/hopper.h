@@ -1,0 +1,46 @@
+/* hopper.h: a planar body hops forward on one leg. Gymnasium's Hopper-v5. */
+#define HOPPER(OPTION)                                                                                           \
+    OPTION(forward_reward_weight) OPTION(ctrl_cost_weight) OPTION(healthy_reward) OPTION(terminate_when_unhealthy) \
+    OPTION(healthy_state_range_low) OPTION(healthy_state_range_high) OPTION(healthy_z_range_low)                 \
+    OPTION(healthy_z_range_high) OPTION(healthy_angle_range_low) OPTION(healthy_angle_range_high)                \
+    OPTION(reset_noise_scale)
+DEFINE_OPTIONS(hopper, HOPPER)
+
+static const operant_term hopper_terms[] = {
+    AT_RESET("x_position"), AT_RESET("z_distance_from_origin"), REAL("x_velocity"), REAL("reward_forward"),
+    COST("reward_ctrl"), REAL("reward_survive")};
+
+static void hopper_reset(const mujoco_data *d, const mujoco_constants *c, const hopper_params *p, operant_pcg64 *g) {
+    noise_uniform(d->qpos, c->init_qpos, c->nq, p->reset_noise_scale, g);
+    noise_uniform(d->qvel, c->init_qvel, c->nv, p->reset_noise_scale, g);
+}
+
+static double *hopper_place(const mujoco_data *d, const mujoco_constants *c, double *terms) {
+    return PUT(terms, d->qpos[0], d->qpos[1] - c->init_qpos[1]);
+}
+
+static void hopper_before(const mujoco_data *d, const mujoco_constants *c, double *was) {
+    (void)c;
+    was[0] = d->qpos[0];
+}
+
+static void hopper_after(const mujoco_data *d, const mujoco_constants *c, const hopper_params *p, const double *was,
+                         const operant_action *a, operant_outcome *o, double *terms) {
+    const double velocity = (d->qpos[0] - was[0]) / step_seconds(d, c);
+    bool healthy = within(d->qpos[1], p->healthy_z_range_low, p->healthy_z_range_high) &&
+                   within(d->qpos[2], p->healthy_angle_range_low, p->healthy_angle_range_high);
+    const double low = p->healthy_state_range_low, high = p->healthy_state_range_high;
+    for (int32_t i = 2; i < c->nq; i++) healthy &= within(d->qpos[i], low, high);
+    for (int32_t i = 0; i < c->nv; i++) healthy &= within(d->qvel[i], low, high);
+    const double forward = p->forward_reward_weight * velocity, survive = healthy * p->healthy_reward;
+    const double cost = action_cost(p->ctrl_cost_weight, a, c);
+    o->reward = (forward + survive) - cost;
+    o->terminated = !healthy && p->terminate_when_unhealthy != 0;
+    PUT(terms, velocity, forward, -cost, survive);
+}
+
+static void hopper_observe(const mujoco_data *d, const mujoco_constants *c, const hopper_params *p, double *to) {
+    (void)p;
+    to = put(to, d->qpos + c->skipped, c->nq - c->skipped);
+    put_clipped(to, d->qvel, c->nv, -10, 10);
+}

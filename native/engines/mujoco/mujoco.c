@@ -1,0 +1,332 @@
+/* mujoco.c: the engine MuJoCo, driven by the addresses of its functions and of its arrays.
+ *
+ * Each thread has one mjModel and one mjData; each environment has a row:
+ *
+ *   state now [size] | state before the last step [size] | measured [MEASURED] | varied fields of the model
+ *
+ * The states are mjSTATE_INTEGRATION: the warm start of the solver decides bits. The state before the last step and the
+ * controls of the present one let Python replay that step, which computes what no state holds, such as positions of
+ * bodies. `measured` is what the task compares the next step with. */
+#include <setjmp.h>
+#include <stdio.h>
+
+#include "engines/mujoco/simulation.h"
+
+#include "engines/mujoco/half_cheetah.h"
+#include "engines/mujoco/ant.h"
+#include "engines/mujoco/hopper.h"
+#include "engines/mujoco/humanoid.h"
+#include "engines/mujoco/humanoid_standup.h"
+#include "engines/mujoco/inverted_double_pendulum.h"
+#include "engines/mujoco/inverted_pendulum.h"
+#include "engines/mujoco/reacher.h"
+#include "engines/mujoco/pusher.h"
+#include "engines/mujoco/swimmer.h"
+#include "engines/mujoco/walker2d.h"
+
+typedef struct {
+    operant_mujoco_task names;
+    bool post; /* it reads cfrc_ext, which mj_rnePostConstraint computes */
+    void (*reset)(const mujoco_data *, const mujoco_constants *, const void *params, operant_pcg64 *);
+    double *(*place)(const mujoco_data *, const mujoco_constants *, double *terms);
+    void (*before)(const mujoco_data *, const mujoco_constants *, double *was);
+    void (*after)(const mujoco_data *, const mujoco_constants *, const void *params, const double *was,
+                  const operant_action *, operant_outcome *, double *terms);
+    void (*observe)(const mujoco_data *, const mujoco_constants *, const void *params, double *to);
+} mujoco_task;
+
+#define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
+
+/** Defines the functions of a task with the types of mujoco_task: its params are a struct of its own. */
+#define TASK(task, post)                                                                                               \
+    static void task##_reset_any(const mujoco_data *d, const mujoco_constants *c, const void *p, operant_pcg64 *g) {   \
+        task##_reset(d, c, p, g);                                                                                      \
+    }                                                                                                                  \
+    static void task##_after_any(const mujoco_data *d, const mujoco_constants *c, const void *p, const double *was,    \
+                                 const operant_action *a, operant_outcome *o, double *terms) {                         \
+        task##_after(d, c, p, was, a, o, terms);                                                                       \
+    }                                                                                                                  \
+    static void task##_observe_any(const mujoco_data *d, const mujoco_constants *c, const void *p, double *to) {       \
+        task##_observe(d, c, p, to);                                                                                   \
+    }                                                                                                                  \
+    static const mujoco_task task##_task = {                                                                           \
+        {#task, task##_options, task##_terms, COUNT(task##_options), COUNT(task##_terms)},                             \
+        post, task##_reset_any, task##_place, task##_before, task##_after_any, task##_observe_any};
+
+TASK(half_cheetah, false)
+TASK(ant, true)
+TASK(hopper, false)
+TASK(humanoid, true)
+TASK(humanoid_standup, true)
+TASK(inverted_double_pendulum, false)
+TASK(inverted_pendulum, false)
+TASK(reacher, false)
+TASK(pusher, false)
+TASK(swimmer, false)
+TASK(walker2d, false)
+
+static const mujoco_task *const tasks[] = {
+    &half_cheetah_task, &ant_task, &hopper_task, &humanoid_task, &humanoid_standup_task, &inverted_double_pendulum_task,
+    &inverted_pendulum_task, &reacher_task, &pusher_task, &swimmer_task, &walker2d_task};
+
+int32_t operant_mujoco_task_count(void) { return COUNT(tasks); }
+operant_mujoco_task operant_mujoco_task_at(int32_t index) { return tasks[index]->names; }
+
+/** A field of the model that differs between environments. */
+typedef struct {
+    void **where; /* [workers] */
+    int32_t size, kind;
+    double *rows; /* [N, size] */
+    bool randomized;
+    double *low, *high; /* [size] */
+} varied_field;
+
+struct operant_simulation {
+    const mujoco_task *task;
+    mujoco_constants constants;
+    void (*step)(const void *model, void *data), (*forward)(const void *, void *), (*reset)(const void *, void *);
+    void (*post)(const void *, void *);
+    void (*get_state)(const void *, const void *, double *, int32_t), (*set_state)(const void *, void *, const double *, int32_t);
+    void (*set_const)(void *, void *);
+    int32_t state_size, state_spec, field_count;
+    bool keep_constants, randomized;
+    double *init, *params; /* copies: init_qpos and init_qvel; the options */
+    mujoco_data *threads;
+    varied_field *fields;
+};
+
+/* MuJoCo's fatal errors. mju_error calls a handler and, if that returns, ends the process. Ours does not return while a
+ * thread is inside `guard`; elsewhere it calls the handler that was there before. */
+
+static __thread jmp_buf *guarded;
+static __thread char *guard_message;
+static __thread size_t guard_size;
+
+enum { LOG_ERROR = 3 };
+typedef struct { int level, topic; char subject[1024]; } log_message; /* the beginning of mjLogMessage */
+static void (*previous_log_handler)(const log_message *);
+static void (*previous_user_error)(const char *);
+static atomic_bool installed;
+
+static void leave_guard(const char *text) {
+    snprintf(guard_message, guard_size, "%s", text);
+    jmp_buf *to = guarded;
+    guarded = NULL;
+    longjmp(*to, 1);
+}
+
+static void on_log(const log_message *message) {
+    if (guarded && message->level == LOG_ERROR) leave_guard(message->subject);
+    if (previous_log_handler) previous_log_handler(message);
+}
+
+static void on_user_error(const char *text) {
+    if (guarded) leave_guard(text);
+    if (previous_user_error) previous_user_error(text);
+    fprintf(stderr, "ERROR: %s\n", text); /* as MuJoCo does without a handler */
+    exit(EXIT_FAILURE);
+}
+
+typedef void (*log_handler)(const log_message *);
+
+static void install_handlers(const operant_mujoco *m) {
+    if (atomic_exchange(&installed, true)) return;
+    if (m->set_log_handler) {
+        previous_log_handler = ((log_handler(*)(log_handler))m->set_log_handler)(on_log);
+    } else if (m->user_error) {
+        void (**place)(const char *) = m->user_error;
+        previous_user_error = *place;
+        *place = on_user_error;
+    }
+}
+
+static bool guard(void (*work)(void *, int32_t), void *argument, int32_t worker, char *message, size_t size) {
+    jmp_buf here;
+    guard_message = message, guard_size = size;
+    if (setjmp(here)) return false;
+    guarded = &here;
+    work(argument, worker);
+    guarded = NULL;
+    return true;
+}
+
+/* Rows. */
+
+static double *now_of(const operant_simulation *s, double *row) { (void)s; return row; }
+static double *before_of(const operant_simulation *s, double *row) { return row + s->state_size; }
+static double *measured_of(const operant_simulation *s, double *row) { return row + 2 * s->state_size; }
+static double *varied_of(const operant_simulation *s, double *row) { return row + 2 * s->state_size + MEASURED; }
+
+static void write_field(const varied_field *f, int32_t worker, const double *from) {
+    void *to = f->where[worker];
+    switch (f->kind) {
+    case OPERANT_FIELD_DOUBLE: memcpy(to, from, (size_t)f->size * sizeof *from); break;
+    case OPERANT_FIELD_FLOAT: for (int32_t k = 0; k < f->size; k++) ((float *)to)[k] = (float)from[k]; break;
+    case OPERANT_FIELD_INT: for (int32_t k = 0; k < f->size; k++) ((int32_t *)to)[k] = (int32_t)from[k]; break;
+    default: for (int32_t k = 0; k < f->size; k++) ((uint8_t *)to)[k] = (uint8_t)from[k];
+    }
+}
+
+static void read_field(const varied_field *f, int32_t worker, double *to) {
+    const void *from = f->where[worker];
+    switch (f->kind) {
+    case OPERANT_FIELD_DOUBLE: memcpy(to, from, (size_t)f->size * sizeof *to); break;
+    case OPERANT_FIELD_FLOAT: for (int32_t k = 0; k < f->size; k++) to[k] = ((const float *)from)[k]; break;
+    case OPERANT_FIELD_INT: for (int32_t k = 0; k < f->size; k++) to[k] = ((const int32_t *)from)[k]; break;
+    default: for (int32_t k = 0; k < f->size; k++) to[k] = ((const uint8_t *)from)[k];
+    }
+}
+
+static void write_fields(const operant_simulation *s, int32_t worker, const double *from) {
+    for (int32_t k = 0; k < s->field_count; from += s->fields[k++].size) write_field(&s->fields[k], worker, from);
+}
+
+static void prepare(operant_simulation *s, int64_t i, double *row) {
+    double *to = varied_of(s, row);
+    for (int32_t k = 0; k < s->field_count; k++)
+        to = put(to, s->fields[k].rows + i * s->fields[k].size, s->fields[k].size);
+}
+
+/* The engine's table: see engine.h. */
+
+static void bind(operant_simulation *s, int32_t worker, const double *row) {
+    const mujoco_data *d = &s->threads[worker];
+    write_fields(s, worker, varied_of(s, (double *)row));
+    s->set_state(d->model, d->data, row, s->state_spec);
+}
+
+/** Draws the randomised fields of the model, then lets the derived ones follow. */
+static void draw_fields(operant_simulation *s, int32_t worker, operant_pcg64 *g, double *row) {
+    const mujoco_data *d = &s->threads[worker];
+    double *to = varied_of(s, row);
+    for (int32_t k = 0; k < s->field_count; to += s->fields[k++].size)
+        for (int32_t j = 0; s->fields[k].randomized && j < s->fields[k].size; j++)
+            to[j] = draw_uniform(g, s->fields[k].low[j], s->fields[k].high[j]);
+    if (!s->keep_constants) return;
+    write_fields(s, worker, varied_of(s, row));
+    s->set_const(d->model, d->data);
+    to = varied_of(s, row);
+    for (int32_t k = 0; k < s->field_count; to += s->fields[k++].size) read_field(&s->fields[k], worker, to);
+}
+
+static void reset(operant_simulation *s, int32_t worker, operant_pcg64 *g, double *row, double *terms) {
+    const mujoco_data *d = &s->threads[worker];
+    if (s->randomized) draw_fields(s, worker, g, row);
+    write_fields(s, worker, varied_of(s, row));
+    s->reset(d->model, d->data);
+    s->task->reset(d, &s->constants, s->params, g);
+    s->forward(d->model, d->data);
+    s->task->place(d, &s->constants, terms);
+}
+
+static void advance(operant_simulation *s, int32_t worker, const operant_action *a) {
+    const mujoco_data *d = &s->threads[worker];
+    const int32_t nu = s->constants.nu;
+    if (a->wide) memcpy(d->ctrl, a->values, (size_t)nu * sizeof *d->ctrl);
+    else
+        for (int32_t k = 0; k < nu; k++) d->ctrl[k] = ((const float *)a->values)[k];
+    for (int32_t k = 0; k < s->constants.frame_skip; k++) s->step(d->model, d->data);
+    if (s->task->post) s->post(d->model, d->data);
+}
+
+static void after(operant_simulation *s, int32_t worker, const operant_action *a, const double *row, operant_outcome *o,
+                  double *terms) {
+    const mujoco_data *d = &s->threads[worker];
+    terms = s->task->place(d, &s->constants, terms);
+    s->task->after(d, &s->constants, s->params, measured_of(s, (double *)row), a, o, terms);
+}
+
+static void observe(operant_simulation *s, int32_t worker, double *to) {
+    s->task->observe(&s->threads[worker], &s->constants, s->params, to);
+}
+
+static void save(operant_simulation *s, int32_t worker, double *row, bool stepped) {
+    const mujoco_data *d = &s->threads[worker];
+    if (stepped) memcpy(before_of(s, row), now_of(s, row), (size_t)s->state_size * sizeof *row);
+    s->get_state(d->model, d->data, now_of(s, row), s->state_spec);
+    s->task->before(d, &s->constants, measured_of(s, row));
+}
+
+static void close_simulation(operant_simulation *s) {
+    for (int32_t k = 0; s->fields && k < s->field_count; k++)
+        free(s->fields[k].where), free(s->fields[k].rows), free(s->fields[k].low), free(s->fields[k].high);
+    free(s->init), free(s->params), free(s->threads), free(s->fields);
+    free(s);
+}
+
+static void *copy_of(const void *from, size_t bytes) {
+    void *to = malloc(bytes + 1); /* never nothing */
+    if (to && bytes) memcpy(to, from, bytes);
+    return to;
+}
+
+static bool copy_fields(operant_simulation *s, const operant_mujoco *m, size_t workers, size_t n) {
+    s->fields = calloc((size_t)m->field_count + 1, sizeof *s->fields);
+    if (!s->fields) return false;
+    for (s->field_count = 0; s->field_count < m->field_count; s->field_count++) {
+        const operant_mujoco_field *from = &m->fields[s->field_count];
+        varied_field *to = &s->fields[s->field_count];
+        const size_t size = (size_t)from->size * sizeof(double);
+        *to = (varied_field){.size = from->size, .kind = from->kind, .randomized = from->randomized};
+        to->where = copy_of(from->where, workers * sizeof *to->where);
+        to->rows = copy_of(from->rows, n * size);
+        to->low = copy_of(from->low, from->randomized ? size : 0);
+        to->high = copy_of(from->high, from->randomized ? size : 0);
+        s->randomized |= to->randomized;
+        if (!to->where || !to->rows || !to->low || !to->high) return false;
+    }
+    return true;
+}
+
+static operant_simulation *open_simulation(const operant_engine_options *o, operant_simulation_sizes *sizes,
+                                           char *message, int32_t size) {
+    const operant_mujoco *m = o->description;
+    const mujoco_task *task = NULL;
+    for (int32_t k = 0; k < COUNT(tasks); k++)
+        if (o->task && !strcmp(tasks[k]->names.name, o->task)) task = tasks[k];
+    operant_simulation *s = task ? calloc(1, sizeof *s) : NULL;
+    if (!s) {
+        if (message) snprintf(message, (size_t)size, "%s", task ? "out of memory" : "there is no such task");
+        return NULL;
+    }
+    s->task = task;
+    *(void **)&s->step = m->step, *(void **)&s->forward = m->forward, *(void **)&s->reset = m->reset;
+    *(void **)&s->post = m->post, *(void **)&s->get_state = m->get_state, *(void **)&s->set_state = m->set_state;
+    *(void **)&s->set_const = m->set_const;
+    s->state_size = m->state_size, s->state_spec = m->state_spec, s->keep_constants = m->keep_constants;
+    s->constants = (mujoco_constants){
+        .nq = m->nq, .nv = m->nv, .nu = m->nu, .nbody = m->nbody, .ntendon = m->ntendon, .skipped = m->skipped,
+        .frame_skip = m->frame_skip, .fused = m->fused};
+    memcpy(s->constants.body, m->body, sizeof m->body);
+    s->init = malloc((size_t)(m->nq + m->nv + 1) * sizeof *s->init);
+    s->params = copy_of(m->options, (size_t)task->names.option_count * sizeof(double));
+    s->threads = copy_of(m->threads, (size_t)o->workers * sizeof *s->threads);
+    if (!s->init || !s->params || !s->threads || !copy_fields(s, m, (size_t)o->workers, (size_t)o->num_envs)) {
+        close_simulation(s);
+        if (message) snprintf(message, (size_t)size, "out of memory");
+        return NULL;
+    }
+    put(put(s->init, m->init_qpos, m->nq), m->init_qvel, m->nv);
+    s->constants.init_qpos = s->init, s->constants.init_qvel = s->init + m->nq;
+    int32_t varied = 0, terms = 0;
+    for (int32_t k = 0; k < s->field_count; k++) varied += s->fields[k].size;
+    for (int32_t k = 0; k < task->names.term_count; k++)
+        terms += task->names.terms[k].size < 0 ? m->ntendon : task->names.terms[k].size;
+    *sizes = (operant_simulation_sizes){
+        .task = task->names.name, .row = 2 * s->state_size + MEASURED + varied, .observation = m->observation_size,
+        .action = m->nu, .terms = terms, .now = 0, .before = s->state_size, .state = s->state_size,
+        .varied = 2 * s->state_size + MEASURED};
+    install_handlers(m);
+    return s;
+}
+
+const operant_engine operant_mujoco_engine = {"mujoco", open_simulation, close_simulation, guard,  prepare, bind,
+                                              reset,    advance,         after,            observe, save};
+
+double operant_dot(const double *x, int32_t n, int32_t fused) { return numpy_dot(x, n, fused); }
+
+void operant_standard_normals(const uint32_t *words, int32_t num_words, double *to, int64_t count) {
+    operant_pcg64 g;
+    operant_pcg64_seed(&g, words, num_words);
+    for (int64_t i = 0; i < count; i++) to[i] = draw_normal(&g);
+}

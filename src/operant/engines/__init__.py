@@ -1,0 +1,1 @@
+"""Environments that stand on an engine which is installed apart, such as MuJoCo."""

@@ -1,0 +1,134 @@
+"""EngineBatch: N environments that stand on MuJoCo, stepped by the core's loop on worker threads."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from operant._native import ffi, lib
+from operant.batch.batch import Batch, check_opened
+from operant.batch.core import AUTORESET
+from operant.engines.mujoco_model import MujocoModel, Term
+from operant.messages import EngineError, printable
+from operant.spec import EnvSpec, Observation, Quantity
+
+_FLOAT64, _UINT8 = np.dtype(np.float64), np.dtype(np.uint8)
+
+
+def open_cpu_batch(spec: EnvSpec, num_envs: int, *, precision: str | None = None, **how: Any) -> Batch:
+    """Opens N environments on the CPU: a `Batch` of the core's, or an `EngineBatch`. `how` is as for `Batch`.
+
+    `precision` None is the environment's own: "float64" with an engine, else "float32".
+    """
+    kind = EngineBatch if spec.engine else Batch
+    return kind(spec, num_envs, precision=precision or spec.precision, **how)
+
+
+class EngineBatch(Batch):
+    """N environments of one model. See `Batch`; precision "float32" changes only what is returned, not the physics.
+
+    Attributes:
+        spec: the descriptor with the sizes and bounds of the model at hand.
+        model: the model, and the memory of the threads.
+        terms: what a step reports beside its reward.
+    """
+
+    model: MujocoModel
+
+    def _open(self, isa: str | None) -> None:
+        self._given_spec = self.spec
+        model = MujocoModel(self.spec, self.num_envs, min(self.workers, self.num_envs))
+        self.model = model
+        self.terms: tuple[Term, ...] = model.terms
+        described, held = model.describe()
+        options = ffi.new("operant_engine_options *")
+        names = [ffi.new("char[]", each.encode()) for each in (self.spec.engine, self.spec.header)]
+        options.engine, options.task = names
+        options.num_envs, options.workers = self.num_envs, model.workers
+        options.max_episode_steps, options.autoreset = self.max_episode_steps or 0, AUTORESET[self.autoreset]
+        options.narrow, options.description = not self.exact, described
+        message = ffi.new("char[256]")
+        handle = lib.operant_open_engine(options, message, 256)
+        del held, names
+        check_opened(handle, message)
+        row = lib.operant_engine_row_of(handle)
+        self._row = row
+        self._row_size = row.observation + model.observation_size
+        self.spec = dataclasses.replace(
+            self.spec,
+            state=(Quantity("engine", shape=(row.observation,)), Quantity("observed", shape=(model.observation_size,))),
+            observation=(Observation("observation", -math.inf, math.inf, (model.observation_size,)),),
+            observation_dtype=self.precision,
+            action_bounds=model.action_bounds,
+            render_fps=round(1 / (float(model.model.opt.timestep) * model.task.frame_skip)),
+        )
+        self.parameters = ()
+        self._info = _Info(model, self.exact)
+        self._begin(handle, functools.partial(_close, model))
+        self._closing: EngineError | None = None
+
+    def _state_views(self, view: Any) -> dict[str, np.ndarray]:
+        rows = self._array(view.state, (self.num_envs, self._row_size), _FLOAT64)
+        return {"engine": rows[:, : self._row.observation], "observed": rows[:, self._row.observation :]}
+
+    def _arguments(self) -> dict[str, Any]:
+        return super()._arguments() | {"spec": self._given_spec}
+
+    # What the last call reported.
+
+    def last_terms(self) -> tuple[np.ndarray, np.ndarray]:
+        """The terms of the last step or reset, `[T, N]` float64, and where it began an episode, `[N]` bool: copies."""
+        last = lib.operant_last_terms(self._open_handle())
+        shape = (last.size, self.num_envs)
+        terms = self._array(ffi.cast("void *", last.terms), shape, _FLOAT64)
+        begun = self._array(ffi.cast("void *", last.begun), (self.num_envs,), _UINT8)
+        return terms.copy(), begun.astype(np.bool_)
+
+    def final_terms(self) -> np.ndarray:
+        """The terms of the last step before it began episodes, under "SameStep": `[T, N]` float64, a copy."""
+        last = lib.operant_last_terms(self._open_handle())
+        return self._array(ffi.cast("void *", last.final_terms), (last.size, self.num_envs), _FLOAT64).copy()
+
+    # One environment.
+
+    def data(self, index: int, data: Any = None) -> Any:
+        """MuJoCo's mjData of one environment, as if it had one of its own: its last step, simulated again.
+
+        Args:
+            index: the environment.
+            data: an mjData that `data` returned for it before, which is filled again; None makes one.
+        """
+        row = self._state_views(lib.operant_view(self._open_handle()))["engine"][index]
+        if data is None:
+            data = self.model.mujoco.MjData(self.model.model_of(row[self._row.varied :]))
+        size = self._row.size
+        now, before = (row[start : start + size].copy() for start in (self._row.now, self._row.before))
+        self.model.replay(data, now, before, bool(self.episode_lengths[index] == 0))
+        return data
+
+
+@dataclasses.dataclass(frozen=True)
+class _Info:
+    """The part of an operant_env_info that `Batch` reads."""
+
+    model: MujocoModel
+    exact: bool
+    agents: int = 1
+
+    @property
+    def observation_size(self) -> int:
+        return self.model.observation_size
+
+    @property
+    def observation_dtype(self) -> int:
+        return int(lib.OPERANT_FLOAT64 if self.exact else lib.OPERANT_FLOAT32)
+
+
+def _close(model: MujocoModel, handle: Any) -> None:
+    """Frees a batch; holds the model until then, in whose memory the core's threads compute."""
+    lib.operant_close(handle)

@@ -1,0 +1,408 @@
+"""MujocoModel: a model of MuJoCo with the memory of each thread, as the core's operant_mujoco."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from operant._native import ffi, lib
+from operant.catalog.mujoco import MujocoTask
+from operant.engines.mujoco_library import addresses, array_address, mujoco_module, numpy_fuses
+from operant.messages import printable, unknown
+from operant.spec import EnvSpec
+
+ARRAYS = (
+    "qpos",
+    "qvel",
+    "ctrl",
+    "xpos",
+    "xipos",
+    "site_xpos",
+    "cinert",
+    "cvel",
+    "cfrc_ext",
+    "qfrc_actuator",
+    "qfrc_constraint",
+    "ten_length",
+    "ten_velocity",
+)
+KINDS = {
+    "f8": lib.OPERANT_FIELD_DOUBLE,
+    "f4": lib.OPERANT_FIELD_FLOAT,
+    "i4": lib.OPERANT_FIELD_INT,
+    "u1": lib.OPERANT_FIELD_BYTE,
+    "b1": lib.OPERANT_FIELD_BYTE,
+}
+
+
+@dataclass(frozen=True)
+class Term:
+    """What a task reports beside the reward: Gymnasium's info of that name.
+
+    `span` is its place among the terms; `shape` () for a number. `kind` is the core's operant_term_kind.
+    """
+
+    name: str
+    at_reset: bool
+    kind: int
+    span: slice
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the model, such as "opt.gravity": its place in one model.
+
+    `kind` is the core's operant_field_kind; `shape` () for a number.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    address: int
+
+    @property
+    def size(self) -> int:
+        """The number of numbers."""
+        return int(np.prod(self.shape))
+
+
+def model_path(xml_file: str) -> str:
+    """The path of a model, as Gymnasium reads `xml_file`: a plain name is one of its own models.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    if xml_file.startswith((".", "/")) or os.path.isabs(xml_file):
+        path = xml_file
+    elif xml_file.startswith("~"):
+        path = os.path.expanduser(xml_file)
+    else:
+        path = str(Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / xml_file)
+    if not os.path.exists(path):
+        raise OSError(f"xml_file={xml_file!r}: {path} does not exist; a path of your own begins with '/', '.' or '~'")
+    return path
+
+
+class MujocoModel:
+    """One model for a batch of N environments and `workers` threads, each of which has an mjData.
+
+    Threads share the mjModel, unless fields of it differ between environments: then each has its own.
+
+    Raises:
+        gymnasium.error.DependencyNotInstalled: MuJoCo is missing, damaged or too old.
+        OSError: the XML file does not exist.
+        ValueError: it does not compile, lacks what the task reads, or a field that was given does not exist.
+    """
+
+    def __init__(self, spec: EnvSpec, num_envs: int, workers: int):
+        self.spec, self.num_envs, self.workers = spec, num_envs, workers
+        self.task: MujocoTask = spec.task
+        self.mujoco = mujoco_module(spec.full_id)
+        self.path = model_path(self.task.xml_file)
+        try:
+            self.model = self.mujoco.MjModel.from_xml_path(self.path)
+        except ValueError as problem:
+            raise ValueError(f"xml_file={self.task.xml_file!r} does not compile: {problem}") from None
+        self.signature = int(self.mujoco.mjtState.mjSTATE_INTEGRATION)
+        self.state_size = int(self.mujoco.mj_stateSize(self.model, self.signature))
+        start = self.mujoco.MjData(self.model)
+        self.init_qpos, self.init_qvel = start.qpos.copy(), start.qvel.copy()
+        self.names = _core_task(spec.header)
+        self.bodies = [self._body(body) for body in self.task.bodies]
+        self._check_sizes()
+        self.terms = self._list_terms()
+        self.varied = self._set_fields()
+        shared = not self.varied
+        self.models = [self.model] + [self.model if shared else copy.copy(self.model) for _ in range(workers - 1)]
+        self.datas = [self.mujoco.MjData(model) for model in self.models]
+
+    # What the model must have.
+
+    def _body(self, body: int | str) -> int:
+        if isinstance(body, str):
+            found = self.mujoco.mj_name2id(self.model, self.mujoco.mjtObj.mjOBJ_BODY, body)
+            if found >= 0:
+                return int(found)
+            names = [self.model.body(k).name for k in range(self.model.nbody)]
+            raise ValueError(f"{self.spec.id} reads a body that {self.path} does not have: {unknown('body', body, names)}")
+        if not -self.model.nbody <= body < self.model.nbody:
+            raise ValueError(f"{self.spec.id} reads body {body}, but {self.path} has {self.model.nbody} bodies")
+        return int(body) % int(self.model.nbody)
+
+    def _check_sizes(self) -> None:
+        for name, least in {**self.task.needs, "nu": 1}.items():
+            if (found := getattr(self.model, name)) < least:
+                raise ValueError(f"{self.spec.id} needs a model with {name} of at least {least}, but {self.path} has {found}")
+        if self.task.observation_size not in (0, self._observed()):
+            raise ValueError(
+                f"{self.spec.id} observes {self.task.observation_size} numbers, but those of {self.path} are "
+                f"{self._observed()}: give a model with the joints of Gymnasium's"
+            )
+
+    @property
+    def skipped(self) -> int:
+        """The number of positions that an observation leaves out."""
+        return self.task.excluded if self.task.options.get("exclude_current_positions_from_observation", False) else 0
+
+    @property
+    def observation_size(self) -> int:
+        """The number of numbers of an observation: D."""
+        return self.task.observation_size or self._observed()
+
+    def _observed(self) -> int:
+        model, options = self.model, self.task.options
+        if self.spec.header == "reacher":
+            return int(model.nq) + 6
+        if self.spec.header == "pusher":
+            return 23
+        if self.spec.header == "inverted_double_pendulum":
+            return 6 + int(model.nv) if model.nq == 3 else -1
+        size = model.nq + model.nv - self.skipped
+        size += 10 * (model.nbody - 1) * bool(options.get("include_cinert_in_observation", False))
+        size += 6 * (model.nbody - 1) * bool(options.get("include_cvel_in_observation", False))
+        size += (model.nv - 6) * bool(options.get("include_qfrc_actuator_in_observation", False))
+        size += 6 * (model.nbody - 1) * bool(options.get("include_cfrc_ext_in_observation", False))
+        return int(size)
+
+    @property
+    def action_bounds(self) -> tuple[tuple[float, float], ...]:
+        """The low and high end of each control."""
+        return tuple((float(low), float(high)) for low, high in self.model.actuator_ctrlrange)
+
+    def _list_terms(self) -> tuple[Term, ...]:
+        terms, first = [], 0
+        for k in range(self.names.term_count):
+            each = self.names.terms[k]
+            size = self.model.ntendon if each.size < 0 else each.size
+            shape = (int(size),) if each.size < 0 else ()
+            span = slice(first, first + size)
+            terms.append(Term(ffi.string(each.name).decode(), bool(each.at_reset), each.kind, span, shape))
+            first += size
+        return tuple(terms)
+
+    # Fields of the model.
+
+    def field(self, name: str, model: Any = None) -> Field:
+        """Finds a field of the model; raises a ValueError with the nearest name for an unknown one."""
+        model = self.model if model is None else model
+        holder, _, last = name.rpartition(".")
+        owner = getattr(model, holder, None) if holder else model
+        value = None if owner is None else getattr(owner, last, None)
+        if isinstance(value, np.ndarray) and value.dtype.str[1:] in KINDS and value.size:
+            return Field(name, value.shape, KINDS[value.dtype.str[1:]], array_address(value))
+        if holder and isinstance(value, int | float):
+            return _scalar_field(name, owner, last, value)
+        raise ValueError(unknown("field of the model", name, field_names(model)))
+
+    def _set_fields(self) -> dict[str, tuple[np.ndarray, Any]]:
+        """Sets the fields that all environments share; returns the others: rows `[N, size]`, and (low, high) or None."""
+        varied: dict[str, tuple[np.ndarray, Any]] = {}
+        shared = {}
+        for name, value in self.task.params.items():
+            field = self.field(name)
+            numbers = _numbers(name, value)
+            if numbers.shape in (field.shape, ()):
+                shared[name] = np.broadcast_to(numbers, field.shape)
+            elif numbers.shape == (self.num_envs, *field.shape):
+                varied[name] = (numbers.reshape(self.num_envs, field.size), None)
+            else:
+                raise ValueError(
+                    f"params[{name!r}] has shape {numbers.shape}: give {field.shape}, or {(self.num_envs, *field.shape)} "
+                    "for one in each environment"
+                )
+        for name, number in shared.items():
+            _write(self.model, self.field(name), number)
+        for name, bounds in self.task.randomize.items():
+            if name in self.task.params:
+                raise ValueError(f"params and randomize both set {name!r}: give one of them")
+            varied[name] = self._range(name, bounds)
+        if not self.task.set_const:
+            return varied
+        if shared:
+            self.mujoco.mj_setConst(self.model, self.mujoco.MjData(self.model))
+        return self._with_constants(varied) if varied else varied
+
+    def _range(self, name: str, bounds: Any) -> tuple[np.ndarray, Any]:
+        field = self.field(name)
+        try:
+            low, high = (np.broadcast_to(_numbers(name, bound), field.shape).ravel() for bound in bounds)
+        except (TypeError, ValueError):
+            raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
+        if not (low <= high).all():
+            raise ValueError(f"randomize[{name!r}]: low {low[low > high][0]} is above high {high[low > high][0]}")
+        return np.tile(low, (self.num_envs, 1)), (low.copy(), high.copy())
+
+    def _with_constants(self, varied: dict[str, tuple[np.ndarray, Any]]) -> dict[str, tuple[np.ndarray, Any]]:
+        """Adds the fields that mj_setConst changes, with their values in each environment."""
+        scratch = copy.copy(self.model)
+        data = self.mujoco.MjData(scratch)
+        names = [name for name in _array_names(scratch) if getattr(scratch, name).dtype.str[1:] in KINDS]
+        rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        fields = {name: self.field(name, scratch) for name in varied}
+        for i in range(self.num_envs):
+            for name, (values, bounds) in varied.items():
+                # A drawn field stands here between its bounds, at a place that is unlikely to be the default.
+                number = values[i] if bounds is None else bounds[0] + 0.37 * (bounds[1] - bounds[0])
+                _write(scratch, fields[name], number.reshape(fields[name].shape))
+            self.mujoco.mj_setConst(scratch, data)
+            for name in names:
+                rows[name].append(np.asarray(getattr(scratch, name), np.float64).ravel())
+        for name, values in rows.items():
+            table = np.array(values)
+            if name not in varied and not (table == np.asarray(getattr(self.model, name), np.float64).ravel()).all():
+                varied[name] = (table, None)
+        return varied
+
+    # The core's description.
+
+    def describe(self) -> tuple[Any, Any]:
+        """An operant_mujoco, and what must live until the batch is open."""
+        options, threads = ffi.new("double[]", self._option_numbers()), ffi.new("operant_mujoco_thread[]", self.workers)
+        held: list[Any] = [options, threads]
+        described = ffi.new("operant_mujoco *")
+        for member, address in addresses(self.spec.full_id).items():
+            setattr(described, member, address)
+        model = self.model
+        for name in ("nq", "nv", "nu", "nbody", "ntendon"):
+            setattr(described, name, getattr(model, name))
+        described.state_size, described.state_spec = self.state_size, self.signature
+        described.frame_skip, described.observation_size = self.task.frame_skip, self.observation_size
+        described.skipped, described.fused = self.skipped, numpy_fuses()
+        for k, body in enumerate(self.bodies):
+            described.body[k] = body
+        described.init_qpos = ffi.from_buffer("double[]", self.init_qpos)
+        described.init_qvel = ffi.from_buffer("double[]", self.init_qvel)
+        described.options, described.threads = options, threads
+        for k, (thread_model, data) in enumerate(zip(self.models, self.datas, strict=True)):
+            thread = threads[k]
+            thread.model = ffi.cast("void *", thread_model._address)
+            thread.data = ffi.cast("void *", data._address)
+            for name in ARRAYS:
+                setattr(thread, name, ffi.cast("double *", array_address(getattr(data, name))))
+            thread.body_mass = ffi.cast("double *", array_address(thread_model.body_mass))
+            thread.timestep = ffi.cast("double *", self.field("opt.timestep", thread_model).address)
+        fields = ffi.new("operant_mujoco_field[]", max(1, len(self.varied)))
+        described.fields, described.field_count = fields, len(self.varied)
+        described.keep_constants = self.task.set_const and bool(self.task.randomize)
+        held.append(fields)
+        for k, (name, (rows, bounds)) in enumerate(self.varied.items()):
+            places = [self.field(name, each) for each in self.models]
+            where = ffi.new("void *[]", [ffi.cast("void *", place.address) for place in places])
+            values = np.ascontiguousarray(rows, np.float64)
+            fields[k].where, fields[k].size, fields[k].kind = where, places[0].size, places[0].kind
+            fields[k].rows = ffi.from_buffer("double[]", values)
+            fields[k].randomized = bounds is not None
+            held += [where, values]
+            if bounds is not None:
+                fields[k].low, fields[k].high = (ffi.from_buffer("double[]", bound) for bound in bounds)
+        return described, held
+
+    def _option_numbers(self) -> list[float]:
+        """The task's constructor options in the order of its header."""
+        numbers = {}
+        for name, value in self.task.options.items():
+            if isinstance(value, tuple):
+                numbers[f"{name}_low"], numbers[f"{name}_high"] = map(float, value)
+            elif not isinstance(value, str):
+                numbers[name] = float(value)
+        names = [ffi.string(self.names.options[k]).decode() for k in range(self.names.option_count)]
+        return [numbers[name] for name in names]
+
+    # One environment's mjData.
+
+    def replay(self, data: Any, now: np.ndarray, before: np.ndarray, fresh: bool) -> None:
+        """Brings `data` to where an environment is: its last step is simulated again, or its reset.
+
+        Args:
+            data: an mjData of `data.model`, which holds the environment's fields.
+            now, before: its states, `[state_size]`, after and before its last step.
+            fresh: True if it has made no step since its reset.
+        """
+        mujoco, model = self.mujoco, data.model
+        mujoco.mj_resetData(model, data)
+        mujoco.mj_setState(model, data, now, self.signature)
+        if fresh:
+            mujoco.mj_forward(model, data)
+            return
+        controls = data.ctrl.copy()
+        mujoco.mj_setState(model, data, before, self.signature)
+        data.ctrl[:] = controls
+        mujoco.mj_step(model, data, nstep=self.task.frame_skip)
+        mujoco.mj_rnePostConstraint(model, data)
+
+    def model_of(self, fields: np.ndarray) -> Any:
+        """The model of an environment whose varied fields are `fields`: a copy if there are any."""
+        if not self.varied:
+            return self.model
+        model, first = copy.copy(self.model), 0
+        for name in self.varied:
+            field = self.field(name, model)
+            _write(model, field, fields[first : first + field.size].reshape(field.shape))
+            first += field.size
+        return model
+
+
+def field_names(model: Any) -> list[str]:
+    """The names of all fields of a model that a batch can set."""
+    options = [f"opt.{name}" for name in dir(model.opt) if not name.startswith("_")]
+    return [*_array_names(model), *options]
+
+
+def _array_names(model: Any) -> list[str]:
+    return [name for name in dir(model) if not name.startswith("_") and isinstance(getattr(model, name), np.ndarray)]
+
+
+def _core_task(header: str) -> Any:
+    for index in range(lib.operant_mujoco_task_count()):
+        task = lib.operant_mujoco_task_at(index)
+        if ffi.string(task.name).decode() == header:
+            return task
+    raise ValueError(f"the compiled core has no task {header!r}: rebuild operant")
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    try:
+        numbers = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"params[{name!r}] = {value!r} must be numbers") from None
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"params[{name!r}] = {value!r} must be finite")
+    return numbers
+
+
+def _write(model: Any, field: Field, numbers: np.ndarray) -> None:
+    holder, _, last = field.name.rpartition(".")
+    owner = getattr(model, holder) if holder else model
+    if field.shape:
+        getattr(owner, last)[:] = numbers
+    else:
+        setattr(owner, last, type(getattr(owner, last))(numbers))
+
+
+AHEAD, BEHIND = 128, 512  # bytes of an options struct that are searched before and after its gravity
+
+
+def _scalar_field(name: str, owner: Any, last: str, value: int | float) -> Field:
+    """Finds the place of a number in a struct of options, which is where bytes change with it.
+
+    The bindings tell the places of arrays only.
+    """
+    kind, size = (lib.OPERANT_FIELD_INT, 4) if isinstance(value, int) else (lib.OPERANT_FIELD_DOUBLE, 8)
+    start = array_address(owner.gravity) - AHEAD
+    window = (ctypes.c_char * (AHEAD + BEHIND)).from_address(start)
+    before = bytes(window)
+    setattr(owner, last, type(value)(value + 1))
+    after = bytes(window)
+    setattr(owner, last, value)
+    changed = [k for k in range(0, AHEAD + BEHIND, size) if before[k : k + size] != after[k : k + size]]
+    if len(changed) != 1:
+        raise ValueError(f"the field {printable(name)!r} of the model cannot be found in this MuJoCo's memory")
+    return Field(name, (), kind, start + changed[0])
