@@ -44,6 +44,9 @@ typedef struct {
 } operant_terms;
 operant_terms operant_last_terms(const operant_batch *batch);
 
+/** For a batch of one, whose engine's memory others may have changed in place: takes the state from there. */
+operant_status operant_engine_adopt(operant_batch *batch);
+
 /** What the engine said of its fatal error, after OPERANT_ENGINE_FAILED. */
 const char *operant_engine_message(const operant_batch *batch);
 

@@ -266,6 +266,14 @@ operant_terms operant_last_terms(const operant_batch *b) {
     return (operant_terms){l->sizes.terms, l->terms, l->begun, l->final_terms};
 }
 
+operant_status operant_engine_adopt(operant_batch *b) {
+    if (!b->loop || b->num_envs != 1) return OPERANT_BAD_ARGUMENT;
+    operant_loop *l = b->loop;
+    l->engine->save(l->simulation, 0, row_of(l, 0), false);
+    l->engine->observe(l->simulation, 0, observation_of(l, 0));
+    return OPERANT_OK;
+}
+
 const char *operant_engine_message(const operant_batch *b) { return b->loop ? b->loop->message : ""; }
 
 operant_engine_row operant_engine_row_of(const operant_batch *b) {

@@ -29,7 +29,7 @@ class CudaError(RuntimeError):
 
 
 class EngineError(RuntimeError):
-    """Raised after a fatal error of an engine such as MuJoCo, with its text. The batch is closed: make a new one."""
+    """Raised after a fatal error of an engine such as MuJoCo, with its text. The batch cannot go on: make a new one."""
 
 
 def printable(text: str) -> str:

@@ -89,7 +89,7 @@ struct operant_simulation {
     void (*get_state)(const void *, const void *, double *, int32_t), (*set_state)(const void *, void *, const double *, int32_t);
     void (*set_const)(void *, void *);
     int32_t state_size, state_spec, field_count;
-    bool keep_constants, randomized;
+    bool keep_constants, randomized, post_due; /* post_due: after each step */
     double *init, *params; /* copies: init_qpos and init_qvel; the options */
     mujoco_data *threads;
     varied_field *fields;
@@ -226,7 +226,7 @@ static void advance(operant_simulation *s, int32_t worker, const operant_action 
     else
         for (int32_t k = 0; k < nu; k++) d->ctrl[k] = ((const float *)a->values)[k];
     for (int32_t k = 0; k < s->constants.frame_skip; k++) s->step(d->model, d->data);
-    if (s->task->post) s->post(d->model, d->data);
+    if (s->post_due) s->post(d->model, d->data);
 }
 
 static void after(operant_simulation *s, int32_t worker, const operant_action *a, const double *row, operant_outcome *o,
@@ -290,6 +290,7 @@ static operant_simulation *open_simulation(const operant_engine_options *o, oper
         return NULL;
     }
     s->task = task;
+    s->post_due = task->post || o->num_envs == 1; /* whose mjData others may read */
     *(void **)&s->step = m->step, *(void **)&s->forward = m->forward, *(void **)&s->reset = m->reset;
     *(void **)&s->post = m->post, *(void **)&s->get_state = m->get_state, *(void **)&s->set_state = m->set_state;
     *(void **)&s->set_const = m->set_const;

@@ -10,6 +10,10 @@ from typing import Any
 from operant.spec import EnvSpec, Observation
 
 
+DRAWING: dict[str, Any] = {"width": 480, "height": 480, "camera_id": None, "camera_name": None, "max_geom": 1000}
+"""Gymnasium's constructor arguments about drawing that have a default here; its classes have a camera of their own."""
+
+
 @dataclasses.dataclass(frozen=True)
 class MujocoTask:
     """What makes a model of MuJoCo a task, and how it was configured.
@@ -37,7 +41,7 @@ class MujocoTask:
     bodies: tuple[int | str, ...] = ()
     needs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     observation_size: int = 0
-    drawing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    drawing: Mapping[str, Any] = dataclasses.field(default_factory=DRAWING.copy)
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     randomize: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
     set_const: bool = False

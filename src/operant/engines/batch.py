@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from operant._native import ffi, lib
 from operant.batch.batch import Batch, check_opened
 from operant.batch.core import AUTORESET
 from operant.engines.mujoco_model import MujocoModel, Term
-from operant.messages import EngineError, printable
 from operant.spec import EnvSpec, Observation, Quantity
 
 _FLOAT64, _UINT8 = np.dtype(np.float64), np.dtype(np.uint8)
@@ -70,11 +68,21 @@ class EngineBatch(Batch):
         self.parameters = ()
         self._info = _Info(model, self.exact)
         self._begin(handle, functools.partial(_close, model))
-        self._closing: EngineError | None = None
+        self._lent = self._stale = False
 
     def _state_views(self, view: Any) -> dict[str, np.ndarray]:
         rows = self._array(view.state, (self.num_envs, self._row_size), _FLOAT64)
         return {"engine": rows[:, : self._row.observation], "observed": rows[:, self._row.observation :]}
+
+    def _views(self) -> dict[str, np.ndarray]:
+        self._adopt()
+        return super()._views()
+
+    def _write(self, indices: np.ndarray, records: np.ndarray) -> None:
+        super()._write(indices, records)
+        self._stale = True
+        if self._lent:
+            self.lend()
 
     def _arguments(self) -> dict[str, Any]:
         return super()._arguments() | {"spec": self._given_spec}
@@ -94,7 +102,38 @@ class EngineBatch(Batch):
         last = lib.operant_last_terms(self._open_handle())
         return self._array(ffi.cast("void *", last.final_terms), (last.size, self.num_envs), _FLOAT64).copy()
 
-    # One environment.
+    # A batch of one, whose thread's mjData is that of its environment.
+
+    def lend(self) -> Any:
+        """The mjData of the only environment, which later steps read: what is changed in it in place takes effect."""
+        data = self.model.datas[0]
+        if self._stale:
+            self.data(0, data)
+            self._stale = False
+        self._lent = True
+        return data
+
+    def _adopt(self) -> None:
+        """Takes the state from the mjData that was lent."""
+        if self._lent and not self._stale:
+            self._check(lib.operant_engine_adopt(self._open_handle()))
+
+    def place(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
+        """Sets the positions `[nq]` and velocities `[nv]` of the only environment, as Gymnasium's `set_state` does."""
+        data = self.lend()
+        for name, given, held in (("qpos", qpos, data.qpos), ("qvel", qvel, data.qvel)):
+            if np.shape(given) != held.shape:
+                raise ValueError(f"{name} has shape {np.shape(given)}, but {self.spec.id} needs {held.shape}")
+        data.qpos[:], data.qvel[:] = qpos, qvel
+        self.model.mujoco.mj_forward(self.model.model, data)
+
+    def step_one(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self._adopt()
+        return super().step_one(action)
+
+    step_one.__doc__ = Batch.step_one.__doc__
+
+    # One environment of several.
 
     def data(self, index: int, data: Any = None) -> Any:
         """MuJoCo's mjData of one environment, as if it had one of its own: its last step, simulated again.
@@ -103,6 +142,7 @@ class EngineBatch(Batch):
             index: the environment.
             data: an mjData that `data` returned for it before, which is filled again; None makes one.
         """
+        self._adopt()
         row = self._state_views(lib.operant_view(self._open_handle()))["engine"][index]
         if data is None:
             data = self.model.mujoco.MjData(self.model.model_of(row[self._row.varied :]))

@@ -111,6 +111,10 @@ class MujocoModel:
             self.model = self.mujoco.MjModel.from_xml_path(self.path)
         except ValueError as problem:
             raise ValueError(f"xml_file={self.task.xml_file!r} does not compile: {problem}") from None
+        # Gymnasium's renderer draws at most as large as the model says.
+        screen = self.model.vis.global_
+        screen.offwidth = max(screen.offwidth, self.task.drawing["width"])
+        screen.offheight = max(screen.offheight, self.task.drawing["height"])
         self.signature = int(self.mujoco.mjtState.mjSTATE_INTEGRATION)
         self.state_size = int(self.mujoco.mj_stateSize(self.model, self.signature))
         start = self.mujoco.MjData(self.model)

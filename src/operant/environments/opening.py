@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import gymnasium
 
 from operant.batch.base import BatchBase
+from operant.environments.engine_options import configure_task
 from operant.environments.lookup import check_one_agent, find_spec
 from operant.environments.parameters import configure, constructor_parameters, extremes
 from operant.environments.spaces import action_space, observation_space
@@ -65,14 +66,28 @@ def open_batch(
     spec = find_spec(env_id, rest)
     if for_one_agent is not None:
         check_one_agent(spec, for_one_agent)
+    if spec.engine:
+        return _open_engine(configure_task(spec, rest, params, randomize, presenter), make, max_episode_steps)
     given = constructor_parameters(spec, params, rest, presenter)
-    limit = spec.max_episode_steps if max_episode_steps is None else max_episode_steps
-    if limit == -1:
-        limit = None
-    elif isinstance(limit, int) and limit < 1:
-        raise ValueError(f"max_episode_steps={limit} must be at least 1, or -1 for no limit")
-    batch = make(spec, max_episode_steps=limit)
+    batch = make(spec, max_episode_steps=_limit(spec, max_episode_steps))
     configure(batch, given, randomize)
     lows, highs = extremes(batch, randomize, given)
     spaces = observation_space(spec, lows, highs), action_space(spec, highs)
     return OpenedBatch(batch, spec, given, lows, highs, *spaces)
+
+
+def _limit(spec: EnvSpec, max_episode_steps: int | None) -> int | None:
+    """The time limit; None for none."""
+    limit = spec.max_episode_steps if max_episode_steps is None else max_episode_steps
+    if limit == -1:
+        return None
+    if isinstance(limit, int) and limit < 1:
+        raise ValueError(f"max_episode_steps={limit} must be at least 1, or -1 for no limit")
+    return limit
+
+
+def _open_engine(spec: EnvSpec, make: Callable[..., B], max_episode_steps: int | None) -> OpenedBatch[B]:
+    """Opens the batch of a task on an engine, whose sizes are those of its model."""
+    batch = make(spec, max_episode_steps=_limit(spec, max_episode_steps))
+    spec = batch.spec
+    return OpenedBatch(batch, spec, {}, {}, {}, observation_space(spec, {}, {}), action_space(spec, {}))

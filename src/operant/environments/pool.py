@@ -13,6 +13,7 @@ from gymnasium.error import ClosedEnvironmentError
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
+from operant.engines.batch import open_cpu_batch
 from operant.environments.opening import open_batch
 from operant.environments.parameters import configure, reset_overrides
 from operant.environments.spaces import array_space
@@ -60,13 +61,13 @@ class AsyncEnvPool(NotCopyable):
         max_episode_steps: int | None = None,
         params: dict[str, Any] | None = None,
         randomize: dict[str, tuple[float, float]] | None = None,
-        precision: str = "float32",
+        precision: str | None = None,
         isa: str | None = None,
         **options: Any,
     ):
 
         def make(spec: EnvSpec, size: int = num_envs, **how: Any) -> Batch:
-            return Batch(spec, size, precision=precision, isa=isa, **how)
+            return open_cpu_batch(spec, size, precision=precision, isa=isa, **how)
 
         opened = open_batch(
             env_id,

@@ -17,18 +17,22 @@ from operant.messages import unknown
 from operant.spec import EnvSpec
 
 RENDER_MODES = ("human", "rgb_array")
+ENGINE_RENDER_MODES = ("human", "rgb_array", "depth_array", "rgbd_tuple")  # of Gymnasium's renderer for MuJoCo
 DRAWN = 16  # how many environments are drawn unless `render_envs` says so
 
 
 def render_modes(spec: EnvSpec) -> list[str]:
     """The render modes of an environment: none if it has no reference class, which draws."""
+    if spec.engine:
+        return list(ENGINE_RENDER_MODES)
     return list(RENDER_MODES) if spec.reference else []
 
 
 def check_render_mode(spec: EnvSpec, mode: str | None) -> str | None:
-    if mode is not None and mode not in RENDER_MODES:
-        raise ValueError(unknown("render_mode", mode, RENDER_MODES))
-    if mode is not None and not spec.reference:
+    known = ENGINE_RENDER_MODES if spec.engine else RENDER_MODES
+    if mode is not None and mode not in known:
+        raise ValueError(unknown("render_mode", mode, known))
+    if mode is not None and not (spec.reference or spec.engine):
         raise TypeError(  # Stable-Baselines3 tries again without the argument after a TypeError
             f"render_mode={mode!r}: {spec.id} cannot be drawn: name a reference class with render() in its descriptor"
         )

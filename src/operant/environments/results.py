@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from operant.batch.batch import Batch
+from operant.engines.batch import EngineBatch
 from operant.environments.attributes import Attributes
 from operant.environments.chances import Chances
+from operant.environments.engine_infos import EngineInfos
 from operant.environments.spaces import ActionMasks
 
 
@@ -27,8 +29,11 @@ class Results:
         self._numpy_rewards = batch.exact and spec.numpy_rewards
         self.masks = ActionMasks(spec.action_masks) if spec.action_masks else None
         self._chances = Chances(batch, attributes) if spec.chances else None
+        self._engine_infos = EngineInfos(batch) if isinstance(batch, EngineBatch) else None
         self._rewards: dict[float, Any] | None = None
-        self.plain = not (self._is_discrete or self._is_tuple or self._numpy_rewards or spec.rewards)
+        self.plain = not (
+            self._is_discrete or self._is_tuple or self._numpy_rewards or spec.rewards or self._engine_infos is not None
+        )
         self.refresh()
 
     def refresh(self) -> None:
@@ -49,6 +54,8 @@ class Results:
             infos["prob"] = self._chances.of_one()
         if self.masks is not None:
             infos["action_mask"] = self.masks.look_up(observation)
+        if self._engine_infos is not None:
+            infos = self._engine_infos.of_one(np.asarray(action).dtype)
         return self.observed(observation), reward, terminated, truncated, infos
 
     def begin(self, observation: np.ndarray) -> tuple[Any, dict[str, Any]]:
@@ -58,6 +65,8 @@ class Results:
             infos["prob"] = self._batch.spec.reset_chance
         if self.masks is not None:
             infos["action_mask"] = self.masks.look_up(observation)
+        if self._engine_infos is not None:
+            infos = self._engine_infos.of_one()
         return self.observed(observation), infos
 
     def observed(self, observation: np.ndarray) -> Any:

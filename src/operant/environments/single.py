@@ -11,10 +11,13 @@ from gymnasium import logger
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.environments.attributes import Attributes, HasAttributes
+from operant.engines.batch import EngineBatch, open_cpu_batch
+from operant.environments.attributes import HasAttributes
+from operant.environments.engine_attributes import open_attributes
+from operant.environments.engine_rendering import open_renderer
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
-from operant.environments.rendering import Renderer, check_render_mode, flat_state, render_modes
+from operant.environments.rendering import check_render_mode, flat_state, render_modes
 from operant.environments.results import Results
 from operant.spec import EnvSpec, spans
 
@@ -28,7 +31,8 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
     Args:
         env_id: "CartPole-v1" or "operant/CartPole-v1"; for your own header its path, or its registered id.
         precision: "float32": the fast build. "float64": Gymnasium's trajectories, bit for bit from the same seeds; the
-            environment then draws from `np_random`, as Gymnasium's classes do.
+            environment then draws from `np_random`, as Gymnasium's classes do. None: "float32", for MuJoCo's tasks
+            "float64"; their "float32" changes what is returned, not the physics.
         isa: forces an instruction set; results do not depend on it.
         params: physical parameters by name (`operant list --params`).
         randomize: parameters to draw for every episode: {"gravity": (8.0, 12.0)}.
@@ -44,7 +48,7 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
         self,
         env_id: str,
         *,
-        precision: str = "float32",
+        precision: str | None = None,
         isa: str | None = None,
         params: Mapping[str, Any] | None = None,
         randomize: Mapping[str, tuple[float, float]] | None = None,
@@ -54,7 +58,7 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
 
         def make(spec: EnvSpec, **how: Any) -> Batch:
             self.render_mode = check_render_mode(spec, render_mode)
-            return Batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa, **how)
+            return open_cpu_batch(spec, 1, precision=precision, autoreset="Disabled", isa=isa, **how)
 
         opened = open_batch(
             env_id,
@@ -69,11 +73,11 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
         spec, self._batch = opened.spec, opened.batch
         self.metadata = {"render_modes": render_modes(spec), "render_fps": spec.render_fps}
         self.observation_space, self.action_space = opened.observation_space, opened.action_space
-        self.renderer = Renderer(self._batch, self.render_mode, 1)
-        self._exact = self._batch.exact
+        self.renderer = open_renderer(self._batch, self.render_mode, 1)
+        self._exact = self._batch.has_generators  # the batch draws from `np_random`
         self._shared = False  # other code may draw from `np_random`
         self._seeded = False
-        attributes = Attributes(self._batch, opened.given)
+        attributes = open_attributes(self._batch, opened.given)
         self._results = Results(self._batch, attributes)
         self._step = self._batch.step_one if self._results.plain else self._results.step
         self._run: Any = None  # `_step`, if a step has nothing else to look at
@@ -220,8 +224,14 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
         self._settle()
         return self._batch.get_state()
 
-    def set_state(self, snapshot: np.ndarray | np.void) -> Any:
-        """Restores a snapshot; returns the observation, as `step` does."""
+    def set_state(self, snapshot: np.ndarray | np.void, qvel: np.ndarray | None = None) -> Any:
+        """Restores a snapshot; returns the observation, as `step` does.
+
+        MuJoCo's tasks also take Gymnasium's arguments, positions `[nq]` and velocities `[nv]`.
+        """
+        if isinstance(self._batch, EngineBatch) and qvel is not None:
+            self._batch.place(np.asarray(snapshot), np.asarray(qvel))
+            return self._observation()
         self._batch.set_state(snapshot)
         self._loans.clear()
         self._attributes.forget()

@@ -9,7 +9,9 @@ import numpy as np
 
 from operant.batch.batch import Batch
 from operant.batch.statistics import EpisodeStatistics
+from operant.engines.batch import EngineBatch, open_cpu_batch
 from operant.environments.chances import Chances
+from operant.environments.engine_infos import EngineInfos
 from operant.environments.spaces import ActionMasks, columns
 from operant.environments.vector_base import AutoresetMode as AutoresetMode
 from operant.environments.vector_base import VectorEnvBase
@@ -58,7 +60,8 @@ class OperantVectorEnv(VectorEnvBase):
         env_id: "CartPole-v1" or "operant/CartPole-v1"; for your own header its path, or its registered id.
         num_envs: N.
         precision: "float32": the fast build, rewards float32. "float64": Gymnasium's trajectories, bit for bit from the
-            same seeds, rewards float64. Observations have their space's dtype in both.
+            same seeds, rewards float64. Observations have their space's dtype in both. None: "float32", for MuJoCo's
+            tasks "float64"; their "float32" changes what is returned, not the physics.
         workers: the number of threads, the caller's included.
         autoreset_mode: an `AutoresetMode` or its value: "NextStep", "SameStep" or "Disabled".
         copy: True: the arrays that `step` and `reset` return are the caller's to keep; memory is reused once nothing
@@ -86,7 +89,7 @@ class OperantVectorEnv(VectorEnvBase):
         env_id: str,
         num_envs: int = 1,
         *,
-        precision: str = "float32",
+        precision: str | None = None,
         workers: int = 1,
         copy: bool = True,
         isa: str | None = None,
@@ -97,13 +100,14 @@ class OperantVectorEnv(VectorEnvBase):
             raise TypeError(f"OperantVectorEnv steps on the CPU: use gymnasium.make_vec(..., device={device!r})")
 
         def make_batch(spec: EnvSpec, **how: Any) -> Batch:
-            return Batch(spec, num_envs, precision=precision, workers=workers, isa=isa, copy=copy, **how)
+            return open_cpu_batch(spec, num_envs, precision=precision, workers=workers, isa=isa, copy=copy, **how)
 
         super().__init__(env_id, make_batch, **options)
         masks = self._batch.spec.action_masks
         self._masks = ActionMasks(masks) if masks else None
         self._statistics = EpisodeStatistics(self._batch) if self.episode_statistics else None
         self._chances = Chances(self._batch, self.attributes) if self._batch.spec.chances else None
+        self._engine_infos = EngineInfos(self._batch) if isinstance(self._batch, EngineBatch) else None
         self._twin = self._chances.make_twin() if self._chances is not None else None
         self._everywhere = np.ones(self.num_envs if self._chances else 0, np.bool_)
         self._everywhere.flags.writeable = False
@@ -114,6 +118,7 @@ class OperantVectorEnv(VectorEnvBase):
             or self.render_mode is not None
             or self._masks is not None
             or self._chances is not None
+            or self._engine_infos is not None
         )
         self._plain = not (self._eventful or self._is_tuple)
 
@@ -150,6 +155,8 @@ class OperantVectorEnv(VectorEnvBase):
             infos.update(prob=np.where(present, chance, type(chance)(0)), _prob=present)
         if self._masks is not None:
             self._add_masks(infos, slot.observations, present.copy())
+        if self._engine_infos is not None:
+            infos.update(self._engine_infos.of_reset(mask))
         return self._present(slot.observations), infos
 
     def _add_masks(self, infos: dict[str, Any], observations: np.ndarray, present: np.ndarray) -> None:
@@ -188,6 +195,8 @@ class OperantVectorEnv(VectorEnvBase):
                 infos.update(prob=self._chances.of_all(), _prob=self._everywhere)
             if self._masks is not None:
                 self._add_masks(infos, observations, np.ones(self.num_envs, np.bool_))
+            if self._engine_infos is not None:
+                infos.update(self._engine_infos.of_step(np.asarray(actions).dtype))
             self._add_infos(infos, terminated, truncated)
         return self._present(observations), rewards, terminated, truncated, infos
 
@@ -242,7 +251,7 @@ class OperantVectorEnv(VectorEnvBase):
             ended = terminated | truncated
             rows, observations = self._batch.finished_rows(), self._batch.final_observations()
             final = self._batch.spread_final_observations(rows, self._single(observations))
-            final_info: dict[str, Any] = {}
+            final_info: dict[str, Any] = infos.get("final_info", {})
             if self._chances is not None:
                 chances = np.zeros(self.num_envs)
                 chances[rows] = self._chances.of_final(self._twin, rows)

@@ -13,10 +13,12 @@ from gymnasium import error, logger
 from operant.batch.base import BatchBase
 from operant.batch.core import AUTORESET
 from operant.batch.seeds import check_seed
-from operant.environments.attributes import Attributes, read_rows, write_rows
+from operant.environments.attributes import read_rows, write_rows
+from operant.environments.engine_attributes import open_attributes
+from operant.environments.engine_rendering import open_renderer
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
-from operant.environments.rendering import DRAWN, Renderer, calling_wrapper, check_render_mode, render_modes
+from operant.environments.rendering import DRAWN, calling_wrapper, check_render_mode, render_modes
 from operant.messages import integer, unknown
 from operant.spec import EnvSpec
 
@@ -87,10 +89,10 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         }
         self.num_envs = self._batch.num_rows
         self.agents = spec.agents
-        self.attributes = Attributes(self._batch, opened.given)
+        self.attributes = open_attributes(self._batch, opened.given)
         self.single_observation_space, self.single_action_space = opened.observation_space, opened.action_space
         drawn = DRAWN if render_envs is None else integer("render_envs", render_envs, 1, (1 << 31) - 1)
-        self.renderer = Renderer(self._batch, self.render_mode, drawn)
+        self.renderer = open_renderer(self._batch, self.render_mode, drawn)
         self._frame_per_row = render_envs == self.num_envs
         self._seeds: list[int] | int | None = None
         self._same_step = mode == "SameStep"

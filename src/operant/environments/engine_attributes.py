@@ -1,0 +1,83 @@
+"""EngineAttributes: the attributes and methods of Gymnasium's class, read for an environment on an engine."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from operant.batch.base import BatchBase
+from operant.catalog.mujoco import MujocoTask
+from operant.engines.batch import EngineBatch
+from operant.environments.attributes import Attributes
+from operant.messages import unknown
+
+
+def open_attributes(batch: BatchBase, given: Mapping[str, Any]) -> Attributes:
+    """The attributes of a batch's environments; `given` are the parameters by name, as they were given."""
+    return EngineAttributes(batch) if isinstance(batch, EngineBatch) else Attributes(batch, given)
+
+
+def reference_class(task: MujocoTask) -> Any:
+    """Gymnasium's class of a task."""
+    module, name = task.reference.split(":")
+    return getattr(import_module(f"gymnasium.envs.mujoco.{module}"), name)
+
+
+class EngineAttributes(Attributes):
+    """Attributes of Gymnasium's class: an instance of it, which is given the environment's model and data.
+
+    They are read, not assigned. In a batch of one, what is changed in place in `data` and `model` takes effect.
+    """
+
+    batch: EngineBatch
+
+    def __init__(self, batch: EngineBatch):
+        super().__init__(batch, {})
+        self._instance: Any = None
+
+    @property
+    def _theirs(self) -> Any:
+        if self._instance is None:
+            task = self.batch.model.task
+            drawing = {name: value for name, value in task.drawing.items() if value is not None}
+            kind = reference_class(task)
+            self._instance = kind(xml_file=task.xml_file, frame_skip=task.frame_skip, **task.options, **drawing)
+        return self._instance
+
+    @_theirs.setter
+    def _theirs(self, names: object) -> None:
+        """Does nothing: the names are the instance's."""
+
+    def __contains__(self, name: str) -> bool:
+        return not name.startswith("__") and hasattr(self._theirs, name)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in dir(self._theirs) if not name.startswith("_")]
+
+    def read(self, name: str, environments: Iterable[int]) -> list[Any]:
+        if name not in self:
+            raise AttributeError(unknown("attribute", name, self.names))
+        return [getattr(self._with_data(i), name) for i in environments]
+
+    def _with_data(self, i: int) -> Any:
+        batch, theirs = self.batch, copy.copy(self._theirs)
+        theirs.data = batch.lend() if batch.num_envs == 1 else batch.data(i)
+        theirs.model = theirs.data.model
+        theirs.init_qpos, theirs.init_qvel = batch.model.init_qpos, batch.model.init_qvel
+        return theirs
+
+    def write(self, name: str, values: Sequence[Any], environments: np.ndarray) -> None:
+        if name not in self:
+            raise AttributeError(unknown("attribute", name, self.names))
+        raise AttributeError(
+            f"{name} of {self.batch.spec.full_id} cannot be assigned: make the environment with other arguments, or "
+            "with params={...} for fields of the model"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_instance": None}

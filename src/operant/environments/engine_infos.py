@@ -1,0 +1,86 @@
+"""EngineInfos: the infos of environments on an engine, as Gymnasium's classes and vector environments give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from operant._native import lib
+from operant.engines.batch import EngineBatch
+from operant.engines.mujoco_model import Term
+
+
+class EngineInfos:
+    """Reads what a batch reports beside its rewards."""
+
+    def __init__(self, batch: EngineBatch):
+        self._batch = batch
+        self._at_reset = [term for term in batch.terms if term.at_reset]
+
+    def of_reset(self, mask: np.ndarray | None) -> dict[str, Any]:
+        """The infos of a reset of the environments of `mask` (`[N]` bool; None: all)."""
+        terms, begun = self._batch.last_terms()
+        return self._arrays(self._at_reset, terms, begun if mask is None else mask)
+
+    def of_step(self, action_type: np.dtype) -> dict[str, Any]:
+        """The infos of a step: those of a reset where one began an episode. Each is `[N]`, with a mask `_name`.
+
+        Args:
+            action_type: the dtype of the actions, which is also that of their costs.
+        """
+        batch = self._batch
+        terms, begun = batch.last_terms()
+        if batch.autoreset == "SameStep":
+            final = batch.last_finished.count
+            if not final:
+                return self._arrays(batch.terms, terms, ~begun, action_type)
+            ended = begun
+            infos = {"final_info": self._arrays(batch.terms, batch.final_terms(), ended, action_type)}
+            infos["_final_info"] = ended.copy()
+            return infos | self._mixed(terms, ended, action_type)
+        return self._mixed(terms, begun, action_type)
+
+    def _mixed(self, terms: np.ndarray, begun: np.ndarray, action_type: np.dtype) -> dict[str, Any]:
+        if not begun.any():
+            return self._arrays(self._batch.terms, terms, ~begun, action_type)
+        infos = self._arrays(self._at_reset, terms, np.ones_like(begun))
+        if not begun.all():
+            rest = [term for term in self._batch.terms if not term.at_reset]
+            infos |= self._arrays(rest, terms, ~begun, action_type)
+        return infos
+
+    def _arrays(
+        self, listed: Any, terms: np.ndarray, present: np.ndarray, action_type: np.dtype | None = None
+    ) -> dict[str, Any]:
+        """The listed terms, `[N]` or `[N, ...]` each, 0 outside `present`, and the masks."""
+        if not present.all():
+            terms = np.where(present, terms, 0)
+        infos: dict[str, Any] = {}
+        for term in listed:
+            numbers = terms[term.span]
+            infos[term.name] = _typed(term, numbers.T.copy() if term.shape else numbers[0], action_type)
+            infos[f"_{term.name}"] = present.copy()
+        return infos
+
+    def of_one(self, action_type: np.dtype | None = None) -> dict[str, Any]:
+        """The infos of the only environment: of its last step, or of its reset if `action_type` is None."""
+        terms, _ = self._batch.last_terms()
+        infos: dict[str, Any] = {}
+        for term in self._batch.terms if action_type is not None else self._at_reset:
+            numbers = _typed(term, terms[term.span, 0], action_type)
+            infos[term.name] = numbers if term.shape else int(numbers[0]) if _is_count(term) else numbers[0]
+        return infos
+
+
+def _is_count(term: Term) -> bool:
+    return bool(term.kind == lib.OPERANT_TERM_COUNT)
+
+
+def _typed(term: Term, numbers: np.ndarray, action_type: np.dtype | None) -> np.ndarray:
+    """Numbers of a term in the dtype of Gymnasium's: that of the actions for their cost, ints for counts."""
+    if _is_count(term):
+        return numbers.astype(np.int64)
+    if term.kind == lib.OPERANT_TERM_COST and action_type == np.float32:
+        return numbers.astype(np.float32)
+    return numbers

@@ -1,0 +1,66 @@
+"""EngineRenderer: draws environments on an engine with Gymnasium's renderer, from their last step simulated again."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from gymnasium.error import ResetNeeded
+
+from operant.batch.base import BatchBase
+from operant.engines.batch import EngineBatch
+from operant.environments.engine_attributes import reference_class
+from operant.environments.rendering import Renderer
+
+
+def open_renderer(batch: BatchBase, mode: str | None, count: int) -> Renderer:
+    """The renderer of the first `count` environments of a batch."""
+    return EngineRenderer(batch, mode, count) if isinstance(batch, EngineBatch) else Renderer(batch, mode, count)
+
+
+class EngineRenderer(Renderer):
+    """Draws the first `count` environments, each with a MujocoRenderer of its own, as Gymnasium does."""
+
+    batch: EngineBatch
+
+    def __init__(self, batch: EngineBatch, mode: str | None, count: int):
+        super().__init__(batch, mode, count)
+        self._drawn: dict[int, tuple[Any, Any]] = {}  # by environment: its mjData, and what draws it
+
+    def frames(self) -> tuple[Any, ...] | None:
+        """A picture of each environment in the render mode's form; in mode "human" None, and a window for each."""
+        if not self.batch.ready:
+            raise ResetNeeded("reset the environment before it is drawn")
+        frames = tuple(self._picture(i) for i in self.indices)
+        return None if self.mode == "human" else frames
+
+    def _picture(self, i: int) -> Any:
+        if i not in self._drawn:
+            data = self._data(i, None)
+            self._drawn[i] = (data, self._open(data))
+        data, renderer = self._drawn[i]
+        self._data(i, data)
+        return renderer.render(self.mode)
+
+    def _data(self, i: int, data: Any) -> Any:
+        return self.batch.lend() if self.batch.num_envs == 1 else self.batch.data(i, data)
+
+    def _open(self, data: Any) -> Any:
+        from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
+
+        task = self.batch.model.task
+        drawing = dict(task.drawing)
+        default = inspect.signature(reference_class(task).__init__).parameters["default_camera_config"].default
+        camera = drawing.pop("default_camera_config", default)
+        return MujocoRenderer(data.model, data, camera, **drawing)
+
+    def look(self) -> None:
+        """Does nothing: a picture keeps nothing of earlier ones."""
+
+    def close(self) -> None:
+        for _, renderer in self._drawn.values():
+            renderer.close()
+        self._drawn = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_drawn": {}}
