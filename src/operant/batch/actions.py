@@ -32,7 +32,7 @@ class ActionReader:
         self.narrow: tuple[Any, Any] = (_INT32, lib.OPERANT_INT32) if self.discrete else (_FLOAT32, lib.OPERANT_FLOAT32)
 
     def convert(self, actions: Any, shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
-        """Converts actions to a contiguous array of the wide dtype; returns it with the dtype's code."""
+        """Converts actions to a contiguous array of the wide or narrow dtype; returns it with the dtype's code."""
         array, shape = np.asarray(actions), shape or self.shape
         if array.shape != shape:
             raise ValueError(f"actions have shape {array.shape}, but {self.env_id} needs {shape}")
@@ -41,7 +41,7 @@ class ActionReader:
             raise ValueError(f"actions have dtype {array.dtype}, but {self.env_id} needs {needed}")
         if array.dtype == np.uint64:
             array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of range either way
-        dtype, code = self.wide
+        dtype, code = self.narrow if array.dtype == self.narrow[0] else self.wide
         return np.ascontiguousarray(array, dtype), code
 
     def check(self, actions: Any, rows: np.ndarray) -> np.ndarray:
