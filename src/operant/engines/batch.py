@@ -119,13 +119,17 @@ class EngineBatch(Batch):
             self._check(lib.operant_engine_adopt(self._open_handle()))
 
     def place(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
-        """Sets the positions `[nq]` and velocities `[nv]` of the only environment, as Gymnasium's `set_state` does."""
+        """Sets the positions `[nq]` and velocities `[nv]` of the only environment, as Gymnasium's `set_state` does.
+
+        Steps go on from there, also after the end of an episode.
+        """
         data = self.lend()
         for name, given, held in (("qpos", qpos, data.qpos), ("qvel", qvel, data.qvel)):
             if np.shape(given) != held.shape:
                 raise ValueError(f"{name} has shape {np.shape(given)}, but {self.spec.id} needs {held.shape}")
         data.qpos[:], data.qvel[:] = qpos, qvel
         self.model.mujoco.mj_forward(self.model.model, data)
+        self.set_finished(np.zeros(1, np.bool_))
 
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         self._adopt()

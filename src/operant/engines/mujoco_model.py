@@ -249,6 +249,7 @@ class MujocoModel:
         scratch = copy.copy(self.model)
         data = self.mujoco.MjData(scratch)
         names = [name for name in _array_names(scratch) if getattr(scratch, name).dtype.str[1:] in KINDS]
+        names += [f"stat.{name}" for name in _names(scratch.stat)]
         rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
         fields = {name: self.field(name, scratch) for name in varied}
         for i in range(self.num_envs):
@@ -258,10 +259,10 @@ class MujocoModel:
                 _write(scratch, fields[name], number.reshape(fields[name].shape))
             self.mujoco.mj_setConst(scratch, data)
             for name in names:
-                rows[name].append(np.asarray(getattr(scratch, name), np.float64).ravel())
+                rows[name].append(_read(scratch, name))
         for name, values in rows.items():
             table = np.array(values)
-            if name not in varied and not (table == np.asarray(getattr(self.model, name), np.float64).ravel()).all():
+            if name not in varied and not (table == _read(self.model, name)).all():
                 varied[name] = (table, None)
         return varied
 
@@ -356,12 +357,22 @@ class MujocoModel:
 
 def field_names(model: Any) -> list[str]:
     """The names of all fields of a model that a batch can set."""
-    options = [f"opt.{name}" for name in dir(model.opt) if not name.startswith("_")]
-    return [*_array_names(model), *options]
+    return [*_array_names(model), *(f"opt.{name}" for name in _names(model.opt))]
 
 
 def _array_names(model: Any) -> list[str]:
-    return [name for name in dir(model) if not name.startswith("_") and isinstance(getattr(model, name), np.ndarray)]
+    return [name for name in _names(model) if isinstance(getattr(model, name), np.ndarray)]
+
+
+def _names(owner: Any) -> list[str]:
+    """The names of the fields of a struct of MuJoCo's."""
+    return [name for name in dir(owner) if not name.startswith("_") and not callable(getattr(owner, name))]
+
+
+def _read(model: Any, name: str) -> np.ndarray:
+    """The numbers of a field, flat: a copy."""
+    holder, _, last = name.rpartition(".")
+    return np.array(getattr(getattr(model, holder) if holder else model, last), np.float64).ravel()
 
 
 def _core_task(header: str) -> Any:
@@ -391,16 +402,16 @@ def _write(model: Any, field: Field, numbers: np.ndarray) -> None:
         setattr(owner, last, type(getattr(owner, last))(numbers))
 
 
-AHEAD, BEHIND = 128, 512  # bytes of an options struct that are searched before and after its gravity
+AHEAD, BEHIND = 128, 512  # bytes of a struct that are searched before and after its first array
 
 
 def _scalar_field(name: str, owner: Any, last: str, value: int | float) -> Field:
-    """Finds the place of a number in a struct of options, which is where bytes change with it.
+    """Finds the place of a number in a struct inside the model, which is where bytes change with it.
 
     The bindings tell the places of arrays only.
     """
     kind, size = (lib.OPERANT_FIELD_INT, 4) if isinstance(value, int) else (lib.OPERANT_FIELD_DOUBLE, 8)
-    start = array_address(owner.gravity) - AHEAD
+    start = min(array_address(getattr(owner, each)) for each in _array_names(owner)) - AHEAD
     window = (ctypes.c_char * (AHEAD + BEHIND)).from_address(start)
     before = bytes(window)
     setattr(owner, last, type(value)(value + 1))
