@@ -137,8 +137,9 @@ typedef struct {
     int32_t *deadline;      /* [N] clock + max_episode_steps at the episode's start */
     uint32_t *episode;      /* [N] number of episodes begun since the seed was set */
     uint32_t *seed;         /* [2, stride] fast build: low and high word */
-    uint64_t *generator;    /* [N, 5] exact build and engines: PCG64 state and increment, high word first; then the unused half of
-                             * a number whose other 32 bits were drawn, with bit 32 set if that half is drawn next */
+    uint64_t *generator;    /* [N, 5] exact build and engines: PCG64 state and increment, high word first; then the
+                             * unused half of a number whose other 32 bits were drawn, with bit 32 set if that half is
+                             * drawn next */
     int64_t stride, bytes;  /* bytes: all memory of this batch */
     int32_t lanes, params_vary;
     const char *isa;

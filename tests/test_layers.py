@@ -26,6 +26,7 @@ LAYERS = (
     "registration",
     "headers",
     "batch",
+    "engines",
     "cuda",
     "rollout",
     "environments",
@@ -52,11 +53,12 @@ LAYERS = (
 )
 # Gymnasium 0.29 loads these while it is itself half imported.
 LOADED_EARLY = {"spec": set(), "catalog": {"spec"}, "registration": {"catalog", "spec"}}
-FRAMEWORKS = {"torch", "stable_baselines3", "pettingzoo", "jax", "envpool"}
+FRAMEWORKS = {"torch", "stable_baselines3", "pettingzoo", "jax", "envpool", "mujoco"}
 # Layers of which every file may import a framework, and the files of other layers that do, most of them when called.
 THEIRS = {"cuda", "models", "cli", "bench", "compat"}
 THEIR_FILES = {
     "conformance/on_device",
+    "engines/mujoco_library",
     "environments/cuda_vector",
     "environments/parallel",
     "registration",
@@ -149,6 +151,9 @@ def test_only_batches_and_training_kernels_import_the_compiled_core():
         "batch/batch",
         "batch/statistics",
         "batch/core",
+        "engines/batch",
+        "engines/mujoco_library",
+        "engines/mujoco_model",
         "rollout/advantages",
         "rollout/arguments",
         "rollout/moments",

@@ -1,7 +1,7 @@
 /* loop.c: the one loop of environments that stand on an engine: threads, seeds, autoreset, limits, results.
  *
- * A step takes tens to hundreds of microseconds, so threads take environments one by one from an atomic counter. Row i of
- * operant_memory.state is the memory of environment i. */
+ * A step takes tens to hundreds of microseconds, so threads take environments one by one from an atomic counter. Row i
+ * of operant_memory.state is the memory of environment i. */
 #include <stdio.h>
 
 #include "core/dispatch.h"
@@ -237,7 +237,8 @@ operant_batch *operant_open_engine(const operant_engine_options *o, char *messag
     const int32_t numbers = l->sizes.row + l->sizes.observation;
     l->kernel.info = (operant_env_info){
         .name = l->sizes.task, .state_size = numbers, .observation_size = l->sizes.observation,
-        .action_size = l->sizes.action, .agents = 1, .observation_dtype = o->narrow ? OPERANT_FLOAT32 : OPERANT_FLOAT64};
+        .action_size = l->sizes.action, .agents = 1,
+        .observation_dtype = o->narrow ? OPERANT_FLOAT32 : OPERANT_FLOAT64};
     l->target = (operant_target){.isa = engine->name, .lanes = 1, .exact = !o->narrow,
                                  .real_size = o->narrow ? sizeof(float) : sizeof(double), .passes = &passes};
     const operant_batch like = {.target = &l->target, .kernel = &l->kernel, .passes = &passes, .loop = l,

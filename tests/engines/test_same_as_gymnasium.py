@@ -39,7 +39,15 @@ OTHERS = {
 }
 for options in OTHERS.values():
     options.setdefault("reset_noise_scale", 0.05)
-for env_id in ("HalfCheetah-v5", "Ant-v5", "Humanoid-v5", "HumanoidStandup-v5", "Hopper-v5", "Walker2d-v5", "Swimmer-v5"):
+for env_id in (
+    "HalfCheetah-v5",
+    "Ant-v5",
+    "Humanoid-v5",
+    "HumanoidStandup-v5",
+    "Hopper-v5",
+    "Walker2d-v5",
+    "Swimmer-v5",
+):
     OTHERS[env_id]["exclude_current_positions_from_observation"] = False
 for env_id in ("Reacher-v5", "Pusher-v5"):
     del OTHERS[env_id]["reset_noise_scale"]

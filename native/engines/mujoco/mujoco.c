@@ -86,7 +86,8 @@ struct operant_simulation {
     mujoco_constants constants;
     void (*step)(const void *model, void *data), (*forward)(const void *, void *), (*reset)(const void *, void *);
     void (*post)(const void *, void *);
-    void (*get_state)(const void *, const void *, double *, int32_t), (*set_state)(const void *, void *, const double *, int32_t);
+    void (*get_state)(const void *, const void *, double *, int32_t);
+    void (*set_state)(const void *, void *, const double *, int32_t);
     void (*set_const)(void *, void *);
     int32_t state_size, state_spec, field_count;
     bool keep_constants, randomized, post_due; /* post_due: after each step */

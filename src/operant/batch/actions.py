@@ -93,7 +93,9 @@ class ActionReader:
             return RuntimeError("another thread is inside this environment: give each thread its own, or take turns")
         if status == lib.OPERANT_ENGINE_FAILED:
             text = ffi.string(lib.operant_engine_message(handle)).decode(errors="replace")
-            return EngineError(f"{self.env_id} met a fatal error of its engine and cannot go on: {text}: make a new one")
+            return EngineError(
+                f"{self.env_id} met a fatal error of its engine and cannot go on: {text}: make a new one"
+            )
         if status == lib.OPERANT_NO_MEMORY:
             return MemoryError("out of memory")
         return ValueError(f"the core refused the call (status {status})")

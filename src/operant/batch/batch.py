@@ -112,7 +112,9 @@ class Batch(BatchBase):
             isa = os.environ.get("OPERANT_ISA") or None
         if isa is not None:
             if spec.engine:
-                raise ValueError(f"isa={isa!r}: {spec.full_id} is computed by {spec.engine}, not by a target of the core")
+                raise ValueError(
+                    f"isa={isa!r}: {spec.full_id} is computed by {spec.engine}, not by a target of the core"
+                )
             available = [name for name, runs in isas().items() if runs and (name == "exact") == self.exact]
             if isa not in available:
                 raise ValueError(f"isa {isa!r} is unknown, or not for precision={precision!r} on this CPU: {available}")

@@ -9,14 +9,13 @@ from typing import Any
 
 from operant.spec import EnvSpec, Observation
 
-
 DRAWING: dict[str, Any] = {"width": 480, "height": 480, "camera_id": None, "camera_name": None, "max_geom": 1000}
 """Gymnasium's constructor arguments about drawing that have a default here; its classes have a camera of their own."""
 
 
 @dataclasses.dataclass(frozen=True)
 class MujocoTask:
-    """What makes a model of MuJoCo a task, and how it was configured.
+    """The facts that make a model of MuJoCo a task, and its constructor options.
 
     Attributes:
         reference: Gymnasium's module, for its camera and its class.

@@ -47,7 +47,9 @@ def mujoco_module(env_id: str) -> Any:
 def addresses(env_id: str) -> dict[str, Any]:
     """The pointers of an operant_mujoco to functions of libmujoco, by member: the library that `mujoco` has loaded."""
     folder = Path(mujoco_module(env_id).__file__).parent
-    found = sorted(path for pattern in ("libmujoco*.so*", "libmujoco*.dylib", "mujoco.dll") for path in folder.glob(pattern))
+    found = sorted(
+        path for pattern in ("libmujoco*.so*", "libmujoco*.dylib", "mujoco.dll") for path in folder.glob(pattern)
+    )
     if not found:
         raise DependencyNotInstalled(f"{env_id}: {folder} holds no libmujoco: {INSTALL}")
     try:

@@ -33,6 +33,11 @@ ARRAYS = (
     "ten_length",
     "ten_velocity",
 )
+TERM_KINDS = {
+    lib.OPERANT_TERM_REAL: "real",
+    lib.OPERANT_TERM_COST: "cost",
+    lib.OPERANT_TERM_COUNT: "count",
+}
 KINDS = {
     "f8": lib.OPERANT_FIELD_DOUBLE,
     "f4": lib.OPERANT_FIELD_FLOAT,
@@ -44,14 +49,15 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Term:
-    """What a task reports beside the reward: Gymnasium's info of that name.
+    """A number, or an array, that a task reports beside its reward: Gymnasium's info of that name.
 
-    `span` is its place among the terms; `shape` () for a number. `kind` is the core's operant_term_kind.
+    `span` is its place among the terms; `shape` () for a number. `kind` is "real", "count" (an int), or "cost" (in the
+    dtype of the actions).
     """
 
     name: str
     at_reset: bool
-    kind: int
+    kind: str
     span: slice
     shape: tuple[int, ...]
 
@@ -136,7 +142,9 @@ class MujocoModel:
             if found >= 0:
                 return int(found)
             names = [self.model.body(k).name for k in range(self.model.nbody)]
-            raise ValueError(f"{self.spec.id} reads a body that {self.path} does not have: {unknown('body', body, names)}")
+            raise ValueError(
+                f"{self.spec.id} reads a body that {self.path} does not have: {unknown('body', body, names)}"
+            )
         if not -self.model.nbody <= body < self.model.nbody:
             raise ValueError(f"{self.spec.id} reads body {body}, but {self.path} has {self.model.nbody} bodies")
         return int(body) % int(self.model.nbody)
@@ -144,7 +152,9 @@ class MujocoModel:
     def _check_sizes(self) -> None:
         for name, least in {**self.task.needs, "nu": 1}.items():
             if (found := getattr(self.model, name)) < least:
-                raise ValueError(f"{self.spec.id} needs a model with {name} of at least {least}, but {self.path} has {found}")
+                raise ValueError(
+                    f"{self.spec.id} needs a model with {name} of at least {least}, but {self.path} has {found}"
+                )
         if self.task.observation_size not in (0, self._observed()):
             raise ValueError(
                 f"{self.spec.id} observes {self.task.observation_size} numbers, but those of {self.path} are "
@@ -188,7 +198,7 @@ class MujocoModel:
             size = self.model.ntendon if each.size < 0 else each.size
             shape = (int(size),) if each.size < 0 else ()
             span = slice(first, first + size)
-            terms.append(Term(ffi.string(each.name).decode(), bool(each.at_reset), each.kind, span, shape))
+            terms.append(Term(ffi.string(each.name).decode(), bool(each.at_reset), TERM_KINDS[each.kind], span, shape))
             first += size
         return tuple(terms)
 
@@ -207,7 +217,10 @@ class MujocoModel:
         raise ValueError(unknown("field of the model", name, field_names(model)))
 
     def _set_fields(self) -> dict[str, tuple[np.ndarray, Any]]:
-        """Sets the fields that all environments share; returns the others: rows `[N, size]`, and (low, high) or None."""
+        """Sets the fields that all environments share.
+
+        Returns the others by name: rows `[N, size]`, and the bounds (low, high) of a drawn field, else None.
+        """
         varied: dict[str, tuple[np.ndarray, Any]] = {}
         shared = {}
         for name, value in self.task.params.items():
@@ -218,9 +231,10 @@ class MujocoModel:
             elif numbers.shape == (self.num_envs, *field.shape):
                 varied[name] = (numbers.reshape(self.num_envs, field.size), None)
             else:
+                each = (self.num_envs, *field.shape)
                 raise ValueError(
-                    f"params[{name!r}] has shape {numbers.shape}: give {field.shape}, or {(self.num_envs, *field.shape)} "
-                    "for one in each environment"
+                    f"params[{name!r}] has shape {numbers.shape}: give {field.shape}, or {each} with one for each "
+                    "environment"
                 )
         for name, number in shared.items():
             _write(self.model, self.field(name), number)
@@ -260,8 +274,8 @@ class MujocoModel:
             self.mujoco.mj_setConst(scratch, data)
             for name in names:
                 rows[name].append(_read(scratch, name))
-        for name, values in rows.items():
-            table = np.array(values)
+        for name, found in rows.items():
+            table = np.array(found)
             if name not in varied and not (table == _read(self.model, name)).all():
                 varied[name] = (table, None)
         return varied

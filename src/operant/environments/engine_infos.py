@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from operant._native import lib
 from operant.engines.batch import EngineBatch
 from operant.engines.mujoco_model import Term
 
@@ -36,7 +35,7 @@ class EngineInfos:
             if not final:
                 return self._arrays(batch.terms, terms, ~begun, action_type)
             ended = begun
-            infos = {"final_info": self._arrays(batch.terms, batch.final_terms(), ended, action_type)}
+            infos: dict[str, Any] = {"final_info": self._arrays(batch.terms, batch.final_terms(), ended, action_type)}
             infos["_final_info"] = ended.copy()
             return infos | self._mixed(terms, ended, action_type)
         return self._mixed(terms, begun, action_type)
@@ -69,18 +68,14 @@ class EngineInfos:
         infos: dict[str, Any] = {}
         for term in self._batch.terms if action_type is not None else self._at_reset:
             numbers = _typed(term, terms[term.span, 0], action_type)
-            infos[term.name] = numbers if term.shape else int(numbers[0]) if _is_count(term) else numbers[0]
+            infos[term.name] = numbers if term.shape else int(numbers[0]) if term.kind == "count" else numbers[0]
         return infos
-
-
-def _is_count(term: Term) -> bool:
-    return bool(term.kind == lib.OPERANT_TERM_COUNT)
 
 
 def _typed(term: Term, numbers: np.ndarray, action_type: np.dtype | None) -> np.ndarray:
     """Numbers of a term in the dtype of Gymnasium's: that of the actions for their cost, ints for counts."""
-    if _is_count(term):
+    if term.kind == "count":
         return numbers.astype(np.int64)
-    if term.kind == lib.OPERANT_TERM_COST and action_type == np.float32:
+    if term.kind == "cost" and action_type == np.float32:
         return numbers.astype(np.float32)
     return numbers

@@ -30,7 +30,8 @@ def configure_task(
         ValueError: a value is of another kind than the default.
     """
     task: MujocoTask = spec.task
-    values, drawing, changes = dict(task.options), dict(task.drawing), {}
+    values, drawing = dict(task.options), dict(task.drawing)
+    changes: dict[str, Any] = {}
     for name, value in options.items():
         if name in task.options:
             values[name] = _checked(name, value, task.options[name])
@@ -38,9 +39,7 @@ def configure_task(
             drawing[name] = integer(name, value, 1, 1 << 15) if name in ("width", "height", "max_geom") else value
         elif name == "frame_skip":
             changes[name] = integer(name, value, 1, 1 << 20)
-        elif name == "xml_file" and isinstance(value, str):
-            changes[name] = value
-        elif name == "set_const" and isinstance(value, bool):
+        elif (name == "xml_file" and isinstance(value, str)) or (name == "set_const" and isinstance(value, bool)):
             changes[name] = value
         elif name in ("xml_file", "set_const"):
             raise ValueError(f"{name}={value!r} must be a {'str' if name == 'xml_file' else 'bool'}")

@@ -12,6 +12,7 @@ from operant.batch.statistics import EpisodeStatistics
 from operant.engines.batch import EngineBatch, open_cpu_batch
 from operant.environments.chances import Chances
 from operant.environments.engine_infos import EngineInfos
+from operant.environments.lookup import find_spec
 from operant.environments.spaces import ActionMasks, columns
 from operant.environments.vector_base import AutoresetMode as AutoresetMode
 from operant.environments.vector_base import VectorEnvBase
@@ -39,6 +40,8 @@ def make_vector_env(env_id: str, num_envs: int = 1, *, device: Any = "cpu", **op
         return OperantVectorEnv(env_id, num_envs, **options)
     if name != "emulated" and name.partition(":")[0] != "cuda":
         raise ValueError(unknown("device", name, DEVICES))
+    if engine := find_spec(env_id).engine:
+        raise ValueError(f"device={name!r}: {env_id} is computed by {engine}, on the CPU")
     try:
         from operant.environments.cuda_vector import CudaVectorEnv
     except ModuleNotFoundError as missing:

@@ -1,0 +1,122 @@
+"""Bad input to MuJoCo's tasks is refused in a line that names the value and the remedy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from operant.messages import EngineError
+
+ASSETS = Path(gym.__file__).parent / "envs" / "mujoco" / "assets"
+NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody></mujoco>'
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"xml_file": "missing.xml"}, OSError, "missing.xml does not exist; a path of your own begins with"),
+        ({"helthy_reward": 1}, TypeError, "unexpected keyword argument 'helthy_reward': did you mean 'healthy_reward'"),
+        ({"frame_skip": 0}, ValueError, "frame_skip=0 must be from 1"),
+        ({"healthy_z_range": 3}, ValueError, r"healthy_z_range=3 must be a pair \(low, high\)"),
+        ({"terminate_when_unhealthy": 2}, ValueError, "terminate_when_unhealthy=2 must be True or False"),
+        ({"ctrl_cost_weight": "a"}, ValueError, "ctrl_cost_weight='a' must be a number"),
+        ({"main_body": "tors"}, ValueError, "unknown body 'tors': did you mean 'torso'"),
+        ({"main_body": 99}, ValueError, "reads body 99, but .* has 14 bodies"),
+        ({"params": {"body_mas": 1}}, ValueError, "unknown field of the model 'body_mas': did you mean 'body_mass'"),
+        ({"params": {"body_mass": [1, 2, 3]}}, ValueError, r"has shape \(3,\): give \(14,\), or \(2, 14\)"),
+        ({"params": {"body_mass": np.nan}}, ValueError, "must be finite"),
+        ({"randomize": {"body_mass": 3}}, ValueError, r"must be a pair \(low, high\)"),
+        ({"randomize": {"opt.timestep": (0.2, 0.1)}}, ValueError, "low 0.2 is above high 0.1"),
+        ({"isa": "avx2"}, ValueError, "is computed by mujoco"),
+        ({"device": "emulated"}, ValueError, "is computed by mujoco, on the CPU"),
+        ({"render_mode": "ansi"}, ValueError, "unknown render_mode 'ansi'"),
+    ],
+)
+def test_an_option_is_refused(options, error, text):
+    with pytest.raises(error, match=text):
+        gym.make_vec("operant/Ant-v5", 2, **options)
+
+
+def test_a_model_that_does_not_compile_shows_mujocos_message_with_the_line(tmp_path):
+    path = tmp_path / "bad.xml"
+    path.write_text("<mujoco>\n<worldbody>\n<geo/>\n</worldbody></mujoco>")
+    with pytest.raises(ValueError, match=r"(?s)bad.xml' does not compile: .*unrecognized element.*line 3"):
+        gym.make("operant/Ant-v5", xml_file=str(path))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "text"),
+    [
+        ("Reacher-v5", "reads a body that .* does not have: unknown body 'fingertip'"),
+        ("Hopper-v5", "needs a model with nq of at least 3, but .* has 1"),
+        ("InvertedDoublePendulum-v5", "needs a model with nq of at least 3"),
+    ],
+)
+def test_a_model_without_what_the_task_reads_is_refused(env_id, text, tmp_path):
+    path = tmp_path / "few.xml"
+    path.write_text(NO_BODIES)
+    with pytest.raises(ValueError, match=text):
+        gym.make(f"operant/{env_id}", xml_file=str(path))
+
+
+def test_an_invalid_action_moves_nothing():
+    envs = gym.make_vec("operant/Ant-v5", 2)
+    envs.reset(seed=0)
+    before = envs.get_state()
+    nan = np.zeros((2, 8), np.float32)
+    nan[1, 3] = np.nan
+    for actions, text in ((nan, "of environment 1 must be finite"), (np.zeros((2, 7)), r"shape \(2, 7\)")):
+        with pytest.raises(ValueError, match=text):
+            envs.step(actions)
+    assert (envs.get_state() == before).all()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("at_reset", [False, True])
+def test_a_fatal_error_of_the_engine_is_an_exception_with_its_text(workers, at_reset, tmp_path):
+    path = tmp_path / "small.xml"
+    text = (ASSETS / "ant.xml").read_text()
+    path.write_text(text.replace('<mujoco model="ant">', '<mujoco model="ant"><size memory="9K"/>'))
+    noise = 3.0 if at_reset else 0.1  # so much that a leg begins in the ground
+    envs = gym.make_vec("operant/Ant-v5", 4, workers=workers, xml_file=str(path), reset_noise_scale=noise)
+    with pytest.raises(EngineError, match="mj_stackAlloc: out of memory"):
+        for _ in range(100):
+            envs.reset()
+            for _ in range(0 if at_reset else 20):
+                envs.step(np.ones((4, 8)))
+    for call in (envs.reset, lambda: envs.step(np.ones((4, 8)))):
+        with pytest.raises(EngineError, match="make a new one"):
+            call()
+    envs.close()
+    other = gym.make_vec("operant/Ant-v5", 4, workers=workers)
+    other.reset(seed=0)
+    assert np.isfinite(other.step(np.ones((4, 8)))[0]).all()
+
+
+WITHOUT = """
+import sys
+sys.modules["mujoco"] = None
+import gymnasium as gym, operant
+assert "operant/HalfCheetah-v5" in gym.registry
+for make in (gym.make, gym.make_vec):
+    try:
+        make("operant/HalfCheetah-v5")
+    except gym.error.DependencyNotInstalled as problem:
+        print(problem)
+"""
+
+
+def test_without_mujoco_one_line_names_the_extra():
+    ran = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
+    expected = "operant/HalfCheetah-v5 needs MuJoCo: pip install 'operant[mujoco]'\n"
+    assert ran.stdout == expected * 2, ran.stderr
+
+
+def test_an_old_mujoco_is_named_with_its_version():
+    code = 'import mujoco; mujoco.__version__ = "2.3.6"' + WITHOUT.replace('sys.modules["mujoco"] = None', "")
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    expected = "operant/HalfCheetah-v5 needs MuJoCo 2.3.7 or newer, not 2.3.6: pip install 'operant[mujoco]'\n"
+    assert ran.stdout == expected * 2, ran.stderr
