@@ -10,14 +10,16 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from operant.bench import cuda, cuda_training, report, training, vectorizing, workloads
+from operant.bench import cuda, cuda_training, engines, report, training, vectorizing, workloads
 from operant.bench.machine import describe
 from operant.cli.parser import Parser, integer
 from operant.environments.lookup import find_spec
 from operant.messages import CudaError, unknown
 
 QUICK = (3, 0.03)  # number of rounds, seconds per round
-CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = workloads.ROWS | vectorizing.ROWS | training.ROWS
+CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = (
+    workloads.ROWS | engines.ROWS | vectorizing.ROWS | training.ROWS
+)
 DEVICE_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = cuda.ROWS | cuda_training.ROWS
 
 
