@@ -39,8 +39,8 @@ unexport PYTHONDONTWRITEBYTECODE
 FLAGS = $(shell cat native/flags.txt)
 WARNINGS = -Wall -Wextra -Werror
 CFLAGS ?=
-SOURCES = $(wildcard native/core/*.c native/engines/*.c native/engines/*/*.c native/rollout/*.c native/targets/*.c \
-	native/train/*.c)
+ENGINES = $(wildcard native/engines/*.c native/engines/*/*.c)
+SOURCES = $(wildcard native/core/*.c native/rollout/*.c native/targets/*.c native/train/*.c) $(ENGINES)
 HEADERS = $(wildcard native/operant.h native/core/*.h native/engines/*.h native/engines/*/*.h native/platform/*.h \
 	native/rollout/*.h native/train/*.h native/envs/*.h native/envs/*/*.h)
 ENVIRONMENTS = $(basename $(notdir $(wildcard native/envs/*.h native/envs/variants/*.h)))
@@ -233,7 +233,8 @@ neon: CROSS = CC=aarch64-linux-gnu-gcc LDFLAGS=-static
 neon: EMULATOR = qemu-aarch64
 windows: CROSS = $(call FOR,x86_64-windows-gnu) LDFLAGS=-s PIC= LIBRARIES=
 windows: EMULATOR = WINEPREFIX=$(CURDIR)/build/wine WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml= wine
-wasm: CROSS = $(call FOR,wasm32-wasi -msimd128) LDFLAGS=-s PIC= LIBRARIES=
+# No engine can be installed there.
+wasm: CROSS = $(call FOR,wasm32-wasi -msimd128) LDFLAGS=-s PIC= LIBRARIES= ENGINES=
 wasm: EMULATOR = node --no-warnings tests/native/wasi.mjs
 
 neon windows wasm: $(BUILD)/certificates $(BUILD)/rounded
