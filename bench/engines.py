@@ -65,7 +65,7 @@ def mj_step_alone(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Co
             envs.step(envs.action_space.sample())
         states, warm = np.empty((num_envs, mujoco.mj_stateSize(model, spec))), np.empty((num_envs, model.nv))
         for i in range(num_envs):
-            batch.data(i, data)
+            batch.simulation(i, (model, data))
             mujoco.mj_getState(model, data, states[i], spec)
             warm[i] = data.qacc_warmstart
         controls = np.repeat(envs.action_space.sample()[:, None, :], skip, axis=1).astype(np.float64)

@@ -180,6 +180,18 @@ def test_gymnasiums_checker_finds_nothing():
     check_env(gym.make("operant/Ant-v5").unwrapped, skip_render_check=True)
 
 
+def test_a_single_environment_goes_on_after_the_end_as_gymnasiums_does():
+    ours, theirs = gym.make("operant/Hopper-v5").unwrapped, gym.make("Hopper-v5").unwrapped
+    for each in (ours, theirs):
+        each.reset(seed=0)
+    ends = 0
+    for t in range(80):
+        judge = theirs.step(np.ones(3, np.float32))
+        ends += judge[2]
+        assert_same(results(ours.step(np.ones(3, np.float32))), results(judge), f"step {t}")
+    assert ends > 1
+
+
 def test_an_attribute_that_cannot_be_assigned_names_what_to_use():
     env = gym.make("operant/HalfCheetah-v5").unwrapped
     assert env._ctrl_cost_weight == 0.1

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import gymnasium as gym
+import mujoco
 import numpy as np
 import pytest
 
@@ -77,12 +78,14 @@ def test_an_invalid_action_moves_nothing():
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("at_reset", [False, True])
 def test_a_fatal_error_of_the_engine_is_an_exception_with_its_text(workers, at_reset, tmp_path):
+    if at_reset and tuple(map(int, mujoco.__version__.split(".")[:2])) < (3, 2):
+        pytest.skip("this MuJoCo drops contacts instead")
     path = tmp_path / "small.xml"
     text = (ASSETS / "ant.xml").read_text()
     path.write_text(text.replace('<mujoco model="ant">', '<mujoco model="ant"><size memory="9K"/>'))
     noise = 3.0 if at_reset else 0.1  # so much that a leg begins in the ground
     envs = gym.make_vec("operant/Ant-v5", 4, workers=workers, xml_file=str(path), reset_noise_scale=noise)
-    with pytest.raises(EngineError, match="mj_stackAlloc: out of memory"):
+    with pytest.raises(EngineError, match="mj_stackAlloc"):
         for _ in range(100):
             envs.reset()
             for _ in range(0 if at_reset else 20):

@@ -89,7 +89,7 @@ def test_every_result_is_gymnasiums_in_the_whole_product(env_id, mode, dtype, sc
 DIVERGING = """<mujoco><option timestep="0.05" integrator="Euler"/><worldbody>
 <body pos="0 0 1"><freejoint/><geom size=".1" mass="1e-3"/>
 <body pos=".2 0 0"><joint axis="0 1 0" stiffness="1e7"/><geom size=".1" mass="1e-3"/></body></body>
-</worldbody><actuator><motor joint="{joint}" gear="1e6" ctrlrange="-1 1"/></actuator></mujoco>"""
+</worldbody><actuator><motor joint="{joint}" gear="1e6" ctrllimited="true" ctrlrange="-1 1"/></actuator></mujoco>"""
 
 
 @pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Ant-v5"])

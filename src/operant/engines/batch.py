@@ -108,7 +108,7 @@ class EngineBatch(Batch):
         """The mjData of the only environment, which later steps read: what is changed in it in place takes effect."""
         data = self.model.datas[0]
         if self._stale:
-            self.data(0, data)
+            self.simulation(0, (self.model.model, data))
             self._stale = False
         self._lent = True
         return data
@@ -133,27 +133,36 @@ class EngineBatch(Batch):
 
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         self._adopt()
+        if self.last_finished.count:  # Gymnasium's class goes on after the end of an episode
+            self.set_finished(np.zeros(1, np.bool_))
         return super().step_one(action)
 
     step_one.__doc__ = Batch.step_one.__doc__
 
     # One environment of several.
 
-    def data(self, index: int, data: Any = None) -> Any:
-        """MuJoCo's mjData of one environment, as if it had one of its own: its last step, simulated again.
+    def data(self, index: int) -> Any:
+        """MuJoCo's mjData of one environment, as if it had one of its own; see `simulation`."""
+        return self.simulation(index)[1]
+
+    def simulation(self, index: int, held: tuple[Any, Any] | None = None) -> tuple[Any, Any]:
+        """MuJoCo's mjModel and mjData of one environment: its last step, simulated again.
 
         Args:
             index: the environment.
-            data: an mjData that `data` returned for it before, which is filled again; None makes one.
+            held: what this returned for it before: its mjData is filled again. None makes a new one.
         """
         self._adopt()
         row = self._state_views(lib.operant_view(self._open_handle()))["engine"][index]
-        if data is None:
-            data = self.model.mujoco.MjData(self.model.model_of(row[self._row.varied :]))
+        if held is None:
+            model = self.model.model_of(row[self._row.varied :])
+            held = (model, self.model.mujoco.MjData(model))
+        elif self.model.varied:
+            self.model.write_varied(held[0], row[self._row.varied :])
         size = self._row.size
         now, before = (row[start : start + size].copy() for start in (self._row.now, self._row.before))
-        self.model.replay(data, now, before, bool(self.episode_lengths[index] == 0))
-        return data
+        self.model.replay(*held, now, before, bool(self.episode_lengths[index] == 0))
+        return held
 
 
 @dataclasses.dataclass(frozen=True)

@@ -337,18 +337,20 @@ class MujocoModel:
 
     # One environment's mjData.
 
-    def replay(self, data: Any, now: np.ndarray, before: np.ndarray, fresh: bool) -> None:
+    def replay(self, model: Any, data: Any, now: np.ndarray, before: np.ndarray, fresh: bool) -> None:
         """Brings `data` to where an environment is: its last step is simulated again, or its reset.
 
         Args:
-            data: an mjData of `data.model`, which holds the environment's fields.
+            model: the model, with the environment's fields.
+            data: an mjData of that model.
             now, before: its states, `[state_size]`, after and before its last step.
             fresh: True if it has made no step since its reset.
         """
-        mujoco, model = self.mujoco, data.model
+        mujoco = self.mujoco
         mujoco.mj_resetData(model, data)
         mujoco.mj_setState(model, data, now, self.signature)
         if fresh:
+            data.qacc_warmstart[:] = 0  # as mj_resetData left it
             mujoco.mj_forward(model, data)
             return
         controls = data.ctrl.copy()
@@ -356,17 +358,27 @@ class MujocoModel:
         data.ctrl[:] = controls
         mujoco.mj_step(model, data, nstep=self.task.frame_skip)
         mujoco.mj_rnePostConstraint(model, data)
+        reached = np.empty(self.state_size)
+        mujoco.mj_getState(model, data, reached, self.signature)
+        if not np.array_equal(reached, now, equal_nan=True):  # its state was set since its last step
+            mujoco.mj_setState(model, data, now, self.signature)
+            mujoco.mj_forward(model, data)
 
     def model_of(self, fields: np.ndarray) -> Any:
         """The model of an environment whose varied fields are `fields`: a copy if there are any."""
         if not self.varied:
             return self.model
-        model, first = copy.copy(self.model), 0
+        model = copy.copy(self.model)
+        self.write_varied(model, fields)
+        return model
+
+    def write_varied(self, model: Any, fields: np.ndarray) -> None:
+        """Writes an environment's varied fields into a model."""
+        first = 0
         for name in self.varied:
             field = self.field(name, model)
             _write(model, field, fields[first : first + field.size].reshape(field.shape))
             first += field.size
-        return model
 
 
 def field_names(model: Any) -> list[str]:

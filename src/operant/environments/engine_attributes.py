@@ -66,8 +66,7 @@ class EngineAttributes(Attributes):
 
     def _with_data(self, i: int) -> Any:
         batch, theirs = self.batch, copy.copy(self._theirs)
-        theirs.data = batch.lend() if batch.num_envs == 1 else batch.data(i)
-        theirs.model = theirs.data.model
+        theirs.model, theirs.data = (batch.model.model, batch.lend()) if batch.num_envs == 1 else batch.simulation(i)
         theirs.init_qpos, theirs.init_qvel = batch.model.init_qpos, batch.model.init_qvel
         return theirs
 

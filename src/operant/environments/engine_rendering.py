@@ -25,7 +25,7 @@ class EngineRenderer(Renderer):
 
     def __init__(self, batch: EngineBatch, mode: str | None, count: int):
         super().__init__(batch, mode, count)
-        self._drawn: dict[int, tuple[Any, Any]] = {}  # by environment: its mjData, and what draws it
+        self._drawn: dict[int, tuple[Any, Any]] = {}  # by environment: its mjModel and mjData, and what draws them
 
     def frames(self) -> tuple[Any, ...] | None:
         """A picture of each environment in the render mode's form; in mode "human" None, and a window for each."""
@@ -36,23 +36,24 @@ class EngineRenderer(Renderer):
 
     def _picture(self, i: int) -> Any:
         if i not in self._drawn:
-            data = self._data(i, None)
-            self._drawn[i] = (data, self._open(data))
-        data, renderer = self._drawn[i]
-        self._data(i, data)
+            held = self._simulation(i, None)
+            self._drawn[i] = (held, self._open(*held))
+        held, renderer = self._drawn[i]
+        self._simulation(i, held)
         return renderer.render(self.mode)
 
-    def _data(self, i: int, data: Any) -> Any:
-        return self.batch.lend() if self.batch.num_envs == 1 else self.batch.data(i, data)
+    def _simulation(self, i: int, held: Any) -> tuple[Any, Any]:
+        batch = self.batch
+        return (batch.model.model, batch.lend()) if batch.num_envs == 1 else batch.simulation(i, held)
 
-    def _open(self, data: Any) -> Any:
+    def _open(self, model: Any, data: Any) -> Any:
         from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
         task = self.batch.model.task
         drawing = dict(task.drawing)
         default = inspect.signature(reference_class(task).__init__).parameters["default_camera_config"].default
         camera = drawing.pop("default_camera_config", default)
-        return MujocoRenderer(data.model, data, camera, **drawing)
+        return MujocoRenderer(model, data, camera, **drawing)
 
     def look(self) -> None:
         """Does nothing: a picture keeps nothing of earlier ones."""
