@@ -38,7 +38,7 @@ typedef struct {
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
 /** Defines the functions of a task with the types of mujoco_task: its params are a struct of its own. */
-#define TASK(task, post)                                                                                               \
+#define DEFINE_TASK(task, post)                                                                                        \
     static void task##_reset_any(const mujoco_data *d, const mujoco_constants *c, const void *p, operant_pcg64 *g) {   \
         task##_reset(d, c, p, g);                                                                                      \
     }                                                                                                                  \
@@ -53,21 +53,15 @@ typedef struct {
         {#task, task##_options, task##_terms, COUNT(task##_options), COUNT(task##_terms)},                             \
         post, task##_reset_any, task##_place, task##_before, task##_after_any, task##_observe_any};
 
-TASK(half_cheetah, false)
-TASK(ant, true)
-TASK(hopper, false)
-TASK(humanoid, true)
-TASK(humanoid_standup, true)
-TASK(inverted_double_pendulum, false)
-TASK(inverted_pendulum, false)
-TASK(reacher, false)
-TASK(pusher, false)
-TASK(swimmer, false)
-TASK(walker2d, false)
+/* Every task, and whether it reads cfrc_ext. */
+#define TASKS(TASK)                                                                                        \
+    TASK(ant, true) TASK(half_cheetah, false) TASK(hopper, false) TASK(humanoid, true)                     \
+    TASK(humanoid_standup, true) TASK(inverted_double_pendulum, false) TASK(inverted_pendulum, false)      \
+    TASK(pusher, false) TASK(reacher, false) TASK(swimmer, false) TASK(walker2d, false)
 
-static const mujoco_task *const tasks[] = {
-    &half_cheetah_task, &ant_task, &hopper_task, &humanoid_task, &humanoid_standup_task, &inverted_double_pendulum_task,
-    &inverted_pendulum_task, &reacher_task, &pusher_task, &swimmer_task, &walker2d_task};
+#define LISTED(task, post) &task##_task,
+TASKS(DEFINE_TASK)
+static const mujoco_task *const tasks[] = {TASKS(LISTED)};
 
 int32_t operant_mujoco_task_count(void) { return COUNT(tasks); }
 operant_mujoco_task operant_mujoco_task_at(int32_t index) { return tasks[index]->names; }

@@ -10,7 +10,7 @@
  *   TASK_after(d, c, p, was, a, o, terms)   the reward, the termination and the remaining terms
  *   TASK_observe(d, c, p, to)          the observation
  *
- * and TASK(name, post) lists it in mujoco.c; `post` is 1 where cfrc_ext is read, which mj_step does not compute. */
+ * and TASKS in mujoco.c lists it. */
 #ifndef OPERANT_MUJOCO_SIMULATION_H
 #define OPERANT_MUJOCO_SIMULATION_H
 #include "engines/engine.h"
