@@ -222,7 +222,8 @@ class BatchBase(ABC):
         fields, ours = records.dtype.names or (), self.snapshot_dtype
         kinds = [records.dtype[name].kind for name in ("environment", "version") if name in fields]
         if kinds == ["S", "u"]:
-            precision = "float64" if fields and records.dtype["episode_return"].base == np.float64 else "float32"
+            wide = "episode_return" in fields and records.dtype["episode_return"].base == np.float64
+            precision = "float64" if wide else "float32"
             names, versions = records["environment"], records["version"]
             differs = names != self.spec.header.encode()
             differs |= (versions != SNAPSHOT_VERSION) | (precision != self.precision)
