@@ -75,7 +75,7 @@ static const operant_kernel *const kernels[] = {OPERANT_ENVIRONMENTS(ADDRESS) NU
 #else
 #include "core/actions.h"
 #include "core/episodes.h"
-static const operant_passes passes = {take_actions, step_chunk, reset_listed, observe_all};
+static const operant_passes passes = {take_actions, step_chunk, reset_listed, observe_all, NULL};
 #define PASSES &passes
 #endif
 
