@@ -91,9 +91,11 @@ operant_batch *operant_open(const operant_options *o, char *message, int32_t siz
 }
 
 operant_batch *operant_make_batch(const operant_batch *like, int64_t max_episode_steps, char *message, int32_t size) {
+    char number[32];
+    snprintf(number, sizeof number, "%lld", (long long)like->num_envs);
     const char *wrong = NULL;
-    if (like->num_envs < 1) wrong = "num_envs must be at least 1";
-    if (like->num_envs > MAX_ENVS) wrong = "num_envs is more than 2^30";
+    if (like->num_envs < 1) wrong = "num_envs must be at least 1, not %s";
+    if (like->num_envs > MAX_ENVS) wrong = "num_envs=%s is more than 2^30";
     if (like->workers < 1 || like->workers > 1024) wrong = "workers must be from 1 to 1024";
     if (max_episode_steps < 0 || max_episode_steps > INT32_MAX) wrong = "max_episode_steps must be from 0 to 2^31 - 1";
     if (like->autoreset < OPERANT_NEXT_STEP || like->autoreset > OPERANT_DISABLED)
@@ -101,7 +103,7 @@ operant_batch *operant_make_batch(const operant_batch *like, int64_t max_episode
     operant_batch *b = wrong ? NULL : calloc(1, sizeof *b);
     if (!b) {
         if (like->passes->close) like->passes->close((operant_batch *)like);
-        return fail(NULL, message, size, "%s", wrong ? wrong : "out of memory");
+        return fail(NULL, message, size, wrong ? wrong : "out of memory", number);
     }
     memcpy(b, like, offsetof(operant_batch, busy));
     b->limit = (uint32_t)max_episode_steps;
@@ -112,11 +114,7 @@ operant_batch *operant_make_batch(const operant_batch *like, int64_t max_episode
     b->view.stride = blocks * CHUNK + STAGGER / 4;
     size_t bytes = lay_out(b, NULL);
     char *base = platform_map(bytes);
-    if (!base) {
-        char number[32];
-        snprintf(number, sizeof number, "%lld", (long long)like->num_envs);
-        return fail(b, message, size, "num_envs=%s needs more memory than is available", number);
-    }
+    if (!base) return fail(b, message, size, "num_envs=%s needs more memory than is available", number);
     b->view.bytes = (int64_t)bytes;
     lay_out(b, base);
 
