@@ -135,6 +135,7 @@ def mujoco(plan: Plan) -> Iterator[Row]:
             row.add_ratio(peer.name, f"{env_id}, times {peer.name}", times, target)
         workers = [1 / ratio for ratio in comparison.ratios(two.name, "mj_step alone")]
         row.add_ratio(two.name, f"{env_id}, 2 workers, times mj_step alone", workers)
+        row.notes.append("Steps that begin an episode cost less than mj_step, and count as steps.")
         if isinstance(pool, Contender):
             row.notes.append(f"EnvPool {version('envpool')} has a MuJoCo of its own, another one than Gymnasium's.")
         else:
