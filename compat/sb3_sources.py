@@ -8,7 +8,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv
 
-from operant.catalog import CATALOG, MULTIAGENT, bare_id
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT, bare_id
 from operant.compat.sb3_closures import Closures, Recipe, read_closures
 from operant.environments.vector import OperantVectorEnv
 
@@ -41,7 +41,7 @@ def open_source(env: Source, num_envs: int | None, options: dict[str, Any]) -> t
 def _registered(env_id: str) -> str:
     """The registered form of an id of operant's; raises a ValueError for an id registered by another package."""
     name = bare_id(env_id)
-    if name in CATALOG or name in MULTIAGENT:
+    if any(name in ids for ids in (CATALOG, ENGINES, MULTIAGENT)):
         return f"operant/{name}"
     others = gymnasium.registry.get(env_id.rpartition(":")[2])
     if others is not None and not str(others.vector_entry_point).startswith("operant."):

@@ -132,7 +132,7 @@ def test_a_run_that_torch_trained_in_part_is_not_compared(tmp_path):
         ),
         (
             {"arithmetic": None, "environment": "CartPole-v1"},
-            "its environment, CartPole-v1, is not operant's, and may compute other bits elsewhere",
+            "the physics of its environment, CartPole-v1, are not operant's: bits may differ elsewhere",
         ),
         (
             {"parts": [{"steps": 1024, "total_steps": 4096, "backend": "native", "arithmetic": 0}]},
@@ -160,7 +160,7 @@ def test_a_run_in_gymnasiums_environment_is_not_compared(tmp_path):
     theirs = train(tmp_path, "gymnasium.envs:CartPole-v1", "--timesteps", 1024)
     assert theirs.record["backend"] == "native" and theirs.record["weights"]
     said = repeat(theirs, code=1)
-    assert "cannot be compared: its environment, gymnasium.envs:CartPole-v1, is not operant's" in said
+    assert "cannot be compared: the physics of its environment, gymnasium.envs:CartPole-v1, are not operant's" in said
 
 
 @pytest.mark.parametrize(

@@ -223,3 +223,16 @@ def test_pictures_are_gymnasiums_pixel_by_pixel(mode, monkeypatch):
         pytest.skip("EGL is missing: apt install libegl1")
     ran = subprocess.run([sys.executable, "-c", PICTURES % mode], capture_output=True, text=True)
     assert ran.stdout.strip() == "same", ran.stderr[-2000:]
+
+
+def test_ppo_trains_on_a_task_and_promises_no_bits_elsewhere():
+    from operant.models import PPO
+    from operant.models.algorithms.configs import PPOConfig
+
+    config = PPOConfig(backend="native", num_envs=4, rollout_steps=16, normalize_observations=True, threads=1)
+    algorithm = PPO("operant/Hopper-v5", config)
+    metrics = list(algorithm.iterate(128))
+    assert [each["steps"] for each in metrics] == [64, 128]
+    assert np.isfinite(metrics[-1]["value_loss"])
+    assert algorithm.arithmetic is None
+    algorithm.close()

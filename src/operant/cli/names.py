@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import gymnasium as gym
 
-from operant.catalog import CATALOG, MULTIAGENT, bare_id
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT, bare_id
 from operant.environments.lookup import AUTHORED, authored_spec
 from operant.messages import unknown
 from operant.models.machine.torch_import import import_with_torch
@@ -58,9 +58,13 @@ def full_id(name: str, before_code: Callable[[str], None] = lambda env_id: None)
     the header's path. If the name is of a header or of a module's environment, `before_code` is called with it before
     any of its code runs.
     """
-    short = {short_name(key): key for key in (*MULTIAGENT, *CATALOG)}  # the latest version of a name comes last
+    short = {
+        short_name(key): key for key in (*MULTIAGENT, *ENGINES, *CATALOG)
+    }  # the latest version of a name comes last
     bare = bare_id(name)
-    key = bare if bare in CATALOG or bare in MULTIAGENT else short.get(bare.replace("_", "").lower())
+    key = (
+        bare if any(bare in ids for ids in (CATALOG, ENGINES, MULTIAGENT)) else short.get(bare.replace("_", "").lower())
+    )
     if key is not None:
         return f"operant/{key}"
     header = f"{name}.h" if name.isidentifier() and Path(f"{name}.h").is_file() else name
@@ -71,7 +75,7 @@ def full_id(name: str, before_code: Callable[[str], None] = lambda env_id: None)
         return authored.source
     if ":" in name or name in gym.registry:
         return name
-    raise ValueError(unknown("environment", name, (*short, *CATALOG, *MULTIAGENT, *AUTHORED, *gym.registry)))
+    raise ValueError(unknown("environment", name, (*short, *CATALOG, *ENGINES, *MULTIAGENT, *AUTHORED, *gym.registry)))
 
 
 def short_name(env_id: str) -> str:

@@ -121,7 +121,9 @@ def _why_not(run: RunDirectory, ended: Ended) -> str | None:
         return "torch trained it, or a part of it, and may compute other bits elsewhere"
     versions = {part.arithmetic for part in ended.parts} - {train_version()}
     if None in versions:
-        return f"its environment, {record.get('environment')}, is not operant's, and may compute other bits elsewhere"
+        return (
+            f"the physics of its environment, {record.get('environment')}, are not operant's: bits may differ elsewhere"
+        )
     if versions:
         return f"it has version {versions.pop()} of the training arithmetic, and this operant version {train_version()}"
     environment = str(run.config.get("environment"))

@@ -16,7 +16,7 @@ from gymnasium import spaces
 
 from operant.batch.base import BatchBase
 from operant.batch.batch import Batch
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.environments.layout import Layout
 from operant.environments.lookup import AUTHORED, is_native
 from operant.environments.vector import OperantVectorEnv
@@ -274,7 +274,8 @@ def make_environments(
             CudaVectorEnv(ours, num_envs, device=device, autoreset_mode="SameStep", copy=False, **options)
         )
     if is_native(ours):
-        return NativeEnvironments(OperantVectorEnv(ours, num_envs, autoreset_mode="SameStep", copy=False, **options))
+        given = {"precision": "float32", **options}  # of what is returned: rollouts hold float32
+        return NativeEnvironments(OperantVectorEnv(ours, num_envs, autoreset_mode="SameStep", copy=False, **given))
     same_step = gym.vector.AutoresetMode.SAME_STEP
     envs: Any
     try:
@@ -302,4 +303,4 @@ def is_on_device(env: VectorEnv) -> TypeGuard[CudaVectorEnv]:
 
 def known_ids() -> tuple[str, ...]:
     """Lists the full ids of operant's environments."""
-    return (*(f"operant/{name}" for name in (*CATALOG, *MULTIAGENT)), *AUTHORED)
+    return (*(f"operant/{name}" for name in (*CATALOG, *ENGINES, *MULTIAGENT)), *AUTHORED)

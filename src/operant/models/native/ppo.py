@@ -150,7 +150,9 @@ class NativePPO(PPO):
 
     @property
     def arithmetic(self) -> int | None:
-        return train_version() if isinstance(self.environments, NativeEnvironments) else None
+        envs = self.environments
+        own = isinstance(envs, NativeEnvironments) and not envs.batch.spec.engine
+        return train_version() if own else None
 
     @property
     def policy(self) -> ActorCritic:
