@@ -25,7 +25,7 @@ from operant.models.native.trainer import Trainer
 
 SIZE = 64  # of NumPy's square matrices, as large as a hidden layer
 WIDE = 256
-ROWS_AT_ONCE = 2048  # samples of a call: a minibatch of `operant train cartpole`
+ROWS_AT_ONCE = 2048  # samples of a call: a minibatch of the row train_ppo
 TURNS = 10_000  # of the loop in registers
 
 
@@ -69,7 +69,7 @@ def train_kernels(plan: Plan) -> Iterator[Row]:
         ("order, advantages, clipping and Adam", learn - values - gradient),
     ):
         result.measures.append(Measure(f"share of an update: {name}", "%", (100 * part / update).tolist()))
-    result.notes.append("Operations are the products' only. An update has the options of operant train cartpole.")
+    result.notes.append("Operations are the products' only. An update has the options of the row train_ppo.")
     yield result
 
 

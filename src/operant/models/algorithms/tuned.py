@@ -1,7 +1,7 @@
 """Options that solve operant's environments; a TOML file and the command line override them.
 
 Without explicit timesteps, a run ends after `timesteps`, or earlier when it reaches the task's goal: the mean return of
-100 greedy episodes, played in Gymnasium's own environment if there is one.
+100 greedy episodes, played in the exact build, whose episodes are Gymnasium's where Gymnasium has the environment.
 """
 
 from __future__ import annotations
