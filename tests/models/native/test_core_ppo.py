@@ -23,7 +23,7 @@ from operant.models.native import choice
 from operant.models.native.limits import why_not
 from operant.models.native.ppo import NativePPO
 from operant.models.native.trainer import NotFiniteError
-from operant.runs.checkpoint import load_checkpoint, save_checkpoint
+from operant.runs.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 SMALL = {"num_envs": 8, "rollout_steps": 16, "hidden": (16,)}
 UPDATE = 8 * 16
@@ -283,6 +283,19 @@ def test_weights_that_cannot_be_are_refused_before_any_is_taken(saved, tmp_path,
     with pytest.raises(ValueError, match=rf"{name} {says}"):
         algorithm.restore(tmp_path / "state.safetensors")
     assert algorithm.weights_hash() == before
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ("operant/Acrobot-v1", r"actor\.0\.weight has shape \(\d+, 4\), not \(\d+, 6\)"),
+        ("operant/Pendulum-v1", r"the weights are .*, not .*head\.log_std"),
+    ],
+)
+def test_a_checkpoint_of_another_environment_is_refused_with_its_file_and_the_weights(tmp_path, other, reason):
+    made().save(tmp_path / "state.safetensors")
+    with pytest.raises(CheckpointError, match=rf"state\.safetensors does not fit this ppo .*{reason}"):
+        PPO.load(tmp_path / "state.safetensors", other)
 
 
 # What goes wrong, and what comes out.

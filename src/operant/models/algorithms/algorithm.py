@@ -208,7 +208,9 @@ class Algorithm(NotCopyable):
     def _restore(self, state: dict[str, Any], path: str | Path) -> None:
         try:
             self.load_state_dict(state)
-        except MISFITS as problem:
+        except CheckpointError:
+            raise
+        except (ValueError, *MISFITS) as problem:
             reason = (str(problem).splitlines() or [""])[0]
             raise CheckpointError(f"{path} does not fit this {self.name} and its environments ({reason})") from None
 

@@ -208,6 +208,7 @@ class NativePPO(PPO):
             raise ValueError(
                 f"the checkpoint is from {len(state['processes'])} process(es): start the same number with torchrun"
             )
+        self._fitting(state["policy"])  # whose error says more than that of the moments
         core, collector, same = self.trainer.state, state["collector"], backend_of(state) == self.backend
         draw, shuffle = (integer(name, state[name], 0, 0xFFFFFFFF) if same else 0 for name in ("draw", "shuffle"))
         optimizer = state["optimizer"]
@@ -223,15 +224,19 @@ class NativePPO(PPO):
         self.restore_policy(state)
 
     def restore_policy(self, state: Mapping[str, Any]) -> None:
-        core, weights = self.trainer.state, state["policy"]
-        if set(weights) != set(core.weights):
-            raise ValueError(f"the weights are {', '.join(weights)}, not {', '.join(core.weights)}")
-        arrays = {name: _floats(name, weights[name], own.shape) for name, own in core.weights.items()}
-        for name, own in core.weights.items():
-            own[...] = arrays[name]
+        core = self.trainer.state
+        for name, weights in self._fitting(state["policy"]).items():
+            core.weights[name][...] = weights
         if core.observations is not None:
             _restore_statistics(core.observations, state["collector"]["normalizer"])
         self.trainer.restored()
+
+    def _fitting(self, weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Returns a checkpoint's weights as float32; raises ValueError if they are not for this network."""
+        own = self.trainer.state.weights
+        if set(weights) != set(own):
+            raise ValueError(f"the weights are {', '.join(weights)}, not {', '.join(own)}")
+        return {name: _floats(name, weights[name], each.shape) for name, each in own.items()}
 
     def close(self) -> None:
         self.environments.close()
