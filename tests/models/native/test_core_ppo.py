@@ -48,6 +48,7 @@ CANNOT = {
     f"hidden={(4,) * 9} (more than 8 layers, or 4096 units)": {"hidden": (4,) * 9},
     "value_hidden=(5000,) (more than 8 layers, or 4096 units)": {"value_hidden": (5000,)},
     "learning_rate=2.0 (above 1)": {"learning_rate": 2.0},
+    "log_std=21.0 (not from -20 to 20)": {"log_std": 21.0},
     "clip=inf": {"clip": math.inf},
 }
 
@@ -65,8 +66,12 @@ def test_an_option_that_the_core_does_not_train_is_named_and_auto_takes_torch(re
 @pytest.mark.parametrize(
     ("observations", "actions", "reason"),
     [
-        (spaces.Box(0, 255, (8, 8, 3), np.uint8), TWO, "observation is an image, Box.*, which needs a CNN"),
-        (spaces.Dict(a=BOX, b=spaces.Box(0, 9, (2,), np.uint16)), TWO, r"observation\['b'\] has numbers of uint16; it"),
+        (spaces.Box(0, 255, (8, 8, 3), np.uint8), TWO, "does not train the image observation, Box.*: choose"),
+        (
+            spaces.Dict(a=BOX, b=spaces.Box(0, 9, (2,), np.uint16)),
+            TWO,
+            r"observation\['b'\] of uint16 \(the core reads",
+        ),
         (spaces.Box(-1, 1, (5000,), np.float32), TWO, "5000 inputs"),
         (BOX, spaces.Discrete(2000), "actions of 1 numbers with 2000 choices"),
         (BOX, spaces.Box(-1, 1, (300,), np.float32), "actions of 300 numbers with 300 choices"),

@@ -16,6 +16,7 @@ from operant.models.native.parts import input_parts, why_unreadable
 ACTIVATIONS = ("tanh", "relu", "silu")
 FUSED = ("avx512", "avx2", "neon")
 """The targets with a fused multiply-add; the scalar one computes the same bits, slowly."""
+MOST_LOG_STD = 20  # log standard deviations are from -20 to 20
 MOST_LAYERS, MOST_WIDTH, MOST_NUMBERS, MOST_CHOICES = 8, 4096, 256, 1024
 """Of a network: hidden layers, and units of a layer or inputs; of an action: numbers, and choices of all of them."""
 
@@ -42,6 +43,8 @@ def why_not_options(config: PPOConfig) -> str | None:
             return f"{name}={sizes} (more than {MOST_LAYERS} layers, or {MOST_WIDTH} units)"
     if config.learning_rate > 1:
         return f"learning_rate={config.learning_rate} (above 1)"
+    if abs(config.log_std) > MOST_LOG_STD:
+        return f"log_std={config.log_std} (not from {-MOST_LOG_STD} to {MOST_LOG_STD})"
     return "clip=inf" if config.clip == math.inf else None
 
 
@@ -52,11 +55,12 @@ def why_not_spaces(observation_space: spaces.Space[Any], action_space: spaces.Sp
         return reason
     inputs = sum(part.inputs for part in input_parts(layout))
     if not 1 <= inputs <= MOST_WIDTH:
-        return f"{inputs} inputs (it takes from 1 to {MOST_WIDTH})"
+        return f"{inputs} inputs (the core takes from 1 to {MOST_WIDTH})"
     form = ActionForm(action_space)
     choices = form.size if form.choices is None else int(form.choices.sum())
     if form.size > MOST_NUMBERS or choices > MOST_CHOICES:
-        return f"actions of {form.size} numbers with {choices} choices (it takes {MOST_NUMBERS} and {MOST_CHOICES})"
+        most = f"at most {MOST_NUMBERS} and {MOST_CHOICES}"
+        return f"actions of {form.size} numbers with {choices} choices (the core takes {most})"
     return None
 
 

@@ -49,12 +49,12 @@ def mask_part(layout: Layout) -> Part | None:
 
 
 def why_unreadable(layout: Layout) -> str | None:
-    """Says why the core cannot read observations, or returns None if it can."""
+    """Names the part of an observation that the core cannot read, or returns None if it can read all."""
     for leaf in layout.leaves():
         if is_image(leaf.space):
-            return f"{leaf.path} is an image, {leaf.space}, which needs a CNN"
+            return f"the image {leaf.path}, {leaf.space}"
         if leaf.dtype.name not in DTYPES:
-            return f"{leaf.path} has numbers of {leaf.dtype.name}; it reads {', '.join(DTYPES)}"
+            return f"{leaf.path} of {leaf.dtype.name} (the core reads {', '.join(DTYPES)})"
     return None
 
 

@@ -143,7 +143,7 @@ class Trainer(NotCopyable):
             check_normalized(observation_space.shape or (), plain, observation_space)
         self.layout, self.form, self.config = Layout(observation_space), ActionForm(action_space), config
         if reason := why_unreadable(self.layout):
-            raise ValueError(f"the core cannot train on {observation_space}: {reason}")
+            raise ValueError(f"the core does not train {reason}")
         self.rows, self.steps = integer("rows", rows, 1), config.rollout_steps
         self.parts, self.mask = input_parts(self.layout), mask_part(self.layout)
         self.action_masks = None if action_masks is None else np.ascontiguousarray(action_masks, np.bool_)
