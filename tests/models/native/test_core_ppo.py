@@ -168,6 +168,7 @@ def test_the_default_number_of_threads_is_that_of_the_cores():
     algorithm = made()
     assert algorithm.threads == min(len(__import__("os").sched_getaffinity(0)), 16)
     assert made(threads=3).threads == 3
+    assert made(threads=5000).threads == 16  # more would rest
 
 
 def test_sampled_actions_depend_on_their_seed():

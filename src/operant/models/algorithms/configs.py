@@ -37,7 +37,11 @@ class OnPolicyConfig:
     )
     tf32: bool = option(False, "compute matrix products on a GPU in TF32: faster and less exact")
     deterministic: bool = option(False, "give the same bits in every run on a GPU too, at some cost in speed")
-    threads: int = option(0, "threads of PyTorch; 0 uses one for a small network, else measures", at_least=0)
+    threads: int = option(
+        0,
+        "threads, at most 16 in the core; 0: there all cores, in PyTorch one for a small network, else measured",
+        at_least=0,
+    )
 
     workers: int = option(0, "processes that step environments written in Python; 0 for this one alone", at_least=0)
 

@@ -59,7 +59,7 @@ class NativePPO(PPO):
         spaces = environments.observation_space, environments.action_space
         if reason := why_not(c, *spaces):
             raise ValueError(f"backend='native' does not train {reason}: choose backend='torch', or leave that out")
-        self.threads = c.threads or min(available_cores(), MOST_THREADS)
+        self.threads = min(c.threads or available_cores(), MOST_THREADS)
         self.trainer = Trainer(
             *spaces,
             c,
