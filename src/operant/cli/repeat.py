@@ -166,7 +166,7 @@ def _compare(algorithm: Algorithm, run: RunDirectory, ended: Ended) -> int:
 
     found = algorithm.weights_hash()
     updates = f"{algorithm.updates:,} update{'s' * (algorithm.updates != 1)}"
-    after = f"after {updates}, {algorithm.steps:,} steps in {algorithm.seconds:.1f} s"
+    after = f"after {updates}, {algorithm.steps:,} steps in {algorithm.seconds:.2f} s"
     if found == ended.weights:
         print(f"the same weights: {found} {after}")
         return 0

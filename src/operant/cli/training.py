@@ -166,7 +166,7 @@ def report(training: Training, code: int) -> None:
     if rank():
         return
     mean = algorithm.recent_return
-    words = f"{algorithm.steps:,} steps in {algorithm.seconds:.1f} s, "
+    words = f"{algorithm.steps:,} steps in {algorithm.seconds:.2f} s, "
     words += "no episode has ended" if math.isnan(mean) else f"return {mean:.1f}"
     if training.solved is not None:
         config = training.config
