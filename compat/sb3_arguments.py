@@ -74,6 +74,8 @@ def check_policy(policy: Any, observation_space: spaces.Space[Any]) -> None:
 
 def read_network(policy_kwargs: Mapping[str, Any] | None) -> Network:
     """Reads `policy_kwargs`; an activation is torch's class, known by its name, or that name in lower case."""
+    if not isinstance(policy_kwargs, Mapping | None):
+        raise TypeError(f"policy_kwargs={policy_kwargs!r} must be a dict")
     given = dict(policy_kwargs or {})
     sizes: Any = given.pop("net_arch", None)
     activation = given.pop("activation_fn", "tanh")
@@ -105,7 +107,7 @@ def read_network(policy_kwargs: Mapping[str, Any] | None) -> Network:
 
 def at(schedule: Schedule, remaining: float, name: str, most: float) -> float:
     """Returns a schedule's value; raises a ValueError unless it is from 0 to `most`."""
-    value = float(schedule(remaining) if callable(schedule) else schedule)
+    value = _float(name, schedule(remaining) if callable(schedule) else schedule)
     if not 0 <= value <= most:
         raise ValueError(f"{name}={value} with {remaining:.0%} of the training left: it must be from 0 to {most:g}")
     return value
@@ -172,10 +174,18 @@ def make_config(
 
 def _number(name: str, value: Any, low: float, high: float = MOST) -> float:
     """Returns an argument as a float; raises a ValueError unless it is from `low` to `high`."""
-    number = float(value)
+    number = _float(name, value)
     if low <= number <= high:
         return number
     limits = (
         f"from {low:g} to {high:g}" if high < MOST else "above 0" if low == TINY else f"at least {low:g}, and finite"
     )
     raise ValueError(f"{name}={value} must be {limits}")
+
+
+def _float(name: str, value: Any) -> float:
+    """Returns a number as a float; raises a TypeError that names it if it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}={value!r} must be a number") from None

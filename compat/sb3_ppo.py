@@ -141,7 +141,7 @@ class PPO(NotCopyable):
 
     def learn(
         self,
-        total_timesteps: int,
+        total_timesteps: float,
         callback: None = None,
         log_interval: int | None = 1,
         tb_log_name: str = "PPO",
@@ -168,7 +168,8 @@ class PPO(NotCopyable):
                 "learn(part, reset_num_timesteps=False) again and again"
             )
         algorithm, start = self.algorithm, 0 if reset_num_timesteps else self.num_timesteps
-        total = start + integer("total_timesteps", total_timesteps, 0)
+        whole = isinstance(total_timesteps, float) and total_timesteps.is_integer()  # 1e6, which SB3 takes too
+        total = start + integer("total_timesteps", int(total_timesteps) if whole else total_timesteps, 0)
         if reset_num_timesteps or not self._begun:
             self._begin()
         algorithm.steps = start

@@ -459,6 +459,21 @@ def test_what_it_does_not_do_is_an_error_with_a_remedy(make, message):
         make()
 
 
+def test_what_is_no_number_is_named():
+    for name in ("learning_rate", "clip_range", "gamma", "ent_coef", "vf_coef", "max_grad_norm", "target_kl"):
+        with pytest.raises(TypeError, match=f"^{name}='auto' must be a number$"):
+            PPO("MlpPolicy", "operant/CartPole-v1", **SMALL, **{name: "auto"})
+    with pytest.raises(TypeError, match="policy_kwargs='relu' must be a dict"):
+        PPO("MlpPolicy", "operant/CartPole-v1", policy_kwargs="relu")
+
+
+def test_a_whole_number_of_steps_may_be_a_float_as_for_sb3():
+    model = PPO("MlpPolicy", "operant/CartPole-v1", **SMALL)
+    assert model.learn(1e2).num_timesteps == 128
+    with pytest.raises(TypeError, match=r"total_timesteps=100\.5 must be an int"):
+        model.learn(100.5)
+
+
 def test_misuse_after_the_making_is_named():
     model = PPO("MlpPolicy", "operant/CartPole-v1", **SMALL)
     with pytest.raises(ValueError, match=r"calls nothing while it learns: use stable_baselines3\.PPO, or call learn\("):
