@@ -354,6 +354,8 @@ class Trainer(NotCopyable):
 
     def _error(self, status: int, observations: np.ndarray | None = None) -> Exception:
         if status == lib.OPERANT_NOT_FINITE:
+            if observations is not None and (row := self._not_finite(observations)) is not None:
+                return NotFiniteError(f"the observation of row {row} has an infinite number or NaN")
             return NotFiniteError("a parameter, a gradient, a reward or an observation is infinite or NaN")
         if status == lib.OPERANT_BUSY:
             return RuntimeError("another thread is inside this trainer: give each thread its own, or take turns")
@@ -382,6 +384,14 @@ class Trainer(NotCopyable):
                 row = int(np.argwhere(~each)[0][0])
                 return f"the action mask of row {row} allows no action: allow at least one in each row"
         return f"the core refused these {len(observations)} observations"
+
+    def _not_finite(self, observations: np.ndarray) -> int | None:
+        """The first row of observations with an infinite number or NaN, or None."""
+        rows = observations.reshape(len(observations), -1).view(np.uint8)
+        wrong = np.zeros(len(rows), np.bool_)
+        for part in self.parts:
+            wrong |= ~np.isfinite(part.read(rows)).all(axis=1)
+        return int(wrong.argmax()) if wrong.any() else None
 
     def _allowed(self, rows: np.ndarray) -> np.ndarray | None:
         """The allowed choices `[R, choices]` bool of rows of bytes, or None without masks."""
