@@ -20,6 +20,7 @@ from operant.models.algorithms.torch_ppo import TorchPPO
 from operant.models.export.c_header import c_header
 from operant.models.export.network import network_of
 from operant.models.native import choice
+from operant.models.native import ppo as native_ppo
 from operant.models.native.limits import why_not
 from operant.models.native.ppo import NativePPO
 from operant.models.native.trainer import NotFiniteError
@@ -145,6 +146,14 @@ def test_a_cpu_without_fused_multiply_add_trains_by_torch_if_it_is_installed(mon
     assert type(made(backend="native")) is NativePPO
     monkeypatch.setitem(sys.modules, "torch", None)
     assert type(made()) is NativePPO
+
+
+def test_training_in_the_core_without_fused_multiply_add_warns_that_it_is_slow(monkeypatch, recwarn):
+    algorithm = made(backend="native").learn(UPDATE)
+    assert not recwarn.list
+    monkeypatch.setattr(native_ppo, "is_fast", lambda: False)
+    with pytest.warns(UserWarning, match="this CPU has no fused multiply-add"):
+        algorithm.learn(2 * UPDATE)
 
 
 def test_without_torch_the_option_that_needs_it_is_named(monkeypatch):
@@ -316,6 +325,11 @@ class Broken(Countdown):
         Broken.taken += 1
         observation, reward, *rest = super().step(action)
         return observation, math.nan if Broken.taken > 40 else reward, *rest
+
+
+def test_the_row_of_an_observation_with_nan_is_named():
+    with pytest.raises(NotFiniteError, match="the observation of row 1 has an infinite number or NaN"):
+        made().predict(np.array([[0, 0, 0, 0], [0, math.nan, 0, 0]], np.float32))
 
 
 def test_nan_ends_training_at_the_update_which_is_named():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from operant.models.algorithms.algorithm import backend_of
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.algorithms.ppo import PPO
 from operant.models.collection.sources import DeviceEnvironments, NativeEnvironments, Source, make_environments
-from operant.models.native.limits import why_not
+from operant.models.native.limits import is_fast, why_not
 from operant.models.native.rollouts import MOST_DRAWS, make_rollouts
 from operant.models.native.trainer import NotFiniteError, Statistics, Trainer, train_version
 from operant.rollout.normalizer import RunningNormalizer
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from operant.models.networks.actor_critic import ActorCritic
 
 MOST_THREADS = 16  # more would rest: the gradient of a minibatch has at most so many parts
+SLOW = (
+    "this CPU has no fused multiply-add (AVX2, AVX-512 or NEON), without which the core trains slowly: backend='torch' "
+    "is faster"
+)
 CLIP = 10.0  # bound of normalised observations, as in the core
 
 
@@ -75,6 +80,8 @@ class NativePPO(PPO):
 
     def iterate(self, total_steps: int) -> Iterator[dict[str, float]]:
         c = self.config
+        if not is_fast():
+            warnings.warn(SLOW, stacklevel=2)
         while self.steps < total_steps:
             if c.anneal:
                 self.learning_rate = c.learning_rate * max(0.0, 1 - self.steps / total_steps)
