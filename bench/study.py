@@ -3,8 +3,9 @@
     python -m operant.bench.study FILE [--jobs N] [--runs DIR]
 
 FILE says what is compared; `bench/studies/` has two. Each trial does the same as `operant train`: it trains until 100
-greedy episodes of Gymnasium's own environment reach the task's goal, or the timesteps are done. The return is the mean
-of another 100 greedy episodes with different seeds. Seconds are processor time, without the start of the interpreter.
+greedy episodes reach the task's goal, or the timesteps are done. The return is the mean of another 100 greedy episodes
+with different seeds, in Gymnasium's own environment if it has the task. Seconds are processor time, without the start
+of the interpreter.
 
 A trial that has ended is a line of DIR/study-NAME/results.jsonl. The same command continues a study that was
 interrupted or killed.
