@@ -16,6 +16,7 @@ from operant.models.native.parts import input_parts, why_unreadable
 ACTIVATIONS = ("tanh", "relu", "silu")
 FUSED = ("avx512", "avx2", "neon")
 """The targets with a fused multiply-add; the scalar one computes the same bits, slowly."""
+MOST_COUNT = (1 << 31) - 1  # an int32_t
 MOST_LOG_STD = 20  # log standard deviations are from -20 to 20
 MOST_LAYERS, MOST_WIDTH, MOST_NUMBERS, MOST_CHOICES = 8, 4096, 256, 1024
 """Of a network: hidden layers, and units of a layer or inputs; of an action: numbers, and choices of all of them."""
@@ -45,7 +46,13 @@ def why_not_options(config: PPOConfig) -> str | None:
         return f"learning_rate={config.learning_rate} (above 1)"
     if abs(config.log_std) > MOST_LOG_STD:
         return f"log_std={config.log_std} (not from {-MOST_LOG_STD} to {MOST_LOG_STD})"
-    return "clip=inf" if config.clip == math.inf else None
+    for name in ("clip", "value_coefficient", "entropy_coefficient"):
+        if getattr(config, name) == math.inf:
+            return f"{name}=inf"
+    for name in ("epochs", "minibatches"):
+        if getattr(config, name) > MOST_COUNT:
+            return f"{name}={getattr(config, name)} (above {MOST_COUNT})"
+    return None
 
 
 def why_not_spaces(observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> str | None:

@@ -242,7 +242,7 @@ class NativePPO(PPO):
         """Returns a checkpoint's weights as float32; raises ValueError if they are not for this network."""
         own = self.trainer.state.weights
         if set(weights) != set(own):
-            raise ValueError(f"the weights are {', '.join(weights)}, not {', '.join(own)}")
+            raise ValueError(f"only one of the two networks has {', '.join(sorted(set(weights) ^ set(own)))}")
         return {name: _floats(name, weights[name], each.shape) for name, each in own.items()}
 
     def close(self) -> None:
