@@ -95,15 +95,11 @@ operant_status operant_train_values(operant_trainer *t, const void *observations
 
 /* Environments of the core. */
 
-static int64_t observation_bytes(const operant_env_info *info) {
-    const int32_t dtype = info->observation_dtype;
-    return info->observation_size * (dtype == OPERANT_UINT8 ? 1 : dtype == OPERANT_INT64 ? 8 : 4);
-}
-
 static bool fits(const operant_trainer *t, const operant_batch *b) {
     const operant_env_info *info = &b->kernel->info;
     bool fit = !b->target->exact && b->autoreset == OPERANT_SAME_STEP && info->action_size == t->action_size &&
-               observation_bytes(info) == t->row_bytes && (info->actions != 0) == (t->o.choices != NULL);
+               (int64_t)operant_row_bytes(info) == t->row_bytes * info->agents &&
+               (info->actions != 0) == (t->o.choices != NULL);
     for (int64_t k = 0; fit && t->o.choices && k < t->action_size; k++)
         fit = operant_choices(info, k) == t->o.choices[k];
     return fit;
