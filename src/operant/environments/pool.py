@@ -16,6 +16,7 @@ from operant.batch.seeds import check_seed
 from operant.engines.batch import open_cpu_batch
 from operant.environments.opening import open_batch
 from operant.environments.parameters import configure, reset_overrides
+from operant.environments.sending import sent_ids
 from operant.environments.spaces import array_space
 from operant.messages import NotCopyable
 from operant.spec import EnvSpec
@@ -142,17 +143,7 @@ class AsyncEnvPool(NotCopyable):
             ValueError: an id out of range, given twice, or still stepping; an invalid action. Nothing was queued.
         """
         self._check_open()
-        ids = np.arange(self.num_envs) if env_ids is None else np.asarray(env_ids)
-        if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) == 0:
-            raise ValueError(f"env_ids must be a non-empty vector of ints, not {env_ids!r}")
-        bad = ids[(ids < 0) | (ids >= self.num_envs)]
-        if len(bad):
-            raise ValueError(f"env_id {bad[0]} is outside [0, {self.num_envs})")
-        if not self._seeded:
-            raise RuntimeError("send before async_reset: call async_reset first, there is no episode to step")
-        ids = ids.astype(np.int64)
-        if len(np.unique(ids)) != len(ids):
-            raise ValueError("env_ids contains an id twice: an environment takes one action at a time")
+        ids = sent_ids(env_ids, self.num_envs, self._seeded)
         checked = self._store.check_actions(actions, ids)
         with self._sending:
             busy = ids[self._in_flight[ids]]

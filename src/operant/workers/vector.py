@@ -16,6 +16,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space, iterate
 
+from operant.environments.sending import sent_ids
 from operant.environments.vector_base import AutoresetMode
 from operant.messages import NotCopyable, integer
 from operant.workers.block import check_fixed, copied, mapped, store
@@ -257,17 +258,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
                 DISABLED mode an environment whose episode ended. Nothing was sent.
         """
         self._check_open()
-        ids = np.arange(self.num_envs) if env_ids is None else np.asarray(env_ids)
-        if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) == 0:
-            raise ValueError(f"env_ids must be a non-empty vector of ints, not {env_ids!r}")
-        bad = ids[(ids < 0) | (ids >= self.num_envs)]
-        if len(bad):
-            raise ValueError(f"env_id {bad[0]} is outside [0, {self.num_envs})")
-        if not self._begun:
-            raise RuntimeError("send before async_reset: call async_reset first, there is no episode to step")
-        ids = ids.astype(np.int64)
-        if len(np.unique(ids)) != len(ids):
-            raise ValueError("env_ids contains an id twice: an environment takes one action at a time")
+        ids = sent_ids(env_ids, self.num_envs, self._begun)
         with self._sending:
             busy = ids[self._in_flight[ids]]
             if len(busy):

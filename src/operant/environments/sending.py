@@ -1,0 +1,28 @@
+"""The environments that a call of `send` names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def sent_ids(env_ids: Any, num_envs: int, begun: bool) -> np.ndarray:
+    """Returns the ids as int64 `[K]`; None stands for all.
+
+    Raises:
+        ValueError: they are no vector of integers, one is out of range, or given twice.
+        RuntimeError: no episode has begun.
+    """
+    ids = np.arange(num_envs) if env_ids is None else np.asarray(env_ids)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) == 0:
+        raise ValueError(f"env_ids must be a non-empty vector of ints, not {env_ids!r}")
+    bad = ids[(ids < 0) | (ids >= num_envs)]
+    if len(bad):
+        raise ValueError(f"env_id {bad[0]} is outside [0, {num_envs})")
+    if not begun:
+        raise RuntimeError("send before async_reset: call async_reset first, there is no episode to step")
+    ids = ids.astype(np.int64)
+    if len(np.unique(ids)) != len(ids):
+        raise ValueError("env_ids contains an id twice: an environment takes one action at a time")
+    return ids
