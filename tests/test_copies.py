@@ -33,7 +33,7 @@ from operant.rollout.normalizer import RewardNormalizer, RunningNormalizer
 
 NATIVE = (ffi.CData, ctypes._SimpleCData, ctypes.Structure, ctypes.CDLL, queue.SimpleQueue, type(threading.Lock()))
 CONTAINERS = (dict, list, tuple, set, functools.partial, types.MethodType, types.BuiltinMethodType, types.CellType)
-PLAIN = {"Program", "_NoneFinished"}  # text, and a number
+PLAIN = {"Program", "_NoneFinished", "Field"}  # text and numbers
 SAYS = re.compile(r"^\w+ cannot be copied or pickled: \w")
 
 
@@ -69,6 +69,9 @@ SAMPLES = {
     "a vector environment on a GPU": lambda: vector(device="emulated"),
     "a normalised environment": lambda: NormalizedVecEnv(vector()),
     "a single environment": lambda: single("CartPole-v1"),
+    "a vector environment of MuJoCo's": lambda: make_vector_env(
+        "Hopper-v5", 4, autoreset_mode="SameStep", randomize={"dof_damping": (0.5, 2.0)}
+    ),
     "an environment with masks": lambda: single("Taxi-v4"),
     "a parallel environment": simple_tag_v3.parallel_env,
     "a pool": lambda: AsyncEnvPool("CartPole-v1", 4),

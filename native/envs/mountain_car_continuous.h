@@ -32,11 +32,15 @@ LANE_FN void mountain_car_continuous_reset(mountain_car_continuous_state *s, rng
 LANE_FN vm mountain_car_continuous_step(mountain_car_continuous_state *s, const mountain_car_continuous_action *a,
                                         rng *r, const mountain_car_continuous_params *p, vf *reward) {
     vm fresh = is_fresh(r);
-    vf force = vclip(a[0], p->min_action, p->max_action);
+    /* A bound is compared with NumPy's action as a float32, and with another bound as it is. */
+    vm raised = narrow(p->min_action) > a[0];
+    vf force = vsel(raised, p->min_action, a[0]);
+    vm lowered = vsel(raised, p->max_action, narrow(p->max_action)) < force;
+    force = vsel(lowered, p->max_action, force);
     vf slope = p->gravity * vcos(narrow_unless(fresh, R(3) * s->position));
     vf within = narrow(narrow(force * narrow(p->power)) - narrow(slope));
     vf beyond = narrow_unless(fresh, force * p->power - slope); /* a clipped force is a Python float, not NumPy's */
-    vf velocity = narrow_unless(fresh, s->velocity + vsel(force == a[0], within, beyond));
+    vf velocity = narrow_unless(fresh, s->velocity + vsel(raised | lowered, beyond, within));
     /* A clip sets a Python float again: neither it nor the number that it is compared with is rounded. */
     vm limited = velocity > narrow_unless(fresh, p->max_speed);
     velocity = vsel(limited, p->max_speed, velocity);

@@ -19,7 +19,7 @@ from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 def runs(tmp_path_factory):
     """A folder with one short run, whose observations are normalised."""
     folder = tmp_path_factory.mktemp("runs")
-    options = "--timesteps 4096 --num-envs 16 --hidden 8 --normalize-observations --quiet --no-tensorboard"
+    options = "--timesteps 2048 --num-envs 16 --hidden 8 --normalize-observations --quiet --no-tensorboard"
     assert main(["train", "cartpole", "--runs", str(folder), "--name", "short", *options.split()]) == 0
     return folder
 

@@ -79,7 +79,7 @@ def test_a_worker_that_dies_in_the_background_is_named_too(idle):
     assert_gone(workers)
 
 
-@pytest.mark.parametrize("context", [None, "thread"])
+@pytest.mark.parametrize("context", ["fork", "thread"])
 def test_a_worker_that_hangs_is_named_with_its_environment_and_traceback(context):
     released = threading.Event()
     env = type("Hanging", (Hanging,), {"released": released})  # so that its threads end with the test
@@ -163,7 +163,7 @@ class Fails(Counter):
 
 def test_an_environment_that_cannot_be_made_is_named():
     with pytest.raises(OSError, match="no more simulators") as caught:
-        operant.vectorize([Counter, Counter, Fails, Fails], workers=2)
+        operant.vectorize([Counter, Counter, Fails, Fails], workers=2, context="fork")
     assert "raised by environment 2" in str(caught.value.__cause__)
 
 

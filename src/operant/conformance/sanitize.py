@@ -44,13 +44,14 @@ def sanitize(spec: EnvSpec) -> str:
         sources = [path for part in ("core", "rollout", "train") for path in sorted((native / part).glob("*.c"))]
         sources += [native / "targets" / "scalar.c", native / "targets" / "exact.c", native / "library" / "exercise.c"]
         compile_one = [*compiler, *core_flags(), *FLAGS, ONE_LANE, f"-I{work}", f"-I{native}", "-c"]
-        commands = {path.name: [*compile_one, str(path), "-o", str(work / f"{path.name}.o")] for path in sources}
+        # Two folders may have a file of one name.
+        objects = {path: str(work / f"{path.parent.name}-{path.name}.o") for path in sources}
+        commands = {str(path): [*compile_one, str(path), "-o", objects[path]] for path in sources}
         program = work / "exercise"
         failed = [text for code, text in run_all(commands).values() if code]
         if failed:
             raise CompileError(describe_errors(header, included(header), failed[0]))
-        objects = [str(work / f"{path.name}.o") for path in sources]
-        link = [*compiler, *SANITIZERS, *objects, "-lm", "-lpthread", "-ldl", "-o", str(program)]
+        link = [*compiler, *SANITIZERS, *objects.values(), "-lm", "-lpthread", "-ldl", "-o", str(program)]
         code, text = run_all({"link": link})["link"]
         if code:
             raise CompileError(f"{compiler[0]} does not link with the sanitizers: {text.strip()[-1000:]}")

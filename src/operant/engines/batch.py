@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from operant._native import ffi, lib
 from operant.batch.batch import Batch, check_opened
 from operant.batch.core import AUTORESET
 from operant.engines.mujoco_model import MujocoModel, Term
+from operant.messages import NotCopyable
 from operant.spec import EnvSpec, Observation, Quantity
 
 _FLOAT64, _UINT8 = np.dtype(np.float64), np.dtype(np.uint8)
@@ -166,8 +167,10 @@ class EngineBatch(Batch):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Info:
+class _Info(NotCopyable):
     """The part of an operant_env_info that `Batch` reads."""
+
+    instead: ClassVar[str] = "copy the batch that it belongs to"
 
     model: MujocoModel
     exact: bool

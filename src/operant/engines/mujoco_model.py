@@ -15,7 +15,7 @@ import numpy as np
 from operant._native import ffi, lib
 from operant.catalog.mujoco import MujocoTask
 from operant.engines.mujoco_library import addresses, array_address, mujoco_module, numpy_fuses
-from operant.messages import printable, unknown
+from operant.messages import NotCopyable, printable, unknown
 from operant.spec import EnvSpec
 
 ARRAYS = (
@@ -97,7 +97,7 @@ def model_path(xml_file: str) -> str:
     return path
 
 
-class MujocoModel:
+class MujocoModel(NotCopyable):
     """One model for a batch of N environments and `workers` threads, each of which has an mjData.
 
     Threads share the mjModel, unless fields of it differ between environments: then each has its own.
@@ -107,6 +107,8 @@ class MujocoModel:
         OSError: the XML file does not exist.
         ValueError: it does not compile, lacks what the task reads, or a field that was given does not exist.
     """
+
+    instead = "copy the batch that it belongs to"
 
     def __init__(self, spec: EnvSpec, num_envs: int, workers: int):
         self.spec, self.num_envs, self.workers = spec, num_envs, workers
