@@ -34,7 +34,7 @@ typedef enum {
     OPERANT_TERM_COUNT   /* an integer */
 } operant_term_kind;
 
-/** What a step or a reset reports, valid until the batch is closed. An environment that was reset reports the terms
+/** The report of a step or a reset, valid until the batch is closed. An environment that was reset reports the terms
  *  with `at_reset`; the others are 0 there. */
 typedef struct {
     int32_t size;              /* T */
@@ -47,7 +47,7 @@ operant_terms operant_last_terms(const operant_batch *batch);
 /** For a batch of one, whose engine's memory others may have changed in place: takes the state from there. */
 operant_status operant_engine_adopt(operant_batch *batch);
 
-/** What the engine said of its fatal error, after OPERANT_ENGINE_FAILED. */
+/** The engine's text of its fatal error, after OPERANT_ENGINE_FAILED. */
 const char *operant_engine_message(const operant_batch *batch);
 
 /** Where a batch's row has which part, in numbers: all of it is in operant_memory.state. */

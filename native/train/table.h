@@ -35,7 +35,7 @@ typedef struct {
     float low, high;
 } train_normal;
 
-/** What the loss's derivatives by a distribution's parameters follow from. */
+/** The numbers from which the loss's derivatives by a distribution's parameters follow. */
 typedef struct {
     const float *d_log_probs, *weights;
     float entropy_coefficient;

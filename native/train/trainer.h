@@ -63,7 +63,7 @@ struct operant_trainer {
     atomic_int busy;                  /* 1 during a call, for ever in a child that was forked in it */
 };
 
-/** What a worker may meet. A call reports the first of these, whichever was met first. */
+/** Faults that a worker may meet. A call reports the first of these, whichever was met first. */
 enum {
     TRAIN_MISFIT = 1,   /* a number is none of its choices, or a mask allows none */
     TRAIN_INFINITE = 2  /* an output of the policy is infinite, NaN or too large to compute with */

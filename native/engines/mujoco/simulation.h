@@ -21,7 +21,7 @@ enum { MEASURED = 4 };
 /** The arrays of one mjData, and of its model. */
 typedef operant_mujoco_thread mujoco_data;
 
-/** What is the same in every environment of a batch. */
+/** The numbers that all environments of a batch share. */
 typedef struct {
     int32_t nq, nv, nu, nbody, ntendon;
     int32_t skipped; /* positions that the observation leaves out */
