@@ -18,7 +18,7 @@ from operant.models.algorithms.algorithm import Algorithm, backend_of
 from operant.models.algorithms.configs import OnPolicyConfig as OnPolicyConfig
 from operant.models.collection.collector import Rollout
 from operant.models.collection.exploration import Exploration
-from operant.models.collection.sources import Source
+from operant.models.collection.sources import Environments, Source
 from operant.models.collection.workplace import open_workplace
 from operant.models.machine.data_parallel import all_gather_object, broadcast, mean_in_place, rank, world_size
 from operant.models.machine.devices import set_arithmetic
@@ -70,7 +70,7 @@ class OnPolicy(Algorithm, ABC):
         self.device, self.environments, self.kernels = place.device, place.environments, place.kernels
         self._remember(env)
         set_arithmetic(self.device, c.tf32, c.deterministic)
-        self.policy = self._make_policy() if policy is None else policy
+        self.policy = make_policy(self.environments, c, self.seed) if policy is None else policy
         self.policy.to(self.device)
         self.parameters = flatten_parameters(self.policy)
         broadcast(self.parameters.detach())
@@ -88,25 +88,6 @@ class OnPolicy(Algorithm, ABC):
         )
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
         self._learn = self.kernels.recorded(self._update, [self.generator]) if self.recordable else self._update
-
-    def _make_policy(self) -> ActorCritic:
-        c = self.config
-        policy = ActorCritic(
-            self.environments.observation_space,
-            self.environments.action_space,
-            hidden=c.hidden,
-            activation=c.activation,
-            share=c.share,
-            value_hidden=c.value_hidden,
-            lstm=c.lstm,
-            squash=c.squash,
-            action_masks=self.environments.action_masks if c.mask_actions else None,
-            seed=self.seed,
-        )
-        for name, parameter in policy.head.named_parameters():
-            if name == "log_std":
-                torch.nn.init.constant_(parameter, c.log_std)
-        return policy
 
     def _choose_threads(self) -> int:
         policy, layout = self.policy, self.policy.layout
@@ -276,3 +257,23 @@ class OnPolicy(Algorithm, ABC):
 
     def weights(self) -> dict[str, np.ndarray]:
         return {name: weight.detach().cpu().numpy().copy() for name, weight in self.policy.state_dict().items()}
+
+
+def make_policy(environments: Environments, config: OnPolicyConfig, seed: int) -> ActorCritic:
+    """Makes the policy of `config`'s sizes for the environments' spaces."""
+    policy = ActorCritic(
+        environments.observation_space,
+        environments.action_space,
+        hidden=config.hidden,
+        activation=config.activation,
+        share=config.share,
+        value_hidden=config.value_hidden,
+        lstm=config.lstm,
+        squash=config.squash,
+        action_masks=environments.action_masks if config.mask_actions else None,
+        seed=seed,
+    )
+    for name, parameter in policy.head.named_parameters():
+        if name == "log_std":
+            torch.nn.init.constant_(parameter, config.log_std)
+    return policy

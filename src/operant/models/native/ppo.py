@@ -164,20 +164,10 @@ class NativePPO(PPO):
     @property
     def policy(self) -> ActorCritic:
         """A torch `ActorCritic` with the present weights: a copy, made anew for each call."""
-        from operant.models.networks.actor_critic import ActorCritic, load_weights
+        from operant.models.algorithms.on_policy import make_policy
+        from operant.models.networks.actor_critic import load_weights
 
-        c = self.config
-        policy = ActorCritic(
-            self.environments.observation_space,
-            self.environments.action_space,
-            hidden=c.hidden,
-            value_hidden=c.value_hidden,
-            activation=c.activation,
-            share=c.share,
-            squash=c.squash,
-            action_masks=self.trainer.action_masks,
-            seed=0,
-        )
+        policy = make_policy(self.environments, self.config, self.seed)
         load_weights(policy, self.weights())
         return policy
 
