@@ -56,7 +56,7 @@ static double recent_return(const operant_train_state *state) {
     return count ? sum / (double)count : 0;
 }
 
-/** The functions that follow the weights in the header. `operant export --format c` writes functions of the same names. */
+/** The functions after the weights in the header. `operant export --format c` writes functions of the same names. */
 static const char *functions =
     "/* Writes the logits of the actions. */\n"
     "static inline void policy_forward(const float *observation, float *parameters) {\n"

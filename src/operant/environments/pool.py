@@ -16,7 +16,7 @@ from operant.batch.seeds import check_seed
 from operant.engines.batch import open_cpu_batch
 from operant.environments.opening import open_batch
 from operant.environments.parameters import configure, reset_overrides
-from operant.environments.sending import sent_ids
+from operant.environments.sending import check_stepping, sent_ids
 from operant.environments.spaces import array_space
 from operant.messages import NotCopyable
 from operant.spec import EnvSpec
@@ -166,11 +166,7 @@ class AsyncEnvPool(NotCopyable):
         self._check_open()
         with self._receiving:
             self._check_open()
-            pending = int(self._in_flight.sum())
-            if pending < self.batch_size:
-                raise RuntimeError(
-                    f"recv would wait forever: {pending} environments are stepping, but batch_size={self.batch_size}"
-                )
+            check_stepping(int(self._in_flight.sum()), self.batch_size)
             self._fetch(self.batch_size)
             parts = self._ready
             joined = (

@@ -1,4 +1,4 @@
-"""The environments that a call of `send` names."""
+"""The checks of `send` and `recv`."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def sent_ids(env_ids: Any, num_envs: int, begun: bool) -> np.ndarray:
     if len(np.unique(ids)) != len(ids):
         raise ValueError("env_ids contains an id twice: an environment takes one action at a time")
     return ids
+
+
+def check_stepping(pending: int, batch_size: int) -> None:
+    """Raises RuntimeError if fewer than `batch_size` environments are stepping, for which `recv` would wait."""
+    if pending < batch_size:
+        raise RuntimeError(f"recv would wait forever: {pending} environments are stepping, but batch_size={batch_size}")

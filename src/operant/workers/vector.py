@@ -16,7 +16,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space, iterate
 
-from operant.environments.sending import sent_ids
+from operant.environments.sending import check_stepping, sent_ids
 from operant.environments.vector_base import AutoresetMode
 from operant.messages import NotCopyable, integer
 from operant.workers.block import check_fixed, copied, mapped, store
@@ -284,11 +284,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         self._check_open()
         with self._receiving:
             self._check_open()
-            pending = int(self._in_flight.sum())
-            if pending < self.batch_size:
-                raise RuntimeError(
-                    f"recv would wait forever: {pending} environments are stepping, but batch_size={self.batch_size}"
-                )
+            check_stepping(int(self._in_flight.sum()), self.batch_size)
             deadline = self._deadline()
             with self._guard:
                 while len(self._arrived) < self.batch_size:

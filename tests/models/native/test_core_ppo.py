@@ -111,6 +111,9 @@ def test_objects_of_torch_and_several_processes_are_trained_by_torch(monkeypatch
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="does not train torchrun's 2 processes: choose"):
         made(backend="native")
+    for name in ("policy", "exploration"):
+        with pytest.raises(ValueError, match=f"does not train {name}=: choose"):
+            NativePPO("operant/CartPole-v1", **{name: object()})
 
 
 def test_isinstance_and_explicit_backends():

@@ -54,6 +54,9 @@ class NativePPO(PPO):
         seed: int = 0,
         env_options: Mapping[str, Any] | None = None,
     ):
+        for name, given in (("policy", policy), ("exploration", exploration)):
+            if given is not None:
+                raise ValueError(f"backend='native' does not train {name}=: choose backend='torch', or leave that out")
         super(PPO, self).__init__(config, seed, env_options)
         c = self.config
         environments = make_environments(env, c.num_envs, self.env_options, workers=c.workers)
