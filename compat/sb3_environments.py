@@ -25,6 +25,7 @@ from operant.models.collection.sources import (
     NativeEnvironments,
     make_environments,
 )
+from operant.models.networks.spaces import box_actions
 from operant.rollout.buffer import RolloutBuffer
 
 SAME_STEP = gym.vector.AutoresetMode.SAME_STEP
@@ -73,7 +74,8 @@ class SteppedVecEnv(NoEnvironments):
         self.returns[:], self.lengths[:] = 0, 0
 
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
-        actions = buffer.actions[t].astype(self.action_space.dtype, copy=False)
+        space, actions = self.action_space, buffer.actions[t]
+        actions = box_actions(space, actions) if isinstance(space, spaces.Box) else actions.astype(space.dtype)
         observations, rewards, dones, infos = self.vec_env.step(actions)
         truncated = dones & [bool(info.get("TimeLimit.truncated")) for info in infos]
         buffer.record(t, self.layout.flatten(observations), rewards, dones & ~truncated, truncated)

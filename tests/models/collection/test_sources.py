@@ -57,23 +57,6 @@ def test_nested_observations_are_rows_of_bytes():
     assert structure["action_mask"].sum(1).tolist() == [4, 4]
 
 
-def test_continuous_actions_are_clipped_only_for_the_environment():
-    class Echo(Countdown):
-        action_space = spaces.Box(-2, 2, (1,), np.float32)
-
-        def step(self, action):
-            observation, _, *rest = super().step(action)
-            return observation, float(action[0]), *rest
-
-    each = make_environments(vector(Echo, Echo), 1, {})
-    buffer = each.allocate(1)
-    each.reset(0, buffer)
-    buffer.roll()
-    buffer.actions[0] = [[5.0], [-1.0]]
-    each.step(buffer, 0)
-    assert buffer.rewards[0].tolist() == [2, -1] and buffer.actions[0].tolist() == [[5], [-1]]
-
-
 def test_operants_vector_env_is_native_only_in_same_step_mode():
     same = operant.OperantVectorEnv("operant/CartPole-v1", 2, autoreset_mode="SameStep")
     assert type(make_environments(same, 9, {})) is NativeEnvironments

@@ -31,6 +31,7 @@ CASES = {
     "bytes": (TorchPPO, "Snake-v0", {}, {}),
     "several-agents": (TorchPPO, "simple_spread-v3", {}, {"max_episode_steps": 6}),
     "tuple": (TorchPPO, "Blackjack-v1", {}, {}),
+    "clipped": (TorchPPO, "MountainCarContinuous-v0", {"log_std": 1.0}, {}),
     "squashed": (TorchPPO, "MountainCarContinuous-v0", {"squash": True, "entropy_coefficient": 0.01}, {}),
     "a2c": (A2C, "CartPole-v1", {}, {}),
     "reinforce": (REINFORCE, "CartPole-v1", {}, {}),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor
 
 from operant.messages import NotCopyable, integer
@@ -35,6 +36,8 @@ class Rollout:
 
     Attributes:
         observations: the policy's inputs (normalised, if that is on).
+        actions: those that the policy drew, to which `log_probs` belong. The environments got them within the bounds of
+            their Box.
         rewards: the algorithm's rewards (normalised, if that is on; with intrinsic rewards, if there are any).
         starts: true if a step is the first of its episode.
         values: the critic's values of `observations`, in the scale of `rewards`.
@@ -92,8 +95,24 @@ class CollectorBase(NotCopyable, ABC):
     lstm_state: Tensor | None
     rollout: Rollout
 
-    def __init__(self, policy: ActorCritic, steps: int, seed: int, device: torch.device):
+    def __init__(
+        self,
+        environments: Environments,
+        given: Tensor,
+        policy: ActorCritic,
+        steps: int,
+        seed: int,
+        device: torch.device,
+    ):
+        """`given` `[T, N, *A]`, in the buffer, is where the environments read their actions."""
         self.policy, self.steps, self.device = policy, steps, device
+        space, self._given, self._drawn = environments.action_space, given, given
+        self._bounds: tuple[Tensor, Tensor] | None = None
+        if isinstance(space, spaces.Box):
+            low, high = (
+                torch.tensor(bound, dtype=given.dtype, device=given.device) for bound in (space.low, space.high)
+            )
+            self._bounds, self._drawn = (low, high), torch.empty_like(given)
         self.generator = torch.Generator(device).manual_seed(seed)
         self.returns: deque[float] = deque(maxlen=EPISODES)
         self.lengths: deque[float] = deque(maxlen=EPISODES)
@@ -121,6 +140,12 @@ class CollectorBase(NotCopyable, ABC):
 
         It does nothing if the environments cannot resume.
         """
+
+    def _act(self, t: int, actions: Tensor) -> None:
+        """Records the actions `[N, *A]` of step t, and hands the environments those within their space."""
+        self._drawn[t].copy_(actions)
+        if self._bounds is not None:
+            torch.clamp(self._drawn[t], *self._bounds, out=self._given[t])
 
     def normalized(self, observations: np.ndarray) -> np.ndarray:
         """Normalises observations `[..., D]` in the CPU's memory, as for the policy."""
@@ -194,8 +219,8 @@ class Collector(CollectorBase):
         seed: int,
         device: torch.device,
     ):
-        super().__init__(policy, steps, seed, device)
         self.environments, self.buffer = environments, environments.allocate(steps)
+        super().__init__(environments, self.buffer.tensors.actions, policy, steps, seed, device)
         n = environments.num_envs
         shape = self.buffer.observations.shape[2:]
         if normalize_observations:
@@ -228,11 +253,13 @@ class Collector(CollectorBase):
                 distribution, value, self.lstm_state = policy(observation, self.lstm_state, start)
                 sample = distribution.sample(noise=noise[now])
                 values[t] = self._denormalized(value[0])
-                log_probs[t], tensors.actions[t] = distribution.log_prob(sample)[0], sample[0]
+                log_probs[t] = distribution.log_prob(sample)[0]
+                self._act(t, sample[0])
             else:
                 distribution = policy.distribution(observations)
                 sample = distribution.sample(noise=noise[t])
-                log_probs[t], tensors.actions[t] = distribution.log_prob(sample), sample
+                log_probs[t] = distribution.log_prob(sample)
+                self._act(t, sample)
             episodes = self.environments.step(self.buffer, t)
             if episodes is not None:
                 self.returns.extend(episodes.returns.tolist())
@@ -252,7 +279,7 @@ class Collector(CollectorBase):
             data_parallel.merge(each, earlier)
         self.rollout = Rollout(
             observations=inputs[:-1],
-            actions=tensors.actions,
+            actions=self._drawn,
             rewards=rewards,
             terminated=tensors.terminated,
             truncated=tensors.truncated,

@@ -44,8 +44,8 @@ class DeviceCollector(CollectorBase):
         seed: int,
         device: torch.device,
     ):
-        super().__init__(policy, steps, seed, device)
         self.environments, self.buffer = environments, environments.allocate(steps)
+        super().__init__(environments, self.buffer.tensors.actions, policy, steps, seed, device)
         n, tensors = environments.num_envs, self.buffer.tensors
         self.observations = byte_rows(tensors.observations)
         self.final_observations = byte_rows(self.buffer.final_observations)
@@ -68,7 +68,7 @@ class DeviceCollector(CollectorBase):
         )  # number of ended episodes, sums of their returns and lengths
         self.rollout = Rollout(
             observations=self._inputs[:-1],
-            actions=tensors.actions,
+            actions=self._drawn,
             rewards=torch.zeros_like(tensors.rewards) if self.reward_normalizer else tensors.rewards,
             terminated=tensors.terminated,
             truncated=tensors.truncated,
@@ -127,12 +127,12 @@ class DeviceCollector(CollectorBase):
                 sample = distribution.sample(noise=noise[now])
                 rollout.values[t].copy_(self._denormalized(value[0]))
                 rollout.log_probs[t].copy_(distribution.log_prob(sample)[0])
-                rollout.actions[t].copy_(sample[0])
+                self._act(t, sample[0])
             else:
                 distribution = policy.distribution(observations)
                 sample = distribution.sample(noise=noise[t])
                 rollout.log_probs[t].copy_(distribution.log_prob(sample))
-                rollout.actions[t].copy_(sample)
+                self._act(t, sample)
             buffer.step(t)
             if self._final_states is not None:
                 truncated = rollout.truncated[t] & ~rollout.terminated[t]

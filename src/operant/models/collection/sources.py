@@ -21,6 +21,7 @@ from operant.environments.layout import Layout
 from operant.environments.lookup import AUTHORED, is_native
 from operant.environments.vector import OperantVectorEnv
 from operant.messages import NotCopyable, unknown
+from operant.models.networks.spaces import box_actions
 from operant.rollout.buffer import RolloutBuffer
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ class CpuEnvironments(Environments):
 
     @abstractmethod
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
-        """Steps with row t of the buffer's actions, and fills that row; returns None if no episode ended."""
+        """Steps with row t of the buffer's actions, which are within the space, and fills that row.
+
+        Returns None if no episode ended.
+        """
 
 
 class BatchEnvironments(Environments):
@@ -208,7 +212,7 @@ class GymnasiumEnvironments(CpuEnvironments):
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
         space, actions = self.action_space, buffer.actions[t]
         if isinstance(space, spaces.Box):
-            actions = np.clip(actions, space.low, space.high).astype(space.dtype, copy=False)
+            actions = box_actions(space, actions)
         observations, rewards, terminated, truncated, infos = self.envs.step(actions)
         buffer.record(t, self.layout.flatten(observations), rewards, terminated, truncated)
         self.returns += rewards

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from operant.models.networks.spaces import action_choices
+from operant.models.networks.spaces import action_choices, box_actions
 
 INT32, FLOAT32 = np.dtype(np.int32), np.dtype(np.float32)
 
@@ -44,8 +44,6 @@ class ActionForm:
         """Converts the core's actions `[..., K]` to the space's, `[..., *shape]` of int64 or the space's dtype."""
         space, shape = self.space, (*actions.shape[:-1], *self.shape)
         if isinstance(space, spaces.Box):
-            converted = actions.reshape(shape).astype(space.dtype, copy=False)
-            # The core kept to the bounds' rounding to float32, which may be beyond those of float64.
-            return converted if converted.itemsize <= FLOAT32.itemsize else np.clip(converted, space.low, space.high)
+            return box_actions(space, actions.reshape(shape))
         counted = actions.astype(np.int64) if self._start is None else actions + self._start
         return counted.reshape(shape)

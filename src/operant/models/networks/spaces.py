@@ -35,6 +35,13 @@ def action_choices(space: spaces.Space[Any]) -> tuple[list[int], list[int]]:
     return [], []
 
 
+def box_actions(space: spaces.Box, actions: np.ndarray) -> np.ndarray:
+    """Converts float32 actions `[..., *A]`, within a Box's bounds rounded to float32, to the Box's dtype and bounds."""
+    converted = actions.astype(space.dtype, copy=False)
+    # The rounded bounds may be beyond those of float64.
+    return converted if converted.itemsize <= actions.itemsize else np.clip(converted, space.low, space.high)
+
+
 def check_squash(space: spaces.Space[Any], squash: bool) -> None:
     """Raises ValueError if actions of the space cannot be squashed to their bounds, and `squash` is set."""
     if not squash:
