@@ -22,24 +22,35 @@ static bool fits(const operant_part *p, int64_t row_bytes) {
 
 static bool is_float(const operant_part *p) { return p->dtype == OPERANT_FLOAT32 || p->dtype == OPERANT_FLOAT64; }
 
-const char *train_inputs_fault(const operant_train_options *o) {
-    if (o->row_bytes < 1 || o->row_bytes > 1 << 24) return "row_bytes must be from 1 to 2^24";
-    if (o->part_count < 1 || o->part_count > MOST_PARTS || !o->parts) return "part_count must be from 1 to 4096";
+bool train_inputs_fault(const operant_train_options *o, train_reason *why) {
+    const int bytes = o->row_bytes;
+    if (bytes < 1 || bytes > 1 << 24) return train_refuse(why, "row_bytes=%d must be from 1 to 2^24", bytes);
+    if (o->part_count < 1 || o->part_count > MOST_PARTS)
+        return train_refuse(why, "part_count=%d must be from 1 to %d", o->part_count, MOST_PARTS);
+    if (!o->parts) return train_refuse(why, "parts must not be NULL");
     int64_t inputs = 0;
     for (int32_t k = 0; k < o->part_count; k++) {
         const operant_part *p = &o->parts[k];
-        if (!fits(p, o->row_bytes)) return "each part must lie within row_bytes, at a multiple of its numbers' size";
-        if (p->choices < 0 || p->choices > MOST_WIDTH || (p->choices && is_float(p)))
-            return "choices of a part must be integers, from 0 to 4096 of them";
+        if (!fits(p, o->row_bytes))
+            return train_refuse(why, "part %d, %d numbers of dtype %d at byte %d, must lie within row_bytes=%d, at a "
+                                "multiple of its numbers' size", k, p->count, p->dtype, p->offset, bytes);
+        if (p->choices < 0 || p->choices > MOST_WIDTH)
+            return train_refuse(why, "choices=%d of part %d must be from 0 to %d", p->choices, k, MOST_WIDTH);
+        if (p->choices && is_float(p)) return train_refuse(why, "choices of part %d must be integers, not floats", k);
         inputs += (int64_t)p->count * (p->choices ? p->choices : 1);
-        if (inputs > MOST_WIDTH) return "a network must have at most 4096 inputs";
+        if (inputs > MOST_WIDTH)
+            return train_refuse(why, "a network must have at most %d inputs, but up to part %d there are %lld",
+                                MOST_WIDTH, k, (long long)inputs);
     }
-    if (o->mask.count && !fits(&o->mask, o->row_bytes)) return "the mask must lie within row_bytes";
-    if (o->mask.count && o->mask_table) return "mask and mask_table exclude each other";
-    if (o->mask_table && !o->parts[0].choices) return "mask_table needs choices in the first part";
+    if (o->mask.count && !fits(&o->mask, o->row_bytes))
+        return train_refuse(why, "the mask, %d numbers of dtype %d at byte %d, must lie within row_bytes=%d",
+                            o->mask.count, o->mask.dtype, o->mask.offset, bytes);
+    if (o->mask.count && o->mask_table) return train_refuse(why, "mask and mask_table exclude each other");
+    if (o->mask_table && !o->parts[0].choices)
+        return train_refuse(why, "mask_table needs choices in the first part, which has none");
     if (o->normalize_observations && !train_rows_are_plain(o))
-        return "normalize_observations needs rows of float32 without choices";
-    return NULL;
+        return train_refuse(why, "normalize_observations needs rows of float32 without choices");
+    return false;
 }
 
 int32_t train_input_count(const operant_train_options *o) {

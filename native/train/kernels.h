@@ -455,8 +455,37 @@ static double squares(int64_t count, const float *x) {
     return sum;
 }
 
+/* float64, TRAIN_COLUMNS of them in as many vectors as are held in registers. */
+enum { WIDE_LANES = LANES >= 4 ? LANES / 2 : 2 };
+typedef double vdouble __attribute__((vector_size(WIDE_LANES * 8), may_alias));
+typedef vdouble vdouble_anywhere __attribute__((aligned(8), may_alias));
+enum { WIDE_VECTORS = TRAIN_COLUMNS / WIDE_LANES };
+
+/** Removes from each of `columns` [length, TRAIN_COLUMNS] its part along each of `rows` [count, length] in turn (modified
+ *  Gram and Schmidt). Each dot product is one chain without a fused multiply-add, as if a column were alone. While a part
+ *  is removed, the next dot product is summed. */
+static void remove_parts(int64_t count, int64_t length, const double *rows, double *columns) {
+    const vdouble none = {0};
+    vdouble dot[WIDE_VECTORS], next[WIDE_VECTORS];
+    UNROLLED for (int v = 0; v < WIDE_VECTORS; v++) dot[v] = none;
+    for (int64_t j = -1; j < count; j++) {
+        const double *removed = rows + (j < 0 ? 0 : j) * length, *summed = rows + (j + 1 < count ? j + 1 : j) * length;
+        UNROLLED for (int v = 0; v < WIDE_VECTORS; v++) next[v] = none;
+        for (int64_t k = 0; k < length; k++) {
+            const vdouble along = removed[k] + none, with = summed[k] + none;
+            double *to = columns + k * TRAIN_COLUMNS;
+            UNROLLED for (int v = 0; v < WIDE_VECTORS; v++) {
+                const vdouble x = LOAD(vdouble, to + v * WIDE_LANES) - dot[v] * along;
+                next[v] += x * with;
+                STORE(vdouble, to + v * WIDE_LANES, x);
+            }
+        }
+        UNROLLED for (int v = 0; v < WIDE_VECTORS; v++) dot[v] = next[v];
+    }
+}
+
 static const operant_train_kernels train_kernels = {
     product, add_chosen, add_to_chosen, activate, deactivate, add_rows, add_strands, loss, categorical,
     categorical_gradient, categorical_sample, normal_log_prob, normal_gradient, normal_sample, bound, uniforms, permute,
-    adam, squares,
+    adam, squares, remove_parts,
 };

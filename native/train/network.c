@@ -43,35 +43,59 @@ static double almost_normal(uint64_t *state) {
     return sum;
 }
 
-/** w [rows, columns] = gain times orthonormal rows, or columns if there are more rows (Gram and Schmidt). */
-static void orthogonal(float *w, int64_t rows, int64_t columns, double gain, uint64_t *state, double *v) {
+/** w [rows, columns] = gain times orthonormal rows, or columns if there are more rows (Gram and Schmidt). Vectors are
+ *  made orthogonal by TRAIN_COLUMNS: first to those before them, all at once, then to each other. */
+static void orthogonal(float *w, int64_t rows, int64_t columns, double gain, const operant_train_kernels *kernels,
+                       uint64_t *state, double *v) {
     const bool wide = columns > rows;
     const int64_t n = wide ? rows : columns, length = wide ? columns : rows;
+    double *const block = v + n * length; /* [length, TRAIN_COLUMNS] */
     for (int64_t i = 0; i < n * length; i++) v[i] = almost_normal(state);
-    for (int64_t i = 0; i < n; i++) {
-        double *own = v + i * length, squares = 0;
-        for (int64_t j = 0; j < i; j++) {
-            const double *other = v + j * length;
-            double dot = 0;
-            for (int64_t k = 0; k < length; k++) dot += own[k] * other[k];
-            for (int64_t k = 0; k < length; k++) own[k] -= dot * other[k];
+    for (int64_t first = 0; first < n; first += TRAIN_COLUMNS) {
+        const int64_t count = n - first < TRAIN_COLUMNS ? n - first : TRAIN_COLUMNS;
+        for (int64_t k = 0; first && k < length; k++)
+            for (int64_t c = 0; c < TRAIN_COLUMNS; c++)
+                block[k * TRAIN_COLUMNS + c] = c < count ? v[(first + c) * length + k] : 0;
+        if (first) kernels->remove_parts(first, length, v, block);
+        for (int64_t k = 0; first && k < length; k++)
+            for (int64_t c = 0; c < count; c++) v[(first + c) * length + k] = block[k * TRAIN_COLUMNS + c];
+        for (int64_t i = first; i < first + count; i++) {
+            double *own = v + i * length, squares = 0;
+            for (int64_t j = first; j < i; j++) {
+                const double *other = v + j * length;
+                double dot = 0;
+                for (int64_t k = 0; k < length; k++) dot += own[k] * other[k];
+                for (int64_t k = 0; k < length; k++) own[k] -= dot * other[k];
+            }
+            for (int64_t k = 0; k < length; k++) squares += own[k] * own[k];
+            for (int64_t k = 0; k < length; k++) own[k] /= sqrt(squares);
         }
-        for (int64_t k = 0; k < length; k++) squares += own[k] * own[k];
-        for (int64_t k = 0; k < length; k++) own[k] /= sqrt(squares);
     }
     for (int64_t o = 0; o < rows; o++)
         for (int64_t i = 0; i < columns; i++)
             w[o * columns + i] = (float)(gain * (wide ? v[o * length + i] : v[i * length + o]));
 }
 
-void train_initialize(const train_model *model, uint64_t seed, float log_std, float *parameters, double *work) {
+int64_t train_work_size(const train_model *model) {
+    int64_t largest = 0;
+    for (int n = 0; n < NETWORKS; n++)
+        for (int32_t l = 0; l < model->networks[n].count; l++) {
+            const train_layer *y = &model->networks[n].layers[l];
+            const int64_t size = y->in * y->out + (y->in > y->out ? y->in : y->out) * TRAIN_COLUMNS;
+            if (size > largest) largest = size;
+        }
+    return largest;
+}
+
+void train_initialize(const train_model *model, const operant_train_kernels *kernels, uint64_t seed, float log_std,
+                      float *parameters, double *work) {
     uint64_t state = seed * 0x2545f4914f6cdd1du + 1;
     memset(parameters, 0, (size_t)model->parameter_count * sizeof *parameters);
     for (int n = 0; n < NETWORKS; n++)
         for (int32_t l = 0; l < model->networks[n].count; l++) {
             const train_layer *y = &model->networks[n].layers[l];
             const double gain = !y->head ? sqrt(2) : n == VALUE ? 1 : 0.01;
-            orthogonal(parameters + y->weight, y->out, y->in, gain, &state, work);
+            orthogonal(parameters + y->weight, y->out, y->in, gain, kernels, &state, work);
         }
     for (int64_t k = 0; k < model->deviations; k++) parameters[model->log_std + k] = log_std;
 }

@@ -62,8 +62,10 @@ typedef struct {
 void train_shape(train_model *model, const train_sizes *sizes);
 
 /** Writes the initial parameters: orthogonal weights (Saxe et al. 2014) with a gain of sqrt(2), of 0.01 in the policy's
- *  head and 1 in the value's; biases of 0. `work` has room for the largest layer's weights. */
-void train_initialize(const train_model *model, uint64_t seed, float log_std, float *parameters, double *work);
+ *  head and 1 in the value's; biases of 0. `work` [train_work_size(model)] is written to. */
+void train_initialize(const train_model *model, const operant_train_kernels *kernels, uint64_t seed, float log_std,
+                      float *parameters, double *work);
+int64_t train_work_size(const train_model *model);
 
 /** Copies the parameters to `packed`. */
 void train_pack(train_model *model, const float *parameters);

@@ -24,7 +24,10 @@ static void value_block(void *argument, train_scratch *c, int64_t block) {
     for (int64_t i = 0; i < rows; i++) train_take_row(t, c, i, s->observations + (first + i) * t->row_bytes);
     train_forward(&t->model, t->kernels, TRUNK, &c->a, rows);
     const float *values = train_forward(&t->model, t->kernels, VALUE, &c->a, rows);
-    for (int64_t i = 0; i < rows; i++) s->values[first + i] = values[i * TRAIN_PAD];
+    for (int64_t i = 0; i < rows; i++) {
+        s->values[first + i] = values[i * TRAIN_PAD];
+        if (!isfinite(values[i * TRAIN_PAD])) train_report(t, TRAIN_INFINITE);
+    }
 }
 
 void train_evaluate_values(operant_trainer *t, const void *observations, int64_t rows, float *values) {
@@ -240,7 +243,6 @@ static operant_status learn(operant_trainer *t, const operant_experience *e, ope
     if (t->o.normalize_observations && !all_finite(e->observations, t->samples * t->inputs)) return OPERANT_NOT_FINITE;
     train_evaluate_values(t, e->observations, t->samples + t->o.rows, t->values);
     if (train_verdict(t) != OPERANT_OK) return train_verdict(t);
-    if (!all_finite(t->values, t->samples + t->o.rows)) return OPERANT_NOT_FINITE;
     operant_status status = OPERANT_OK;
     if (t->o.normalize_rewards) {
         status = scale_rewards(t, e);

@@ -5,7 +5,8 @@
 
 enum {
     TRAIN_PAD = 16, /* rows of matrices and columns of samples are multiples of this long, on every target */
-    TRAIN_TERMS = 5 /* what `loss` tells of each sample */
+    TRAIN_TERMS = 5, /* what `loss` tells of each sample */
+    TRAIN_COLUMNS = 16 /* columns that are made orthogonal at once */
 };
 
 /** Samples in columns of `count` numbers each, a multiple of TRAIN_PAD. */
@@ -67,6 +68,7 @@ typedef struct operant_train_kernels {
     void (*adam)(int64_t count, float *parameters, float *mean, float *square, const float *gradient, float scale,
                  float rate, float root);
     double (*squares)(int64_t count, const float *x);
+    void (*remove_parts)(int64_t count, int64_t length, const double *rows, double *columns);
 } operant_train_kernels;
 
 #endif

@@ -74,7 +74,8 @@ operant_status operant_train_act(operant_trainer *trainer, uint32_t draw, const 
                                  void *actions, void *bounded, float *log_probs);
 /** Writes the most probable actions, within their bounds: int32_t or float [rows, K]. */
 operant_status operant_train_greedy(operant_trainer *trainer, const void *observations, int64_t rows, void *actions);
-/** Writes the values [rows] of observations, in units of the rewards that the trainer learns from. */
+/** Writes the values [rows] of observations, in units of the rewards that the trainer learns from. OPERANT_NOT_FINITE:
+ *  one of them is infinite or NaN. */
 operant_status operant_train_values(operant_trainer *trainer, const void *observations, int64_t rows, float *values);
 
 /** The results of T steps of N rows; arrays are [T, N] unless another shape is stated. */
@@ -94,9 +95,11 @@ typedef struct {
 } operant_train_metrics;
 
 /** Plays T steps in a batch with OPERANT_SAME_STEP and N rows, whose observations and actions are as in the options.
+ *  Every part and the mask have the dtype of the batch's observations.
  *  `experience` points into the trainer's memory, until the next call. The batch must have been reset.
- *  OPERANT_BAD_ARGUMENT: its sizes or options are others, or as in operant_train_act(). OPERANT_NOT_FINITE: as there.
- *  An error of operant_train_act() leaves the batch after the steps that were played before it. */
+ *  OPERANT_BAD_ARGUMENT: its sizes, types or options are others, or as in operant_train_act(). OPERANT_NOT_FINITE: as
+ *  there, or the value of a truncated episode's last observation is. An error of operant_train_act() leaves the batch
+ *  after the steps that were played before it. */
 operant_status operant_train_collect(operant_trainer *trainer, operant_batch *batch, operant_experience *experience);
 
 /** Learns from a rollout. OPERANT_NOT_FINITE: a gradient, a reward, a log probability or an observation was infinite or

@@ -1,4 +1,5 @@
 /* trainer.c: opens and closes trainers, acts, and plays in batches of the core. */
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "platform/platform.h"
@@ -102,7 +103,8 @@ static bool fits(const operant_trainer *t, const operant_batch *b) {
                (info->actions != 0) == (t->o.choices != NULL);
     for (int64_t k = 0; fit && t->o.choices && k < t->action_size; k++)
         fit = operant_choices(info, k) == t->o.choices[k];
-    return fit;
+    for (int32_t k = 0; fit && k < t->o.part_count; k++) fit = t->o.parts[k].dtype == info->observation_dtype;
+    return fit && (!t->o.mask.count || t->o.mask.dtype == info->observation_dtype);
 }
 
 static int32_t action_dtype(const operant_trainer *t) { return t->o.choices ? OPERANT_INT32 : OPERANT_FLOAT32; }
@@ -139,7 +141,9 @@ static operant_status collect(operant_trainer *t, operant_batch *b) {
         const operant_output out = {t->observations + (at + n) * t->row_bytes, t->rewards + at, t->terminated + at,
                                     t->truncated + at};
         status = operant_step(b, t->bounded, action_dtype(t), &out);
-        if (status == OPERANT_OK) take_episodes(t, b, at);
+        if (status != OPERANT_OK) break;
+        take_episodes(t, b, at);
+        status = train_verdict(t);
     }
     return status;
 }
@@ -156,8 +160,9 @@ operant_status operant_train_collect(operant_trainer *t, operant_batch *b, opera
 
 static operant_status play(operant_trainer *t, operant_batch *b, double *mean_return) {
     const int64_t n = b->num_envs * b->kernel->info.agents;
-    const size_t rows = ((size_t)(n * t->row_bytes) + 7) / 8 * 8, actions = (size_t)(n * t->action_size) * 4;
-    uint8_t *observations = malloc(rows + actions + (size_t)n * 7);
+    const uint64_t rows = ((uint64_t)(n * t->row_bytes) + 7) / 8 * 8, actions = (uint64_t)(n * t->action_size) * 4;
+    const uint64_t bytes = rows + actions + (uint64_t)n * 7;
+    uint8_t *observations = bytes <= PTRDIFF_MAX ? malloc((size_t)bytes) : NULL;
     if (!observations) return OPERANT_NO_MEMORY;
     float *rewards = (float *)(observations + rows + actions);
     void *bounded = observations + rows;
@@ -230,21 +235,24 @@ operant_status operant_train_restored(operant_trainer *t) {
 
 /* Opening and closing. */
 
-static void *grab(char **at, int64_t count, size_t size) {
-    void *place = *at;
-    *at += ((size_t)count * size + 127) / 64 * 64; /* at least 64 bytes more: the last vector may reach beyond */
+/** Where the next array lies: `used` bytes from `memory` on, which is NULL while they are only measured. */
+typedef struct { char *memory; uint64_t used; } layout;
+
+static void *grab(layout *at, int64_t count, size_t size) {
+    void *place = at->memory ? at->memory + at->used : NULL;
+    at->used += ((uint64_t)count * size + 127) / 64 * 64; /* at least 64 bytes more: the last vector may reach beyond */
     return place;
 }
 
-static void lay_out_scratch(operant_trainer *t, train_scratch *c, char **at) {
+static void lay_out_scratch(operant_trainer *t, train_scratch *c, layout *at) {
 #define FLOATS(n) grab(at, n, sizeof(float))
 #define COLUMN() FLOATS(TRAIN_BLOCK)
     int64_t widest = TRAIN_PAD;
     const bool slopes = t->o.activation == OPERANT_SILU;
     for (int n = 0; n < NETWORKS; n++) {
         const train_network *network = &t->model.networks[n];
-        c->a.x[n][0] = n == TRUNK ? FLOATS(TRAIN_BLOCK * train_padded(network->in))
-                                  : c->a.x[TRUNK][t->model.networks[TRUNK].count];
+        if (n != TRUNK) c->a.x[n][0] = c->a.x[TRUNK][t->model.networks[TRUNK].count];
+        else c->a.x[n][0] = t->model.chosen ? NULL : FLOATS(TRAIN_BLOCK * train_padded(network->in));
         if (train_padded(network->in) > widest) widest = train_padded(network->in);
         for (int32_t l = 0; l < network->count; l++) {
             const int64_t pad = network->layers[l].out_pad;
@@ -258,7 +266,7 @@ static void lay_out_scratch(operant_trainer *t, train_scratch *c, char **at) {
     c->a.d_trunk = t->model.networks[TRUNK].count ? FLOATS(TRAIN_BLOCK * widest) : NULL;
     c->outputs = grab(at, t->outputs, sizeof *c->outputs), c->d_outputs = grab(at, t->outputs, sizeof *c->d_outputs);
     c->taken = grab(at, t->action_size, sizeof *c->taken);
-    if (t->memory) { /* else only measured */
+    if (at->memory) { /* else only measured */
         for (int64_t k = 0; k < t->outputs; k++) c->outputs[k] = COLUMN(), c->d_outputs[k] = COLUMN();
         for (int64_t k = 0; k < t->action_size; k++) c->taken[k] = COLUMN();
     } else
@@ -273,27 +281,27 @@ static void lay_out_scratch(operant_trainer *t, train_scratch *c, char **at) {
 }
 
 /** Copies what an option points to. */
-static const void *keep(const operant_trainer *t, char **at, const void *from, int64_t count, size_t size) {
+static const void *keep(layout *at, const void *from, int64_t count, size_t size) {
     if (!from) return NULL;
     void *to = grab(at, count, size);
-    return t->memory && count ? memcpy(to, from, (size_t)count * size) : to;
+    return to && count ? memcpy(to, from, (size_t)count * size) : to;
 }
 
-static void lay_out_moments(operant_moments *m, int64_t features, char **at) {
+static void lay_out_moments(operant_moments *m, int64_t features, layout *at) {
     m->features = features;
     m->mean = grab(at, features, sizeof(double)), m->squares = grab(at, features, sizeof(double));
 }
 
 /** Lays the trainer's arrays out from t->memory on, or only measures them if it is NULL; returns the bytes. */
-static size_t lay_out(operant_trainer *t, const operant_train_options *o) {
+static uint64_t lay_out(operant_trainer *t, const operant_train_options *o) {
 #define FLOATS(n) grab(&at, n, sizeof(float))
-    char *at = t->memory;
+    layout at = {t->memory, 0};
     const int64_t s = t->samples, n = o->rows, k = t->action_size;
     const int64_t count = train_padded(t->model.parameter_count);
-    t->o.parts = keep(t, &at, o->parts, o->part_count, sizeof *o->parts);
-    t->o.mask_table = keep(t, &at, o->mask_table, o->mask_table ? (int64_t)o->parts[0].choices * t->outputs : 0, 1);
-    t->o.choices = keep(t, &at, o->choices, k, sizeof *o->choices);
-    t->o.low = keep(t, &at, o->low, k, sizeof *o->low), t->o.high = keep(t, &at, o->high, k, sizeof *o->high);
+    t->o.parts = keep(&at, o->parts, o->part_count, sizeof *o->parts);
+    t->o.mask_table = keep(&at, o->mask_table, o->mask_table ? (int64_t)o->parts[0].choices * t->outputs : 0, 1);
+    t->o.choices = keep(&at, o->choices, k, sizeof *o->choices);
+    t->o.low = keep(&at, o->low, k, sizeof *o->low), t->o.high = keep(&at, o->high, k, sizeof *o->high);
     t->state.parameters = FLOATS(count), t->state.mean = FLOATS(count), t->state.square = FLOATS(count);
     t->gradient = FLOATS(count), t->model.packed = FLOATS(t->model.packed_size);
     t->strand_gradients = FLOATS(t->model.gradient_size * MOST_STRANDS);
@@ -308,15 +316,26 @@ static size_t lay_out(operant_trainer *t, const operant_train_options *o) {
     t->order = grab(&at, s, sizeof(int32_t)), t->truncations = grab(&at, n, sizeof(int32_t));
     t->terminated = grab(&at, s, 1), t->truncated = grab(&at, s, 1);
     for (int32_t w = 0; w < o->workers; w++) lay_out_scratch(t, &t->scratches[w], &at);
-    return (size_t)(at - (char *)t->memory);
+    return at.used;
 #undef FLOATS
 }
 
-static const char *layers_fault(int32_t count, const int32_t *widths) {
-    if (count < 0 || count > TRAIN_LAYERS || (count && !widths)) return "a network must have from 0 to 8 hidden layers";
+bool train_refuse(train_reason *why, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    vsnprintf(why->text, sizeof why->text, format, values);
+    va_end(values);
+    return true;
+}
+
+static bool layers_fault(const char *name, int32_t count, const int32_t *widths, train_reason *why) {
+    if (count < 0 || count > TRAIN_LAYERS)
+        return train_refuse(why, "%s_layers=%d must be from 0 to %d", name, count, TRAIN_LAYERS);
+    if (count && !widths) return train_refuse(why, "%s must have %s_layers=%d widths, not be NULL", name, name, count);
     for (int32_t l = 0; l < count; l++)
-        if (widths[l] < 1 || widths[l] > MOST_WIDTH) return "each width of a hidden layer must be from 1 to 4096";
-    return NULL;
+        if (widths[l] < 1 || widths[l] > MOST_WIDTH)
+            return train_refuse(why, "%s[%d]=%d must be from 1 to %d", name, l, widths[l], MOST_WIDTH);
+    return false;
 }
 
 static int64_t count_outputs(const operant_train_options *o) {
@@ -325,47 +344,76 @@ static int64_t count_outputs(const operant_train_options *o) {
     return outputs;
 }
 
-static const char *action_fault(const operant_train_options *o) {
-    if (o->action_size < 1 || o->action_size > MOST_NUMBERS) return "action_size must be from 1 to 256";
-    for (int32_t k = 0; o->choices && k < o->action_size; k++)
-        if (o->choices[k] < 1 || o->choices[k] > MOST_OUTPUTS) return "choices must be from 1 to 1024";
-    if (count_outputs(o) > MOST_OUTPUTS) return "the choices of an action must be at most 1024 in all";
-    if ((o->mask.count || o->mask_table) && !o->choices) return "a mask needs choices";
-    if (o->mask.count && o->mask.count != count_outputs(o)) return "the mask must have a number for each choice";
-    if (!o->choices && !(o->low && o->high)) return "a continuous action needs low and high";
-    for (int32_t k = 0; !o->choices && k < o->action_size; k++) {
-        if (!(o->low[k] <= o->high[k] && o->low[k] < INFINITY && o->high[k] > -INFINITY))
-            return "low must be at most high, with a finite number between them";
-        if (o->squash && !(isfinite(o->high[k] - o->low[k]) && o->low[k] < o->high[k]))
-            return "squash needs finite bounds, low below high";
+static bool bounds_fault(const operant_train_options *o, train_reason *why) {
+    if (!(o->low && o->high)) return train_refuse(why, "a continuous action needs low and high");
+    for (int32_t k = 0; k < o->action_size; k++) {
+        const double low = o->low[k], high = o->high[k];
+        if (!(low <= high && low < INFINITY && high > -INFINITY))
+            return train_refuse(why, "low[%d]=%g must be at most high[%d]=%g, with a finite number between them", k, low,
+                                k, high);
+        if (o->squash && !(isfinite(o->high[k] - o->low[k]) && low < high))
+            return train_refuse(why, "squash needs finite bounds, low below high, not low[%d]=%g and high[%d]=%g", k,
+                                low, k, high);
     }
-    if (!o->choices && !(o->log_std >= -20 && o->log_std <= 20)) return "log_std must be from -20 to 20";
-    return NULL;
+    if (!(o->log_std >= -20 && o->log_std <= 20))
+        return train_refuse(why, "log_std=%g must be from -20 to 20", o->log_std);
+    return false;
 }
 
-/** The reason why options are refused, or NULL. */
-static const char *fault(const operant_train_options *o) {
-    const char *reason;
+static bool action_fault(const operant_train_options *o, train_reason *why) {
+    if (o->action_size < 1 || o->action_size > MOST_NUMBERS)
+        return train_refuse(why, "action_size=%d must be from 1 to %d", o->action_size, MOST_NUMBERS);
+    for (int32_t k = 0; o->choices && k < o->action_size; k++)
+        if (o->choices[k] < 1 || o->choices[k] > MOST_OUTPUTS)
+            return train_refuse(why, "choices[%d]=%d must be from 1 to %d", k, o->choices[k], MOST_OUTPUTS);
+    const long long outputs = count_outputs(o);
+    if (outputs > MOST_OUTPUTS)
+        return train_refuse(why, "an action must have at most %d choices in all, not %lld", MOST_OUTPUTS, outputs);
+    if ((o->mask.count || o->mask_table) && !o->choices) return train_refuse(why, "a mask needs choices");
+    if (o->mask.count && o->mask.count != outputs)
+        return train_refuse(why, "the mask must have a number for each of %lld choices, not %d", outputs, o->mask.count);
+    return !o->choices && bounds_fault(o, why);
+}
+
+static bool number_fault(const operant_train_options *o, train_reason *why) {
+    const struct { const char *name; double value; bool fits; const char *range; } numbers[] = {
+        {"learning_rate", o->learning_rate, o->learning_rate > 0 && o->learning_rate <= 1, "above 0 and at most 1"},
+        {"gamma", o->gamma, o->gamma >= 0 && o->gamma <= 1, "from 0 to 1"},
+        {"lam", o->lam, o->lam >= 0 && o->lam <= 1, "from 0 to 1"},
+        {"clip", o->clip, o->clip > 0 && isfinite(o->clip), "positive and finite"},
+        {"value_clip", o->value_clip, o->value_clip >= 0, "at least 0"},
+        {"dual_clip", o->dual_clip, o->dual_clip >= 0, "at least 0"},
+        {"target_kl", o->target_kl, o->target_kl >= 0, "at least 0"},
+        {"max_grad_norm", o->max_grad_norm, o->max_grad_norm > 0, "positive"},
+        {"value_coefficient", o->value_coefficient, o->value_coefficient >= 0 && isfinite(o->value_coefficient),
+         "at least 0 and finite"},
+        {"entropy_coefficient", o->entropy_coefficient, isfinite(o->entropy_coefficient), "finite"},
+    };
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+        if (!numbers[k].fits)
+            return train_refuse(why, "%s=%g must be %s", numbers[k].name, numbers[k].value, numbers[k].range);
+    return false;
+}
+
+/** Returns true, with the reason, if options are refused. */
+static bool fault(const operant_train_options *o, train_reason *why) {
     if (o->rows < 1 || o->steps < 1 || o->rows > MOST_SAMPLES / o->steps)
-        return "rows and steps must be at least 1, and their product at most 2^30";
-    if ((reason = action_fault(o)) || (reason = train_inputs_fault(o)) ||
-        (reason = layers_fault(o->hidden_layers, o->hidden)) ||
-        (reason = layers_fault(o->value_hidden_layers, o->value_hidden)))
-        return reason;
-    if (o->share && o->value_hidden_layers) return "share excludes value_hidden_layers";
-    if (o->activation < OPERANT_TANH || o->activation > OPERANT_SILU) return "activation is unknown";
-    if (o->workers < 1 || o->workers > MOST_WORKERS) return "workers must be from 1 to 1024";
-    if (o->epochs < 1) return "epochs must be at least 1";
-    if (o->minibatches < 1) return "minibatches must be at least 1";
-    if (!(o->learning_rate > 0 && o->learning_rate <= 1)) return "learning_rate must be above 0 and at most 1";
-    if (!(o->gamma >= 0 && o->gamma <= 1 && o->lam >= 0 && o->lam <= 1)) return "gamma and lam must be from 0 to 1";
-    if (!(o->clip > 0 && isfinite(o->clip))) return "clip must be positive";
-    if (!(o->value_clip >= 0 && o->dual_clip >= 0 && o->target_kl >= 0))
-        return "value_clip, dual_clip and target_kl must be at least 0";
-    if (!(o->max_grad_norm > 0)) return "max_grad_norm must be positive";
-    if (!(o->value_coefficient >= 0 && isfinite(o->value_coefficient) && isfinite(o->entropy_coefficient)))
-        return "value_coefficient must be at least 0, and entropy_coefficient finite";
-    return NULL;
+        return train_refuse(why, "rows=%lld and steps=%lld must be at least 1, and their product at most 2^30",
+                            (long long)o->rows, (long long)o->steps);
+    if (action_fault(o, why) || train_inputs_fault(o, why) ||
+        layers_fault("hidden", o->hidden_layers, o->hidden, why) ||
+        layers_fault("value_hidden", o->value_hidden_layers, o->value_hidden, why))
+        return true;
+    if (o->share && o->value_hidden_layers)
+        return train_refuse(why, "share excludes value_hidden_layers=%d", o->value_hidden_layers);
+    if (o->activation < OPERANT_TANH || o->activation > OPERANT_SILU)
+        return train_refuse(why, "activation=%d is unknown: it must be from %d to %d", o->activation, OPERANT_TANH,
+                            OPERANT_SILU);
+    if (o->workers < 1 || o->workers > MOST_WORKERS)
+        return train_refuse(why, "workers=%d must be from 1 to %d", o->workers, MOST_WORKERS);
+    if (o->epochs < 1) return train_refuse(why, "epochs=%d must be at least 1", o->epochs);
+    if (o->minibatches < 1) return train_refuse(why, "minibatches=%d must be at least 1", o->minibatches);
+    return number_fault(o, why);
 }
 
 static operant_trainer *refuse(operant_trainer *t, const char *reason, char *message, int32_t size) {
@@ -376,25 +424,23 @@ static operant_trainer *refuse(operant_trainer *t, const char *reason, char *mes
 
 /** Writes the initial parameters; returns false if no memory is left. */
 static bool initialize(operant_trainer *t) {
-    int64_t largest = 0;
-    for (int n = 0; n < NETWORKS; n++)
-        for (int32_t l = 0; l < t->model.networks[n].count; l++) {
-            const train_layer *y = &t->model.networks[n].layers[l];
-            if (y->in * y->out > largest) largest = y->in * y->out;
-        }
-    double *work = malloc((size_t)largest * sizeof *work);
+    const uint64_t bytes = (uint64_t)train_work_size(&t->model) * sizeof(double);
+    double *work = bytes <= SIZE_MAX ? malloc((size_t)bytes) : NULL;
     if (!work) return false;
-    train_initialize(&t->model, t->o.seed, t->o.log_std, t->state.parameters, work);
+    train_initialize(&t->model, t->kernels, t->o.seed, t->o.log_std, t->state.parameters, work);
     free(work);
     train_pack(&t->model, t->state.parameters);
     return true;
 }
 
 operant_trainer *operant_train_open(const operant_train_options *o, char *message, int32_t size) {
-    const char *reason = fault(o);
-    if (reason) return refuse(NULL, reason, message, size);
+    train_reason why;
+    if (fault(o, &why)) return refuse(NULL, why.text, message, size);
     const operant_target *target = operant_find_target(NULL, o->isa, 0, INT64_MAX);
-    if (!target) return refuse(NULL, "isa is unknown or does not run here", message, size);
+    if (!target) {
+        train_refuse(&why, "isa=%s is unknown or does not run here", o->isa ? o->isa : "NULL");
+        return refuse(NULL, why.text, message, size);
+    }
     if (!target->train) target = operant_find_target(NULL, "scalar", 0, INT64_MAX);
     operant_trainer *t = calloc(1, sizeof *t);
     if (!t) return refuse(NULL, "out of memory", message, size);
@@ -410,8 +456,10 @@ operant_trainer *operant_train_open(const operant_train_options *o, char *messag
     t->state.parameter_count = t->model.parameter_count;
     t->scratches = calloc((size_t)o->workers, sizeof *t->scratches);
     if (!t->scratches) return refuse(t, "out of memory", message, size);
-    t->bytes = lay_out(t, o);
-    if (!(t->memory = platform_map(t->bytes))) return refuse(t, "out of memory", message, size);
+    const uint64_t bytes = lay_out(t, o);
+    if (bytes > PTRDIFF_MAX || !(t->memory = platform_map((size_t)bytes)))
+        return refuse(t, "out of memory", message, size);
+    t->bytes = (size_t)bytes;
     lay_out(t, o);
     if (o->workers > 1 && !(t->pool = operant_pool_open(o->workers)))
         return refuse(t, "the system cannot start more threads", message, size);

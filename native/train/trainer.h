@@ -66,7 +66,7 @@ struct operant_trainer {
 /** Faults that a worker may meet. A call reports the first of these, whichever was met first. */
 enum {
     TRAIN_MISFIT = 1,   /* a number is none of its choices, or a mask allows none */
-    TRAIN_INFINITE = 2  /* an output of the policy is infinite, NaN or too large to compute with */
+    TRAIN_INFINITE = 2  /* an output of a network is infinite, NaN or too large to compute with */
 };
 static inline void train_report(operant_trainer *t, int fault) { atomic_fetch_or(&t->faults, fault); }
 static inline operant_status train_verdict(operant_trainer *t) {
@@ -93,10 +93,14 @@ static inline operant_status train_leave(operant_trainer *t, operant_status stat
     return status;
 }
 
+/** A reason why options are refused; returns true, for `return train_refuse(...)`. */
+typedef struct { char text[256]; } train_reason;
+__attribute__((format(printf, 2, 3))) bool train_refuse(train_reason *, const char *format, ...);
+
 /* inputs.c */
 
-/** The reason why the parts of an observation are refused, or NULL. */
-const char *train_inputs_fault(const operant_train_options *);
+/** Returns true, with the reason, if the parts of an observation are refused. */
+bool train_inputs_fault(const operant_train_options *, train_reason *);
 /** D, the number of inputs that are 1 in each row where all are one-hot (else 0), and whether a row is D floats. */
 int32_t train_input_count(const operant_train_options *);
 int32_t train_chosen_count(const operant_train_options *);
@@ -127,7 +131,7 @@ void train_give_actions(const operant_trainer *, train_scratch *, int64_t rows, 
 
 /* ppo.c */
 
-/** Evaluates the value function for rows of observations. */
+/** Evaluates the value function for rows of observations, and reports values that are not finite. */
 void train_evaluate_values(operant_trainer *, const void *observations, int64_t rows, float *values);
 
 #endif

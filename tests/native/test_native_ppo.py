@@ -1,6 +1,9 @@
 """PPO in the core: the same bits on every target and any threads, its calls, its state, and bad input."""
 
 import hashlib
+import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -271,34 +274,34 @@ def test_an_action_that_is_none_of_its_choices_or_not_finite_is_refused():
 @pytest.mark.parametrize(
     ("kind", "change", "reason"),
     [
-        ("normal", {"rows": 0}, "rows and steps must be at least 1"),
-        ("normal", {"steps": 1 << 40}, "their product at most 2\\^30"),
-        ("normal", {"parts": (("float32", 5000),)}, "at most 4096 inputs"),
-        ("normal", {"parts": (("float32", 4, 2),)}, "choices of a part must be integers"),
+        ("normal", {"rows": 0}, "rows=0 and steps=8 must be at least 1"),
+        ("normal", {"steps": 1 << 40}, r"steps=1099511627776 must be at least 1, and their product at most 2\^30"),
+        ("normal", {"parts": (("float32", 5000),)}, "at most 4096 inputs, but up to part 0 there are 5000"),
+        ("normal", {"parts": (("float32", 4, 2),)}, "choices of part 0 must be integers"),
         ("normal", {"parts": (("int32", 4),), "normalize_observations": 1}, "normalize_observations needs rows"),
-        ("normal", {"low": (1.0, 1.0, 1.0), "high": (2.0, 0.0, 2.0)}, "low must be at most high"),
-        ("normal", {"squash": 1}, "squash needs finite bounds"),
-        ("normal", {"log_std": 30.0}, "log_std must be from -20 to 20"),
-        ("normal", {"mask": "uint8", "choices": ()}, "action_size must be from 1 to 256"),
-        ("categorical", {"choices": (0,)}, "choices must be from 1 to 1024"),
-        ("categorical", {"choices": (600, 600)}, "at most 1024 in all"),
+        ("normal", {"low": (1.0, 1.0, 1.0), "high": (2.0, 0.0, 2.0)}, r"low\[1\]=1 must be at most high\[1\]=0"),
+        ("normal", {"squash": 1}, r"squash needs finite bounds, low below high, not low\[2\]=-inf"),
+        ("normal", {"log_std": 30.0}, "log_std=30 must be from -20 to 20"),
+        ("normal", {"mask": "uint8", "choices": ()}, "action_size=0 must be from 1 to 256"),
+        ("categorical", {"choices": (0,)}, r"choices\[0\]=0 must be from 1 to 1024"),
+        ("categorical", {"choices": (600, 600)}, "at most 1024 choices in all, not 1200"),
         ("categorical", {"mask_table": 7}, "mask_table needs choices in the first part"),
         ("masked by a table", {"mask": "uint8"}, "exclude each other"),
-        ("categorical", {"hidden": (1,) * 9}, "from 0 to 8 hidden layers"),
-        ("categorical", {"hidden": (64, 0)}, "each width of a hidden layer"),
-        ("categorical", {"value_hidden": (5000,)}, "each width of a hidden layer"),
-        ("categorical", {"share": 1, "value_hidden": (5,)}, "share excludes value_hidden_layers"),
-        ("categorical", {"workers": 0}, "workers must be from 1 to 1024"),
-        ("categorical", {"epochs": 0}, "epochs must be at least 1"),
-        ("categorical", {"minibatches": 0}, "minibatches must be at least 1"),
-        ("categorical", {"learning_rate": float("nan")}, "learning_rate must be above 0 and at most 1"),
-        ("categorical", {"learning_rate": 1.5}, "learning_rate must be above 0 and at most 1"),
-        ("categorical", {"gamma": 1.5}, "gamma and lam must be from 0 to 1"),
-        ("categorical", {"clip": 0.0}, "clip must be positive"),
-        ("categorical", {"target_kl": -1.0}, "target_kl must be at least 0"),
-        ("categorical", {"max_grad_norm": 0.0}, "max_grad_norm must be positive"),
-        ("categorical", {"value_coefficient": float("inf")}, "value_coefficient must be at least 0"),
-        ("categorical", {"isa": "mmx"}, "isa is unknown"),
+        ("categorical", {"hidden": (1,) * 9}, "hidden_layers=9 must be from 0 to 8"),
+        ("categorical", {"hidden": (64, 0)}, r"^hidden\[1\]=0 must be from 1 to 4096"),
+        ("categorical", {"value_hidden": (5000,)}, r"value_hidden\[0\]=5000 must be from 1 to 4096"),
+        ("categorical", {"share": 1, "value_hidden": (5,)}, "share excludes value_hidden_layers=1"),
+        ("categorical", {"workers": 0}, "workers=0 must be from 1 to 1024"),
+        ("categorical", {"epochs": 0}, "epochs=0 must be at least 1"),
+        ("categorical", {"minibatches": 0}, "minibatches=0 must be at least 1"),
+        ("categorical", {"learning_rate": float("nan")}, "learning_rate=-?nan must be above 0 and at most 1"),
+        ("categorical", {"learning_rate": 1.5}, "learning_rate=1.5 must be above 0 and at most 1"),
+        ("categorical", {"gamma": 1.5}, "gamma=1.5 must be from 0 to 1"),
+        ("categorical", {"clip": 0.0}, "clip=0 must be positive"),
+        ("categorical", {"target_kl": -1.0}, "target_kl=-1 must be at least 0"),
+        ("categorical", {"max_grad_norm": 0.0}, "max_grad_norm=0 must be positive"),
+        ("categorical", {"value_coefficient": float("inf")}, "value_coefficient=inf must be at least 0"),
+        ("categorical", {"isa": "mmx"}, "isa=mmx is unknown"),
     ],
 )
 def test_bad_options_are_refused_with_a_reason(kind, change, reason):
@@ -316,6 +319,56 @@ def test_a_batch_of_another_size_or_task_is_refused():
     for env, count in (("cartpole", 11), ("acrobot", 10), ("pendulum", 10)):
         with opened(env, count) as batch:
             assert lib.operant_train_collect(trainer.handle, batch, e) == lib.OPERANT_BAD_ARGUMENT
+
+
+@pytest.mark.parametrize("parts", [(("int32", 4),), (("float32", 2), ("float64", 1)), (("float32", 3), ("uint8", 4))])
+def test_a_batch_whose_observations_have_another_type_is_refused(parts):
+    trainer, e = Trainer("categorical", rows=10, parts=parts), ffi.new("operant_experience *")
+    with opened("cartpole", 10) as batch:  # rows of 16 bytes, too
+        assert lib.operant_train_collect(trainer.handle, batch, e) == lib.OPERANT_BAD_ARGUMENT
+        assert lib.operant_train_evaluate(trainer.handle, batch, ffi.new("double *")) == lib.OPERANT_BAD_ARGUMENT
+
+
+def almost_normal(seed, count):
+    """The numbers of the initial weights: each the sum of twelve uniform ones, less 6."""
+    words, state = [], (seed * 0x2545F4914F6CDD1D + 1) % 2**64
+    for _ in range(12 * count):
+        state = (state + 0x9E3779B97F4A7C15) % 2**64
+        z = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        words.append((z ^ z >> 31) >> 11)
+    sums = np.full((count, 1), -6.0)
+    return np.add.accumulate(np.hstack((sums, np.array(words).reshape(count, 12) * 2.0**-53)), axis=1)[:, -1]
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(33, 50), (50, 49), (20, 16), (5, 40)])
+def test_initial_weights_are_those_of_one_vector_after_the_other(isa, inputs, outputs):
+    trainer = Trainer("categorical", seed=3, isa=isa, hidden=(outputs,), parts=(("float32", inputs),))
+    few = min(inputs, outputs)
+    vectors = almost_normal(3, inputs * outputs).reshape(few, -1)
+
+    def dot(one, other):
+        return np.add.accumulate(one * other)[-1]  # in their order
+
+    for i, own in enumerate(vectors):
+        for other in vectors[:i]:
+            own -= dot(own, other) * other
+        own /= np.sqrt(dot(own, own))
+    expected = (np.sqrt(2) * (vectors if inputs > outputs else vectors.T)).astype(np.float32)
+    assert (trainer.parameters[: inputs * outputs].reshape(outputs, inputs) == expected).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_one_hot_inputs_take_no_memory_of_their_own():
+    def mapped(*parts):
+        before = int(Path("/proc/self/statm").read_text().split()[0])
+        trainer = Trainer("categorical", choices=(16,), hidden=(16,), parts=parts)
+        assert trainer.greedy(np.zeros(1, trainer.observations.dtype)).shape == (1, 1)
+        return (int(Path("/proc/self/statm").read_text().split()[0]) - before) * os.sysconf("SC_PAGESIZE")
+
+    mapped(("uint8", 1, 4000))  # the heap grows once
+    difference = mapped(("uint8", 1, 4000), ("uint8", 1)) - mapped(("uint8", 2, 2000))
+    assert difference > 0.9 * 64 * 4000 * 4  # a block of 64 rows of float32
 
 
 def test_evaluation_gives_the_mean_return_of_one_greedy_episode_in_each_environment():

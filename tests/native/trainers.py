@@ -164,8 +164,8 @@ class Trainer:
         fields |= held | {"mask": mask, "part_count": len(parts), "row_bytes": self.observations.dtype.itemsize}
         fields |= {"action_size": self.action_size, "activation": ACTIVATIONS[o["activation"]]}
         fields |= {"hidden_layers": len(o["hidden"]), "value_hidden_layers": len(o["value_hidden"])}
-        message = ffi.new("char[100]")
-        handle = lib.operant_train_open(ffi.new("operant_train_options *", fields), message, 100)
+        message = ffi.new("char[256]")
+        handle = lib.operant_train_open(ffi.new("operant_train_options *", fields), message, 256)
         if handle == ffi.NULL:
             raise ValueError(ffi.string(message).decode())
         return handle

@@ -195,8 +195,24 @@ def test_a_closed_trainer_says_so_and_its_arrays_stay_valid():
         trainer.greedy(np.zeros((1, 3), np.float32))
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_no_call_returns_what_follows_from_an_observation_that_is_not_finite(number):
+    trainer = Trainer(BOX, spaces.Discrete(2), PPOConfig(hidden=(4,), activation="relu"), rows=3)
+    rows = np.zeros((3, 3), np.float32)
+    rows[2, 1] = number
+    actions, log_probs = np.empty((3, 1), np.int32), np.empty(3, np.float32)
+    calls = (
+        lambda: trainer.act(0, rows, actions, log_probs),
+        lambda: trainer.greedy(rows),
+        lambda: trainer.values(rows),
+    )
+    for call in calls:
+        with pytest.raises(NotFiniteError, match="the observation of row 2 has an infinite number or NaN"):
+            call()
+
+
 def test_an_unknown_target_is_refused(monkeypatch):
-    with pytest.raises(ValueError, match="isa is unknown"):
+    with pytest.raises(ValueError, match="isa=avx9 is unknown"):
         Trainer(BOX, spaces.Discrete(2), PPOConfig(rollout_steps=2), rows=4, isa="avx9")
     monkeypatch.setenv("OPERANT_ISA", "scalar")
     assert Trainer(BOX, spaces.Discrete(2), PPOConfig(rollout_steps=2), rows=4).greedy(np.zeros((1, 3), np.float32)) < 2
