@@ -12,6 +12,7 @@ from typing import Any
 
 from operant.bench import cuda, cuda_training, engines, report, training, vectorizing, workloads
 from operant.bench.machine import describe
+from operant.cli.names import full_id
 from operant.cli.parser import Parser, integer
 from operant.environments.lookup import find_spec
 from operant.messages import CudaError, unknown
@@ -58,7 +59,7 @@ def make_plan(given: argparse.Namespace) -> workloads.Plan:
         ValueError: the environment or a batch size is invalid.
         CudaError: the device cannot be used.
     """
-    spec = find_spec(given.env or "CartPole-v1")
+    spec = find_spec(full_id(given.env or "CartPole-v1"))
     if spec.agents:
         raise ValueError(f"--env {given.env}: environments of several agents are measured by --rows agents")
     for size in given.num_envs or ():

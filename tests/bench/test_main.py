@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from operant.bench import peers, probes, workloads
-from operant.bench.main import CPU_ROWS, main
+from operant.bench.main import CPU_ROWS, main, make_plan, parser
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender
 from operant.catalog import CATALOG
@@ -53,6 +53,10 @@ def test_an_unknown_environment_is_an_error_that_names_the_nearest(capsys):
     message = capsys.readouterr().err
     assert message.startswith("operant bench: unknown environment 'CartPole-v9': did you mean 'CartPole-v1'?")
     assert message.count("\n") == 1
+
+
+def test_an_environment_has_a_short_name():
+    assert make_plan(parser().parse(["--env", "mountaincarcontinuous"])).spec.id == "MountainCarContinuous-v0"
 
 
 def test_an_empty_batch_is_an_error(capsys):

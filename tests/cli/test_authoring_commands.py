@@ -134,6 +134,8 @@ def test_check_refuses_what_it_cannot_do(capsys, tmp_path):
     assert "--tolerance 2.0 must be from 0 to 1" in fails(capsys, "check", "CartPole-v1", "--tolerance", "2")[0]
     assert "--sanitize is for your own headers" in fails(capsys, "check", "CartPole-v1", "--sanitize")[0]
     assert "unknown environment 'CartPole-v7'" in fails(capsys, "check", "CartPole-v7")[0]
+    assert "unknown environment 'trainin': did you mean 'training'?" in fails(capsys, "check", "trainin")[0]
+    assert "unknown environment 'cartpol': did you mean 'cartpole'?" in fails(capsys, "check", "cartpol")[0]
     write_lander(tmp_path)
     assert "lander-v0 has no reference: name one" in fails(capsys, "check", "lander.h", "--only", "parity")[0]
 

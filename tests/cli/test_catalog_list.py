@@ -18,6 +18,18 @@ def test_the_list_has_a_row_for_every_environment(operant):
     assert rows[1].split() == ["operant/CartPole-v1", "Box((4,))", "Discrete(2)", "500", "475"]
 
 
+@pytest.mark.parametrize("name", ["cartpole", "CartPole-v1", "operant/CartPole-v1"])
+def test_one_environment_is_listed_by_any_of_its_names(capsys, name):
+    assert command([name]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == [
+        "operant/CartPole-v1",
+        "Box((4,))",
+        "Discrete(2)",
+        "500",
+        "475",
+    ]
+
+
 @pytest.mark.parametrize("options", [[], ["--params"], *([name, "--params"] for name in (*CATALOG, *MULTIAGENT))])
 def test_the_tables_fit_in_a_hundred_columns_and_align(capsys, options):
     assert command(options) == 0

@@ -54,6 +54,11 @@ def test_a_correct_environment_has_no_findings(operant):
     assert (finished.stdout, finished.returncode) == ("operant/CartPole-v1 by operant: nothing found\n", 0)
 
 
+def test_a_short_name_is_operants_environment(operant):
+    finished = operant("doctor", "cartpole", "--vector", "operant")
+    assert finished.stdout.startswith("operant/CartPole-v1 by operant: nothing found")
+
+
 def test_an_error_gives_exit_code_one_and_json_the_program(operant, tmp_path):
     finished = operant("doctor", "CartPole-v1", "--vector", "envpool", "--steps", "30", "--json")
     assert finished.returncode == 1

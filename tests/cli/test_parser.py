@@ -30,6 +30,21 @@ def test_a_number_is_not_nan():
             number(text)
 
 
+@pytest.mark.parametrize("text", ["-1e30", "-1.5E-3", "-.5", "-2.", "-1_000", "-inf", "-3"])
+def test_a_negative_number_is_no_option(text):
+    parser = Parser("prog")
+    parser.add_argument("--log-std", type=number)
+    assert parser.parse(["--log-std", text]).log_std == number(text)
+
+
+@pytest.mark.parametrize("text", ["-e5", "-", "-_", "-x1", "-1x", "-infinite"])
+def test_what_only_resembles_a_negative_number_is_refused(text):
+    parser = Parser("prog")
+    parser.add_argument("--log-std", type=number)
+    with pytest.raises(SystemExit):
+        parser.parse(["--log-std", text])
+
+
 def test_every_command_reads_integers_in_the_same_way(monkeypatch):
     """Every option whose metavar is N, S or T, of every command, takes 1e1 as an integer, or 1e1 seconds."""
     parsers = []

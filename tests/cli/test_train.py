@@ -355,7 +355,7 @@ def test_a_run_that_was_killed_after_its_last_step_is_finished_by_resume(tmp_pat
     killed.refresh()
     assert killed.status == "finished"
     assert same((final_state(killed), rows(killed)), before)
-    assert "has made its 2,048 steps" in error("resume", killed.id, "--runs", tmp_path, code=1)
+    assert "has made 2,048 steps: ask" in error("resume", killed.id, "--runs", tmp_path, code=1)
 
 
 @pytest.mark.parametrize("where", [[], ["--detach"]])
@@ -414,11 +414,31 @@ def test_a_run_that_fails_before_its_first_checkpoint_is_kept_only_for_its_outpu
     assert [kept.status for kept in RunDirectory.all(tmp_path)] == (["failed"] if in_background else [])
 
 
+def test_resume_has_the_options_of_recording(tmp_path, monkeypatch):
+    run("train", "cartpole", "--timesteps", 1024, *SHORT, "--name", "done", "--runs", tmp_path)
+    given = []
+
+    def record(run, **options):
+        given.append(options)
+        raise OSError("nothing is recorded")
+
+    monkeypatch.setattr("operant.cli.training.Recorder", record)
+    monkeypatch.setattr("operant.monitor.recorder.require_wandb", lambda: None)
+    for flags, expected in (
+        ([], {"tensorboard": True, "wandb": None}),
+        (["--no-tensorboard"], {"tensorboard": False, "wandb": None}),
+        (["--wandb", "mine"], {"tensorboard": True, "wandb": "mine"}),
+    ):
+        error("resume", "done", "--timesteps", 2048, *flags, "--runs", tmp_path, code=1)
+        assert given.pop() == {**expected, "resume_at": 1024}
+
+
 def test_resume_refuses_what_it_cannot_continue(tmp_path):
     run("train", "cartpole", "--timesteps", 1024, *SHORT, "--name", "done", "--runs", tmp_path)
-    assert "has made its 1,024 steps: ask for more with --timesteps" in error(
-        "resume", "done", "--runs", tmp_path, code=1
-    )
+    for given, says in (([], "1,024 steps: ask"), (["--timesteps", 9], "1,024 steps, and --timesteps is 9: ask")):
+        assert f"has made {says} for more with --timesteps" in error(
+            "resume", "done", *given, "--runs", tmp_path, code=1
+        )
     done = RunDirectory.find(tmp_path, "done")
     newest = CheckpointFolder(done.checkpoints).latest()
     newest.write_bytes(newest.read_bytes()[:1000])

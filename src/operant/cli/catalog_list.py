@@ -13,6 +13,7 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space, Tuple
 
 from operant.batch.core import defaults, parameters
 from operant.catalog import CATALOG, MULTIAGENT
+from operant.cli.names import full_id
 from operant.cli.parser import Parser
 from operant.environments.lookup import find_spec
 from operant.environments.spaces import action_space, observation_bounds, observation_space
@@ -29,14 +30,16 @@ one agent. Such an environment follows PettingZoo's interface; gymnasium.make_ve
 def command(argv: list[str]) -> int:
     """Prints the list."""
     parser = Parser("operant list", description=DESCRIPTION)
-    parser.add_argument("env_id", metavar="ENV_ID", nargs="?", help="an id such as CartPole-v1 or operant/CartPole-v1")
+    parser.add_argument(
+        "env_id", metavar="ENV_ID", nargs="?", help="such as cartpole, CartPole-v1 or operant/CartPole-v1"
+    )
     parser.add_argument("--params", action="store_true", help="add the physical parameters")
     parser.add_argument("--json", action="store_true", help="print a JSON list; an infinite bound is null")
     options = parser.parse(argv)
     specs = [*CATALOG.values(), *MULTIAGENT.values()]
     if options.env_id is not None:
         try:
-            specs = [find_spec(options.env_id)]
+            specs = [find_spec(full_id(options.env_id))]
             defaults(specs[0])  # compiles a user's header
         except ValueError as problem:
             parser.error(str(problem))

@@ -6,8 +6,8 @@ import argparse
 import functools
 import textwrap
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
+from operant.cli.names import full_id
 from operant.cli.parser import Parser, number
 from operant.conformance import CHECKS, Failed
 from operant.conformance.parity import parity
@@ -44,7 +44,7 @@ def command(argv: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "environment", metavar="ENV", help="a header such as lander.h, an id such as CartPole-v1, or training"
+        "environment", metavar="ENV", help="a header such as lander.h, cartpole, an id such as CartPole-v1, or training"
     )
     parser.add_argument(
         "--sanitize", action="store_true", help="also run under AddressSanitizer and UBSan, in a process of its own"
@@ -78,7 +78,7 @@ def command(argv: list[str]) -> int:
 
 def _find(name: str) -> EnvSpec:
     """Returns the spec. A user's header is compiled, and the compiler's warnings are printed."""
-    spec = find_spec(f"{name}.h" if Path(f"{name}.h").is_file() else name)
+    spec = find_spec(full_id(name, also=(TRAINING,)))
     if spec.source:
         warnings = build(spec.source).warnings
         if warnings:

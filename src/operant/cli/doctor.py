@@ -10,6 +10,7 @@ import textwrap
 from collections import Counter
 from typing import Any
 
+from operant.cli.names import full_id_of_short
 from operant.cli.parser import Parser, integer
 from operant.doctor import Finding, Severity, Subject, examine, from_id
 from operant.doctor.subject import MODES, VECTORS
@@ -27,8 +28,8 @@ def command(argv: list[str]) -> int:
     parser.add_argument(
         "env_id",
         metavar="ENV_ID",
-        help="an id such as CartPole-v1 or package:Task-v0; or module:function, where function(num_envs) returns the "
-        "vector environment",
+        help="cartpole, an id such as CartPole-v1 or package:Task-v0; or module:function, where function(num_envs) "
+        "returns the vector environment",
     )
     parser.add_argument("--vector", metavar="KIND", help=f"{', '.join(VECTORS)} (default: make_vec's choice)")
     parser.add_argument("--autoreset-mode", metavar="MODE", help=f"{', '.join(MODES)} (default: the environment's own)")
@@ -44,7 +45,7 @@ def command(argv: list[str]) -> int:
             parser.error(unknown(name, given, known))
     sys.path.insert(0, os.getcwd())  # finds the user's own module, as `python -m` does
     try:
-        subject = from_id(options.env_id, options.vector, options.autoreset_mode)
+        subject = from_id(full_id_of_short(options.env_id), options.vector, options.autoreset_mode)
         with contextlib.redirect_stdout(sys.stderr):  # the report does not include the environment's output
             findings = examine(subject, seed=options.seed, num_envs=options.num_envs, steps=options.steps)
     except ValueError as problem:

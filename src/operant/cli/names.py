@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,17 +50,15 @@ def _class_name(name: str) -> str:
     return ALGORITHMS[name]
 
 
-def full_id(name: str, before_code: Callable[[str], None] = lambda env_id: None) -> str:
+def full_id(name: str, before_code: Callable[[str], None] = lambda env_id: None, *, also: Iterable[str] = ()) -> str:
     """Returns the id of "cartpole", "mountain_car_continuous", "CartPole-v1", "operant/CartPole-v1" or a Gymnasium id.
 
     A name without a namespace means operant's environment if there is one; write "gymnasium.envs:CartPole-v1" for
     Gymnasium's. For a user's header ("lander.h", "lander" in the folder of lander.h, or "package:lander-v0") the id is
     the header's path. If the name is of a header or of a module's environment, `before_code` is called with it before
-    any of its code runs.
+    any of its code runs. The message for an unknown name may suggest those in `also`, too.
     """
-    short = {
-        short_name(key): key for key in (*MULTIAGENT, *ENGINES, *CATALOG)
-    }  # the latest version of a name comes last
+    short = _short_names()
     bare = bare_id(name)
     key = (
         bare if any(bare in ids for ids in (CATALOG, ENGINES, MULTIAGENT)) else short.get(bare.replace("_", "").lower())
@@ -75,7 +73,19 @@ def full_id(name: str, before_code: Callable[[str], None] = lambda env_id: None)
         return authored.source
     if ":" in name or name in gym.registry:
         return name
-    raise ValueError(unknown("environment", name, (*short, *CATALOG, *ENGINES, *MULTIAGENT, *AUTHORED, *gym.registry)))
+    known = (*short, *CATALOG, *ENGINES, *MULTIAGENT, *AUTHORED, *gym.registry, *also)
+    raise ValueError(unknown("environment", name, known))
+
+
+def full_id_of_short(name: str) -> str:
+    """Returns operant's id of a short name such as "cartpole"; any other name unchanged, also that of Gymnasium's."""
+    key = _short_names().get(name.replace("_", ""))
+    return name if key is None else f"operant/{key}"
+
+
+def _short_names() -> dict[str, str]:
+    """The ids by their short names: the latest version of each."""
+    return {short_name(key): key for key in (*MULTIAGENT, *ENGINES, *CATALOG)}  # the latest version comes last
 
 
 def short_name(env_id: str) -> str:

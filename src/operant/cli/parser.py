@@ -65,6 +65,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, prog: str, *, debug: bool = True, **options: Any):
         super().__init__(prog, allow_abbrev=False, **options)
+        # argparse's own takes -1e30 and -inf for options.
+        self._negative_number_matcher = re.compile(r"-(inf|[\d_]*\.?[\d_]+|[\d_]+\.)(e[+-]?\d+)?$", re.IGNORECASE)
         if debug:
             self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 

@@ -31,10 +31,13 @@ def command(argv: list[str]) -> int:
     from operant.cli.run_config import merge
     from operant.cli.training import Training, report
     from operant.models.machine.data_parallel import all_gather_object, join, leave, rank
+    from operant.monitor.recorder import require_wandb
     from operant.runs.checkpoint import CheckpointFolder
 
     try:
         join()
+        if arguments.wandb is not None:
+            require_wandb()
         run = chosen_run(parser, arguments)
         if run.in_progress:
             raise ValueError(f"run {run.id} is {run.status} (process {run.record.get('pid')}): stop it first")
@@ -54,7 +57,8 @@ def command(argv: list[str]) -> int:
         algorithm = config.make(recorded)
         algorithm.restore(checkpoints.latest())
         if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
-            raise ValueError(f"run {run.id} has made its {config.timesteps:,} steps: ask for more with --timesteps")
+            asked = "" if arguments.timesteps is None else f", and --timesteps is {config.timesteps:,}"
+            raise ValueError(f"run {run.id} has made {algorithm.steps:,} steps{asked}: ask for more with --timesteps")
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
         if rank() == 0:
             # What `operant repeat` needs of the run so far: the learning rate fell with the total of steps.
@@ -68,7 +72,7 @@ def command(argv: list[str]) -> int:
         show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
         mine = run if rank() == 0 else None
         training = Training(config, algorithm, mine, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
-        code = training.train(resume=True)
+        code = training.train(resume=True, tensorboard=not arguments.no_tensorboard, wandb=arguments.wandb)
         report(training, code)
         algorithm.close()
         return code

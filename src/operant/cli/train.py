@@ -82,8 +82,6 @@ def _parser() -> Parser:
     saving.add_argument("--name", metavar="NAME", help="prefix of the run's id (default: environment and algorithm)")
     saving.add_argument("--no-run", action="store_true", help="save nothing")
     add_saving_options(saving)
-    saving.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard event file")
-    saving.add_argument("--wandb", metavar="PROJECT", help="also record to this project of Weights & Biases")
     process = parser.add_argument_group("process and output")
     process.add_argument("--monitor", action="store_true", help="train in the background and show the run")
     process.add_argument("--detach", action="store_true", help="train in the background and print the run's id")
@@ -93,10 +91,12 @@ def _parser() -> Parser:
 
 
 def add_saving_options(parser: argparse._ActionsContainer) -> None:
-    """Adds --checkpoint-every and --keep."""
+    """Adds --checkpoint-every, --keep, --no-tensorboard and --wandb."""
     seconds, count = "seconds between checkpoints (60)", "checkpoints to keep besides the best (3)"
     parser.add_argument("--checkpoint-every", metavar="S", type=number, default=60.0, help=seconds)
     parser.add_argument("--keep", metavar="N", type=at_least(1), default=3, help=count)
+    parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard event file")
+    parser.add_argument("--wandb", metavar="PROJECT", help="also record to this project of Weights & Biases")
 
 
 def _train(arguments: Any, config: RunConfig) -> int:

@@ -98,6 +98,13 @@ def test_a_space_that_the_core_does_not_train_is_named_and_auto_takes_torch(obse
     assert type(made(env=vector(Kind), num_envs=1)) is TorchPPO
 
 
+def test_without_an_environment_an_error_says_what_it_may_be():
+    with pytest.raises(
+        TypeError, match=r"^PPO needs env, an id such as 'operant/CartPole-v1' or a vector env: PPO\(env"
+    ):
+        PPO()
+
+
 def test_objects_of_torch_and_several_processes_are_trained_by_torch(monkeypatch):
     space = gym.make("CartPole-v1").observation_space
     policy = ActorCritic(space, TWO, hidden=(16,), seed=0)

@@ -29,6 +29,8 @@ class _Chosen(ABCMeta):
 
     def __call__(cls, *arguments: Any, **named: Any) -> Any:
         if cls is PPO:
+            if not arguments and "env" not in named:
+                raise TypeError("PPO needs env, an id such as 'operant/CartPole-v1' or a vector env: PPO(env)")
             return cls.make(*arguments, **named)
         if not hasattr(cls, "backend"):
             raise TypeError(f"{cls.__name__} must derive from torch_ppo.TorchPPO, or from native.ppo.NativePPO")
