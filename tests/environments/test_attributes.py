@@ -414,6 +414,20 @@ def test_a_native_batch_has_a_value_per_environment(env_id, name, values):
             assert data_equivalence(mine, other, exact=True)
 
 
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "Taxi-v4", "Blackjack-v1"])
+def test_a_native_batch_calls_reset_as_gymnasium_does(env_id):
+    ours = gym.make_vec(f"operant/{env_id}", 3, precision="float64")
+    ours.call("reset", seed=4)
+    results = ours.call("reset", seed=5)
+    if env_id in gym.registry:  # Taxi-v4 needs a new Gymnasium
+        theirs = gym.make_vec(env_id, 3, vectorization_mode="sync").call("reset", seed=5)
+        for (seen, info), (expected, about) in zip(results, theirs, strict=True):
+            assert np.array_equal(seen, expected) and sorted(info) == sorted(about)
+    assert len(results) == 3 and len({str(each) for each in results}) == 1  # one seed for all
+    again = ours.call("reset")
+    assert len({str(each) for each in again}) == 1 and str(again) != str(results)
+
+
 def test_a_native_batch_calls_methods_and_refuses_unknown_names():
     envs = vector("Taxi-v4", 2)
     observations, infos = envs.reset(seed=0)

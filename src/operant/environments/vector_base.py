@@ -26,7 +26,7 @@ try:
     from gymnasium.vector import AutoresetMode as AutoresetMode
     from gymnasium.vector import VectorEnv as VectorEnv
     from gymnasium.vector import VectorWrapper as VectorWrapper
-    from gymnasium.vector.utils import batch_space
+    from gymnasium.vector.utils import batch_space, iterate
 except ImportError as problem:
     import gymnasium
 
@@ -239,7 +239,17 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         """The results of a method of each row's environment; or an attribute of each row."""
         if name == "render" and not (args or kwargs):
             return tuple(self.render() or [None] * self.num_envs)
+        if name == "reset":
+            return self._reset_each(*args, **kwargs)
         return tuple(each(*args, **kwargs) if callable(each) else each for each in self.get_attr(name))
+
+    def _reset_each(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, ...]:
+        """Resets every environment with the same seed; returns the observation and the info of each row."""
+        seeds = None if seed is None else [seed] * self._batch.num_envs
+        observations, infos = self.reset(seed=seeds, options=options)
+        names = [name for name in infos if f"_{name}" in infos]
+        each = [{name: infos[name][i] for name in names if infos[f"_{name}"][i]} for i in range(self.num_envs)]
+        return tuple(zip(iterate(self.observation_space, observations), each, strict=True))
 
     def attributes_of(self, name: str, rows: np.ndarray) -> list[Any]:
         """An attribute of each of these rows, `[K]`."""
