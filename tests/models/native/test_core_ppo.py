@@ -344,6 +344,18 @@ def test_the_row_of_an_observation_with_nan_is_named():
         made().predict(np.array([[0, 0, 0, 0], [0, math.nan, 0, 0]], np.float32))
 
 
+def test_the_row_of_a_truncated_episodes_last_observation_with_nan_is_named():
+    class Ends(Countdown):
+        def step(self, action):
+            observation, *rest = super().step(action)
+            return np.full_like(observation, np.nan) if rest[2] else observation, *rest
+
+    envs = vector(Countdown, Countdown, lambda: Ends(truncates=True))
+    algorithm = NativePPO(envs, PPOConfig(rollout_steps=4, minibatches=1, hidden=(4,)))
+    with pytest.raises(NotFiniteError, match="the observation of row 2 has an infinite number or NaN"):
+        algorithm.rollouts.collect()
+
+
 def test_nan_ends_training_at_the_update_which_is_named():
     algorithm = made(env=vector(Broken, Broken), num_envs=2)
     with pytest.raises(NotFiniteError) as ended:

@@ -145,7 +145,8 @@ class SteppedRollouts(Rollouts):
             self._lengths.extend(episodes.lengths.tolist())
             self._count += len(episodes.returns)
             if len(episodes.truncated):
-                buffer.final_values[t, episodes.truncated] = trainer.values(episodes.final_observations)
+                values = trainer.values(episodes.final_observations, episodes.truncated)
+                buffer.final_values[t, episodes.truncated] = values
         self._starts = buffer.terminated[-1] | buffer.truncated[-1]
         return rollout
 

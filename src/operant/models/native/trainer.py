@@ -269,18 +269,21 @@ class Trainer(NotCopyable):
             raise self._error(status, observations)
         return actions
 
-    def values(self, observations: np.ndarray) -> np.ndarray:
+    def values(self, observations: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Returns the values `[R]` float32 of observations `[R, *layout.shape]`.
 
-        They are in units of the rewards that the trainer learns from.
+        They are in units of the rewards that the trainer learns from. `rows` `[R]` are the rows' numbers in messages.
+
+        Raises:
+            NotFiniteError: a value is infinite or NaN.
         """
-        rows = self._count(observations)
-        values = np.empty(rows, FLOAT32)
+        count = self._count(observations)
+        values = np.empty(count, FLOAT32)
         status = lib.operant_train_values(
-            self._open_handle(), _from_buffer(observations), rows, _from_buffer("float[]", values)
+            self._open_handle(), _from_buffer(observations), count, _from_buffer("float[]", values)
         )
         if status != _OK:
-            raise self._error(status, observations)
+            raise self._error(status, observations, rows)
         return values
 
     # Learning.
@@ -352,10 +355,11 @@ class Trainer(NotCopyable):
         if status != _OK:
             raise self._error(status)
 
-    def _error(self, status: int, observations: np.ndarray | None = None) -> Exception:
+    def _error(self, status: int, observations: np.ndarray | None = None, rows: np.ndarray | None = None) -> Exception:
         if status == lib.OPERANT_NOT_FINITE:
             if observations is not None and (row := self._not_finite(observations)) is not None:
-                return NotFiniteError(f"the observation of row {row} has an infinite number or NaN")
+                number = row if rows is None else rows[row]
+                return NotFiniteError(f"the observation of row {number} has an infinite number or NaN")
             return NotFiniteError("a parameter, a gradient, a reward or an observation is infinite or NaN")
         if status == lib.OPERANT_BUSY:
             return RuntimeError("another thread is inside this trainer: give each thread its own, or take turns")
