@@ -461,9 +461,9 @@ typedef double vdouble __attribute__((vector_size(WIDE_LANES * 8), may_alias));
 typedef vdouble vdouble_anywhere __attribute__((aligned(8), may_alias));
 enum { WIDE_VECTORS = TRAIN_COLUMNS / WIDE_LANES };
 
-/** Removes from each of `columns` [length, TRAIN_COLUMNS] its part along each of `rows` [count, length] in turn (modified
- *  Gram and Schmidt). Each dot product is one chain without a fused multiply-add, as if a column were alone. While a part
- *  is removed, the next dot product is summed. */
+/** Removes from each of `columns` [length, TRAIN_COLUMNS] its part along each of `rows` [count, length] in turn
+ *  (modified Gram and Schmidt). Each dot product is one chain without a fused multiply-add, as if a column were
+ *  alone. While a part is removed, the next dot product is summed. */
 static void remove_parts(int64_t count, int64_t length, const double *rows, double *columns) {
     const vdouble none = {0};
     vdouble dot[WIDE_VECTORS], next[WIDE_VECTORS];

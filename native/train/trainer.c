@@ -349,8 +349,8 @@ static bool bounds_fault(const operant_train_options *o, train_reason *why) {
     for (int32_t k = 0; k < o->action_size; k++) {
         const double low = o->low[k], high = o->high[k];
         if (!(low <= high && low < INFINITY && high > -INFINITY))
-            return train_refuse(why, "low[%d]=%g must be at most high[%d]=%g, with a finite number between them", k, low,
-                                k, high);
+            return train_refuse(why, "low[%d]=%g must be at most high[%d]=%g, with a finite number between them", k,
+                                low, k, high);
         if (o->squash && !(isfinite(o->high[k] - o->low[k]) && low < high))
             return train_refuse(why, "squash needs finite bounds, low below high, not low[%d]=%g and high[%d]=%g", k,
                                 low, k, high);
@@ -371,7 +371,8 @@ static bool action_fault(const operant_train_options *o, train_reason *why) {
         return train_refuse(why, "an action must have at most %d choices in all, not %lld", MOST_OUTPUTS, outputs);
     if ((o->mask.count || o->mask_table) && !o->choices) return train_refuse(why, "a mask needs choices");
     if (o->mask.count && o->mask.count != outputs)
-        return train_refuse(why, "the mask must have a number for each of %lld choices, not %d", outputs, o->mask.count);
+        return train_refuse(why, "the mask must have a number for each of %lld choices, not %d", outputs,
+                            o->mask.count);
     return !o->choices && bounds_fault(o, why);
 }
 

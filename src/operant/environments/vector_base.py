@@ -246,7 +246,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
     def _reset_each(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """Resets every environment with the same seed; returns the observation and the info of each row."""
         seeds = None if seed is None else [seed] * self._batch.num_envs
-        observations, infos = self.reset(seed=seeds, options=options)
+        observations, infos = self.reset(seed=seeds, options=options)  # type: ignore[arg-type]
         names = [name for name in infos if f"_{name}" in infos]
         each = [{name: infos[name][i] for name in names if infos[f"_{name}"][i]} for i in range(self.num_envs)]
         return tuple(zip(iterate(self.observation_space, observations), each, strict=True))
