@@ -160,6 +160,21 @@ def test_a_cheap_environment_stays_in_this_process_and_one_that_waits_gets_many_
         assert envs.workers == 8
 
 
+def test_the_environment_that_is_timed_is_not_one_of_the_results():
+    """Wrappers that remember every step, such as NormalizeObservation, begin afresh."""
+
+    def make():
+        return gym.wrappers.NormalizeObservation(gym.wrappers.RecordEpisodeStatistics(gym.make("CartPole-v1")))
+
+    with operant.vectorize(make, num_envs=2) as ours:
+        theirs = SyncVectorEnv([make] * 2)
+        assert ours.workers == 0
+        assert_same(ours.reset(seed=0), theirs.reset(seed=0))
+        for _ in range(3):
+            assert_same(ours.step(np.ones(2, int)), theirs.step(np.ones(2, int)))
+        assert ours.get_attr("episode_count") == (0, 0)
+
+
 class _Waiting(Counter):
     def __init__(self, seconds):
         super().__init__()

@@ -316,6 +316,12 @@ def test_functions_that_cannot_be_pickled_are_named_where_the_context_needs_it()
     operant.vectorize([Counter, holding], workers=1, context="fork").close()
 
 
+def test_functions_that_return_the_same_environment_are_refused():
+    env = Counter()
+    with pytest.raises(ValueError, match="environment 1 is one that an earlier function returned: make a new one"):
+        operant.vectorize(lambda: env, 2, workers=1)
+
+
 @pytest.mark.parametrize(
     "mask, kind, why",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -15,13 +16,19 @@ WAKING_EACH = 15e-6  # and for each worker
 CLEARLY = 0.9  # of the time in this process, for workers to be worth their memory
 
 
-def choose_workers(env: gymnasium.Env[Any, Any], num_envs: int) -> int:
+def choose_workers(make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int) -> int:
     """Times some steps of an environment with random actions, and returns a number of workers; 0 is none.
 
     An environment that computes gets at most one worker for each core. One that waits, for a simulator in another
-    process or over a network, gets more.
+    process or over a network, gets more. The environment is made for this alone: wrappers remember steps.
     """
-    seconds, busy = _measure(env)
+    if num_envs == 1:
+        return 0
+    env = make()
+    try:
+        seconds, busy = _measure(env)
+    finally:
+        env.close()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     most = min(num_envs, max(1, round(cores / max(busy, 1e-3))))
     if most == 1:

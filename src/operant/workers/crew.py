@@ -13,6 +13,8 @@ class Crew(Protocol):
     """The caller's end of the ways to all workers; `block` holds the arrays of their environments."""
 
     block: Block
+    shares_objects: bool
+    """True if messages are the environments' own objects, False if copies."""
 
     def command(self, worker: int, words: Sequence[int]) -> None:
         """Sends command words to a worker."""

@@ -15,6 +15,8 @@ from operant.workers.plan import MakeEnv, Plan
 class InlineCrew:
     """All environments in this process and thread. What an environment raises goes straight to the caller."""
 
+    shares_objects = True
+
     def __init__(self, plan: Plan, functions: Sequence[MakeEnv]):
         self.block = plan.block(bytearray(plan.size))
         self._answers: array[int] = array("I")

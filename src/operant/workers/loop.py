@@ -15,7 +15,7 @@ from operant.workers.faults import NOTHING, Failure, failure
 from operant.workers.slice import Slice
 
 # Commands. A word below STEP is the index in the slice of an environment to step.
-STEP, STEP_GIVEN, RESET, CALL, SET, CLOSE = range(1 << 31, (1 << 31) + 6)
+STEP, STEP_GIVEN, RESET, APPLY, CLOSE = range(1 << 31, (1 << 31) + 5)
 # Answers. A word below DONE is an environment whose step is finished. DONE and FAILED are added to a worker's index,
 # and MESSAGE to a word if a message follows the words.
 MESSAGE, FAILED, DONE = 1 << 31, 1 << 30, 1 << 29
@@ -67,12 +67,10 @@ class Worker:
             elif word == STEP_GIVEN:
                 infos = self._slice.step(self._channel.fetch())
             else:
-                infos = self._slice.reset(*self._channel.fetch())
+                infos = self._slice.reset(self._channel.fetch())
             message = NOTHING if infos is None else infos
-        elif word == CALL:
-            message = self._slice.call(*self._channel.fetch())
-        elif word == SET:
-            self._slice.set(*self._channel.fetch())
+        elif word == APPLY:
+            message = self._slice.apply(*self._channel.fetch())
         else:
             self.open = False
             self._slice.close()

@@ -51,14 +51,18 @@ class Plan:
 
         Raises:
             RuntimeError: an environment's spaces differ from the first one's.
+            ValueError: two functions returned the same environment.
         """
         first = self.rows(worker).start
         envs: list[gymnasium.Env[Any, Any]] = []
         try:
             for row, function in enumerate(functions, first):
                 block.current[worker] = row
-                envs.append(function())
-                self._check(row, envs[-1])
+                env = function()
+                if any(env is other for other in envs):
+                    raise ValueError(f"environment {row} is one that an earlier function returned: make a new one")
+                envs.append(env)
+                self._check(row, env)
         except BaseException:
             for env in envs:
                 env.close()

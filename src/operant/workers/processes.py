@@ -52,6 +52,7 @@ class ProcessCrew(NotCopyable):
     """
 
     instead = INSTEAD
+    shares_objects = False
 
     def __init__(self, plan: Plan, functions: Sequence[MakeEnv], context: str | None):
         if not hasattr(select, "poll"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import gymnasium
@@ -104,13 +104,13 @@ class Slice:
         if info:
             self._infos.append((row, info))
 
-    def reset(self, seeds: Sequence[int | None], options: Any, mask: np.ndarray | None) -> Message | None:
-        """Begins an episode in every environment, or in those of `mask`, `[K]` bool."""
+    def reset(self, arguments: Sequence[dict[str, Any] | None]) -> Message | None:
+        """Begins an episode in every environment with its own arguments of `reset`; None leaves one alone."""
         self._finals, self._infos = [], []
-        for k, env in enumerate(self._envs):
-            if mask is None or mask[k]:
+        for k, (env, keywords) in enumerate(zip(self._envs, arguments, strict=True)):
+            if keywords is not None:
                 self._current[0] = self._first + k
-                self._held[k], info = env.reset(seed=seeds[k], options=options)
+                self._held[k], info = env.reset(**keywords)
                 self._rewards[k], self._terminated[k], self._truncated[k] = 0.0, False, False
                 if info:
                     self._infos.append((self._first + k, info))
@@ -133,20 +133,13 @@ class Slice:
         self._finals, self._infos = [], []
         return pack(finals, infos) if finals or infos else None
 
-    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Calls a method of every environment, or reads an attribute."""
+    def apply(self, function: Callable[..., Any], arguments: Sequence[tuple[int, tuple[Any, ...]]]) -> list[Any]:
+        """Calls `function(env, *own)` for each `(k, own)` of the arguments, environment k of this slice."""
         results = []
-        for k, env in enumerate(self._envs):
+        for k, own in arguments:
             self._current[0] = self._first + k
-            function = env.get_wrapper_attr(name)
-            results.append(function(*args, **kwargs) if callable(function) else function)
+            results.append(function(self._envs[k], *own))
         return results
-
-    def set(self, name: str, values: Sequence[Any]) -> None:
-        """Sets an attribute of every environment to its own value."""
-        for k, (env, value) in enumerate(zip(self._envs, values, strict=True)):
-            self._current[0] = self._first + k
-            env.set_wrapper_attr(name, value)
 
     def rest(self) -> None:
         """Notes that no environment is at work."""

@@ -44,6 +44,7 @@ class ThreadCrew(NotCopyable):
     """Workers in daemon threads. A thread that hangs cannot be ended: it is left behind, and its environments too."""
 
     instead = INSTEAD
+    shares_objects = True
 
     def __init__(self, plan: Plan, functions: Sequence[MakeEnv]):
         self.block = plan.block(bytearray(plan.size))

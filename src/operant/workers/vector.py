@@ -7,7 +7,8 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import gymnasium
@@ -25,7 +26,7 @@ from operant.workers.crew import Crew
 from operant.workers.faults import NOTHING, Failure, hangs
 from operant.workers.infos import Infos, entries
 from operant.workers.inline import InlineCrew
-from operant.workers.loop import CALL, DONE, FAILED, MESSAGE, RESET, SET, STEP, STEP_GIVEN
+from operant.workers.loop import APPLY, DONE, FAILED, MESSAGE, RESET, STEP, STEP_GIVEN
 from operant.workers.plan import MakeEnv, Plan
 from operant.workers.processes import ProcessCrew
 from operant.workers.threads import ThreadCrew
@@ -84,7 +85,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         try:
             self._read(first, observation_mode)
             if isinstance(workers, str):
-                workers = choose_workers(first, n)
+                workers = choose_workers(functions[-1], n)
         except BaseException:
             first.close()
             raise
@@ -149,11 +150,23 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         """
         self._check_open()
         with self._receiving, self._sending:
-            messages = self._reset(seed, options)
+            messages = self._reset(self._reset_arguments(seed, options))
         return self._observations(), self._merged(messages)
 
-    def _reset(self, seed: Any, options: dict[str, Any] | None) -> list[Any]:
-        """Resets and returns the workers' messages; results that were not received are discarded."""
+    def reset_apart(self, arguments: Sequence[dict[str, Any] | None]) -> tuple[Any, list[dict[str, Any]]]:
+        """Calls `reset` of each environment with its own arguments; None leaves it alone.
+
+        Returns observations `[N, ...]`, and the info of each environment, `{}` for those left alone.
+        """
+        self._check_open()
+        if len(arguments) != self.num_envs:
+            raise ValueError(f"{len(arguments)} arguments were given for num_envs={self.num_envs}: give one for each")
+        with self._receiving, self._sending:
+            messages = self._reset(arguments)
+        return self._observations(), self._apart(messages)[0]
+
+    def _reset_arguments(self, seed: Any, options: dict[str, Any] | None) -> list[dict[str, Any] | None]:
+        """Returns the arguments of each environment's reset, None for those outside the mask."""
         n = self.num_envs
         if seed is None:
             seeds: Sequence[int | None] = [None] * n
@@ -163,12 +176,19 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             seeds = list(seed)
             if len(seeds) != n:
                 raise ValueError(f"{len(seeds)} seeds were given for num_envs={n} environments: give one for each")
-        mask = None
+        mask = np.ones(n, np.bool_)
         if options is not None and "reset_mask" in options:
             mask = _check_mask(options["reset_mask"], n)
             options = {name: value for name, value in options.items() if name != "reset_mask"}
-            if busy := np.flatnonzero(mask & self._in_flight).tolist():
-                raise ValueError(f"environment {busy[0]} is still stepping: recv() its result before its reset")
+        return [{"seed": seeds[k], "options": options} if chosen else None for k, chosen in enumerate(mask.tolist())]
+
+    def _reset(self, arguments: Sequence[dict[str, Any] | None]) -> list[Any]:
+        """Resets and returns the workers' messages; if all begin, results that were not received are discarded."""
+        everywhere = None not in arguments
+        if not everywhere:
+            for row in np.flatnonzero(self._in_flight).tolist():
+                if arguments[row] is not None:
+                    raise ValueError(f"environment {row} is still stepping: recv() its result before its reset")
         else:
             with self._guard:
                 while self._in_flight.sum() > len(self._arrived):
@@ -176,10 +196,8 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             self._in_flight[:] = False
             self._arrived.clear()
             self._parts.clear()
-        messages = self._ask(
-            RESET, [(seeds[rows], options, None if mask is None else mask[rows]) for rows in self._rows]
-        )
-        if mask is None:
+        messages = self._ask(RESET, [arguments[rows] for rows in self._rows])
+        if everywhere:
             self._begun = True
         return messages
 
@@ -191,6 +209,22 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             WorkerDied: a worker process ended by itself.
             TimeoutError: there was no answer within `timeout` seconds.
         """
+        messages = self._step(actions)
+        return (*self._results(), self._merged(messages))
+
+    def step_apart(
+        self, actions: Any
+    ) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]], dict[int, dict[str, Any]]]:
+        """Steps as `step` does, and returns the infos of the environments as they are, without merging them.
+
+        The last two of the results are the info of each environment, `{}` where there was none, and in mode SAME_STEP a
+        dict with the `final_obs` and `final_info` of those whose episode ended.
+        """
+        messages = self._step(actions)
+        return (*self._results(), *self._apart(messages))
+
+    def _step(self, actions: Any) -> list[Any]:
+        """Steps every environment, and returns the workers' messages."""
         self._check_open()
         if not self._begun:
             raise ResetNeeded("step before reset: call reset first, there is no episode to step")
@@ -200,19 +234,15 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         if self.autoreset_mode == AutoresetMode.DISABLED:
             self._check_not_ended(np.arange(self.num_envs))
         if store(actions, block.actions):
-            messages = self._ask(STEP, final=True)
-        else:
-            items = list(iterate(self.action_space, actions))
-            if len(items) != self.num_envs:
-                raise ValueError(f"{len(items)} actions were given for num_envs={self.num_envs}: give one for each")
-            messages = self._ask(STEP_GIVEN, [items[rows] for rows in self._rows], final=True)
-        return (
-            self._observations(),
-            block.rewards.copy(),
-            block.terminated.copy(),
-            block.truncated.copy(),
-            self._merged(messages),
-        )
+            return self._ask(STEP, final=True)
+        items = list(iterate(self.action_space, actions))
+        if len(items) != self.num_envs:
+            raise ValueError(f"{len(items)} actions were given for num_envs={self.num_envs}: give one for each")
+        return self._ask(STEP_GIVEN, [items[rows] for rows in self._rows], final=True)
+
+    def _results(self) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
+        block = self._block
+        return self._observations(), block.rewards.copy(), block.terminated.copy(), block.truncated.copy()
 
     def _observations(self) -> Any:
         observations = self._block.observations
@@ -227,6 +257,19 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
                 infos.add_message(message)
         return {} if infos is None else infos.merged
 
+    def _apart(self, messages: list[Any]) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
+        """Each environment's info, and the last observations and infos of those whose episode ended."""
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        finals: dict[int, dict[str, Any]] = {}
+        for message in messages:
+            if message is not NOTHING:
+                if self._crew.shares_objects:  # which the environment may change
+                    message = deepcopy(message)
+                finals.update(message[0])
+                for row, info in entries(message):
+                    infos[row] = info
+        return infos, finals
+
     def async_reset(
         self, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> None:
@@ -238,12 +281,12 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         self._check_open()
         with self._receiving, self._sending:
             self._check_open()
-            chosen = None if options is None else options.get("reset_mask")
-            messages = self._reset(seed, options)
-            rows = np.arange(self.num_envs) if chosen is None else np.flatnonzero(chosen)
+            arguments = self._reset_arguments(seed, options)
+            messages = self._reset(arguments)
+            rows = [row for row, own in enumerate(arguments) if own is not None]
             self._background = True
             self._in_flight[rows] = True
-            self._arrived.extend(rows.tolist())
+            self._arrived.extend(rows)
             for message in messages:
                 if message is not NOTHING:
                     self._parts.update((row, [info]) for row, info in entries(message))
@@ -312,10 +355,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Calls a method of every environment, or reads an attribute; what it raises does not end the workers."""
-        self._check_open()
-        with self._receiving:
-            parts = self._ask(CALL, [(name, args, kwargs)] * len(self._rows))
-        return tuple(each for part in parts for each in part)
+        return tuple(self.apply(_call, [(name, args, kwargs)] * self.num_envs))
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """Reads an attribute of every environment."""
@@ -323,13 +363,38 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
 
     def set_attr(self, name: str, values: Any) -> None:
         """Sets an attribute of every environment: a list or tuple has one value for each."""
-        self._check_open()
         if not isinstance(values, list | tuple):
             values = [values] * self.num_envs
         if len(values) != self.num_envs:
             raise ValueError(f"{len(values)} values were given for num_envs={self.num_envs}: give one for each")
+        self.apply(_set, [(name, value) for value in values])
+
+    def apply(
+        self, function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], rows: Sequence[int] | None = None
+    ) -> list[Any]:
+        """Calls `function(env, *own)` for the environments `rows`, all by default, in the process where each lives.
+
+        Args:
+            function: can be pickled, for worker processes.
+            arguments: the `own` of each row.
+            rows: from 0 to N - 1, in any order.
+
+        Returns what the function returned for each row. What it raises does not end the workers.
+        """
+        self._check_open()
+        parts: list[list[tuple[int, tuple[Any, ...]]]] = [[] for _ in self._rows]
+        places: list[list[int]] = [[] for _ in self._rows]
+        for place, (row, own) in enumerate(zip(range(self.num_envs) if rows is None else rows, arguments, strict=True)):
+            worker = int(self._owner[row])
+            parts[worker].append((row - self._rows[worker].start, own))
+            places[worker].append(place)
         with self._receiving:
-            self._ask(SET, [(name, values[rows]) for rows in self._rows])
+            answers = self._ask(APPLY, [(function, part) for part in parts])
+        results: list[Any] = [None] * sum(map(len, parts))
+        for where, values in zip(places, answers, strict=True):
+            for place, value in zip(where, values, strict=True):
+                results[place] = value
+        return results
 
     @property  # type: ignore[misc]  # as SyncVectorEnv's
     def np_random(self) -> Any:
@@ -446,6 +511,15 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
                 f"the episode of environment {ended[0]} ended, and autoreset_mode is DISABLED: "
                 'reset it with options={"reset_mask": mask}'
             )
+
+
+def _call(env: gymnasium.Env[Any, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    found = env.get_wrapper_attr(name)
+    return found(*args, **kwargs) if callable(found) else found
+
+
+def _set(env: gymnasium.Env[Any, Any], name: str, value: Any) -> None:
+    env.set_wrapper_attr(name, value)
 
 
 class _Harmless(Exception):
