@@ -1,10 +1,11 @@
-"""operant.compat.sb3: a native batch as a `VecEnv` of Stable-Baselines3, and PPO in the core under SB3's arguments.
+"""operant.compat.sb3: native batches and Python environments as a `VecEnv` of Stable-Baselines3, and PPO in the core.
 
-    from operant.compat.sb3 import OperantVecEnv, PPO
+    from operant.compat.sb3 import OperantVecEnv, PPO, VectorizedVecEnv
     envs = make_vec_env("operant/CartPole-v1", n_envs=1024, vec_env_cls=OperantVecEnv)
+    envs = make_vec_env("LunarLander-v3", n_envs=16, vec_env_cls=VectorizedVecEnv)
     model = PPO("MlpPolicy", "operant/CartPole-v1").learn(100_000)
 
-SB3 and torch are imported by `OperantVecEnv`, and not by `PPO`.
+SB3 and torch are imported by the two `VecEnv`s, and not by `PPO`, which takes the arguments of SB3's.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from operant.compat.sb3_ppo import PPO as PPO
     from operant.compat.sb3_vec_env import OperantVecEnv as OperantVecEnv
+    from operant.compat.sb3_vectorized import VectorizedVecEnv as VectorizedVecEnv
 
-_MODULES = {"OperantVecEnv": "sb3_vec_env", "PPO": "sb3_ppo"}
+_MODULES = {"OperantVecEnv": "sb3_vec_env", "PPO": "sb3_ppo", "VectorizedVecEnv": "sb3_vectorized"}
 
-__all__ = ["PPO", "OperantVecEnv"]
+__all__ = ["PPO", "OperantVecEnv", "VectorizedVecEnv"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -20,7 +21,7 @@ from python_environments import Counter, Hanging, Killed, Raising
 import operant
 from operant.workers.faults import WorkerDied, WorkerTraceback
 
-HERE = os.path.dirname(__file__)
+TESTS = str(Path(__file__).parents[1])
 THIRD = np.array([0, 0, 3, 0])
 
 
@@ -169,7 +170,7 @@ def test_an_environment_that_cannot_be_made_is_named():
 
 def run(script, *, until=None):
     """Starts a script; returns the process and the first line that it printed, as numbers."""
-    text = f"import sys; sys.path.insert(0, {HERE!r})\n" + textwrap.dedent(script)
+    text = f"import sys; sys.path.insert(0, {TESTS!r})\n" + textwrap.dedent(script)
     process = subprocess.Popen(
         [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -20,6 +20,7 @@ from gymnasium.vector.utils import batch_differing_spaces, batch_space, iterate
 from operant.environments.sending import check_stepping, sent_ids
 from operant.environments.vector_base import AutoresetMode
 from operant.messages import NotCopyable, integer
+from operant.workers import attributes
 from operant.workers.block import check_fixed, copied, mapped, store
 from operant.workers.choice import choose_workers
 from operant.workers.crew import Crew
@@ -355,7 +356,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Calls a method of every environment, or reads an attribute; what it raises does not end the workers."""
-        return tuple(self.apply(_call, [(name, args, kwargs)] * self.num_envs))
+        return tuple(self.apply(attributes.call_or_read, [(name, args, kwargs)] * self.num_envs))
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """Reads an attribute of every environment."""
@@ -367,7 +368,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             values = [values] * self.num_envs
         if len(values) != self.num_envs:
             raise ValueError(f"{len(values)} values were given for num_envs={self.num_envs}: give one for each")
-        self.apply(_set, [(name, value) for value in values])
+        self.apply(attributes.write, [(name, value) for value in values])
 
     def apply(
         self, function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], rows: Sequence[int] | None = None
@@ -511,15 +512,6 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
                 f"the episode of environment {ended[0]} ended, and autoreset_mode is DISABLED: "
                 'reset it with options={"reset_mask": mask}'
             )
-
-
-def _call(env: gymnasium.Env[Any, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    found = env.get_wrapper_attr(name)
-    return found(*args, **kwargs) if callable(found) else found
-
-
-def _set(env: gymnasium.Env[Any, Any], name: str, value: Any) -> None:
-    env.set_wrapper_attr(name, value)
 
 
 class _Harmless(Exception):
