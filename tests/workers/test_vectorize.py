@@ -1,7 +1,8 @@
 """operant.vectorize returns what SyncVectorEnv returns, for any environment, in every mode, by every kind of worker."""
 
 import functools
-import importlib.util
+import time
+from importlib.util import find_spec
 
 import gymnasium as gym
 import numpy as np
@@ -14,22 +15,30 @@ import operant
 from operant.doctor import examine, from_function
 from operant.workers.vector import VectorizedEnv
 
+
+def latest(name):
+    """The id of the newest version of one of Gymnasium's environments."""
+    return max((env_id for env_id in gym.registry if env_id.startswith(f"{name}-v")), key=lambda env_id: env_id[-3:])
+
+
 IDS = [
-    "CartPole-v1",
-    "Pendulum-v1",
-    "MountainCarContinuous-v0",
-    "Acrobot-v1",
-    "FrozenLake-v1",
-    "Taxi-v3",
-    "Blackjack-v1",
-    "CliffWalking-v1",
-    *(["LunarLander-v3", "BipedalWalker-v3"] if importlib.util.find_spec("Box2D") else []),
-    *(["Hopper-v5", "InvertedPendulum-v5", "Reacher-v5"] if importlib.util.find_spec("mujoco") else []),
+    *("CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"),
+    *("FrozenLake-v1", latest("Taxi"), "Blackjack-v1", latest("CliffWalking")),
+    *("LunarLander-v3", "BipedalWalker-v3"),
+    *("Hopper-v5", "InvertedPendulum-v5", "Reacher-v5"),
 ]
-OWN = [Counter, Nested, ManyInfos, ChangingInfos, Integers, Image]
-MAKES = {env_id: functools.partial(gym.make, env_id) for env_id in IDS if env_id in gym.registry} | {
-    each.__name__: each for each in OWN
+SKIPS = {
+    **dict.fromkeys(("LunarLander-v3", "BipedalWalker-v3"), "Box2D"),
+    **dict.fromkeys(("Hopper-v5", "InvertedPendulum-v5", "Reacher-v5"), "mujoco"),
 }
+OWN = [Counter, Nested, ManyInfos, ChangingInfos, Integers, Image]
+MAKES = {env_id: functools.partial(gym.make, env_id) for env_id in IDS} | {each.__name__: each for each in OWN}
+NAMES = [
+    pytest.param(name, marks=pytest.mark.skipif(find_spec(SKIPS.get(name, "gymnasium")) is None, reason="no engine"))
+    for name in MAKES
+]
+OTHERS = ("spawn", "forkserver")
+MATRIX = pytest.mark.test_all("starts processes afresh for each of twenty environments")
 
 
 def make(function, num_envs, workers, mode="NextStep", **options):
@@ -67,10 +76,16 @@ def compare(function, num_envs, workers, mode, steps, **options):
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
-@pytest.mark.parametrize("name", MAKES)
-def test_results_are_those_of_sync_vector_env(name, mode):
-    ends = compare(MAKES[name], 5, 2, mode, steps=40)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("context", ["fork", *(pytest.param(each, marks=MATRIX) for each in OTHERS)])
+def test_results_are_those_of_sync_vector_env(context, name, mode):
+    workers = 2 if context == "fork" else 1  # each of which takes half a second to start afresh
+    ends = compare(MAKES[name], 5, workers, mode, steps=40, context=context)
     assert ends > 0 or name not in ("CartPole-v1", *(each.__name__ for each in OWN))
+
+
+def test_twenty_environments_are_compared():
+    assert len(MAKES) == 20
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
@@ -175,14 +190,34 @@ def test_the_environment_that_is_timed_is_not_one_of_the_results():
         assert ours.get_attr("episode_count") == (0, 0)
 
 
+def test_an_environment_whose_first_steps_are_slow_is_timed_all_the_same():
+    class Loading(Counter):
+        """Loads something when its first episode begins, and when it is first stepped."""
+
+        awaited = 2
+
+        def load(self):
+            if self.awaited:
+                time.sleep(0.15)
+            self.awaited = max(self.awaited - 1, 0)
+
+        def reset(self, **keywords):
+            self.load()
+            return super().reset(**keywords)
+
+        def act(self, action):
+            self.load()
+
+    with operant.vectorize(Loading, num_envs=2, context="fork") as envs:
+        assert envs.workers == 0
+
+
 class _Waiting(Counter):
     def __init__(self, seconds):
         super().__init__()
         self.seconds = seconds
 
     def act(self, action):
-        import time
-
         time.sleep(self.seconds)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import gymnasium
 
-WATCHED = 0.02  # seconds in which an environment is timed
+WORKED = 0.02  # seconds of the processor in which an environment is timed
+WATCHED = 0.1  # seconds by the clock after which timing ends in any case
 WAKING = 40e-6  # seconds that a step of workers takes beside the environments
 WAKING_EACH = 15e-6  # and for each worker
-CLEARLY = 0.9  # of the time in this process, for workers to be worth their memory
+CLEARLY = 0.8  # of the time in this process, for workers to be worth their memory
 
 
 def choose_workers(make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int) -> int:
@@ -47,17 +48,25 @@ def _measure(env: gymnasium.Env[Any, Any]) -> tuple[float, float]:
     Other programs on the same cores are left out: unless the environment waits, its processor time counts.
     """
     env.reset()
+    ended = _step(env)  # the first step may prepare something
     steps, waits = 0, _voluntary_switches()
-    began, worked = time.perf_counter(), time.process_time()
-    while (passed := time.perf_counter() - began) < WATCHED:
-        _, _, terminated, truncated, _ = env.step(env.action_space.sample())
-        steps += 1
-        if terminated or truncated:
+    began, before = time.perf_counter(), time.process_time()
+    worked = passed = 0.0
+    while not steps or (worked < WORKED and passed < WATCHED):
+        if ended:
             env.reset()
-    worked = time.process_time() - worked
+        ended = _step(env)
+        steps += 1
+        worked, passed = time.process_time() - before, time.perf_counter() - began
     if _voluntary_switches() - waits < steps / 2:
         return worked / steps, max(1.0, worked / passed)
     return passed / steps, worked / passed
+
+
+def _step(env: gymnasium.Env[Any, Any]) -> bool:
+    """Steps with a random action; returns True if the episode ended."""
+    _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+    return bool(terminated or truncated)
 
 
 def _voluntary_switches() -> int:

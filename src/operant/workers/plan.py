@@ -10,7 +10,6 @@ import gymnasium
 from gymnasium.spaces.utils import is_space_dtype_shape_equiv
 from gymnasium.vector.utils import batch_space
 
-from operant.environments.vector_base import AutoresetMode
 from operant.workers.block import Block, block_size
 from operant.workers.slice import Slice
 
@@ -23,6 +22,7 @@ class Plan:
 
     Attributes:
         workers: at least 1; this process counts as one.
+        mode: the value of an `AutoresetMode`.
         different: True if observation spaces may have different bounds.
     """
 
@@ -30,7 +30,7 @@ class Plan:
     workers: int
     observation_space: gymnasium.Space[Any]
     action_space: gymnasium.Space[Any]
-    mode: AutoresetMode
+    mode: str
     different: bool
 
     def rows(self, worker: int) -> slice:

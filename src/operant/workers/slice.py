@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.vector.utils import concatenate, iterate
 
-from operant.environments.vector_base import AutoresetMode
 from operant.workers.block import Block, copied, mapped
 from operant.workers.infos import Entry, Message, pack
 
@@ -22,7 +22,7 @@ class Slice:
         block: the arrays of all environments.
         first: the row of the first environment.
         worker: the index of this slice.
-        mode: the autoreset mode.
+        mode: the value of an `AutoresetMode`.
         spaces: the single observation space, and the batched action space.
     """
 
@@ -32,7 +32,7 @@ class Slice:
         block: Block,
         first: int,
         worker: int,
-        mode: AutoresetMode,
+        mode: str,
         spaces: tuple[gymnasium.Space[Any], gymnasium.Space[Any]],
     ):
         self._envs = envs
@@ -43,15 +43,17 @@ class Slice:
         self._actions = mapped(lambda array: array[rows], block.actions)
         self._observations = mapped(lambda array: array[rows], block.observations)
         self._each = [self._rows(slice(k, k + 1)) for k in range(k)]
-        # Of this worker alone, and copied at the end of a step: cores would wait for each other's cache lines.
-        self._rewards, self._terminated, self._truncated = np.zeros(k), np.zeros(k, np.bool_), np.zeros(k, np.bool_)
-        self._outcomes = [
+        # Written to the block at the end of a step: lists are faster, and no cores wait for each other's cache lines.
+        self._rewards: list[Any] = [0.0] * k
+        self._terminated: list[Any] = [False] * k
+        self._truncated: list[Any] = [False] * k
+        self._outcomes: list[tuple[list[Any], np.ndarray]] = [
             (self._rewards, block.rewards[rows]),
             (self._terminated, block.terminated[rows]),
             (self._truncated, block.truncated[rows]),
         ]
         self._current = memoryview(block.current[worker : worker + 1])  # type: ignore[arg-type]
-        self._next_step, self._same_step = mode == AutoresetMode.NEXT_STEP, mode == AutoresetMode.SAME_STEP
+        self._next_step, self._same_step = mode == "NextStep", mode == "SameStep"
         self._shape = self._observation_space.shape
         self._end_to_end: np.ndarray | None = None
         if isinstance(self._observations, np.ndarray) and self._shape:
@@ -71,16 +73,14 @@ class Slice:
             actions = copied(self._actions)
             if not isinstance(actions, np.ndarray):
                 actions = iterate(self._action_space, actions)
-        for k, action in enumerate(actions):
-            self._step(k, action)
+        deque(self._stepping(enumerate(actions)), maxlen=0)
         self._gather()
         return self._message()
 
     def step_some(self, chosen: list[int]) -> Iterable[tuple[int, list[dict[str, Any]]]]:
         """Steps some environments with the actions in the block; yields each one's row and infos once it is done."""
         actions = mapped(lambda array: array[chosen], self._actions)
-        for k, action in zip(chosen, iterate(self._action_space, actions), strict=True):
-            self._step(k, action)
+        for k in self._stepping(zip(chosen, iterate(self._action_space, actions), strict=True)):
             concatenate(self._observation_space, self._held[k : k + 1], self._each[k])
             for own, shared in self._outcomes:
                 shared[k] = own[k]
@@ -88,21 +88,25 @@ class Slice:
             self._finals, self._infos = [], []
             yield self._first + k, infos
 
-    def _step(self, k: int, action: Any) -> None:
-        self._current[0] = row = self._first + k
-        env = self._envs[k]
-        if self._next_step and (self._terminated[k] or self._truncated[k]):
-            observation, info = env.reset()
-            self._rewards[k], self._terminated[k], self._truncated[k] = 0.0, False, False
-        else:
-            observation, self._rewards[k], self._terminated[k], self._truncated[k], info = env.step(action)
-            if self._same_step and (self._terminated[k] or self._truncated[k]):
-                # Copied, because the environment may clear the same dict in its reset.
-                self._finals.append((row, {"final_obs": observation, "final_info": dict(info)}))
-                observation, info = env.reset()
-        self._held[k] = observation
-        if info:
-            self._infos.append((row, info))
+    def _stepping(self, actions: Iterable[tuple[int, Any]]) -> Iterator[int]:
+        """Steps environments, each with its action, and yields the index of each once it is done."""
+        envs, held, current, first = self._envs, self._held, self._current, self._first
+        rewards, terminated, truncated = self._rewards, self._terminated, self._truncated
+        next_step, same_step = self._next_step, self._same_step
+        for k, action in actions:
+            current[0] = row = first + k
+            if next_step and (terminated[k] or truncated[k]):
+                held[k], info = envs[k].reset()
+                rewards[k], terminated[k], truncated[k] = 0.0, False, False
+            else:
+                held[k], rewards[k], terminated[k], truncated[k], info = envs[k].step(action)
+                if same_step and (terminated[k] or truncated[k]):
+                    # Copied, because the environment may clear the same dict in its reset.
+                    self._finals.append((row, {"final_obs": held[k], "final_info": dict(info)}))
+                    held[k], info = envs[k].reset()
+            if info:
+                self._infos.append((row, info))
+            yield k
 
     def reset(self, arguments: Sequence[dict[str, Any] | None]) -> Message | None:
         """Begins an episode in every environment with its own arguments of `reset`; None leaves one alone."""
@@ -120,7 +124,11 @@ class Slice:
     def _gather(self) -> None:
         """Writes the results to the block; the observations as Gymnasium's `concatenate` does."""
         for own, shared in self._outcomes:
-            shared[:] = own
+            try:
+                shared[:] = own
+            except ValueError:  # some are arrays of one number
+                for k, each in enumerate(own):
+                    shared[k] = each
         held = self._held
         if self._end_to_end is not None and {getattr(each, "shape", None) for each in held} == {self._shape}:
             # Arrays end to end are the same memory as arrays stacked, and take NumPy half the time.

@@ -96,7 +96,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             max(workers, 1),
             self.single_observation_space,
             self.single_action_space,
-            self.autoreset_mode,
+            self.autoreset_mode.value,
             different,
         )
         self.workers = workers

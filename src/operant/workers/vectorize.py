@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium
 
+from operant.environments.vector_base import AutoresetMode
 from operant.messages import integer
 from operant.workers.plan import MakeEnv
 from operant.workers.vector import VectorizedEnv
@@ -21,7 +22,7 @@ def vectorize(
     workers: int | str = "auto",
     *,
     batch_size: int | None = None,
-    autoreset_mode: Any = "NextStep",
+    autoreset_mode: AutoresetMode | str = "NextStep",
     copy: bool = True,
     observation_mode: Any = "same",
     context: str | None = None,
