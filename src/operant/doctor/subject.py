@@ -10,7 +10,7 @@ from typing import Any
 
 import gymnasium as gym
 
-VECTORS = ("sync", "async", "vector_entry_point", "operant", "envpool")
+VECTORS = ("sync", "async", "vector_entry_point", "operant", "vectorize", "envpool")
 """The values of `--vector`."""
 MODES = ("NextStep", "SameStep", "Disabled")
 """The values of `--autoreset-mode`, which are those of `gymnasium.vector.AutoresetMode`."""
@@ -23,7 +23,7 @@ class Subject:
     Attributes:
         title: its name in a report.
         call: the expression, with `{num_envs}` in place of the number of environments and, if `limitable`, `{limit}` in
-            place of an argument such as `, max_episode_steps=7`.
+            place of an argument such as `, max_episode_steps=7`. `{workers}` is 2, or 1 for one environment.
         imports: the import lines that the expression needs.
         limitable: True if it can be made with another time limit.
         names: variables that the expression needs besides its imports.
@@ -37,7 +37,7 @@ class Subject:
 
     def expression(self, num_envs: int, limit: int | None = None) -> str:
         """Returns the expression for `num_envs` environments whose episodes are truncated after `limit` steps."""
-        text = self.call.replace("{num_envs}", str(num_envs))
+        text = self.call.replace("{num_envs}", str(num_envs)).replace("{workers}", str(min(num_envs, 2)))
         return text.replace("{limit}", "" if limit is None else f", max_episode_steps={limit}")
 
     def make(self, num_envs: int, limit: int | None = None) -> Any:
@@ -133,11 +133,15 @@ def _of_gymnasium(env_id: str, name: str, vector: str | None, mode: str | None) 
     chosen = vector or ("vector_entry_point" if spec.vector_entry_point else "sync")
     if chosen == "vector_entry_point" and spec.vector_entry_point is None:
         raise ValueError(f"{env_id} has no vector_entry_point: choose --vector sync or async")
-    if chosen in ("sync", "async") and spec.entry_point is None:
+    if chosen in ("sync", "async", "vectorize") and spec.entry_point is None:
         raise ValueError(f"{env_id} has no entry_point: choose --vector vector_entry_point")
     options = "" if chosen == "operant" or vector is None else f', vectorization_mode="{chosen}"'
     if mode is not None:
         native = chosen in ("operant", "vector_entry_point")
         options += f', autoreset_mode="{mode}"' if native else f', vector_kwargs={{"autoreset_mode": "{mode}"}}'
+    if chosen == "vectorize":
+        given = "" if mode is None else f', autoreset_mode="{mode}"'
+        call = f'operant.vectorize("{env_id}", num_envs={{num_envs}}, workers={{workers}}{{limit}}{given})'
+        return Subject(f"{env_id} by vectorize", call, ("import operant",), limitable=True)
     call = f'gym.make_vec("{env_id}", num_envs={{num_envs}}{{limit}}{options})'
     return Subject(f"{env_id} by {chosen}", call, imports, limitable=True)
