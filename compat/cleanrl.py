@@ -1,7 +1,8 @@
-"""One native batch in place of CleanRL's `gym.vector.SyncVectorEnv([make_env(...) for i in range(args.num_envs)])`.
+"""Vector environments in place of CleanRL's `gym.vector.SyncVectorEnv([make_env(...) for i in range(args.num_envs)])`.
 
-    from operant.compat.cleanrl import make_vec_env
-    envs = make_vec_env(args.env_id, args.num_envs, args.capture_video, run_name)
+    from operant.compat.cleanrl import make_vec_env, vectorize
+    envs = make_vec_env(args.env_id, args.num_envs, args.capture_video, run_name)  # one native batch
+    envs = vectorize([make_env(...) for i in range(args.num_envs)])  # any environments, in worker processes
 
 Episodes restart in the step that ends them. The infos suit scripts for gymnasium 0.29 and for 1.x.
 """
@@ -9,7 +10,8 @@ Episodes restart in the step that ends them. The infos suit scripts for gymnasiu
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -26,6 +28,9 @@ from operant.environments.parameters import reset_overrides
 from operant.environments.spaces import array_space
 from operant.messages import unknown
 from operant.spec import EnvSpec
+
+if TYPE_CHECKING:
+    from operant.compat.cleanrl_vectorized import CleanRLVectorizedEnv
 
 _REFUSED = {
     "wrappers": "there are no single environments to wrap: put wrappers for vector environments around the result",
@@ -130,3 +135,20 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
 
 
 make_vec_env = CleanRLVectorEnv
+
+
+def vectorize(
+    env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]], workers: int | str = "auto", **options: Any
+) -> CleanRLVectorizedEnv:
+    """Makes a vector environment of anybody's environments, stepped in worker processes.
+
+    Args:
+        env_fns: CleanRL's functions, `[make_env(...) for i in range(args.num_envs)]`, with their wrappers.
+        workers, **options: those of `operant.vectorize`.
+
+    Raises:
+        ImportError: gymnasium is older than 1.1.
+    """
+    from operant.compat.cleanrl_vectorized import CleanRLVectorizedEnv
+
+    return CleanRLVectorizedEnv(env_fns, workers, **options)

@@ -24,9 +24,12 @@ class FinalInfo(dict[str, Any]):
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """0.29's array `[N]` of infos."""
-        index = np.flatnonzero(self["_episode"])
-        return _rows(len(self["_episode"]), index, {name: self["episode"][name][index] for name in _KINDS})
+        """0.29's array `[N]` of infos; none at all if no environment ever has an info."""
+        masks = [mask for name, mask in self.items() if name[:1] == "_" and name[1:] in self]
+        rows = np.full(len(masks[0]) if masks else 0, None, object)
+        for row in np.flatnonzero(np.logical_or.reduce(masks)) if masks else ():
+            rows[row] = _info_of(self, row)
+        return rows
 
     def __iter__(self) -> Any:
         return iter(self.rows)
@@ -36,6 +39,19 @@ class FinalInfo(dict[str, Any]):
 
     def __getitem__(self, key: Any) -> Any:
         return super().__getitem__(key) if isinstance(key, str) else self.rows[key]
+
+
+def _info_of(infos: dict[str, Any], row: int) -> dict[str, Any]:
+    """One row's own info, which 1.x merged with the others'; an episode's numbers are 0.29's arrays of one."""
+    own: dict[str, Any] = {}
+    for name, value in infos.items():
+        if f"_{name}" not in infos or not infos[f"_{name}"][row]:
+            continue
+        if name == "episode" and value.keys() >= _KINDS.keys():
+            own[name] = {each: value[each][row : row + 1].astype(kind) for each, kind in _KINDS.items()}
+        else:
+            own[name] = _info_of(value, row) if isinstance(value, dict) else value[row]
+    return own
 
 
 def _rows(num_rows: int, index: np.ndarray, episode: dict[str, np.ndarray]) -> np.ndarray:
