@@ -1,7 +1,7 @@
 """The row `vectorize`: Python environments in `operant.vectorize` and in the vector environments of other libraries.
 
 Its time is that of the processor, summed over the caller and its workers: it says what a step costs wherever there are
-cores, also on a machine that does other work. The last part is by the clock.
+cores, also on a machine that does other work. The last parts are by the clock.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from operant.bench.workloads import STANDARD, Plan
 
 NUM_ENVS, WORKERS = 64, 2
 UNEVEN = 8  # environments in the part by the clock
+FEW = 8  # environments in the part with workers="auto"
 SYNC, ASYNC, SUBPROC = "Gymnasium sync", "Gymnasium async", "SB3 SubprocVecEnv"
 OURS = f"operant, {WORKERS} workers"
 
@@ -101,7 +102,30 @@ def vectorize(plan: Plan) -> Iterator[Row]:
             ratios = comparison.ratios(OURS, other.name)
             result.add_ratio(other.name, f"{name}, times {other.name}", ratios, least.get(other.name))
         yield result
+    for name, (make, _) in ENVIRONMENTS.items():
+        if importlib.util.find_spec("Box2D") is not None or not name.startswith("LunarLander"):
+            yield automatic(plan, name, make)
     yield by_the_clock(plan)
+
+
+def automatic(plan: Plan, name: str, make: MakeEnv) -> Row:
+    """Few environments by the clock, with as many workers as were chosen automatically."""
+    with contextlib.ExitStack() as stack:
+        envs: list[Any] = [operant.vectorize(make, FEW), gymnasium.vector.SyncVectorEnv([make] * FEW)]
+        ours, actions = f"operant, workers={envs[0].workers}", np.zeros(FEW, np.int64)
+        for each in envs:
+            stack.callback(each.close)
+            each.reset(seed=0)
+        kinds = zip((ours, SYNC), envs, strict=True)
+        comparison = plan.compare(
+            [Contender(kind, timed(functools.partial(e.step, actions)), FEW) for kind, e in kinds]
+        )
+    title = f'{name}, {FEW} environments, workers="auto", by the clock'
+    result = Row("vectorize", title, comparison, "operant is faster", ("k steps/s", 1e3))
+    result.add_ratio(
+        SYNC, f'{name}, workers="auto", times {SYNC}', comparison.ratios(ours, SYNC), Target(at_least=0.95)
+    )
+    return result
 
 
 def by_the_clock(plan: Plan) -> Row:

@@ -1,4 +1,4 @@
-"""operant.compat.zoo: RL-Zoo3 trains and enjoys operant's ids on native batches.
+"""operant.compat.zoo: RL-Zoo3 trains and enjoys operant's ids on native batches, and all others in worker processes.
 
     python -m rl_zoo3.train --algo ppo --env operant/CartPole-v1 --gym-packages operant.compat.zoo
     python -m rl_zoo3.enjoy --algo ppo --env operant/CartPole-v1 --gym-packages operant.compat.zoo -f logs
@@ -9,8 +9,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import gymnasium
 
 from operant.compat import framework
 
@@ -18,7 +21,8 @@ framework("rl_zoo3", "zoo", at_least="2.7")
 from huggingface_sb3 import EnvironmentName  # noqa: E402
 from rl_zoo3 import exp_manager  # noqa: E402
 
-from operant.compat.sb3 import OperantVecEnv  # noqa: E402
+from operant.compat.sb3 import OperantVecEnv, VectorizedVecEnv  # noqa: E402
+from operant.environments.single import OperantEnv  # noqa: E402
 
 Manager: Any = exp_manager.ExperimentManager
 # The zoo's own method, even if this module is imported again.
@@ -37,6 +41,14 @@ def read_hyperparameters(manager: Any) -> Any:
         manager.env_name = name
 
 
+def vec_env(env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]], **options: Any) -> Any:
+    """Makes the `VecEnv` of the environments that some functions make: a native batch, or a `VectorizedVecEnv`."""
+    first = env_fns[0]()
+    native = isinstance(first.unwrapped, OperantEnv)
+    first.close()
+    return (OperantVecEnv if native else VectorizedVecEnv)(list(env_fns), **options)
+
+
 vars(read_hyperparameters)["zoos_own"] = _read
-Manager.default_vec_env_cls = OperantVecEnv
+Manager.default_vec_env_cls = staticmethod(vec_env)
 Manager.read_hyperparameters = read_hyperparameters

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import types
 from pathlib import Path
 
 import gymnasium as gym
@@ -64,6 +65,58 @@ def test_a_worker_that_dies_is_named_with_its_environment(how, name):
     assert_gone(workers)
     with pytest.raises(ClosedEnvironmentError):
         envs.step(THIRD)
+
+
+class Faulty(Counter):
+    """At action 3 the fault that `kind` names, and at action 2 a step that takes long."""
+
+    kind = "raise"
+
+    def act(self, action):
+        if action == 2:
+            time.sleep(5)
+        if action == 3:
+            if self.kind == "raise":
+                raise ValueError("left the road")
+            if self.kind == "exit":
+                os._exit(3)
+            if self.kind == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(60)
+
+
+def slowness():
+    """The seconds by the clock that a second of the processor takes at present, 1 on a quiet machine."""
+    began, worked = time.perf_counter(), time.process_time()
+    while time.process_time() - worked < 0.02:
+        pass
+    return max(1.0, (time.perf_counter() - began) / 0.02)
+
+
+@pytest.mark.parametrize(
+    "kind, error, timeout",
+    [("raise", ValueError, None), ("exit", WorkerDied, None), ("kill", WorkerDied, None), ("hang", TimeoutError, 0.2)],
+)
+@pytest.mark.parametrize("background", [False, True])
+def test_faults_are_errors_within_a_tenth_of_a_second_whatever_the_others_do(kind, error, timeout, background):
+    """Where other programs hold the cores, everything takes longer by the same factor."""
+    late = []
+    for _ in range(5):
+        factor = slowness()
+        envs = ready(type("Faulty", (Faulty,), {"kind": kind}), timeout=timeout, batch_size=1)
+        workers = pids(envs)
+        began = time.monotonic()
+        with pytest.raises(error):
+            if background:
+                envs.send(np.array([3, 2]), [0, 2])
+                envs.recv()
+            else:
+                envs.step(np.array([3, 0, 2, 0]))
+        late.append((time.monotonic() - began - (timeout or 0.0)) / factor)
+        assert_gone(workers)
+        if late[-1] < 0.1:
+            break
+    assert min(late) < 0.1
 
 
 @pytest.mark.parametrize("idle", [False, True])
@@ -348,6 +401,13 @@ def test_bad_masks_seeds_values_and_actions_are_refused(mask, kind, why):
 def test_a_step_before_the_reset_is_refused():
     with operant.vectorize(Counter, 2, 1) as envs, pytest.raises(ResetNeeded, match="call reset first"):
         envs.step(np.zeros(2, int))
+
+
+def test_fork_beside_cuda_warns(monkeypatch):
+    cuda = types.SimpleNamespace(is_initialized=lambda: True)
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    with pytest.warns(UserWarning, match='CUDA is in use.*give context="spawn" or "forkserver"'):
+        operant.vectorize(Counter, 2, 1, context="fork").close()
 
 
 def test_fork_beside_running_threads_warns():

@@ -35,7 +35,8 @@ from operant.workers.loop import CLOSE, DONE, FAILED, report, serve
 from operant.workers.plan import MakeEnv, Plan
 
 LOOK = 1000  # milliseconds after which a worker that waits looks whether its caller lives
-SHOWN = 0.05  # seconds in which a process that hangs writes its traceback
+SHOWN = 0.05  # seconds in which processes that hang begin to write their tracebacks
+WRITTEN = 0.005  # and in which they finish
 PR_SET_PDEATHSIG = 1
 
 
@@ -167,7 +168,10 @@ class ProcessCrew(NotCopyable):
         for w in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._processes[w].pid, signal.SIGUSR1)
-        time.sleep(SHOWN)
+        until = time.monotonic() + SHOWN
+        for w in workers:
+            self._traces[w].poll(max(until - time.monotonic(), 0.0))
+        time.sleep(WRITTEN)
         return [(_name(w, self._processes[w]), int(self.block.current[w]), self._trace(w)) for w in workers]
 
     def end(self, grace: float) -> None:
