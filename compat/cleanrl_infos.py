@@ -27,7 +27,7 @@ class FinalInfo(dict[str, Any]):
         """0.29's array `[N]` of infos; none at all if no environment ever has an info."""
         masks = [mask for name, mask in self.items() if name[:1] == "_" and name[1:] in self]
         rows = np.full(len(masks[0]) if masks else 0, None, object)
-        for row in np.flatnonzero(np.logical_or.reduce(masks)) if masks else ():
+        for row in np.flatnonzero(np.logical_or.reduce(masks)).tolist() if masks else ():
             rows[row] = _info_of(self, row)
         return rows
 
