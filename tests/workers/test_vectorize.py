@@ -1,6 +1,9 @@
 """operant.vectorize returns what SyncVectorEnv returns, for any environment, in every mode, by every kind of worker."""
 
 import functools
+import re
+import subprocess
+import sys
 import time
 from importlib.util import find_spec
 
@@ -98,6 +101,16 @@ def test_threads_and_this_process_give_the_same_results_as_processes(env, mode):
 @pytest.mark.parametrize("context", ["spawn", "forkserver"])
 def test_results_do_not_depend_on_the_start_of_processes(context):
     assert compare(ChangingInfos, 4, 2, "SameStep", steps=20, context=context) > 0
+
+
+def test_a_worker_that_starts_afresh_imports_neither_the_core_nor_the_callers_part():
+    script = "import sys, operant.workers.processes; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    ours = {name for name in loaded if name.startswith("operant.")}
+    assert not {
+        name for name in ours if re.match(r"operant\.(_native|batch|environments|engines|workers\.vector)", name)
+    }
+    assert not {"torch", "pygame", "cffi", "stable_baselines3"} & {*loaded}
 
 
 @pytest.mark.parametrize("workers", [0, 2])
