@@ -5,12 +5,10 @@ import gc
 import os
 import random
 import signal
-import threading
 
 import numpy as np
 import pytest
-from python_environments import Counter
-from test_vectorize_faults import assert_gone, pids
+from test_vectorize_faults import Faulty, assert_gone, pids
 
 import operant
 from operant.workers.faults import WorkerDied
@@ -23,22 +21,6 @@ ERRORS = {
     "hang": TimeoutError,
     "interrupt": KeyboardInterrupt,
 }
-
-
-class Faulty(Counter):
-    """Does what action 3 is set to mean."""
-
-    kind = "raise"
-
-    def act(self, action):
-        if action == 3:
-            if self.kind == "raise":
-                raise ValueError("left the road")
-            if self.kind == "exit":
-                os._exit(3)
-            if self.kind == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            threading.Event().wait()  # hangs; an interrupt comes while it does
 
 
 def steps(envs, draw, background, faults):
