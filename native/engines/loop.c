@@ -1,7 +1,7 @@
 /* loop.c: the one loop of environments that stand on an engine: threads, seeds, autoreset, limits, results.
  *
- * A step takes tens to hundreds of microseconds, so threads take environments one by one from an atomic counter. Row i
- * of operant_memory.state is the memory of environment i. */
+ * A step takes tens to hundreds of microseconds, so threads take environments from an atomic counter, as many at a time
+ * as they have slots. Row i of operant_memory.state is the memory of environment i. */
 #include <stdio.h>
 
 #include "core/dispatch.h"
@@ -76,11 +76,12 @@ static void put_terms(const operant_loop *l, int32_t worker, double *terms, int6
 
 static void begin(operant_loop *l, int32_t worker, int64_t i) {
     operant_batch *b = l->batch;
+    const int32_t slot = worker * l->engine->group;
     double *row = row_of(l, i), *terms = scratch_of(l, worker);
     memset(terms, 0, (size_t)l->sizes.terms * sizeof *terms);
-    l->engine->reset(l->simulation, worker, (operant_pcg64 *)b->view.generator + i, row, terms);
-    l->engine->observe(l->simulation, worker, observation_of(l, i));
-    l->engine->save(l->simulation, worker, row, false);
+    l->engine->reset(l->simulation, slot, (operant_pcg64 *)b->view.generator + i, row, terms);
+    l->engine->observe(l->simulation, slot, observation_of(l, i));
+    l->engine->save(l->simulation, slot, row, false);
     put_terms(l, worker, l->terms, i);
     b->view.episode[i] += 1;
     b->view.deadline[i] = (int32_t)(b->clock + b->limit);
@@ -88,29 +89,48 @@ static void begin(operant_loop *l, int32_t worker, int64_t i) {
     l->begun[i] = 1;
 }
 
-static void step_pass(operant_loop *l, int32_t worker, int64_t i) {
-    operant_batch *b = l->batch;
+/** Writes the results of environment i, whose observation is in its row. */
+static void put_results(const operant_loop *l, int64_t i, operant_outcome outcome, bool truncated) {
     const operant_output *to = l->output;
-    operant_outcome outcome = {0, false};
-    bool truncated = false;
-    if (l->due[i]) {
-        begin(l, worker, i);
-    } else {
-        double *row = row_of(l, i);
-        const size_t size = (size_t)l->sizes.action * (l->wide ? sizeof(double) : sizeof(float));
-        const operant_action action = {(const char *)l->actions + (size_t)i * size, l->wide};
-        l->engine->bind(l->simulation, worker, row);
-        l->engine->advance(l->simulation, worker, &action);
-        l->engine->after(l->simulation, worker, &action, row, &outcome, scratch_of(l, worker));
-        l->engine->observe(l->simulation, worker, observation_of(l, i));
-        l->engine->save(l->simulation, worker, row, true);
-        put_terms(l, worker, l->terms, i);
-        add_reward(l, i, outcome.reward);
-        truncated = b->limit && (uint32_t)b->view.deadline[i] == b->clock;
-    }
     put_observation(l, i, to->observations, i);
     set_result(l, to->rewards, i, outcome.reward);
     to->terminated[i] = outcome.terminated, to->truncated[i] = truncated;
+}
+
+/** Ends the step that environment i has made in a slot. */
+static void finish(operant_loop *l, int32_t worker, int32_t slot, int64_t i, const operant_action *action) {
+    const operant_batch *b = l->batch;
+    operant_outcome outcome = {0, false};
+    double *row = row_of(l, i);
+    l->engine->after(l->simulation, slot, action, row, &outcome, scratch_of(l, worker));
+    l->engine->observe(l->simulation, slot, observation_of(l, i));
+    l->engine->save(l->simulation, slot, row, true);
+    put_terms(l, worker, l->terms, i);
+    add_reward(l, i, outcome.reward);
+    put_results(l, i, outcome, b->limit && (uint32_t)b->view.deadline[i] == b->clock);
+}
+
+/** Steps group j of the environments: those that are due begin their episodes, the others advance together. */
+static void step_pass(operant_loop *l, int32_t worker, int64_t j) {
+    const int64_t first = j * l->engine->group, end = first + l->engine->group, n = l->batch->num_envs;
+    const int32_t slot = worker * l->engine->group;
+    const size_t size = (size_t)l->sizes.action * (l->wide ? sizeof(double) : sizeof(float));
+    operant_action actions[MOST_SLOTS];
+    int64_t stepped[MOST_SLOTS];
+    int32_t count = 0;
+    for (int64_t i = first; i < end && i < n; i++) {
+        if (l->due[i]) {
+            begin(l, worker, i);
+            put_results(l, i, (operant_outcome){0, false}, false);
+            continue;
+        }
+        actions[count] = (operant_action){(const char *)l->actions + (size_t)i * size, l->wide};
+        stepped[count++] = i;
+    }
+    if (!count) return;
+    for (int32_t k = 0; k < count; k++) l->engine->bind(l->simulation, slot + k, row_of(l, stepped[k]));
+    l->engine->advance(l->simulation, slot, count, actions);
+    for (int32_t k = 0; k < count; k++) finish(l, worker, slot + k, stepped[k], &actions[k]);
 }
 
 static void begin_pass(operant_loop *l, int32_t worker, int64_t j) {
@@ -171,7 +191,7 @@ static void step_chunk(operant_batch *b, operant_chunk *chunk, const operant_out
     memset(l->begun, 0, (size_t)n);
     for (int64_t j = 0; b->autoreset == OPERANT_NEXT_STEP && j < chunk->pending; j++) l->due[b->pending[j]] = 1;
     l->output = output;
-    if (!run(l, step_pass, n)) return;
+    if (!run(l, step_pass, (n + l->engine->group - 1) / l->engine->group)) return;
     chunk->finished = 0;
     for (int64_t i = 0; i < n; i++) {
         if (!(output->terminated[i] | output->truncated[i])) continue;
@@ -220,10 +240,14 @@ static operant_batch *fail(operant_loop *l, char *message, int32_t size, const c
 }
 
 operant_batch *operant_open_engine(const operant_engine_options *o, char *message, int32_t size) {
-    const operant_engine *engine = NULL;
     for (size_t k = 0; k < sizeof engines / sizeof *engines; k++)
-        if (o->engine && !strcmp(engines[k]->name, o->engine)) engine = engines[k];
-    if (!engine) return fail(NULL, message, size, "there is no such engine");
+        if (o->engine && !strcmp(engines[k]->name, o->engine)) return operant_open_loop(engines[k], o, message, size);
+    return fail(NULL, message, size, "there is no such engine");
+}
+
+operant_batch *operant_open_loop(const operant_engine *engine, const operant_engine_options *o, char *message,
+                                 int32_t size) {
+    if (engine->group < 1 || engine->group > MOST_SLOTS) return fail(NULL, message, size, "a group is 1 to 64 slots");
     if (o->workers < 1 || o->workers > 1024) return fail(NULL, message, size, "workers must be from 1 to 1024");
     operant_loop *l = calloc(1, sizeof *l);
     if (!l) return fail(NULL, message, size, "out of memory");

@@ -182,40 +182,41 @@ static void prepare(operant_simulation *s, int64_t i, double *row) {
         to = put(to, s->fields[k].rows + i * s->fields[k].size, s->fields[k].size);
 }
 
-/* The engine's table: see engine.h. */
+/* The engine's table: see engine.h. A thread has one slot. */
 
-static void bind(operant_simulation *s, int32_t worker, const double *row) {
-    const mujoco_data *d = &s->threads[worker];
-    write_fields(s, worker, varied_of(s, (double *)row));
+static void bind(operant_simulation *s, int32_t slot, const double *row) {
+    const mujoco_data *d = &s->threads[slot];
+    write_fields(s, slot, varied_of(s, (double *)row));
     s->set_state(d->model, d->data, row, s->state_spec);
 }
 
 /** Draws the randomised fields of the model, then lets the derived ones follow. */
-static void draw_fields(operant_simulation *s, int32_t worker, operant_pcg64 *g, double *row) {
-    const mujoco_data *d = &s->threads[worker];
+static void draw_fields(operant_simulation *s, int32_t slot, operant_pcg64 *g, double *row) {
+    const mujoco_data *d = &s->threads[slot];
     double *to = varied_of(s, row);
     for (int32_t k = 0; k < s->field_count; to += s->fields[k++].size)
         for (int32_t j = 0; s->fields[k].randomized && j < s->fields[k].size; j++)
             to[j] = draw_uniform(g, s->fields[k].low[j], s->fields[k].high[j]);
     if (!s->keep_constants) return;
-    write_fields(s, worker, varied_of(s, row));
+    write_fields(s, slot, varied_of(s, row));
     s->set_const(d->model, d->data);
     to = varied_of(s, row);
-    for (int32_t k = 0; k < s->field_count; to += s->fields[k++].size) read_field(&s->fields[k], worker, to);
+    for (int32_t k = 0; k < s->field_count; to += s->fields[k++].size) read_field(&s->fields[k], slot, to);
 }
 
-static void reset(operant_simulation *s, int32_t worker, operant_pcg64 *g, double *row, double *terms) {
-    const mujoco_data *d = &s->threads[worker];
-    if (s->randomized) draw_fields(s, worker, g, row);
-    write_fields(s, worker, varied_of(s, row));
+static void reset(operant_simulation *s, int32_t slot, operant_pcg64 *g, double *row, double *terms) {
+    const mujoco_data *d = &s->threads[slot];
+    if (s->randomized) draw_fields(s, slot, g, row);
+    write_fields(s, slot, varied_of(s, row));
     s->reset(d->model, d->data);
     s->task->reset(d, &s->constants, s->params, g);
     s->forward(d->model, d->data);
     s->task->place(d, &s->constants, terms);
 }
 
-static void advance(operant_simulation *s, int32_t worker, const operant_action *a) {
-    const mujoco_data *d = &s->threads[worker];
+static void advance(operant_simulation *s, int32_t slot, int32_t count, const operant_action *a) {
+    (void)count; /* 1 */
+    const mujoco_data *d = &s->threads[slot];
     const int32_t nu = s->constants.nu;
     if (a->wide) memcpy(d->ctrl, a->values, (size_t)nu * sizeof *d->ctrl);
     else
@@ -224,19 +225,19 @@ static void advance(operant_simulation *s, int32_t worker, const operant_action 
     if (s->post_due) s->post(d->model, d->data);
 }
 
-static void after(operant_simulation *s, int32_t worker, const operant_action *a, const double *row, operant_outcome *o,
+static void after(operant_simulation *s, int32_t slot, const operant_action *a, const double *row, operant_outcome *o,
                   double *terms) {
-    const mujoco_data *d = &s->threads[worker];
+    const mujoco_data *d = &s->threads[slot];
     terms = s->task->place(d, &s->constants, terms);
     s->task->after(d, &s->constants, s->params, measured_of(s, (double *)row), a, o, terms);
 }
 
-static void observe(operant_simulation *s, int32_t worker, double *to) {
-    s->task->observe(&s->threads[worker], &s->constants, s->params, to);
+static void observe(operant_simulation *s, int32_t slot, double *to) {
+    s->task->observe(&s->threads[slot], &s->constants, s->params, to);
 }
 
-static void save(operant_simulation *s, int32_t worker, double *row, bool stepped) {
-    const mujoco_data *d = &s->threads[worker];
+static void save(operant_simulation *s, int32_t slot, double *row, bool stepped) {
+    const mujoco_data *d = &s->threads[slot];
     if (stepped) memcpy(before_of(s, row), now_of(s, row), (size_t)s->state_size * sizeof *row);
     s->get_state(d->model, d->data, now_of(s, row), s->state_spec);
     s->task->before(d, &s->constants, measured_of(s, row));
@@ -316,8 +317,8 @@ static operant_simulation *open_simulation(const operant_engine_options *o, oper
     return s;
 }
 
-const operant_engine operant_mujoco_engine = {"mujoco", open_simulation, close_simulation, guard,  prepare, bind,
-                                              reset,    advance,         after,            observe, save};
+const operant_engine operant_mujoco_engine = {"mujoco", 1,       open_simulation, close_simulation, guard,   prepare,
+                                              bind,     reset,   advance,         after,            observe, save};
 
 double operant_dot(const double *x, int32_t n, int32_t fused) { return numpy_dot(x, n, fused); }
 
