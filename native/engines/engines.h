@@ -8,7 +8,6 @@
 
 typedef struct {
     const char *engine;        /* "mujoco" */
-    const char *task;          /* "half_cheetah": the name of a header in engines/mujoco/ */
     int64_t num_envs;          /* N */
     int64_t max_episode_steps; /* steps after which an episode is truncated; 0 for no limit */
     int32_t workers;           /* number of threads, including the caller's */
@@ -60,15 +59,17 @@ operant_engine_row operant_engine_row_of(const operant_batch *batch);
 
 /* MuJoCo. The core neither includes its headers nor links to it: Python hands over the addresses. */
 
-/** A task of MuJoCo: what one header defines. */
+/** A task of MuJoCo: what one header defines. The core has more of it than stands here. */
 typedef struct {
     const char *name;
     const char *const *options; /* [option_count] their order in operant_mujoco.options */
     const operant_term *terms;  /* [term_count] */
     int32_t option_count, term_count;
 } operant_mujoco_task;
-int32_t operant_mujoco_task_count(void);
-operant_mujoco_task operant_mujoco_task_at(int32_t index);
+/** The built-in task of this name, or NULL. */
+const operant_mujoco_task *operant_mujoco_find_task(const char *name);
+/** The task in a shared library that a user's header was compiled into, or NULL with the reason in `message`. */
+const operant_mujoco_task *operant_mujoco_load_task(const char *path, char *message, int32_t message_size);
 
 /** One thread's mjModel and mjData, and where their arrays stand. */
 typedef struct {
@@ -88,14 +89,15 @@ typedef struct {
     const double *low, *high; /* [size] */
 } operant_mujoco_field;
 
-/** A model, its threads and the functions of libmujoco, by address. */
+/** A task with its model, its threads and the functions of libmujoco, by address. */
 typedef struct {
+    const operant_mujoco_task *task;
     void *step, *forward, *reset, *post, *get_state, *set_state, *set_const; /* mj_step, ..., mj_setConst */
     void *set_log_handler; /* mju_setLogHandler; NULL before MuJoCo 3.10 */
     void *user_error;      /* the address of the variable mju_user_error */
     int32_t nq, nv, nu, nbody, ntendon;
     int32_t state_size, state_spec; /* of mjSTATE_INTEGRATION */
-    int32_t frame_skip, observation_size;
+    int32_t frame_skip;
     int32_t skipped;          /* how many positions the observation leaves out */
     int32_t body[4];          /* the bodies that the task names */
     int32_t fused;            /* 1: NumPy's dot product of doubles fuses multiply and add */
@@ -106,6 +108,9 @@ typedef struct {
     int32_t field_count;
     int32_t keep_constants;   /* 1: mj_setConst follows each draw, and the fields that it computes are among `fields` */
 } operant_mujoco;
+
+/** The number of numbers that a task observes of a model: task, nq to ntendon, skipped and options must be set. */
+int32_t operant_mujoco_observed(const operant_mujoco *description);
 
 /** x.dot(x) of n numbers, with a fused multiply-add or without: for finding out which of them NumPy has. */
 double operant_dot(const double *x, int32_t n, int32_t fused);

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from judge import IDS, MODES, assert_same, compare, make_pair
 
+from operant.catalog import ENGINES
+
 # Options that differ from Gymnasium's defaults wherever a task has them.
 OTHERS = {
     "HalfCheetah-v5": {"forward_reward_weight": 2.5, "ctrl_cost_weight": 0.3, "frame_skip": 3},
@@ -39,18 +41,18 @@ OTHERS = {
 }
 for options in OTHERS.values():
     options.setdefault("reset_noise_scale", 0.05)
-for env_id in (
-    "HalfCheetah-v5",
-    "Ant-v5",
-    "Humanoid-v5",
-    "HumanoidStandup-v5",
-    "Hopper-v5",
-    "Walker2d-v5",
-    "Swimmer-v5",
-):
-    OTHERS[env_id]["exclude_current_positions_from_observation"] = False
+POSITIONS = ("HalfCheetah", "Ant", "Humanoid", "HumanoidStandup", "Hopper", "Walker2d", "Swimmer")
+for name in POSITIONS:
+    OTHERS[f"{name}-v5"]["exclude_current_positions_from_observation"] = False
 for env_id in ("Reacher-v5", "Pusher-v5"):
     del OTHERS[env_id]["reset_noise_scale"]
+# v4 has fewer of them: what its constructor takes.
+for env_id in list(OTHERS):
+    spec = ENGINES[env_id.replace("-v5", "-v4")]
+    OTHERS[spec.id] = {name: value for name, value in OTHERS[env_id].items() if name in spec.task.options}
+OTHERS["Ant-v4"]["use_contact_forces"] = True
+FREE = {"terminate_when_unhealthy": False}
+UNENDING = {env_id: FREE for env_id in IDS if "terminate_when_unhealthy" in ENGINES[env_id].task.options}
 
 
 @pytest.mark.parametrize("env_id", IDS)
@@ -67,6 +69,11 @@ def test_every_result_is_gymnasiums_with_float64_actions_far_beyond_the_bounds(e
 @pytest.mark.parametrize("env_id", IDS)
 def test_every_result_is_gymnasiums_with_other_options(env_id):
     compare(*make_pair(env_id, 2, "SameStep", limit=15, **OTHERS[env_id]), steps=25)
+
+
+@pytest.mark.parametrize("env_id", UNENDING)
+def test_every_result_is_gymnasiums_where_the_unhealthy_go_on(env_id):
+    compare(*make_pair(env_id, 2, limit=60, **UNENDING[env_id]), steps=70)
 
 
 @pytest.mark.test_all("ten seconds for each task")

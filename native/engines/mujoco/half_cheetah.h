@@ -1,4 +1,4 @@
-/* half_cheetah.h: a planar two-legged body runs forward. Gymnasium's HalfCheetah-v5. */
+/* half_cheetah.h: a planar two-legged body runs forward. Gymnasium's HalfCheetah-v5, and v4. */
 #define HALF_CHEETAH(OPTION) OPTION(forward_reward_weight) OPTION(ctrl_cost_weight) OPTION(reset_noise_scale)
 DEFINE_OPTIONS(half_cheetah, HALF_CHEETAH)
 
@@ -11,13 +11,15 @@ static void half_cheetah_reset(const mujoco_data *d, const mujoco_constants *c, 
     noise_normal(d->qvel, c->init_qvel, c->nv, p->reset_noise_scale, g);
 }
 
-static double *half_cheetah_place(const mujoco_data *d, const mujoco_constants *c, double *terms) {
-    (void)c;
+static double *half_cheetah_place(const mujoco_data *d, const mujoco_constants *c, const half_cheetah_params *p,
+                                  double *terms) {
+    (void)c, (void)p;
     return PUT(terms, d->qpos[0]);
 }
 
-static void half_cheetah_before(const mujoco_data *d, const mujoco_constants *c, double *was) {
-    (void)c;
+static void half_cheetah_before(const mujoco_data *d, const mujoco_constants *c, const half_cheetah_params *p,
+                                double *was) {
+    (void)c, (void)p;
     was[0] = d->qpos[0];
 }
 
@@ -27,6 +29,11 @@ static void half_cheetah_after(const mujoco_data *d, const mujoco_constants *c, 
     const double forward = p->forward_reward_weight * velocity, cost = action_cost(p->ctrl_cost_weight, a, c);
     o->reward = forward - cost;
     PUT(terms, velocity, forward, -cost);
+}
+
+static int32_t half_cheetah_observed(const mujoco_constants *c, const half_cheetah_params *p) {
+    (void)p;
+    return c->nq - c->skipped + c->nv;
 }
 
 static void half_cheetah_observe(const mujoco_data *d, const mujoco_constants *c, const half_cheetah_params *p,

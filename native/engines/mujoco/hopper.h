@@ -1,9 +1,9 @@
-/* hopper.h: a planar body hops forward on one leg. Gymnasium's Hopper-v5. */
+/* hopper.h: a planar body hops forward on one leg. Gymnasium's Hopper-v5, and v4. */
 #define HOPPER(OPTION)                                                                                           \
     OPTION(forward_reward_weight) OPTION(ctrl_cost_weight) OPTION(healthy_reward) OPTION(terminate_when_unhealthy) \
     OPTION(healthy_state_range_low) OPTION(healthy_state_range_high) OPTION(healthy_z_range_low)                 \
     OPTION(healthy_z_range_high) OPTION(healthy_angle_range_low) OPTION(healthy_angle_range_high)                \
-    OPTION(reset_noise_scale)
+    OPTION(reset_noise_scale) OPTION(v4)
 DEFINE_OPTIONS(hopper, HOPPER)
 
 static const operant_term hopper_terms[] = {
@@ -15,12 +15,13 @@ static void hopper_reset(const mujoco_data *d, const mujoco_constants *c, const 
     noise_uniform(d->qvel, c->init_qvel, c->nv, p->reset_noise_scale, g);
 }
 
-static double *hopper_place(const mujoco_data *d, const mujoco_constants *c, double *terms) {
+static double *hopper_place(const mujoco_data *d, const mujoco_constants *c, const hopper_params *p, double *terms) {
+    (void)p;
     return PUT(terms, d->qpos[0], d->qpos[1] - c->init_qpos[1]);
 }
 
-static void hopper_before(const mujoco_data *d, const mujoco_constants *c, double *was) {
-    (void)c;
+static void hopper_before(const mujoco_data *d, const mujoco_constants *c, const hopper_params *p, double *was) {
+    (void)c, (void)p;
     was[0] = d->qpos[0];
 }
 
@@ -32,11 +33,17 @@ static void hopper_after(const mujoco_data *d, const mujoco_constants *c, const 
     const double low = p->healthy_state_range_low, high = p->healthy_state_range_high;
     for (int32_t i = 2; i < c->nq; i++) healthy &= within(d->qpos[i], low, high);
     for (int32_t i = 0; i < c->nv; i++) healthy &= within(d->qvel[i], low, high);
-    const double forward = p->forward_reward_weight * velocity, survive = healthy * p->healthy_reward;
+    const double forward = p->forward_reward_weight * velocity;
+    const double survive = rewarded(healthy, p->terminate_when_unhealthy, p->v4) * p->healthy_reward;
     const double cost = action_cost(p->ctrl_cost_weight, a, c);
     o->reward = (forward + survive) - cost;
     o->terminated = !healthy && p->terminate_when_unhealthy != 0;
     PUT(terms, velocity, forward, -cost, survive);
+}
+
+static int32_t hopper_observed(const mujoco_constants *c, const hopper_params *p) {
+    (void)p;
+    return c->nq - c->skipped + c->nv;
 }
 
 static void hopper_observe(const mujoco_data *d, const mujoco_constants *c, const hopper_params *p, double *to) {

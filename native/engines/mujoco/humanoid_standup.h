@@ -1,9 +1,9 @@
-/* humanoid_standup.h: a body rises from the ground. Gymnasium's HumanoidStandup-v5. After humanoid.h. */
+/* humanoid_standup.h: a body rises from the ground. Gymnasium's HumanoidStandup-v5, and v4. After humanoid.h. */
 #define HUMANOID_STANDUP(OPTION)                                                                              \
     OPTION(uph_cost_weight) OPTION(ctrl_cost_weight) OPTION(impact_cost_weight) OPTION(impact_cost_range_low) \
     OPTION(impact_cost_range_high) OPTION(reset_noise_scale) OPTION(include_cinert_in_observation)            \
     OPTION(include_cvel_in_observation) OPTION(include_qfrc_actuator_in_observation)                          \
-    OPTION(include_cfrc_ext_in_observation)
+    OPTION(include_cfrc_ext_in_observation) OPTION(v4)
 DEFINE_OPTIONS(humanoid_standup, HUMANOID_STANDUP)
 
 static const operant_term humanoid_standup_terms[] = {
@@ -17,12 +17,15 @@ static void humanoid_standup_reset(const mujoco_data *d, const mujoco_constants 
     noise_uniform(d->qvel, c->init_qvel, c->nv, p->reset_noise_scale, g);
 }
 
-static double *humanoid_standup_place(const mujoco_data *d, const mujoco_constants *c, double *terms) {
+static double *humanoid_standup_place(const mujoco_data *d, const mujoco_constants *c, const humanoid_standup_params *p,
+                                      double *terms) {
+    (void)p;
     return put_tendons(PUT(terms, d->qpos[0], d->qpos[1], d->qpos[2] - c->init_qpos[2]), d, c);
 }
 
-static void humanoid_standup_before(const mujoco_data *d, const mujoco_constants *c, double *was) {
-    (void)d, (void)c, (void)was;
+static void humanoid_standup_before(const mujoco_data *d, const mujoco_constants *c, const humanoid_standup_params *p,
+                                    double *was) {
+    (void)d, (void)c, (void)p, (void)was;
 }
 
 static void humanoid_standup_after(const mujoco_data *d, const mujoco_constants *c, const humanoid_standup_params *p,
@@ -35,10 +38,13 @@ static void humanoid_standup_after(const mujoco_data *d, const mujoco_constants 
     PUT(terms, up, -control, -impact);
 }
 
+static int32_t humanoid_standup_observed(const mujoco_constants *c, const humanoid_standup_params *p) {
+    return c->nq - c->skipped + c->nv + count_bodies(c, BODY_PARTS(p));
+}
+
 static void humanoid_standup_observe(const mujoco_data *d, const mujoco_constants *c, const humanoid_standup_params *p,
                                      double *to) {
     to = put(to, d->qpos + c->skipped, c->nq - c->skipped);
     to = put(to, d->qvel, c->nv);
-    put_bodies(to, d, c, p->include_cinert_in_observation != 0, p->include_cvel_in_observation != 0,
-               p->include_qfrc_actuator_in_observation != 0, p->include_cfrc_ext_in_observation != 0);
+    put_bodies(to, d, c, BODY_PARTS(p));
 }

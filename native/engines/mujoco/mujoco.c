@@ -10,7 +10,8 @@
 #include <setjmp.h>
 #include <stdio.h>
 
-#include "engines/mujoco/simulation.h"
+#include "engines/mujoco/task.h"
+#include "platform/platform.h"
 
 #include "engines/mujoco/half_cheetah.h"
 #include "engines/mujoco/ant.h"
@@ -24,35 +25,6 @@
 #include "engines/mujoco/swimmer.h"
 #include "engines/mujoco/walker2d.h"
 
-typedef struct {
-    operant_mujoco_task names;
-    bool post; /* it reads cfrc_ext, which mj_rnePostConstraint computes */
-    void (*reset)(const mujoco_data *, const mujoco_constants *, const void *params, operant_pcg64 *);
-    double *(*place)(const mujoco_data *, const mujoco_constants *, double *terms);
-    void (*before)(const mujoco_data *, const mujoco_constants *, double *was);
-    void (*after)(const mujoco_data *, const mujoco_constants *, const void *params, const double *was,
-                  const operant_action *, operant_outcome *, double *terms);
-    void (*observe)(const mujoco_data *, const mujoco_constants *, const void *params, double *to);
-} mujoco_task;
-
-#define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
-
-/** Defines the functions of a task with the types of mujoco_task: its params are a struct of its own. */
-#define DEFINE_TASK(task, post)                                                                                        \
-    static void task##_reset_any(const mujoco_data *d, const mujoco_constants *c, const void *p, operant_pcg64 *g) {   \
-        task##_reset(d, c, p, g);                                                                                      \
-    }                                                                                                                  \
-    static void task##_after_any(const mujoco_data *d, const mujoco_constants *c, const void *p, const double *was,    \
-                                 const operant_action *a, operant_outcome *o, double *terms) {                         \
-        task##_after(d, c, p, was, a, o, terms);                                                                       \
-    }                                                                                                                  \
-    static void task##_observe_any(const mujoco_data *d, const mujoco_constants *c, const void *p, double *to) {       \
-        task##_observe(d, c, p, to);                                                                                   \
-    }                                                                                                                  \
-    static const mujoco_task task##_task = {                                                                           \
-        {#task, task##_options, task##_terms, COUNT(task##_options), COUNT(task##_terms)},                             \
-        post, task##_reset_any, task##_place, task##_before, task##_after_any, task##_observe_any};
-
 /* Every task, and whether it reads cfrc_ext. */
 #define TASKS(TASK)                                                                                        \
     TASK(ant, true) TASK(half_cheetah, false) TASK(hopper, false) TASK(humanoid, true)                     \
@@ -63,8 +35,28 @@ typedef struct {
 TASKS(DEFINE_TASK)
 static const mujoco_task *const tasks[] = {TASKS(LISTED)};
 
-int32_t operant_mujoco_task_count(void) { return COUNT(tasks); }
-operant_mujoco_task operant_mujoco_task_at(int32_t index) { return tasks[index]->names; }
+const operant_mujoco_task *operant_mujoco_find_task(const char *name) {
+    for (int32_t k = 0; k < COUNT(tasks); k++)
+        if (!strcmp(tasks[k]->names.name, name)) return &tasks[k]->names;
+    return NULL;
+}
+
+static const operant_mujoco_task *refuse(char *message, size_t size, const char *format, const char *path) {
+    snprintf(message, size, format, path);
+    return NULL;
+}
+
+const operant_mujoco_task *operant_mujoco_load_task(const char *path, char *message, int32_t size) {
+    const size_t room = message && size > 0 ? (size_t)size : 0;
+    void *file = platform_load(path, message, room);
+    if (!file) return NULL;
+    const mujoco_task_library *library = platform_symbol(file, "operant_task_table");
+    if (!library) return refuse(message, room, "%s is not a library of a task on MuJoCo", path);
+    if (library->abi != MUJOCO_ABI || library->task_size != sizeof(mujoco_task) ||
+        library->data_size != sizeof(mujoco_data) || library->constants_size != sizeof(mujoco_constants))
+        return refuse(message, room, "%s was compiled for a different version of operant's core", path);
+    return &library->task->names;
+}
 
 /** A field of the model that differs between environments. */
 typedef struct {
@@ -211,7 +203,7 @@ static void reset(operant_simulation *s, int32_t slot, operant_pcg64 *g, double 
     s->reset(d->model, d->data);
     s->task->reset(d, &s->constants, s->params, g);
     s->forward(d->model, d->data);
-    s->task->place(d, &s->constants, terms);
+    s->task->place(d, &s->constants, s->params, terms);
 }
 
 static void advance(operant_simulation *s, int32_t slot, int32_t count, const operant_action *a) {
@@ -228,7 +220,7 @@ static void advance(operant_simulation *s, int32_t slot, int32_t count, const op
 static void after(operant_simulation *s, int32_t slot, const operant_action *a, const double *row, operant_outcome *o,
                   double *terms) {
     const mujoco_data *d = &s->threads[slot];
-    terms = s->task->place(d, &s->constants, terms);
+    terms = s->task->place(d, &s->constants, s->params, terms);
     s->task->after(d, &s->constants, s->params, measured_of(s, (double *)row), a, o, terms);
 }
 
@@ -240,7 +232,7 @@ static void save(operant_simulation *s, int32_t slot, double *row, bool stepped)
     const mujoco_data *d = &s->threads[slot];
     if (stepped) memcpy(before_of(s, row), now_of(s, row), (size_t)s->state_size * sizeof *row);
     s->get_state(d->model, d->data, now_of(s, row), s->state_spec);
-    s->task->before(d, &s->constants, measured_of(s, row));
+    s->task->before(d, &s->constants, s->params, measured_of(s, row));
 }
 
 static void close_simulation(operant_simulation *s) {
@@ -274,15 +266,30 @@ static bool copy_fields(operant_simulation *s, const operant_mujoco *m, size_t w
     return true;
 }
 
+/** The whole of a task, of which `names` is the first member. */
+static const mujoco_task *task_of(const operant_mujoco *m) { return (const mujoco_task *)m->task; }
+
+/** The numbers of a model; init_qpos and init_qvel are set later. */
+static mujoco_constants constants_of(const operant_mujoco *m) {
+    mujoco_constants c = {
+        .nq = m->nq, .nv = m->nv, .nu = m->nu, .nbody = m->nbody, .ntendon = m->ntendon, .skipped = m->skipped,
+        .frame_skip = m->frame_skip, .fused = m->fused};
+    memcpy(c.body, m->body, sizeof m->body);
+    return c;
+}
+
+int32_t operant_mujoco_observed(const operant_mujoco *m) {
+    const mujoco_constants c = constants_of(m);
+    return task_of(m)->observed(&c, m->options);
+}
+
 static operant_simulation *open_simulation(const operant_engine_options *o, operant_simulation_sizes *sizes,
                                            char *message, int32_t size) {
     const operant_mujoco *m = o->description;
-    const mujoco_task *task = NULL;
-    for (int32_t k = 0; k < COUNT(tasks); k++)
-        if (o->task && !strcmp(tasks[k]->names.name, o->task)) task = tasks[k];
+    const mujoco_task *task = task_of(m);
     operant_simulation *s = task ? calloc(1, sizeof *s) : NULL;
     if (!s) {
-        if (message) snprintf(message, (size_t)size, "%s", task ? "out of memory" : "there is no such task");
+        if (message) snprintf(message, (size_t)size, "%s", task ? "out of memory" : "the description has no task");
         return NULL;
     }
     s->task = task;
@@ -291,10 +298,7 @@ static operant_simulation *open_simulation(const operant_engine_options *o, oper
     *(void **)&s->post = m->post, *(void **)&s->get_state = m->get_state, *(void **)&s->set_state = m->set_state;
     *(void **)&s->set_const = m->set_const;
     s->state_size = m->state_size, s->state_spec = m->state_spec, s->keep_constants = m->keep_constants;
-    s->constants = (mujoco_constants){
-        .nq = m->nq, .nv = m->nv, .nu = m->nu, .nbody = m->nbody, .ntendon = m->ntendon, .skipped = m->skipped,
-        .frame_skip = m->frame_skip, .fused = m->fused};
-    memcpy(s->constants.body, m->body, sizeof m->body);
+    s->constants = constants_of(m);
     s->init = malloc((size_t)(m->nq + m->nv + 1) * sizeof *s->init);
     s->params = copy_of(m->options, (size_t)task->names.option_count * sizeof(double));
     s->threads = copy_of(m->threads, (size_t)o->workers * sizeof *s->threads);
@@ -310,9 +314,9 @@ static operant_simulation *open_simulation(const operant_engine_options *o, oper
     for (int32_t k = 0; k < task->names.term_count; k++)
         terms += task->names.terms[k].size < 0 ? m->ntendon : task->names.terms[k].size;
     *sizes = (operant_simulation_sizes){
-        .task = task->names.name, .row = 2 * s->state_size + MEASURED + varied, .observation = m->observation_size,
-        .action = m->nu, .terms = terms, .now = 0, .before = s->state_size, .state = s->state_size,
-        .varied = 2 * s->state_size + MEASURED};
+        .task = task->names.name, .row = 2 * s->state_size + MEASURED + varied,
+        .observation = task->observed(&s->constants, s->params), .action = m->nu, .terms = terms, .now = 0,
+        .before = s->state_size, .state = s->state_size, .varied = 2 * s->state_size + MEASURED};
     install_handlers(m);
     return s;
 }

@@ -1,7 +1,8 @@
-/* pusher.h: an arm pushes a cylinder to a goal. Gymnasium's Pusher-v5. After reacher.h.
+/* pusher.h: an arm pushes a cylinder to a goal. Gymnasium's Pusher-v5, and v4. After reacher.h.
  *
- * Bodies: 0 the tip of the arm, 1 the object, 2 the goal. */
-#define PUSHER(OPTION) OPTION(reward_near_weight) OPTION(reward_dist_weight) OPTION(reward_control_weight)
+ * Bodies: 0 the tip of the arm, 1 the object, 2 the goal. v4 rewards the distances before the step, and reports the
+ * terms without their weights. */
+#define PUSHER(OPTION) OPTION(reward_near_weight) OPTION(reward_dist_weight) OPTION(reward_control_weight) OPTION(v4)
 DEFINE_OPTIONS(pusher, PUSHER)
 
 static const operant_term pusher_terms[] = {REAL("reward_dist"), COST("reward_ctrl"), REAL("reward_near")};
@@ -18,26 +19,42 @@ static void pusher_reset(const mujoco_data *d, const mujoco_constants *c, const 
     for (int k = 1; k <= 4; k++) d->qvel[c->nv - k] = 0;
 }
 
-static double *pusher_place(const mujoco_data *d, const mujoco_constants *c, double *terms) {
-    (void)d, (void)c;
+static double *pusher_place(const mujoco_data *d, const mujoco_constants *c, const pusher_params *p, double *terms) {
+    (void)d, (void)c, (void)p;
     return terms;
 }
 
-static void pusher_before(const mujoco_data *d, const mujoco_constants *c, double *was) {
-    (void)d, (void)c, (void)was;
+/** The object's distances from the arm and from the goal. */
+static void pusher_measure(const mujoco_data *d, const mujoco_constants *c, double *to) {
+    to[0] = distance_between(d, c, c->body[1], c->body[0]);
+    to[1] = distance_between(d, c, c->body[1], c->body[2]);
+}
+
+static void pusher_before(const mujoco_data *d, const mujoco_constants *c, const pusher_params *p, double *was) {
+    if (p->v4 != 0) pusher_measure(d, c, was);
 }
 
 static void pusher_after(const mujoco_data *d, const mujoco_constants *c, const pusher_params *p, const double *was,
                          const operant_action *a, operant_outcome *o, double *terms) {
-    (void)was;
-    double to_arm[3], to_goal[3];
-    difference(to_arm, d->xpos, c->body[1], c->body[0]);
-    difference(to_goal, d->xpos, c->body[1], c->body[2]);
-    const double near = -numpy_norm(to_arm, 3, c->fused) * p->reward_near_weight;
-    const double distance = -numpy_norm(to_goal, 3, c->fused) * p->reward_dist_weight;
+    double gaps[2] = {was[0], was[1]};
+    if (p->v4 != 0) {
+        const double control = -action_cost(1, a, c);
+        const double weighted = a->wide ? p->reward_control_weight * control
+                                        : (double)((float)p->reward_control_weight * (float)control);
+        o->reward = -gaps[1] + weighted + p->reward_near_weight * -gaps[0];
+        PUT(terms, -gaps[1], control, -gaps[0]);
+        return;
+    }
+    pusher_measure(d, c, gaps);
+    const double near = -gaps[0] * p->reward_near_weight, distance = -gaps[1] * p->reward_dist_weight;
     const double control = -action_cost(p->reward_control_weight, a, c);
     o->reward = distance + control + near;
     PUT(terms, distance, control, near);
+}
+
+static int32_t pusher_observed(const mujoco_constants *c, const pusher_params *p) {
+    (void)c, (void)p;
+    return 7 + 7 + 3 * 3;
 }
 
 static void pusher_observe(const mujoco_data *d, const mujoco_constants *c, const pusher_params *p, double *to) {

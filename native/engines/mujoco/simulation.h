@@ -5,12 +5,13 @@
  *   TASK_options                       the list of its constructor options, and with it the struct TASK_params
  *   TASK_terms                         what it reports: Gymnasium's infos, those of a reset first
  *   TASK_reset(d, c, p, g)             draws qpos and qvel
- *   TASK_place(d, c, terms)            writes the terms of a reset; returns the place of the next one
- *   TASK_before(d, c, was)             measures what the next step is compared with: at most MEASURED numbers
+ *   TASK_place(d, c, p, terms)         writes the terms of a reset; returns the place of the next one
+ *   TASK_before(d, c, p, was)          measures what the next step is compared with: at most MEASURED numbers
  *   TASK_after(d, c, p, was, a, o, terms)   the reward, the termination and the remaining terms
+ *   TASK_observed(c, p)                how many numbers the observation has
  *   TASK_observe(d, c, p, to)          the observation
  *
- * and TASKS in mujoco.c lists it. */
+ * and TASKS in mujoco.c lists it. The option `v4` chooses Gymnasium's older version of the task. */
 #ifndef OPERANT_MUJOCO_SIMULATION_H
 #define OPERANT_MUJOCO_SIMULATION_H
 #include "engines/engine.h"
@@ -43,6 +44,11 @@ static inline double action_cost(double weight, const operant_action *a, const m
 }
 
 static inline bool within(double x, double low, double high) { return low < x && x < high; }
+
+/** True if a step earns the reward of the healthy: in v4 also the one that ends an episode. */
+static inline bool rewarded(bool healthy, double terminate_when_unhealthy, double v4) {
+    return healthy || (v4 != 0 && terminate_when_unhealthy != 0);
+}
 
 static inline bool all_finite(const double *x, int32_t n) {
     bool finite = true;

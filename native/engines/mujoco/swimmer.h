@@ -1,4 +1,4 @@
-/* swimmer.h: a chain of three links swims forward. Gymnasium's Swimmer-v5. */
+/* swimmer.h: a chain of three links swims forward. Gymnasium's Swimmer-v5, and v4. */
 #define SWIMMER(OPTION) OPTION(forward_reward_weight) OPTION(ctrl_cost_weight) OPTION(reset_noise_scale)
 DEFINE_OPTIONS(swimmer, SWIMMER)
 
@@ -12,12 +12,13 @@ static void swimmer_reset(const mujoco_data *d, const mujoco_constants *c, const
     noise_uniform(d->qvel, c->init_qvel, c->nv, p->reset_noise_scale, g);
 }
 
-static double *swimmer_place(const mujoco_data *d, const mujoco_constants *c, double *terms) {
+static double *swimmer_place(const mujoco_data *d, const mujoco_constants *c, const swimmer_params *p, double *terms) {
+    (void)p;
     return PUT(terms, d->qpos[0], d->qpos[1], numpy_norm(d->qpos, 2, c->fused));
 }
 
-static void swimmer_before(const mujoco_data *d, const mujoco_constants *c, double *was) {
-    (void)c;
+static void swimmer_before(const mujoco_data *d, const mujoco_constants *c, const swimmer_params *p, double *was) {
+    (void)c, (void)p;
     put(was, d->qpos, 2);
 }
 
@@ -28,6 +29,11 @@ static void swimmer_after(const mujoco_data *d, const mujoco_constants *c, const
     const double forward = p->forward_reward_weight * x_velocity, cost = action_cost(p->ctrl_cost_weight, a, c);
     o->reward = forward - cost;
     PUT(terms, x_velocity, y_velocity, forward, -cost);
+}
+
+static int32_t swimmer_observed(const mujoco_constants *c, const swimmer_params *p) {
+    (void)p;
+    return c->nq - c->skipped + c->nv;
 }
 
 static void swimmer_observe(const mujoco_data *d, const mujoco_constants *c, const swimmer_params *p, double *to) {

@@ -17,6 +17,7 @@ from operant.catalog import (
     mountain_car,
     mountain_car_continuous,
     mujoco,
+    mujoco_v4,
     pendulum,
     quadrotor,
     simple,
@@ -54,7 +55,7 @@ CATALOG: dict[str, EnvSpec] = {
 
 MULTIAGENT: dict[str, EnvSpec] = {spec.id: spec for spec in (simple.SPEC, simple_spread.SPEC, simple_tag.SPEC)}
 
-ENGINES: dict[str, EnvSpec] = {spec.id: spec for spec in mujoco.SPECS}
+ENGINES: dict[str, EnvSpec] = {spec.id: spec for spec in (*mujoco_v4.SPECS, *mujoco.SPECS)}
 
 
 def bare_id(env_id: str) -> str:

@@ -18,9 +18,15 @@ class MujocoTask:
     """The facts that make a model of MuJoCo a task, and its constructor options.
 
     Attributes:
-        reference: Gymnasium's module, for its camera and its class.
+        reference: Gymnasium's module and class, for its camera and its attributes; "" without one.
         options: the constructor arguments that the task reads, with their values: numbers, bools or pairs of numbers.
+        fixed: what the header reads too, although there is no constructor argument for it.
+        takes: the other constructor arguments that Gymnasium's class has.
         xml_file, frame_skip: the model, in Gymnasium's forms of a path; simulated steps for each step.
+        infos: Gymnasium's infos, and which of the header's terms they are; None for all terms with their own names. A
+            reset then has the terms that the header marks, else none.
+        infos_with: replaces some of `infos`, by the name of the option that is set.
+        below: the version of MuJoCo from which on Gymnasium's class refuses to work, and `refusal`, its text.
         excluded: the positions that `exclude_current_positions_from_observation` leaves out; 0 if there is no such
             option.
         bodies: the bodies whose positions the task reads; an int is an index.
@@ -37,6 +43,12 @@ class MujocoTask:
     xml_file: str
     frame_skip: int
     excluded: int = 0
+    fixed: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"v4": False})
+    takes: tuple[str, ...] = ("xml_file", "frame_skip", "default_camera_config")
+    infos: Mapping[str, str] | None = None
+    infos_with: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    below: tuple[int, ...] = ()
+    refusal: str = ""
     bodies: tuple[int | str, ...] = ()
     needs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     observation_size: int = 0
@@ -44,6 +56,21 @@ class MujocoTask:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     randomize: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
     set_const: bool = False
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the header reads, by name, and the choice of a body."""
+        return {**self.fixed, **self.options}
+
+    @property
+    def reported(self) -> Mapping[str, str] | None:
+        """`infos` with these options."""
+        if self.infos is None:
+            return None
+        infos = dict(self.infos)
+        for option, others in self.infos_with.items():
+            infos.update(others if self.options[option] else {})
+        return infos
 
 
 _POSITIONS = {"exclude_current_positions_from_observation": True}
@@ -124,6 +151,7 @@ ANT = _spec(
         "ant.xml",
         5,
         excluded=2,
+        fixed={"v4": False, "use_contact_forces": True},
         bodies=(1,),
         needs={"nq": 3, "nv": 1},
     ),

@@ -31,6 +31,9 @@ def open_cpu_batch(spec: EnvSpec, num_envs: int, *, precision: str | None = None
 class EngineBatch(Batch):
     """N environments of one model. See `Batch`; precision "float32" changes only what is returned, not the physics.
 
+    `like` is a batch of the same task and at least N environments: this one's have the model and the parameters of its
+    first N, and the environments of each can be copied into the other.
+
     Attributes:
         spec: the descriptor with the sizes and bounds of the model at hand.
         model: the model, and the memory of the threads.
@@ -39,21 +42,28 @@ class EngineBatch(Batch):
 
     model: MujocoModel
 
+    def __init__(self, spec: EnvSpec, num_envs: int, *, like: EngineBatch | None = None, **how: Any):
+        self._like = like
+        super().__init__(spec, num_envs, **how)
+
     def _open(self, isa: str | None) -> None:
         self._given_spec = self.spec
-        model = MujocoModel(self.spec, self.num_envs, min(self.workers, self.num_envs))
+        like, self._like = self._like, None
+        model = MujocoModel(
+            self.spec, self.num_envs, min(self.workers, self.num_envs), None if like is None else like.model
+        )
         self.model = model
         self.terms: tuple[Term, ...] = model.terms
         described, held = model.describe()
         options = ffi.new("operant_engine_options *")
-        names = [ffi.new("char[]", each.encode()) for each in (self.spec.engine, self.spec.header)]
-        options.engine, options.task = names
+        name = ffi.new("char[]", self.spec.engine.encode())
+        options.engine = name
         options.num_envs, options.workers = self.num_envs, model.workers
         options.max_episode_steps, options.autoreset = self.max_episode_steps or 0, AUTORESET[self.autoreset]
         options.narrow, options.description = not self.exact, described
         message = ffi.new("char[256]")
         handle = lib.operant_open_engine(options, message, 256)
-        del held, names
+        del held, name
         check_opened(handle, message)
         row = lib.operant_engine_row_of(handle)
         self._row = row

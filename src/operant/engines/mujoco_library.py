@@ -37,10 +37,15 @@ def mujoco_module(env_id: str) -> Any:
     except ImportError as problem:
         why = "MuJoCo" if problem.name == "mujoco" else f"MuJoCo, which is damaged here ({problem})"
         raise DependencyNotInstalled(f"{env_id} needs {why}: {INSTALL}") from None
-    if tuple(int(part) for part in mujoco.__version__.split(".")[:3] if part.isdigit()) < OLDEST:
+    if version_of(mujoco) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise DependencyNotInstalled(f"{env_id} needs MuJoCo {oldest} or newer, not {mujoco.__version__}: {INSTALL}")
     return mujoco
+
+
+def version_of(mujoco: Any) -> tuple[int, ...]:
+    """The version of the module `mujoco`, such as (3, 3, 7)."""
+    return tuple(int(part) for part in mujoco.__version__.split(".")[:3] if part.isdigit())
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from operant._native import ffi, lib
 from operant.catalog.mujoco import MujocoTask
-from operant.engines.mujoco_library import addresses, array_address, mujoco_module, numpy_fuses
+from operant.engines.mujoco_library import addresses, array_address, mujoco_module, numpy_fuses, version_of
 from operant.messages import NotCopyable, printable, unknown
 from operant.spec import EnvSpec
 
@@ -100,7 +100,8 @@ def model_path(xml_file: str) -> str:
 class MujocoModel(NotCopyable):
     """One model for a batch of N environments and `workers` threads, each of which has an mjData.
 
-    Threads share the mjModel, unless fields of it differ between environments: then each has its own.
+    Threads share the mjModel, unless fields of it differ between environments: then each has its own. `like` is the
+    model of a batch with at least N environments, of which these are the first.
 
     Raises:
         gymnasium.error.DependencyNotInstalled: MuJoCo is missing, damaged or too old.
@@ -110,15 +111,14 @@ class MujocoModel(NotCopyable):
 
     instead = "copy the batch that it belongs to"
 
-    def __init__(self, spec: EnvSpec, num_envs: int, workers: int):
+    def __init__(self, spec: EnvSpec, num_envs: int, workers: int, like: MujocoModel | None = None):
         self.spec, self.num_envs, self.workers = spec, num_envs, workers
         self.task: MujocoTask = spec.task
         self.mujoco = mujoco_module(spec.full_id)
+        if self.task.below and version_of(self.mujoco) >= self.task.below:
+            raise ImportError(self.task.refusal)
         self.path = model_path(self.task.xml_file)
-        try:
-            self.model = self.mujoco.MjModel.from_xml_path(self.path)
-        except ValueError as problem:
-            raise ValueError(f"xml_file={self.task.xml_file!r} does not compile: {problem}") from None
+        self.model = self._compile() if like is None else copy.copy(like.model)
         # Gymnasium's renderer draws at most as large as the model says.
         screen = self.model.vis.global_
         screen.offwidth = max(screen.offwidth, self.task.drawing["width"])
@@ -127,14 +127,21 @@ class MujocoModel(NotCopyable):
         self.state_size = int(self.mujoco.mj_stateSize(self.model, self.signature))
         start = self.mujoco.MjData(self.model)
         self.init_qpos, self.init_qvel = start.qpos.copy(), start.qvel.copy()
-        self.names = _core_task(spec.header)
+        self.names = find_task(spec)
         self.bodies = [self._body(body) for body in self.task.bodies]
         self._check_sizes()
-        self.terms = self._list_terms()
-        self.varied = self._set_fields()
+        self.core_terms = self._list_terms()
+        self.terms = self._reported_terms()
+        self.varied = self._set_fields() if like is None else like.first_fields(num_envs)
         shared = not self.varied
         self.models = [self.model] + [self.model if shared else copy.copy(self.model) for _ in range(workers - 1)]
         self.datas = [self.mujoco.MjData(model) for model in self.models]
+
+    def _compile(self) -> Any:
+        try:
+            return self.mujoco.MjModel.from_xml_path(self.path)
+        except ValueError as problem:
+            raise ValueError(f"xml_file={self.task.xml_file!r} does not compile: {problem}") from None
 
     # What the model must have.
 
@@ -157,36 +164,24 @@ class MujocoModel(NotCopyable):
                 raise ValueError(
                     f"{self.spec.id} needs a model with {name} of at least {least}, but {self.path} has {found}"
                 )
-        if self.task.observation_size not in (0, self._observed()):
+        self.observation_size = self._observed()
+        if self.task.observation_size not in (0, self.observation_size):
             raise ValueError(
                 f"{self.spec.id} observes {self.task.observation_size} numbers, but those of {self.path} are "
-                f"{self._observed()}: give a model with the joints of Gymnasium's"
+                f"{self.observation_size}: give a model with the joints of Gymnasium's"
             )
 
     @property
     def skipped(self) -> int:
         """The number of positions that an observation leaves out."""
-        return self.task.excluded if self.task.options.get("exclude_current_positions_from_observation", False) else 0
-
-    @property
-    def observation_size(self) -> int:
-        """The number of numbers of an observation: D."""
-        return self.task.observation_size or self._observed()
+        return self.task.excluded if self.task.values.get("exclude_current_positions_from_observation", False) else 0
 
     def _observed(self) -> int:
-        model, options = self.model, self.task.options
-        if self.spec.header == "reacher":
-            return int(model.nq) + 6
-        if self.spec.header == "pusher":
-            return 23
-        if self.spec.header == "inverted_double_pendulum":
-            return 6 + int(model.nv) if model.nq == 3 else -1
-        size = model.nq + model.nv - self.skipped
-        size += 10 * (model.nbody - 1) * bool(options.get("include_cinert_in_observation", False))
-        size += 6 * (model.nbody - 1) * bool(options.get("include_cvel_in_observation", False))
-        size += (model.nv - 6) * bool(options.get("include_qfrc_actuator_in_observation", False))
-        size += 6 * (model.nbody - 1) * bool(options.get("include_cfrc_ext_in_observation", False))
-        return int(size)
+        """The number of numbers of an observation: D."""
+        described, held = self._describe_model()
+        observed = int(lib.operant_mujoco_observed(described))
+        del held
+        return observed
 
     @property
     def action_bounds(self) -> tuple[tuple[float, float], ...]:
@@ -203,6 +198,14 @@ class MujocoModel(NotCopyable):
             terms.append(Term(ffi.string(each.name).decode(), bool(each.at_reset), TERM_KINDS[each.kind], span, shape))
             first += size
         return tuple(terms)
+
+    def _reported_terms(self) -> tuple[Term, ...]:
+        """Gymnasium's infos."""
+        infos = self.task.reported
+        if infos is None:
+            return self.core_terms
+        by_name = {term.name: term for term in self.core_terms}
+        return tuple(replace(by_name[term], name=name, at_reset=False) for name, term in infos.items())
 
     # Fields of the model.
 
@@ -250,6 +253,10 @@ class MujocoModel(NotCopyable):
             self.mujoco.mj_setConst(self.model, self.mujoco.MjData(self.model))
         return self._with_constants(varied) if varied else varied
 
+    def first_fields(self, num_envs: int) -> dict[str, tuple[np.ndarray, Any]]:
+        """The fields that differ between environments, as `varied` has them, of the first `num_envs`."""
+        return {name: (rows[:num_envs], bounds) for name, (rows, bounds) in self.varied.items()}
+
     def _range(self, name: str, bounds: Any) -> tuple[np.ndarray, Any]:
         field = self.field(name)
         try:
@@ -284,52 +291,64 @@ class MujocoModel(NotCopyable):
 
     # The core's description.
 
-    def describe(self) -> tuple[Any, Any]:
-        """An operant_mujoco, and what must live until the batch is open."""
-        options, threads = ffi.new("double[]", self._option_numbers()), ffi.new("operant_mujoco_thread[]", self.workers)
-        held: list[Any] = [options, threads]
+    def _describe_model(self) -> tuple[Any, list[Any]]:
+        """An operant_mujoco with the task and the model's sizes, and what must live as long."""
+        options = ffi.new("double[]", self._option_numbers())
         described = ffi.new("operant_mujoco *")
-        for member, address in addresses(self.spec.full_id).items():
-            setattr(described, member, address)
-        model = self.model
+        described.task, described.options = self.names, options
         for name in ("nq", "nv", "nu", "nbody", "ntendon"):
-            setattr(described, name, getattr(model, name))
-        described.state_size, described.state_spec = self.state_size, self.signature
-        described.frame_skip, described.observation_size = self.task.frame_skip, self.observation_size
-        described.skipped, described.fused = self.skipped, numpy_fuses()
+            setattr(described, name, getattr(self.model, name))
+        described.frame_skip, described.skipped, described.fused = self.task.frame_skip, self.skipped, numpy_fuses()
         for k, body in enumerate(self.bodies):
             described.body[k] = body
+        return described, [options]
+
+    def describe(self) -> tuple[Any, Any]:
+        """An operant_mujoco, and what must live until the batch is open."""
+        described, held = self._describe_model()
+        for member, address in addresses(self.spec.full_id).items():
+            setattr(described, member, address)
+        described.state_size, described.state_spec = self.state_size, self.signature
         described.init_qpos = ffi.from_buffer("double[]", self.init_qpos)
         described.init_qvel = ffi.from_buffer("double[]", self.init_qvel)
-        described.options, described.threads = options, threads
-        for k, (thread_model, data) in enumerate(zip(self.models, self.datas, strict=True)):
-            thread = threads[k]
-            thread.model = ffi.cast("void *", thread_model._address)
+        described.threads, threads = self._describe_threads()
+        described.fields, fields = self._describe_fields()
+        described.field_count = len(self.varied)
+        described.keep_constants = self.task.set_const and bool(self.task.randomize)
+        return described, [*held, threads, *fields]
+
+    def _describe_threads(self) -> tuple[Any, Any]:
+        """The operant_mujoco_thread of each thread, and what must live as long."""
+        threads = ffi.new("operant_mujoco_thread[]", self.workers)
+        for thread, model, data in zip(threads, self.models, self.datas, strict=True):
+            thread.model = ffi.cast("void *", model._address)
             thread.data = ffi.cast("void *", data._address)
             for name in ARRAYS:
                 setattr(thread, name, ffi.cast("double *", array_address(getattr(data, name))))
-            thread.body_mass = ffi.cast("double *", array_address(thread_model.body_mass))
-            thread.timestep = ffi.cast("double *", self.field("opt.timestep", thread_model).address)
+            thread.body_mass = ffi.cast("double *", array_address(model.body_mass))
+            thread.timestep = ffi.cast("double *", self.field("opt.timestep", model).address)
+        return threads, threads
+
+    def _describe_fields(self) -> tuple[Any, list[Any]]:
+        """The operant_mujoco_field of each field that differs between environments, and what must live as long."""
         fields = ffi.new("operant_mujoco_field[]", max(1, len(self.varied)))
-        described.fields, described.field_count = fields, len(self.varied)
-        described.keep_constants = self.task.set_const and bool(self.task.randomize)
-        held.append(fields)
-        for k, (name, (rows, bounds)) in enumerate(self.varied.items()):
+        held: list[Any] = [fields]
+        for described, (name, (rows, bounds)) in zip(fields, self.varied.items(), strict=False):
             places = [self.field(name, each) for each in self.models]
             where = ffi.new("void *[]", [ffi.cast("void *", place.address) for place in places])
             values = np.ascontiguousarray(rows, np.float64)
-            fields[k].where, fields[k].size, fields[k].kind = where, places[0].size, places[0].kind
-            fields[k].rows = ffi.from_buffer("double[]", values)
-            fields[k].randomized = bounds is not None
+            described.where, described.size, described.kind = where, places[0].size, places[0].kind
+            described.rows = ffi.from_buffer("double[]", values)
+            described.randomized = bounds is not None
             held += [where, values]
             if bounds is not None:
-                fields[k].low, fields[k].high = (ffi.from_buffer("double[]", bound) for bound in bounds)
-        return described, held
+                described.low, described.high = (ffi.from_buffer("double[]", bound) for bound in bounds)
+        return fields, held
 
     def _option_numbers(self) -> list[float]:
-        """The task's constructor options in the order of its header."""
+        """What the task's header reads, in its order."""
         numbers = {}
-        for name, value in self.task.options.items():
+        for name, value in self.task.values.items():
             if isinstance(value, tuple):
                 numbers[f"{name}_low"], numbers[f"{name}_high"] = map(float, value)
             elif not isinstance(value, str):
@@ -403,12 +422,12 @@ def _read(model: Any, name: str) -> np.ndarray:
     return np.array(getattr(getattr(model, holder) if holder else model, last), np.float64).ravel()
 
 
-def _core_task(header: str) -> Any:
-    for index in range(lib.operant_mujoco_task_count()):
-        task = lib.operant_mujoco_task_at(index)
-        if ffi.string(task.name).decode() == header:
-            return task
-    raise ValueError(f"the compiled core has no task {header!r}: rebuild operant")
+def find_task(spec: EnvSpec) -> Any:
+    """The core's operant_mujoco_task of a descriptor."""
+    task = lib.operant_mujoco_find_task(spec.header.encode())
+    if task == ffi.NULL:
+        raise ValueError(f"the compiled core has no task {spec.header!r}: rebuild operant")
+    return task
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:

@@ -45,7 +45,9 @@ class EngineAttributes(Attributes):
             task = self.batch.model.task
             drawing = {name: value for name, value in task.drawing.items() if value is not None}
             kind = reference_class(task)
-            self._instance = kind(xml_file=task.xml_file, frame_skip=task.frame_skip, **task.options, **drawing)
+            chosen = {"xml_file": task.xml_file, "frame_skip": task.frame_skip}
+            chosen = {name: value for name, value in chosen.items() if name in task.takes}
+            self._instance = kind(**chosen, **task.options, **drawing)
         return self._instance
 
     @_theirs.setter

@@ -35,16 +35,17 @@ def configure_task(
     for name, value in options.items():
         if name in task.options:
             values[name] = _checked(name, value, task.options[name])
-        elif name in DRAWING:
+        elif name in drawable(task):
             drawing[name] = integer(name, value, 1, 1 << 15) if name in ("width", "height", "max_geom") else value
-        elif name == "frame_skip":
+        elif name == "frame_skip" and name in task.takes:
             changes[name] = integer(name, value, 1, 1 << 20)
-        elif (name == "xml_file" and isinstance(value, str)) or (name == "set_const" and isinstance(value, bool)):
+        elif name == "set_const" or (name == "xml_file" and name in task.takes):
+            kind = bool if name == "set_const" else str
+            if not isinstance(value, kind):
+                raise ValueError(f"{name}={value!r} must be a {kind.__name__}")
             changes[name] = value
-        elif name in ("xml_file", "set_const"):
-            raise ValueError(f"{name}={value!r} must be a {'str' if name == 'xml_file' else 'bool'}")
         else:
-            known = (*task.options, "xml_file", "frame_skip", "set_const", *DRAWING, *keywords(presenter))
+            known = dict.fromkeys((*task.options, *task.takes, "set_const", *drawable(task), *keywords(presenter)))
             # In Python's own words: TorchRL's GymEnv tries again without the argument that this text names.
             raise TypeError(f"{spec.full_id} got an unexpected keyword argument {name!r}: {suggestion(name, known)}")
     if "main_body" in values:
@@ -53,6 +54,11 @@ def configure_task(
         task, options=values, drawing=drawing, params=dict(params or {}), randomize=dict(randomize or {}), **changes
     )
     return dataclasses.replace(spec, task=task)
+
+
+def drawable(task: MujocoTask) -> tuple[str, ...]:
+    """The constructor arguments about drawing that the task's class has."""
+    return tuple(name for name in DRAWING if name != "default_camera_config" or name in task.takes)
 
 
 def _checked(name: str, value: Any, default: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 from gymnasium.error import ResetNeeded
 
 from operant.batch.base import BatchBase
+from operant.catalog.mujoco import MujocoTask
 from operant.engines.batch import EngineBatch
 from operant.environments.engine_attributes import reference_class
 from operant.environments.rendering import Renderer
@@ -51,8 +53,7 @@ class EngineRenderer(Renderer):
 
         task = self.batch.model.task
         drawing = dict(task.drawing)
-        default = inspect.signature(reference_class(task).__init__).parameters["default_camera_config"].default
-        camera = drawing.pop("default_camera_config", default)
+        camera = drawing.pop("default_camera_config", _camera(task))
         return MujocoRenderer(model, data, camera, **drawing)
 
     def look(self) -> None:
@@ -65,3 +66,12 @@ class EngineRenderer(Renderer):
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_drawn": {}}
+
+
+def _camera(task: MujocoTask) -> Any:
+    """The camera that Gymnasium's class has unless one is given."""
+    kind = reference_class(task)
+    argument = inspect.signature(kind.__init__).parameters.get("default_camera_config")
+    if argument is None:  # v4
+        return getattr(sys.modules[kind.__module__], "DEFAULT_CAMERA_CONFIG", None)
+    return argument.default
