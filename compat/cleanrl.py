@@ -22,7 +22,8 @@ from operant.batch.seeds import check_seed
 from operant.compat.cleanrl_film import Film
 from operant.compat.cleanrl_infos import describe_ended
 from operant.compat.cleanrl_sync import SyncMethods
-from operant.environments.attributes import Attributes
+from operant.engines.batch import open_cpu_batch
+from operant.environments.engine_attributes import open_attributes
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.spaces import array_space
@@ -59,7 +60,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         capture_video: bool = False,
         run_name: str = "run",
         *,
-        precision: str = "float32",
+        precision: str | None = None,
         workers: int = 1,
         params: dict[str, Any] | None = None,
         randomize: dict[str, tuple[float, float]] | None = None,
@@ -71,13 +72,13 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
             raise TypeError(f"make_vec_env cannot take {name}={options[name]!r}: {_REFUSED[name]}")
 
         def make(spec: EnvSpec, **how: Any) -> Batch:
-            return Batch(spec, num_envs, precision=precision, workers=workers, autoreset="SameStep", **how)
+            return open_cpu_batch(spec, num_envs, precision=precision, workers=workers, autoreset="SameStep", **how)
 
         opened = open_batch(
             env_id, type(self), make, options, params=params, randomize=randomize, max_episode_steps=max_episode_steps
         )
         spec, self.batch = opened.spec, opened.batch
-        self._attributes = Attributes(self.batch, opened.given)
+        self._attributes = open_attributes(self.batch, opened.given)
         spaces = array_space(opened.observation_space), opened.action_space
         self.num_envs = self.batch.num_rows
         self.single_observation_space, self.single_action_space = spaces
@@ -92,7 +93,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Begins an episode in every environment; environment i gets `seed + i`.
 
-        Returns observations `[N, D]` float32 and an empty info.
+        Returns observations `[N, D]` of the space's dtype and an empty info.
         """
         known = dict(self.batch.spec.reset_options)
         for name in (options or {}).keys() - known.keys():
@@ -110,7 +111,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
         return slot.observations, {}
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Steps every environment: returns observations `[N, D]` float32, rewards and flags `[N]`, and infos.
+        """Steps every environment: returns observations `[N, D]`, rewards and flags `[N]`, and infos.
 
         Where an episode ended, the observation is the first of the next episode. The infos then hold `final_info` and
         `final_observation` `[N]`; under gymnasium 1.x also `final_obs`, and `final_info` is a `FinalInfo`.

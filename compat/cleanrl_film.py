@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from operant.batch.batch import Batch
-from operant.environments.rendering import Renderer
+from operant.environments.engine_rendering import open_renderer
 
 
 def _save_video_module() -> Any:
@@ -30,7 +30,7 @@ class Film:
     def __init__(self, batch: Batch, folder: str):
         _save_video_module()
         self._options: dict[str, Any] = {"video_folder": folder, "fps": batch.spec.render_fps}
-        self.renderer = Renderer(batch, "rgb_array", 1)
+        self.renderer = open_renderer(batch, "rgb_array", 1)
         self._episode, self._frames = -1, list[np.ndarray]()
 
     def look(self, begins: bool, actions: Any = None) -> None:

@@ -1,22 +1,25 @@
-"""EnvPool's interface to its classic-control tasks, on the native batch.
+"""EnvPool's interface to its classic-control and MuJoCo tasks, on the native batch.
 
     from operant.compat import envpool
     envs = envpool.make("CartPole-v1", env_type="gymnasium", num_envs=4096, seed=1)
 
 Results have EnvPool's shapes, dtypes and layout. Three things differ: the random numbers; an episode that terminates on
-its last allowed step has both flags set; and invalid actions raise an error.
+its last allowed step has both flags set; and invalid actions raise an error. MuJoCo's tasks are Gymnasium's, on the
+MuJoCo that is installed; EnvPool has a MuJoCo of its own.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
 
-from operant.batch.batch import Batch
 from operant.compat import framework
 from operant.compat.envpool_ids import chosen
-from operant.compat.envpool_spec import TASKS, EnvSpec, Players, State, StateWithJoints
+from operant.compat.envpool_spec import TASKS, EnvSpec, Players, state_class
+from operant.engines.batch import EngineBatch, open_cpu_batch
+from operant.environments.engine_infos import EngineInfos
 from operant.environments.pool import AsyncEnvPool
 from operant.messages import unknown
 
@@ -47,11 +50,14 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
         how: Any = {"workers": self.config["num_threads"] or 1, "max_episode_steps": self.config["max_episode_steps"]}
         self.is_async = size != self.num_envs
         if self.is_async:
-            self._pool: Any = AsyncEnvPool(spec.task.id, self.num_envs, size, **how)
-            self._pool._store.seed(spec.seeds)
+            self._pool: Any = AsyncEnvPool(spec.task.id, self.num_envs, size, **how, **spec.options)
+            self._store = self._pool._store
         else:
-            self._pool = Batch(spec.task, self.num_envs, **how)
-            self._pool.seed(spec.seeds)
+            self._pool = self._store = open_cpu_batch(spec.task, self.num_envs, **how)
+        self._store.seed(spec.seeds)
+        self._engine_infos = _engine_infos(self._store, spec)
+        if self.is_async:
+            self._pool._infos = self._engine_infos
         self.all_env_ids = np.arange(self.num_envs, dtype=np.int32)
         self._elapsed = np.full(self.num_envs, -1, np.int32)  # -1: the next result is that of a reset
         self._results: Any = None  # for the next recv: the environments, and their four arrays
@@ -94,37 +100,32 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
             )
         if self._results is not None:
             raise RuntimeError("send before the last results were received: call recv() first")
-        self._results = slice(None), self._pool.step(action)[:4]
+        self._results = slice(None), list(self._pool.step(action)[:4])
 
     def recv(self, reset: bool = False) -> Any:
         """The next results: of all environments in order, or of the first `batch_size` to finish."""
         if self.is_async:
-            *results, info = self._pool.recv()
-            rows: Any = info["env_id"]
+            *results, extras = self._pool.recv()
+            rows: Any = extras.pop("env_id")
         elif self._results is None:
             raise RuntimeError("recv would wait forever: nothing was sent")
         else:
             (rows, results), self._results = self._results, None
+            extras = self._engine_infos.of_rows(self._pool.last_terms()[0].T[rows]) if self._engine_infos else {}
         ids, obs, ended = self.all_env_ids[rows].copy(), results[0], results[2] | results[3]
+        results[1] = results[1].astype(np.float32, copy=False)
         elapsed = self._elapsed[rows] + np.int32(1)
         self._elapsed[rows] = elapsed
         self._elapsed[ids[ended]] = -1
-        joints = self._joints(rows)
+        extras = {name: extras.get(name, np.ones(len(ids))) for name in self.spec.reported}
+        if self.spec.joints:
+            extras["state"] = np.stack([self._store.column(name)[rows] for name in self.spec.joints], axis=1)
         if self._time_step is not None:
             step_type = np.where(elapsed == 0, 0, 1 + ended).astype(np.int32)  # first, mid or last
-            state = State(ids, Players(ids), obs) if joints is None else StateWithJoints(ids, Players(ids), obs, joints)
+            state = state_class(tuple(extras))(ids, Players(ids), obs, *extras.values())
             return self._time_step(step_type, results[1], 1 - ended.astype(np.float32), state)
-        info = {"env_id": ids, "players": {"env_id": ids}, "elapsed_step": elapsed}
-        if joints is not None:
-            info["state"] = joints
+        info = {"env_id": ids, "players": {"env_id": ids}, "elapsed_step": elapsed, **extras}
         return (obs, info) if reset else (*results, info)
-
-    def _joints(self, rows: Any) -> np.ndarray | None:
-        """The angles of Acrobot's joints in the environments `rows`, `[K, 2]` float32; None for any other task."""
-        if not self.spec.joints:
-            return None
-        batch = self._pool._store if self.is_async else self._pool
-        return np.stack([batch.column(name)[rows] for name in self.spec.joints], axis=1)
 
     def step(self, action: Any, env_id: Any = None) -> Any:
         self.send(action, env_id)
@@ -154,6 +155,15 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
 
     def close_extras(self, **kwargs: Any) -> None:
         self._pool.close()
+
+
+def _engine_infos(batch: Any, spec: EnvSpec) -> EngineInfos | None:
+    """The reader of what EnvPool reports of a task on MuJoCo, as float64; None for other tasks."""
+    if not isinstance(batch, EngineBatch):
+        return None
+    terms = {term.name: term for term in batch.model.core_terms}
+    listed = [(name, terms[term]) for name, term in spec.reported.items() if term is not None]
+    return EngineInfos(batch, [replace(term, name=name, kind="real") for name, term in listed])
 
 
 def make(task_id: str, env_type: str, **options: Any) -> EnvPool:

@@ -1,24 +1,34 @@
-"""The result of EnvPool's `make_spec`: the options of a task, and its spaces.
+"""The result of EnvPool's `make_spec`: the options of a task, its spaces, and the numbers that it reports.
 
 spec = EnvSpec("CartPole-v1", num_envs=4096, seed=1)
 """
 
 from __future__ import annotations
 
+import functools
 from collections import namedtuple
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from operant.batch.core import defaults
+from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.catalog import CATALOG
+from operant.catalog import CATALOG, ENGINES
+from operant.catalog.mujoco import MujocoTask
 from operant.compat import framework
-from operant.environments.spaces import action_space, observation_space
+from operant.engines.batch import open_cpu_batch
+from operant.environments.opening import open_batch
 from operant.messages import unknown
+from operant.spec import EnvSpec as Descriptor
 
-TASKS = ["CartPole-v0", "CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"]
+
+def _same(*names: str) -> dict[str, str | None]:
+    return {name: name for name in names}
+
+
+CLASSIC = ["CartPole-v0", "CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"]
+TASKS = [*CLASSIC, *ENGINES]
 _DEFAULTS = {"num_envs": 1, "batch_size": 0, "num_threads": 0, "seed": 42, "env_seed": []}
 # Options that accept only their default, because nothing here would change with them.
 _FIXED = {"max_num_players": 1, "thread_affinity_offset": -1, "gym_reset_return_info": True}
@@ -30,10 +40,28 @@ Config = namedtuple(
     "max_episode_steps reward_threshold",
 )
 Players = namedtuple("Players", "env_id")
-State = namedtuple("State", "env_id players obs")
-StateWithJoints = namedtuple("StateWithJoints", "env_id players obs state")
 JOINTS = {"Acrobot-v1": ("theta1", "theta2")}
 """The angles that EnvPool adds to a task's results as `state`, which the observation holds as sines and cosines."""
+_PLANE = ("x_position", "y_position", "distance_from_origin", "x_velocity", "y_velocity")
+REPORTED: dict[str, dict[str, str | None]] = {
+    "half_cheetah": {"reward_run": "reward_forward"} | _same("reward_ctrl", "x_position", "x_velocity"),
+    "ant": _same("reward_forward", "reward_ctrl", "reward_contact", "reward_survive", *_PLANE),
+    "humanoid": {
+        "reward_linvel": "reward_forward",
+        "reward_quadctrl": "reward_ctrl",
+        "reward_alive": "reward_survive",
+        "reward_impact": "reward_contact",
+    }
+    | _same(*_PLANE),
+    "humanoid_standup": _same("reward_linup", "reward_quadctrl") | {"reward_alive": None} | _same("reward_impact"),
+    "hopper": _same("x_position", "x_velocity"),
+    "walker2d": _same("x_position", "x_velocity"),
+    "swimmer": {"reward_fwd": "reward_forward"} | _same("reward_ctrl", *_PLANE),
+    "reacher": _same("reward_dist", "reward_ctrl"),
+    "pusher": _same("reward_dist", "reward_ctrl", "reward_near"),
+}
+"""What EnvPool reports of MuJoCo's tasks, by header: its names, and the terms of the header that they are; None for
+one that is always 1."""
 
 
 class EnvSpec:
@@ -41,7 +69,8 @@ class EnvSpec:
 
     Args:
         task_id: one of TASKS.
-        **options: EnvPool's options. `seed` is the seed of environment 0, or a list with one for each.
+        **options: EnvPool's options. `seed` is the seed of environment 0, or a list with one for each. MuJoCo's tasks
+            also take Gymnasium's constructor arguments, such as `frame_skip` and `healthy_z_range`.
 
     Raises:
         ValueError, TypeError: the task or an option is unknown, or an option accepts only its default.
@@ -50,44 +79,83 @@ class EnvSpec:
     def __init__(self, task_id: str, **options: Any):
         if task_id not in TASKS:
             raise ValueError(unknown("EnvPool task", task_id, TASKS))
+        task = CATALOG.get(task_id) or ENGINES[task_id]
+        own = {name: value for name, value in options.items() if task.engine and name in _arguments(task)}
         for name, value in options.items():
+            if name in own:
+                continue
             if name not in {*Config._fields, *_ABSENT}:
-                raise TypeError(unknown("EnvPool option", name, {*Config._fields, *_ABSENT}))
+                raise TypeError(unknown("EnvPool option", name, {*Config._fields, *_ABSENT, *_arguments(task)}))
             fixed: dict[str, Any] = _FIXED | _ABSENT
             if name in fixed and not np.array_equal(value, fixed[name]):
                 raise ValueError(f"{name}={value!r} can only be {fixed[name]!r} here: omit it, or use EnvPool")
-        self.task_id, self.task = task_id, CATALOG[task_id]
+        self.task_id, self.options, self.task, space, self.action_space = task_id, own, *_open(task_id, own)
+        self.observation_space: Any = space
         self.joints: tuple[str, ...] = JOINTS.get(task_id, ())
-        given = {name: value for name, value in options.items() if name not in _ABSENT}
+        self.reported = REPORTED.get(task.header, {}) if task.engine else {}
+        given = {name: value for name, value in options.items() if name not in {*_ABSENT, *own}}
         limits = {name: getattr(self.task, name) for name in ("max_episode_steps", "reward_threshold")}
         self.config = Config(**_checked(_DEFAULTS | _FIXED | limits | given))
         self.seeds: int | list[int] = self.config.env_seed or self.config.seed
-        self.reward_threshold, values = self.config.reward_threshold, defaults(self.task)
-        self.observation_space: Any = observation_space(self.task, values, values)
-        self.action_space: Any = action_space(self.task, values)
+        self.reward_threshold = self.config.reward_threshold
 
     def __repr__(self) -> str:
         return f"EnvSpec({self.describe()})"
 
     def describe(self) -> str:
         """The task and its options, as text."""
-        return ", ".join([self.task_id, *(f"{name}={value!r}" for name, value in self.config._asdict().items())])
+        options = self.config._asdict() | self.options
+        return ", ".join([self.task_id, *(f"{name}={value!r}" for name, value in options.items())])
 
     def observation_spec(self) -> Any:
         specs, box, limits = framework("dm_env.specs", "envpool"), self.observation_space, np.iinfo(np.int32)
         index = specs.BoundedArray((), np.int32, limits.min, limits.max, name="env_id")
         observation = specs.BoundedArray(box.shape, box.dtype, box.low, box.high, name="obs")
-        if not self.joints:
-            return State(index, Players(index), observation)
-        numbers = np.finfo(np.float32)  # EnvPool's bounds: the least is its smallest positive number
-        state = specs.BoundedArray((len(self.joints),), np.float32, numbers.tiny, numbers.max, name="state")
-        return StateWithJoints(index, Players(index), observation, state)
+        rest = [_number(specs, name, (), np.float64) for name in self.reported]
+        if self.joints:
+            rest = [_number(specs, "state", (len(self.joints),), np.float32)]
+        return state_class(tuple(each.name for each in rest))(index, Players(index), observation, *rest)
 
     def action_spec(self) -> Any:
         specs, space = framework("dm_env.specs", "envpool"), self.action_space
         if isinstance(space, gymnasium.spaces.Discrete):
             return specs.DiscreteArray(int(space.n), np.int32, name="action")
-        return specs.BoundedArray(space.shape, space.dtype, space.low.item(), space.high.item(), name="action")
+        low, high = (each.item(0) if (each == each.item(0)).all() else each for each in (space.low, space.high))
+        return specs.BoundedArray(space.shape, space.dtype, low, high, name="action")
+
+
+@functools.cache
+def state_class(names: tuple[str, ...]) -> Any:
+    """The class of dm_env's observations with these numbers beside EnvPool's own three."""
+    return namedtuple("State", ("env_id", "players", "obs", *names))
+
+
+def _number(specs: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The dm_env spec of a number without bounds, with EnvPool's: the least is the smallest positive number."""
+    numbers = np.finfo(dtype)
+    return specs.BoundedArray(shape, dtype, numbers.tiny, numbers.max, name=name)
+
+
+def _arguments(task: Descriptor) -> tuple[str, ...]:
+    """The constructor arguments that an option of EnvPool's may be: those of MuJoCo's tasks."""
+    if not task.engine:
+        return ()
+    held: MujocoTask = task.task
+    return (*held.options, *(name for name in held.takes if name != "default_camera_config"))
+
+
+def _open(task_id: str, options: dict[str, Any]) -> tuple[Descriptor, Any, Any]:
+    """The descriptor of a task with these constructor arguments, and EnvPool's spaces of it."""
+
+    def make(spec: Descriptor, **how: Any) -> Batch:
+        return open_cpu_batch(spec, 1, **how)
+
+    opened = open_batch(task_id, EnvSpec, make, options)
+    opened.batch.close()
+    if not opened.spec.engine:
+        return opened.spec, opened.observation_space, opened.action_space
+    low, high = np.array(opened.spec.action_bounds, np.float64).T
+    return opened.spec, opened.observation_space, gymnasium.spaces.Box(low, high, dtype=np.float64)
 
 
 def _checked(config: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
+from operant.engines.batch import open_cpu_batch
 from operant.environments.opening import open_batch
 from operant.environments.spaces import boxed
 from operant.spec import EnvSpec
@@ -79,7 +80,8 @@ class OperantPufferEnv(_base_class()):  # type: ignore[misc]  # the class is kno
             raise ValueError(f"report_interval={report_interval!r} must be an int of at least 1")
 
         def make(spec: EnvSpec, **how: Any) -> Batch:
-            return Batch(spec, num_envs, workers=workers, autoreset="SameStep", isa=isa, copy=False, **how)
+            how |= {"precision": precision, "workers": workers, "isa": isa}
+            return open_cpu_batch(spec, num_envs, autoreset="SameStep", copy=False, **how)
 
         opened = open_batch(
             env_id, type(self), make, options, params=params, randomize=randomize, max_episode_steps=max_episode_steps

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from operant.compat import framework
+from operant.engines.batch import EngineBatch
 from operant.environments.attributes import check_rows
+from operant.environments.engine_infos import EngineInfos
 from operant.environments.spaces import array_of, array_space
 from operant.environments.vector import OperantVectorEnv
 
@@ -42,6 +44,8 @@ class OperantVecEnv(VecEnv):
         self.vector_env: OperantVectorEnv
         self.vector_env, recipe = open_source(env, num_envs, options)
         self.spec = self.vector_env.spec
+        batch = self.vector_env.batch
+        self._engine_infos = EngineInfos(batch) if isinstance(batch, EngineBatch) else None
         self._writer = recipe.writer if recipe else None
         self._early_resets = recipe is None or recipe.allow_early_resets
         self._resettable = True
@@ -62,11 +66,12 @@ class OperantVecEnv(VecEnv):
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         batch = self.vector_env.batch
         observations, rewards, terminated, truncated, _ = batch.stepper.step(self._actions)
-        infos: list[dict[str, Any]] = [RUNNING] * self.num_envs
+        reported = self._reported()
+        infos: list[dict[str, Any]] = [each | RUNNING for each in reported] or [RUNNING] * self.num_envs
         if batch.last_finished.count:
             ended = describe_ended(batch, terminated, truncated, self._start)
             for row, info in ended.items():
-                infos[row] = info
+                infos[row] = reported[row] | info if reported else info
             if self._writer is not None:
                 self._writer.logger.writerows(info["episode"] for info in ended.values())
                 self._writer.file_handler.flush()
@@ -83,9 +88,16 @@ class OperantVecEnv(VecEnv):
             raise RuntimeError("reset before the episodes are over: make the Monitor with allow_early_resets=True")
         observations = array_of(self.vector_env.reset(seed=self._next_seed(), options=self._options[0])[0])
         self._resettable = self._early_resets
+        if self._engine_infos is not None:
+            self.reset_infos = self._engine_infos.of_each()
         self._reset_seeds()
         self._reset_options()
         return observations
+
+    def _reported(self) -> list[dict[str, Any]]:
+        """What the environments reported in the last step, `[N]`, with an engine; else nothing."""
+        infos = self._engine_infos
+        return [] if infos is None else infos.of_each(np.asarray(self._actions).dtype)
 
     def _next_seed(self) -> Any:
         """The seed for the next reset: one int if the seeds are consecutive (faster), the list, or None without any."""

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from operant.batch.batch import Batch
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.compat.pufferlib import OperantPufferEnv
+from operant.engines.batch import open_cpu_batch
 
 SPECS = {**CATALOG, **MULTIAGENT}
 PHYSICS = tuple({spec.header: name for name, spec in SPECS.items()}.values())  # one id for each header
@@ -53,6 +54,23 @@ def test_it_returns_its_buffers_with_the_bits_of_the_core(env_id):
         ends += (results[2] | results[3]).sum()
     assert ends >= 22
     assert env.rewards.dtype == np.float32 and env.terminals.dtype == bool and env.masks.all()
+
+
+def test_mujocos_tasks_write_into_the_buffers_in_float32():
+    env = OperantPufferEnv("HalfCheetah-v4", 3, max_episode_steps=10)
+    batch = open_cpu_batch(ENGINES["HalfCheetah-v4"], 3, autoreset="SameStep", max_episode_steps=10)
+    batch.seed(3)
+    expected = batch.reset().observations
+    assert env.reset(1)[0].dtype == np.float32 and (env.observations == expected.astype(np.float32)).all()
+    random, ends = np.random.default_rng(0), 0
+    for _ in range(25):
+        actions = random.uniform(-1, 1, (3, 6)).astype(np.float32)
+        env.step(actions)
+        observations, rewards, _, truncated, _ = batch.step(actions)
+        assert (env.observations == observations.astype(np.float32)).all()
+        assert (env.rewards == rewards.astype(np.float32)).all() and (env.truncations == truncated).all()
+        ends += truncated.sum()
+    assert ends == 6
 
 
 def test_several_agents_are_rows_that_follow_each_other():

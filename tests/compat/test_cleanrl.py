@@ -30,6 +30,13 @@ def test_a_script_runs_on_our_id_unmodified_and_sees_gymnasiums_numbers():
     assert mine[2] == other[2] and len(other[2]) > 20
 
 
+def test_mujocos_tasks_have_their_attributes_and_come_as_float64():
+    envs = make_vec_env("HalfCheetah-v5", 2, frame_skip=3)
+    assert envs.single_observation_space.dtype == envs.reset(seed=0)[0].dtype == np.float64
+    assert envs.get_attr("frame_skip") == (3, 3) and envs.get_attr("data")[1].qpos.shape == (9,)
+    assert make_vec_env("HalfCheetah-v5", 2, precision="float32").reset()[0].dtype == np.float32
+
+
 def test_a_script_films_our_single_environment(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     env = make_env("operant:operant/CartPole-v1", 0, True, "run")()
@@ -41,7 +48,7 @@ def test_a_script_films_our_single_environment(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "env_id, steps", [("CartPole-v1", 300), ("Pendulum-v1", 401), ("MountainCarContinuous-v0", 999)]
+    "env_id, steps", [("CartPole-v1", 300), ("Pendulum-v1", 401), ("MountainCarContinuous-v0", 999), ("Hopper-v5", 200)]
 )
 def test_make_vec_env_gives_a_script_what_sync_vector_env_gives_it(env_id, steps):
     """Compares observations, final ones included, rewards, returns and lengths, bit for bit."""
@@ -224,7 +231,7 @@ def test_parameters_and_limits_are_those_of_the_native_batch():
 @pytest.mark.parametrize(
     "options, error, message",
     [
-        ({"env_id": "HalfCheetah-v4"}, ValueError, "unknown environment 'HalfCheetah-v4'"),
+        ({"env_id": "HalfCheeta-v4"}, ValueError, "unknown environment 'HalfCheeta-v4'"),
         ({"wrappers": [gym.wrappers.ClipAction]}, TypeError, "cannot take wrappers=.*around the result"),
         ({"autoreset_mode": "NextStep"}, TypeError, "cannot take autoreset_mode='NextStep'.*gymnasium.make_vec"),
         ({"seed": 3}, TypeError, r"cannot take seed=3.*reset\(seed"),

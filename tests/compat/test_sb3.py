@@ -45,6 +45,7 @@ LIMITS = {
     "MountainCarContinuous-v0": 40,
     "Pendulum-v1": 25,
     "Acrobot-v1": 40,
+    "Hopper-v5": 25,
 }
 
 
@@ -124,6 +125,7 @@ OFF_POLICY = {"learning_starts": 64, "batch_size": 32, "buffer_size": 1000, "pol
         (PPO, "MountainCarContinuous-v0", 4, 1024, ON_POLICY),
         (PPO, "Pendulum-v1", 4, 1024, ON_POLICY),
         (PPO, "Acrobot-v1", 4, 1024, ON_POLICY),
+        (PPO, "Hopper-v5", 4, 1024, ON_POLICY),
         (A2C, "CartPole-v1", 16, 960, {}),
         (A2C, "MountainCar-v0", 4, 800, {}),
         (DQN, "CartPole-v1", 4, 800, OFF_POLICY | {"exploration_fraction": 0.5}),

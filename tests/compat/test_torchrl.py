@@ -19,6 +19,7 @@ from torchrl.envs.utils import check_env_specs
 from operant.compat.torchrl import make_env
 from operant.environments.vector import OperantVectorEnv
 
+IDS = (*CLASSIC_IDS, "Hopper-v5")
 MODES = ("SameStep", "Disabled")
 REWARDS = {"float32": torch.float32, "float64": torch.float64}
 
@@ -43,7 +44,7 @@ def base(env):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("env_id", CLASSIC_IDS)
+@pytest.mark.parametrize("env_id", IDS)
 def test_torchrls_own_check_passes(env_id, mode, precision):
     env = make_env(f"operant/{env_id}", 3, autoreset_mode=mode, precision=precision)
     check_env_specs(env)
@@ -85,7 +86,7 @@ def test_discrete_actions_can_be_integers():
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("env_id", CLASSIC_IDS)
+@pytest.mark.parametrize("env_id", IDS)
 def test_every_tensor_is_what_gymnasiums_environments_return(env_id, mode):
     """Compares terminal observations above all; in 25 steps all CartPoles end, some before the time limit."""
     num_envs, steps = 4, 60

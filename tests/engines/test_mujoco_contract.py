@@ -138,24 +138,35 @@ def test_fields_are_drawn_for_every_episode_and_kept_within_it():
     assert (envs.get_attr("model")[0].body_mass != first[0]).all()
 
 
-def test_a_pool_returns_what_the_batch_returns():
-    envs = gym.make_vec("operant/HalfCheetah-v5", 4)
-    pool = operant.AsyncEnvPool("HalfCheetah-v5", 4, batch_size=2, workers=2)
-    expected = [envs.reset(seed=0)[0]]
-    actions = [envs.action_space.sample() for _ in range(4)]
-    expected += [envs.step(each)[0] for each in actions]
+VARIED = {"params": {"opt.gravity": np.linspace([0, 0, -9], [0, 0, -4], 4)}, "randomize": {"body_mass": (1.0, 2.0)}}
+
+
+@pytest.mark.parametrize("options", [{}, VARIED, VARIED | {"set_const": True}], ids=["plain", "varied", "set_const"])
+def test_a_pool_returns_what_the_batch_returns(options):
+    envs = gym.make_vec("operant/HalfCheetah-v5", 4, max_episode_steps=3, **options)
+    pool = operant.AsyncEnvPool("HalfCheetah-v5", 4, batch_size=2, workers=2, max_episode_steps=3, **options)
+    expected = [(*envs.reset(seed=0), 0, 0)]
+    actions = [envs.action_space.sample() for _ in range(7)]
+    for each in actions:
+        observations, rewards, _, truncated, infos = envs.step(each)
+        expected.append((observations, infos, rewards, truncated))
     pool.async_reset(seed=0)
     done = np.zeros(4, np.int64)
-    while done.min() <= 4:
-        observations, *_, info = pool.recv()
-        ids = info["env_id"]
-        assert_same(observations, np.array([expected[done[i]][i] for i in ids]), "pool")
+    while done.min() <= 7:
+        observations, rewards, _, truncated, infos = pool.recv()
+        ids = infos["env_id"]
+        for row, i in enumerate(ids):
+            theirs = expected[done[i]]
+            assert_same(observations[row], theirs[0][i], "pool")
+            assert {*infos} == {"env_id", "x_position", "x_velocity", "reward_forward", "reward_ctrl"}
+            for name in (each for each in theirs[1] if not each.startswith("_")):
+                assert infos[name][row] == theirs[1][name][i], name
+            if done[i]:
+                assert (rewards[row], truncated[row]) == (theirs[2][i], theirs[3][i])
         done[ids] += 1
-        going = ids[done[ids] <= 4]
+        going = ids[done[ids] <= 7]
         if len(going):
             pool.send(np.array([actions[done[i] - 1][i] for i in going]), going)
-        elif done.min() > 4:
-            break
     pool.close()
 
 

@@ -54,9 +54,7 @@ def _older(
     return dataclasses.replace(newer, id=env_id, observation=observation, task=older, **changes)
 
 
-HALF_CHEETAH = _older(
-    mujoco.HALF_CHEETAH, 17, _LINE | {"reward_run": "reward_forward", "reward_ctrl": "reward_ctrl"}
-)
+HALF_CHEETAH = _older(mujoco.HALF_CHEETAH, 17, _LINE | {"reward_run": "reward_forward", "reward_ctrl": "reward_ctrl"})
 ANT = _older(
     mujoco.ANT,
     27,
@@ -131,9 +129,7 @@ PUSHER = _older(
     },
 )
 INVERTED_PENDULUM = _older(mujoco.INVERTED_PENDULUM, 4, {}, arguments=(), numpy_rewards=False, rewards=())
-INVERTED_DOUBLE_PENDULUM = _older(
-    mujoco.INVERTED_DOUBLE_PENDULUM, 11, {}, arguments=(), facts={"observation_size": 11}
-)
+INVERTED_DOUBLE_PENDULUM = _older(mujoco.INVERTED_DOUBLE_PENDULUM, 11, {}, arguments=(), facts={"observation_size": 11})
 
 SPECS = (
     HALF_CHEETAH,

@@ -13,7 +13,8 @@ from gymnasium.error import ClosedEnvironmentError
 
 from operant.batch.batch import Batch
 from operant.batch.seeds import check_seed
-from operant.engines.batch import open_cpu_batch
+from operant.engines.batch import EngineBatch, open_cpu_batch
+from operant.environments.engine_infos import EngineInfos
 from operant.environments.opening import open_batch
 from operant.environments.parameters import configure, reset_overrides
 from operant.environments.sending import check_stepping, sent_ids
@@ -94,14 +95,18 @@ class AsyncEnvPool(NotCopyable):
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._ready: list[tuple[np.ndarray, ...]] = []  # results taken out of `_done`, and not yet returned
         self._sending, self._receiving = threading.Lock(), threading.Lock()
+        self._infos = EngineInfos(self._store) if isinstance(self._store, EngineBatch) else None
         self._seeded = self._closed = False
         self._process = os.getpid()
         self._shared = _Shared(self._store, self._work, self._done)
         limit = self._store.max_episode_steps
-        batches = [make(self.spec, self.batch_size, max_episode_steps=limit) for _ in range(workers)]
+        like = {"like": self._store} if isinstance(self._store, EngineBatch) else {}
+        batches = [make(self.spec, self.batch_size, max_episode_steps=limit, **like) for _ in range(workers)]
         for batch in batches:
             # Parameters that differ between environments are copied with each environment's state.
-            configure(batch, {name: value for name, value in given.items() if np.size(value) == 1}, randomize)
+            configure(
+                batch, {name: value for name, value in given.items() if np.size(value) == 1}, {} if like else randomize
+            )
             batch.reset()
         threads = [
             threading.Thread(target=self._shared.serve, args=(batch,), daemon=True, name=f"operant-pool-{k}")
@@ -134,7 +139,9 @@ class AsyncEnvPool(NotCopyable):
             self._shared.finished[:] = False
             self._in_flight[:] = True
             all_ids = np.arange(self.num_envs)
-            self._ready = [(all_ids, slot.observations, slot.rewards, slot.terminated, slot.truncated)]
+            self._ready = [
+                (all_ids, slot.observations, slot.rewards, slot.terminated, slot.truncated, *_terms(self._store))
+            ]
 
     def send(self, actions: Any, env_ids: Any = None) -> None:
         """Queues one step of the environments `env_ids` (`[K]` int, all by default) with actions `[K]` or `[K, A]`.
@@ -157,6 +164,8 @@ class AsyncEnvPool(NotCopyable):
     def recv(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Waits for the next `batch_size` results: observations, rewards, terminated, truncated, `info["env_id"]`.
 
+        The info of MuJoCo's tasks also has Gymnasium's, `[batch_size]` each; after a reset some of them are 0.
+
         Several threads may call it; each result goes to one of them.
 
         Raises:
@@ -174,9 +183,13 @@ class AsyncEnvPool(NotCopyable):
             )
             more = len(joined[0]) > self.batch_size
             self._ready = [tuple(array[self.batch_size :] for array in joined)] if more else []
-            ids, observations, rewards, terminated, truncated = (array[: self.batch_size] for array in joined)
+            ids, *results = (array[: self.batch_size] for array in joined)
             self._in_flight[ids] = False
-        return observations, rewards, terminated, truncated, {"env_id": ids}
+        infos: dict[str, Any] = {"env_id": ids}
+        if self._infos is not None:
+            infos |= self._infos.of_rows(results.pop())
+        observations, rewards, terminated, truncated = results
+        return observations, rewards, terminated, truncated, infos
 
     def _fetch(self, count: int) -> None:
         """Waits until `_ready` has `count` results."""
@@ -248,7 +261,12 @@ class _Shared(NotCopyable):
         observations, rewards, terminated, truncated, _ = batch.step(padded)
         self.store.copy_environments(ids, batch, None, count)
         self.finished[ids] = terminated[:count] | truncated[:count]
-        return tuple(array[:count] for array in (observations, rewards, terminated, truncated))
+        return tuple(array[:count] for array in (observations, rewards, terminated, truncated, *_terms(batch)))
+
+
+def _terms(batch: Batch) -> tuple[np.ndarray, ...]:
+    """What the last call reported beside its results, `[N, T]`, with an engine; else nothing."""
+    return (batch.last_terms()[0].T,) if isinstance(batch, EngineBatch) else ()
 
 
 def _end(work: queue.SimpleQueue[Any], threads: list[threading.Thread], process: int) -> None:

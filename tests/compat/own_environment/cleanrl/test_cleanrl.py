@@ -24,9 +24,11 @@ def test_a_script_runs_on_our_ids_unmodified(prefix):
 
 
 # CartPole's numbers have the same bits. MountainCarContinuous's differ, since our exact build has the bits of NumPy 2,
-# and NumPy 1 promotes differently: 1e-5 is some 80 float32 roundings of observations below 1, after 999 steps.
+# and NumPy 1 promotes differently: 1e-5 is some 80 float32 roundings of observations below 1, after 999 steps. Costs
+# of Hopper's actions differ by the rounding of numbers below 0.01 to float32.
 @pytest.mark.parametrize(
-    "env_id, steps, tolerance", [("CartPole-v1", 400, 0), ("MountainCarContinuous-v0", 1100, 1e-5)]
+    "env_id, steps, tolerance",
+    [("CartPole-v1", 400, 0), ("MountainCarContinuous-v0", 1100, 1e-5), ("Hopper-v4", 200, 1e-6)],
 )
 def test_make_vec_env_gives_a_script_what_sync_vector_env_gives_it(env_id, steps, tolerance):
     ours = rollout(make_vec_env(env_id, 3, precision="float64"), returns_as_in_0_29, "final_observation", steps)

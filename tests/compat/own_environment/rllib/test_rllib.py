@@ -78,6 +78,15 @@ def test_a_time_limit_truncates():
     runner.stop()
 
 
+def test_mujocos_tasks_are_sampled():
+    runner = env_runner("operant/HalfCheetah-v5", 4, max_episode_steps=20, workers=2)
+    assert runner.env.unwrapped.batch.spec.engine == "mujoco"
+    ended = [e for e in runner.sample(num_timesteps=200, random_actions=True) if e.is_done]
+    assert len(ended) >= 8
+    assert all(len(e) == 20 and np.array(e.get_observations()).shape == (21, 17) for e in ended)
+    runner.stop()
+
+
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "operant/CartPole-v1", "operant:operant/CartPole-v1", "CartPole_v1"])
 def test_the_id_names_the_module_that_registers_it(env_id):
     config = configure(PPOConfig(), env_id, num_envs=4, precision="float64")
