@@ -27,6 +27,10 @@ def _same(*names: str) -> dict[str, str | None]:
     return {name: name for name in names}
 
 
+def _named(**names: str | None) -> dict[str, str | None]:
+    return names
+
+
 CLASSIC = ["CartPole-v0", "CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"]
 TASKS = [*CLASSIC, *ENGINES]
 _DEFAULTS = {"num_envs": 1, "batch_size": 0, "num_threads": 0, "seed": 42, "env_seed": []}
@@ -44,19 +48,19 @@ JOINTS = {"Acrobot-v1": ("theta1", "theta2")}
 """The angles that EnvPool adds to a task's results as `state`, which the observation holds as sines and cosines."""
 _PLANE = ("x_position", "y_position", "distance_from_origin", "x_velocity", "y_velocity")
 REPORTED: dict[str, dict[str, str | None]] = {
-    "half_cheetah": {"reward_run": "reward_forward"} | _same("reward_ctrl", "x_position", "x_velocity"),
+    "half_cheetah": _named(reward_run="reward_forward") | _same("reward_ctrl", "x_position", "x_velocity"),
     "ant": _same("reward_forward", "reward_ctrl", "reward_contact", "reward_survive", *_PLANE),
-    "humanoid": {
-        "reward_linvel": "reward_forward",
-        "reward_quadctrl": "reward_ctrl",
-        "reward_alive": "reward_survive",
-        "reward_impact": "reward_contact",
-    }
+    "humanoid": _named(
+        reward_linvel="reward_forward",
+        reward_quadctrl="reward_ctrl",
+        reward_alive="reward_survive",
+        reward_impact="reward_contact",
+    )
     | _same(*_PLANE),
-    "humanoid_standup": _same("reward_linup", "reward_quadctrl") | {"reward_alive": None} | _same("reward_impact"),
+    "humanoid_standup": _same("reward_linup", "reward_quadctrl") | _named(reward_alive=None) | _same("reward_impact"),
     "hopper": _same("x_position", "x_velocity"),
     "walker2d": _same("x_position", "x_velocity"),
-    "swimmer": {"reward_fwd": "reward_forward"} | _same("reward_ctrl", *_PLANE),
+    "swimmer": _named(reward_fwd="reward_forward") | _same("reward_ctrl", *_PLANE),
     "reacher": _same("reward_dist", "reward_ctrl"),
     "pusher": _same("reward_dist", "reward_ctrl", "reward_near"),
 }

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.import_hook import after_import
 from operant.registration import register_environments, register_parallel_environments, warn_of_old_gymnasium
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATALOG",
+    "ENGINES",
     "MULTIAGENT",
     "AsyncEnvPool",
     "OperantEnv",

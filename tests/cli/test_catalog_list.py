@@ -6,15 +6,17 @@ import pytest
 from support import CLASSIC_IDS
 
 from operant.batch.core import defaults
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.cli.catalog_list import command
+from operant.environments.single import OperantEnv
+from operant.environments.spaces import action_space, observation_space
 
 
 def test_the_list_has_a_row_for_every_environment(operant):
     finished = operant("list")
     titles, *rows = finished.stdout.splitlines()
     assert titles.split() == ["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "THRESHOLD"]
-    assert [row.split()[0] for row in rows] == [f"operant/{name}" for name in (*CATALOG, *MULTIAGENT)]
+    assert [row.split()[0] for row in rows] == [f"operant/{name}" for name in (*CATALOG, *MULTIAGENT, *ENGINES)]
     assert rows[1].split() == ["operant/CartPole-v1", "Box((4,))", "Discrete(2)", "500", "475"]
 
 
@@ -30,12 +32,12 @@ def test_one_environment_is_listed_by_any_of_its_names(capsys, name):
     ]
 
 
-@pytest.mark.parametrize("options", [[], ["--params"], *([name, "--params"] for name in (*CATALOG, *MULTIAGENT))])
+@pytest.mark.parametrize("options", [[], ["--params"], *([name, "--params"] for name in (*CATALOG, *MULTIAGENT, *ENGINES))])
 def test_the_tables_fit_in_a_hundred_columns_and_align(capsys, options):
     assert command(options) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
-    titles, *rows = lines[: len(CATALOG) + len(MULTIAGENT) + 1 if not options or options == ["--params"] else 2]
+    titles, *rows = lines[: len(CATALOG) + len(MULTIAGENT) + len(ENGINES) + 1 if not options or options == ["--params"] else 2]
     assert {row[titles.index("ACTION") - 1] for row in rows} == {" "}
     assert len({len(row) for row in (titles, *rows)}) == 1
 
@@ -82,6 +84,34 @@ def test_the_json_describes_gymnasiums_spaces_and_the_parameters(capsys, name):
     assert record["max_episode_steps"] == env.spec.max_episode_steps
     assert record["reward_threshold"] == env.spec.reward_threshold
     assert {part["name"]: part["default"] for part in record["parameters"]} == defaults(CATALOG[name])
+
+
+def test_tasks_on_mujoco_are_listed_with_their_spaces_and_what_their_parameters_are(capsys):
+    command(["Humanoid-v5", "--params"])
+    output = capsys.readouterr().out
+    assert "operant/Humanoid-v5  Box((348,), float64)  Box(-0.4, 0.4, (17,))   1000       none" in output
+    assert "Parameters: all fields of mujoco's model" in output
+    command(["Humanoid-v5", "--params", "--json"])
+    [record] = json.loads(capsys.readouterr().out)
+    assert (record["engine"], record["parameters"]) == ("mujoco", [])
+
+
+@pytest.mark.parametrize("name", [name for name in ENGINES if name != "Pusher-v4"])
+def test_the_list_has_the_spaces_of_the_usual_models(name):
+    spec, opened = ENGINES[name], OperantEnv(name)
+    assert observation_space(spec, {}, {}) == opened.observation_space
+    assert action_space(spec, {}) == opened.action_space
+    opened.close()
+
+
+def test_the_list_says_that_mujoco_is_not_installed(capsys, monkeypatch):
+    monkeypatch.setattr("operant.cli.catalog_list.find_module", lambda name: None)
+    command([])
+    end = capsys.readouterr().out.splitlines()[-1]
+    assert end.startswith("operant/HalfCheetah-v4 to operant/InvertedDoublePendulum-v5 need MuJoCo, which is not installed")
+    assert end.endswith("pip install 'operant[mujoco]'")
+    command(["CartPole-v1"])
+    assert "MuJoCo" not in capsys.readouterr().out
 
 
 def test_an_unknown_environment_is_answered_with_the_nearest(error_line):

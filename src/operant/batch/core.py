@@ -32,8 +32,8 @@ def isas() -> dict[str, bool]:
 
 
 def parameters(spec: EnvSpec) -> tuple[Parameter, ...]:
-    """The parameters of an environment, in the order of its header's list."""
-    return info_parameters(find_environment(spec)[1])
+    """The parameters of an environment, in the order of its header's list; none with an engine."""
+    return () if spec.engine else info_parameters(find_environment(spec)[1])
 
 
 def defaults(spec: EnvSpec) -> dict[str, float]:

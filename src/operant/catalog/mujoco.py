@@ -90,8 +90,10 @@ def _spec(
     limit: int,
     threshold: float | None,
     task: MujocoTask,
+    reach: float = 1.0,
     **more: Any,
 ) -> EnvSpec:
+    """A descriptor: `sizes` are those of observations and actions, which reach from -`reach` to `reach`."""
     observation_size, action_size = sizes
     return EnvSpec(
         id=env_id,
@@ -100,7 +102,7 @@ def _spec(
         state=(),
         observation=(Observation("observation", -math.inf, math.inf, (observation_size,)),),
         observation_dtype="float64",
-        action_bounds=((-1.0, 1.0),) * action_size,
+        action_bounds=((-reach, reach),) * action_size,
         max_episode_steps=limit,
         reward_threshold=threshold,
         numpy_rewards=True,
@@ -182,6 +184,7 @@ HUMANOID = _spec(
         excluded=2,
         needs={"nq": 3, "nv": 6},
     ),
+    reach=0.4,
 )
 HUMANOID_STANDUP = _spec(
     "HumanoidStandup-v5",
@@ -206,6 +209,7 @@ HUMANOID_STANDUP = _spec(
         excluded=2,
         needs={"nq": 3, "nv": 6},
     ),
+    reach=0.4,
 )
 HOPPER = _spec(
     "Hopper-v5",
@@ -307,6 +311,7 @@ PUSHER = _spec(
         needs={"nq": 7, "nv": 7},
         observation_size=23,
     ),
+    reach=2.0,
 )
 INVERTED_PENDULUM = _spec(
     "InvertedPendulum-v5",
@@ -323,6 +328,7 @@ INVERTED_PENDULUM = _spec(
         needs={"nq": 2, "nv": 1},
         observation_size=4,
     ),
+    reach=3.0,
     rewards=(0, 1),
 )
 INVERTED_DOUBLE_PENDULUM = _spec(

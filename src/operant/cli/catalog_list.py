@@ -6,15 +6,17 @@ import json
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec as find_module
 from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space, Tuple
 
 from operant.batch.core import defaults, parameters
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.cli.names import full_id
 from operant.cli.parser import Parser
+from operant.engines.mujoco_library import INSTALL
 from operant.environments.lookup import find_spec
 from operant.environments.spaces import action_space, observation_bounds, observation_space
 from operant.spec import EnvSpec, spans
@@ -23,7 +25,8 @@ DESCRIPTION = """\
 Lists the environments. With ENV_ID, shows that environment and the components of its observation. STEPS is the time
 limit. THRESHOLD is the mean return that counts as solved. Set parameters with gymnasium.make_vec(id, params={...}), or
 draw them for each episode with randomize={...}. For an environment with several agents the spaces shown are those of
-one agent. Such an environment follows PettingZoo's interface; gymnasium.make_vec gives each agent a row.
+one agent. Such an environment follows PettingZoo's interface; gymnasium.make_vec gives each agent a row. The parameters
+of a task on MuJoCo are all fields of its model: see docs/mujoco.md.
 """
 
 
@@ -36,7 +39,7 @@ def command(argv: list[str]) -> int:
     parser.add_argument("--params", action="store_true", help="add the physical parameters")
     parser.add_argument("--json", action="store_true", help="print a JSON list; an infinite bound is null")
     options = parser.parse(argv)
-    specs = [*CATALOG.values(), *MULTIAGENT.values()]
+    specs = [*CATALOG.values(), *MULTIAGENT.values(), *ENGINES.values()]
     if options.env_id is not None:
         try:
             specs = [find_spec(full_id(options.env_id))]
@@ -47,6 +50,7 @@ def command(argv: list[str]) -> int:
         print(json.dumps([_record(spec, options.params) for spec in specs], indent=2, allow_nan=False))
         return 0
     _print_environments(specs)
+    _print_missing(specs)
     for spec in specs:
         if options.env_id is not None or options.params:
             print(f"\n{textwrap.fill(f'{spec.full_id}: {spec.summary}', 100)}")
@@ -66,6 +70,14 @@ def _print_environments(specs: Iterable[EnvSpec]) -> None:
         limit = str(spec.max_episode_steps or "none")
         rows.append([spec.full_id, _brief(observation), _brief(action), limit, threshold])
     _print_table(["ENVIRONMENT", "OBSERVATION", "ACTION", "STEPS", "THRESHOLD"], rows, right=(3, 4))
+
+
+def _print_missing(specs: Iterable[EnvSpec]) -> None:
+    """Says it if the engine of an environment is not installed."""
+    on_mujoco = [spec.full_id for spec in specs if spec.engine]
+    if on_mujoco and find_module("mujoco") is None:
+        which = f"{on_mujoco[0]} to {on_mujoco[-1]} need" if len(on_mujoco) > 1 else f"{on_mujoco[0]} needs"
+        print(f"\n{which} MuJoCo, which is not installed: {INSTALL}")
 
 
 def _print_agents(spec: EnvSpec) -> None:
@@ -93,6 +105,9 @@ def _print_observation(spec: EnvSpec) -> None:
 
 
 def _print_parameters(spec: EnvSpec) -> None:
+    if spec.engine:
+        print(f"\nParameters: all fields of {spec.engine}'s model, such as body_mass and opt.gravity.")
+        return
     options = {name: option for option, name in spec.options.items()}
     rows = [
         [part.name, f"{part.default:.12g}", f"{part.low:g} to {part.high:g}", part.unit, options.get(part.name, "")]
@@ -144,6 +159,7 @@ def _record(spec: EnvSpec, with_parameters: bool) -> dict[str, Any]:
         "max_episode_steps": spec.max_episode_steps,
         "reward_threshold": spec.reward_threshold,
         "agents": list(spec.agents),
+        "engine": spec.engine or None,
     }
     if with_parameters:
         options = {name: option for option, name in spec.options.items()}

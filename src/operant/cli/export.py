@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from operant.catalog import ENGINES, bare_id
 from operant.cli.parser import Parser
 from operant.cli.runs import add_checkpoint_option, add_runs_option, add_trust_option, chosen_run
 from operant.files.atomic import disk_errors, write_atomically
@@ -35,6 +36,8 @@ def command(argv: list[str]) -> int:
     if options.format is None:
         if options.latest:
             parser.error("--latest is for the policy of a run: --format onnx or --format c")
+        if bare_id(options.run) in ENGINES:
+            parser.error(f"{options.run} is computed by {ENGINES[bare_id(options.run)].engine}: it has no C to export")
         spec = find_exportable(options.run)
         if spec is None:
             parser.error(unknown("environment", options.run, exportable()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from operant.catalog import CATALOG, MULTIAGENT
+from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.cli.names import short_name
 from operant.cli.parser import Parser
 from operant.headers.scaffold import write_scaffold
@@ -24,7 +24,7 @@ def command(argv: list[str]) -> int:
         "--folder", metavar="DIR", type=Path, default=Path(), help="folder of the files (default: the current one)"
     )
     options = parser.parse(argv)
-    if short_name(options.name) in map(short_name, (*CATALOG, *MULTIAGENT)):  # `train NAME` would take that one
+    if short_name(options.name) in map(short_name, (*CATALOG, *ENGINES, *MULTIAGENT)):  # `train NAME` would take that one
         parser.error(f"{options.name!r} is a built-in environment: choose another name, such as my_{options.name}")
     try:
         header, descriptor = write_scaffold(options.name, options.folder)

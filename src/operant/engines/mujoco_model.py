@@ -118,7 +118,7 @@ class MujocoModel(NotCopyable):
         if self.task.below and version_of(self.mujoco) >= self.task.below:
             raise ImportError(self.task.refusal)
         self.path = model_path(self.task.xml_file)
-        self.model = self._compile() if like is None else copy.copy(like.model)
+        self.model: Any = self._compile() if like is None else copy.copy(like.model)
         # Gymnasium's renderer draws at most as large as the model says.
         screen = self.model.vis.global_
         screen.offwidth = max(screen.offwidth, self.task.drawing["width"])
