@@ -68,6 +68,10 @@ def make_plan(given: argparse.Namespace) -> workloads.Plan:
     options: dict[str, Any] = {"sizes": tuple(dict.fromkeys(given.num_envs))} if given.num_envs else {}
     if given.quick:
         options["rounds"], options["seconds"] = QUICK
+    if spec.engine:
+        if given.device is not None:
+            raise ValueError(f"--env {given.env} is computed by {spec.engine}, on the CPU: omit --device")
+        options.setdefault("sizes", (engines.SIZE,))
     if given.device is None:
         return workloads.Plan(spec, **options)
     plan = cuda.DevicePlan(spec, device=given.device, **options)
@@ -81,6 +85,7 @@ def row_names(given: argparse.Namespace) -> list[str]:
         ValueError: a row does not exist, or contradicts the other options; the message names it.
     """
     on_device = given.device is not None
+    on_engine = given.env is not None and bool(find_spec(given.env).engine)
     known = DEVICE_ROWS if on_device else CPU_ROWS
     about_training = list(cuda_training.ROWS if on_device else training.ROWS)
     for name in given.rows or ():
@@ -90,10 +95,14 @@ def row_names(given: argparse.Namespace) -> list[str]:
             raise ValueError(unknown("row", name, known))
         if given.train and name not in about_training:
             raise ValueError(f"row {name!r} is not about training: omit --train")
+        if on_engine and name not in (*engines.ROWS, *about_training):
+            raise ValueError(f"row {name!r} is not about {given.env}: give --rows {' '.join(engines.ROWS)}")
     if given.rows:
         return list(dict.fromkeys(given.rows))
     if given.train:
         return about_training
+    if on_engine:
+        return list(engines.ROWS)
     if given.env is not None:
         return list(cuda.FOR_ANY_ENVIRONMENT if on_device else workloads.FOR_ANY_ENVIRONMENT)
     return list(DEVICE_ROWS if on_device else workloads.ROWS | vectorizing.ROWS)

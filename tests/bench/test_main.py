@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from operant.bench import peers, probes, workloads
-from operant.bench.main import CPU_ROWS, main, make_plan, parser
+from operant.bench.main import CPU_ROWS, main, make_plan, parser, row_names
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender
 from operant.catalog import CATALOG
@@ -57,6 +57,17 @@ def test_an_unknown_environment_is_an_error_that_names_the_nearest(capsys):
 
 def test_an_environment_has_a_short_name():
     assert make_plan(parser().parse(["--env", "mountaincarcontinuous"])).spec.id == "MountainCarContinuous-v0"
+
+
+def test_a_task_on_mujoco_has_a_row_of_its_own(capsys):
+    given = parser().parse(["--env", "HalfCheetah-v5"])
+    assert row_names(given) == ["mujoco"] and make_plan(given).sizes == (64,)
+    for more, said in (
+        (["--rows", "memory"], "row 'memory' is not about HalfCheetah-v5: give --rows mujoco"),
+        (["--device", "cuda"], "--env HalfCheetah-v5 is computed by mujoco, on the CPU: omit --device"),
+    ):
+        assert main(["--env", "HalfCheetah-v5", *more]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_an_empty_batch_is_an_error(capsys):
