@@ -85,7 +85,7 @@ def row_names(given: argparse.Namespace) -> list[str]:
         ValueError: a row does not exist, or contradicts the other options; the message names it.
     """
     on_device = given.device is not None
-    on_engine = given.env is not None and bool(find_spec(given.env).engine)
+    on_engine = given.env is not None and bool(find_spec(full_id(given.env)).engine)
     known = DEVICE_ROWS if on_device else CPU_ROWS
     about_training = list(cuda_training.ROWS if on_device else training.ROWS)
     for name in given.rows or ():

@@ -95,7 +95,7 @@ class OperantVecEnv(VecEnv):
         return observations
 
     def _reported(self) -> list[dict[str, Any]]:
-        """What the environments reported in the last step, `[N]`, with an engine; else nothing."""
+        """The infos that the environments reported in the last step, `[N]`, with an engine; else nothing."""
         infos = self._engine_infos
         return [] if infos is None else infos.of_each(np.asarray(self._actions).dtype)
 

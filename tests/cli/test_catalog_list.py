@@ -32,12 +32,16 @@ def test_one_environment_is_listed_by_any_of_its_names(capsys, name):
     ]
 
 
-@pytest.mark.parametrize("options", [[], ["--params"], *([name, "--params"] for name in (*CATALOG, *MULTIAGENT, *ENGINES))])
+@pytest.mark.parametrize(
+    "options", [[], ["--params"], *([name, "--params"] for name in (*CATALOG, *MULTIAGENT, *ENGINES))]
+)
 def test_the_tables_fit_in_a_hundred_columns_and_align(capsys, options):
     assert command(options) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
-    titles, *rows = lines[: len(CATALOG) + len(MULTIAGENT) + len(ENGINES) + 1 if not options or options == ["--params"] else 2]
+    titles, *rows = lines[
+        : len(CATALOG) + len(MULTIAGENT) + len(ENGINES) + 1 if not options or options == ["--params"] else 2
+    ]
     assert {row[titles.index("ACTION") - 1] for row in rows} == {" "}
     assert len({len(row) for row in (titles, *rows)}) == 1
 
@@ -108,7 +112,9 @@ def test_the_list_says_that_mujoco_is_not_installed(capsys, monkeypatch):
     monkeypatch.setattr("operant.cli.catalog_list.find_module", lambda name: None)
     command([])
     end = capsys.readouterr().out.splitlines()[-1]
-    assert end.startswith("operant/HalfCheetah-v4 to operant/InvertedDoublePendulum-v5 need MuJoCo, which is not installed")
+    assert end.startswith(
+        "operant/HalfCheetah-v4 to operant/InvertedDoublePendulum-v5 need MuJoCo, which is not installed"
+    )
     assert end.endswith("pip install 'operant[mujoco]'")
     command(["CartPole-v1"])
     assert "MuJoCo" not in capsys.readouterr().out

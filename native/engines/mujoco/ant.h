@@ -5,6 +5,7 @@
     OPTION(contact_force_range_low) OPTION(contact_force_range_high) OPTION(reset_noise_scale)            \
     OPTION(include_cfrc_ext_in_observation) OPTION(use_contact_forces) OPTION(v4)
 DEFINE_OPTIONS(ant, ANT)
+enum { ant_reads_cfrc_ext = 1 };
 
 static const operant_term ant_terms[] = {
     AT_RESET("x_position"), AT_RESET("y_position"), AT_RESET("distance_from_origin"), REAL("x_velocity"),

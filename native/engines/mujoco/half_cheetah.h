@@ -1,6 +1,7 @@
 /* half_cheetah.h: a planar two-legged body runs forward. Gymnasium's HalfCheetah-v5, and v4. */
 #define HALF_CHEETAH(OPTION) OPTION(forward_reward_weight) OPTION(ctrl_cost_weight) OPTION(reset_noise_scale)
 DEFINE_OPTIONS(half_cheetah, HALF_CHEETAH)
+enum { half_cheetah_reads_cfrc_ext = 0 };
 
 static const operant_term half_cheetah_terms[] = {
     AT_RESET("x_position"), REAL("x_velocity"), REAL("reward_forward"), COST("reward_ctrl")};

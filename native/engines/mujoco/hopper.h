@@ -5,6 +5,7 @@
     OPTION(healthy_z_range_high) OPTION(healthy_angle_range_low) OPTION(healthy_angle_range_high)                \
     OPTION(reset_noise_scale) OPTION(v4)
 DEFINE_OPTIONS(hopper, HOPPER)
+enum { hopper_reads_cfrc_ext = 0 };
 
 static const operant_term hopper_terms[] = {
     AT_RESET("x_position"), AT_RESET("z_distance_from_origin"), REAL("x_velocity"), REAL("reward_forward"),

@@ -6,6 +6,7 @@
     OPTION(reset_noise_scale) OPTION(include_cinert_in_observation) OPTION(include_cvel_in_observation)       \
     OPTION(include_qfrc_actuator_in_observation) OPTION(include_cfrc_ext_in_observation) OPTION(v4)
 DEFINE_OPTIONS(humanoid, HUMANOID)
+enum { humanoid_reads_cfrc_ext = 1 };
 
 static const operant_term humanoid_terms[] = {
     AT_RESET("x_position"), AT_RESET("y_position"), {"tendon_length", 1, OPERANT_TERM_REAL, -1},

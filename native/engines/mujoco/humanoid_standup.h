@@ -5,6 +5,7 @@
     OPTION(include_cvel_in_observation) OPTION(include_qfrc_actuator_in_observation)                          \
     OPTION(include_cfrc_ext_in_observation) OPTION(v4)
 DEFINE_OPTIONS(humanoid_standup, HUMANOID_STANDUP)
+enum { humanoid_standup_reads_cfrc_ext = 1 };
 
 static const operant_term humanoid_standup_terms[] = {
     AT_RESET("x_position"), AT_RESET("y_position"), AT_RESET("z_distance_from_origin"),

@@ -2,6 +2,7 @@
  * and v4. */
 #define INVERTED_DOUBLE_PENDULUM(OPTION) OPTION(healthy_reward) OPTION(reset_noise_scale) OPTION(v4)
 DEFINE_OPTIONS(inverted_double_pendulum, INVERTED_DOUBLE_PENDULUM)
+enum { inverted_double_pendulum_reads_cfrc_ext = 0 };
 
 static const operant_term inverted_double_pendulum_terms[] = {
     REAL("reward_survive"), REAL("distance_penalty"), REAL("velocity_penalty")};

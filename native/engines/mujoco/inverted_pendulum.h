@@ -1,6 +1,7 @@
 /* inverted_pendulum.h: a cart balances a pole. Gymnasium's InvertedPendulum-v5, and v4. */
 #define INVERTED_PENDULUM(OPTION) OPTION(reset_noise_scale) OPTION(v4)
 DEFINE_OPTIONS(inverted_pendulum, INVERTED_PENDULUM)
+enum { inverted_pendulum_reads_cfrc_ext = 0 };
 
 static const operant_term inverted_pendulum_terms[] = {{"reward_survive", 0, OPERANT_TERM_COUNT, 1}};
 

@@ -25,13 +25,12 @@
 #include "engines/mujoco/swimmer.h"
 #include "engines/mujoco/walker2d.h"
 
-/* Every task, and whether it reads cfrc_ext. */
-#define TASKS(TASK)                                                                                        \
-    TASK(ant, true) TASK(half_cheetah, false) TASK(hopper, false) TASK(humanoid, true)                     \
-    TASK(humanoid_standup, true) TASK(inverted_double_pendulum, false) TASK(inverted_pendulum, false)      \
-    TASK(pusher, false) TASK(reacher, false) TASK(swimmer, false) TASK(walker2d, false)
+/* Every task. */
+#define TASKS(TASK)                                                                                                  \
+    TASK(ant) TASK(half_cheetah) TASK(hopper) TASK(humanoid) TASK(humanoid_standup) TASK(inverted_double_pendulum)   \
+    TASK(inverted_pendulum) TASK(pusher) TASK(reacher) TASK(swimmer) TASK(walker2d)
 
-#define LISTED(task, post) &task##_task,
+#define LISTED(task) &task##_task,
 TASKS(DEFINE_TASK)
 static const mujoco_task *const tasks[] = {TASKS(LISTED)};
 

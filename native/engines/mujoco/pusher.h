@@ -4,6 +4,7 @@
  * terms without their weights. */
 #define PUSHER(OPTION) OPTION(reward_near_weight) OPTION(reward_dist_weight) OPTION(reward_control_weight) OPTION(v4)
 DEFINE_OPTIONS(pusher, PUSHER)
+enum { pusher_reads_cfrc_ext = 0 };
 
 static const operant_term pusher_terms[] = {REAL("reward_dist"), COST("reward_ctrl"), REAL("reward_near")};
 

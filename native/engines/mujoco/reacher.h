@@ -3,6 +3,7 @@
  * Bodies: 0 the fingertip, 1 the target. v4 rewards the distance before the step. */
 #define REACHER(OPTION) OPTION(reward_dist_weight) OPTION(reward_control_weight) OPTION(v4)
 DEFINE_OPTIONS(reacher, REACHER)
+enum { reacher_reads_cfrc_ext = 0 };
 
 static const operant_term reacher_terms[] = {REAL("reward_dist"), COST("reward_ctrl")};
 

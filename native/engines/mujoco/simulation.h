@@ -3,6 +3,7 @@
  * A task TASK defines, in the order of Gymnasium's operations, whose float64 results it returns to the bit:
  *
  *   TASK_options                       the list of its constructor options, and with it the struct TASK_params
+ *   TASK_reads_cfrc_ext                1 if it reads cfrc_ext, for which mj_rnePostConstraint then follows every step
  *   TASK_terms                         what it reports: Gymnasium's infos, those of a reset first
  *   TASK_reset(d, c, p, g)             draws qpos and qvel
  *   TASK_place(d, c, p, terms)         writes the terms of a reset; returns the place of the next one
@@ -11,7 +12,7 @@
  *   TASK_observed(c, p)                how many numbers the observation has
  *   TASK_observe(d, c, p, to)          the observation
  *
- * and TASKS in mujoco.c lists it. The option `v4` chooses Gymnasium's older version of the task. */
+ * and TASKS in mujoco.c lists it, unless it is a user's. The option `v4` chooses Gymnasium's older version. */
 #ifndef OPERANT_MUJOCO_SIMULATION_H
 #define OPERANT_MUJOCO_SIMULATION_H
 #include "engines/engine.h"

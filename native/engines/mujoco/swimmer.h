@@ -1,6 +1,7 @@
 /* swimmer.h: a chain of three links swims forward. Gymnasium's Swimmer-v5, and v4. */
 #define SWIMMER(OPTION) OPTION(forward_reward_weight) OPTION(ctrl_cost_weight) OPTION(reset_noise_scale)
 DEFINE_OPTIONS(swimmer, SWIMMER)
+enum { swimmer_reads_cfrc_ext = 0 };
 
 static const operant_term swimmer_terms[] = {
     AT_RESET("x_position"), AT_RESET("y_position"), AT_RESET("distance_from_origin"), REAL("x_velocity"),

@@ -26,9 +26,8 @@ enum { MUJOCO_ABI = 1 }; /* raise it when a struct that a task sees changes its 
 
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
-/** Defines the functions of a task with the types of mujoco_task: its params are a struct of its own. `reads_cfrc_ext`
- *  is its `post`. */
-#define DEFINE_TASK(task, reads_cfrc_ext)                                                                              \
+/** Defines the functions of a task with the types of mujoco_task: its params are a struct of its own. */
+#define DEFINE_TASK(task)                                                                                              \
     static void task##_reset_any(const mujoco_data *d, const mujoco_constants *c, const void *p, operant_pcg64 *g) {   \
         task##_reset(d, c, p, g);                                                                                      \
     }                                                                                                                  \
@@ -48,7 +47,7 @@ enum { MUJOCO_ABI = 1 }; /* raise it when a struct that a task sees changes its 
     }                                                                                                                  \
     static const mujoco_task task##_task = {                                                                           \
         {#task, task##_options, task##_terms, COUNT(task##_options), COUNT(task##_terms)},                             \
-        reads_cfrc_ext, task##_reset_any, task##_place_any, task##_before_any, task##_after_any, task##_observed_any,  \
-        task##_observe_any};
+        task##_reads_cfrc_ext, task##_reset_any, task##_place_any, task##_before_any, task##_after_any,                \
+        task##_observed_any, task##_observe_any};
 
 #endif

@@ -4,6 +4,7 @@
     OPTION(healthy_z_range_low) OPTION(healthy_z_range_high) OPTION(healthy_angle_range_low)                     \
     OPTION(healthy_angle_range_high) OPTION(reset_noise_scale) OPTION(v4)
 DEFINE_OPTIONS(walker2d, WALKER2D)
+enum { walker2d_reads_cfrc_ext = 0 };
 
 static const operant_term walker2d_terms[] = {
     AT_RESET("x_position"), AT_RESET("z_distance_from_origin"), REAL("x_velocity"), REAL("reward_forward"),

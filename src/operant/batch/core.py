@@ -76,10 +76,15 @@ def load_library(path: Path) -> Any:
     Raises:
         ValueError: the core cannot use it, or this user did not compile it.
     """
+    return load_with(lib.operant_load, path)
+
+
+def load_with(load: Any, path: Path) -> Any:
+    """The result of the core's function `load` for a library; raises a ValueError as `load_library`."""
     if not is_own_file(path):
         raise ValueError(f"{path} is not a library that you compiled: remove it, and `operant build` compiles it anew")
     message = ffi.new("char[512]")
-    loaded = lib.operant_load(os.fsencode(path), message, 512)
+    loaded = load(os.fsencode(path), message, 512)
     if loaded == ffi.NULL:
         text = ffi.string(message).decode(errors="replace")
         raise ValueError(f"{text}: `operant build --again` compiles it anew; after an update of operant, rebuild that")

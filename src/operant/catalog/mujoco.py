@@ -59,7 +59,7 @@ class MujocoTask:
 
     @property
     def values(self) -> dict[str, Any]:
-        """What the header reads, by name, and the choice of a body."""
+        """The values that the header reads, by name, and the choice of a body."""
         return {**self.fixed, **self.options}
 
     @property

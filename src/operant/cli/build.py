@@ -7,8 +7,8 @@ from pathlib import Path
 from operant.batch.core import isas
 from operant.cli.parser import Parser
 from operant.environments.register import check_parameters
-from operant.headers.descriptor import read_descriptor
-from operant.headers.library import build, check_header, find_compiler
+from operant.headers.descriptor import is_task, read_descriptor
+from operant.headers.library import TASK, build, check_header, find_compiler
 from operant.headers.trust import remember
 from operant.messages import printable_lines
 
@@ -40,11 +40,13 @@ def find_header(name: str) -> Path:
 
 
 def _build(header: Path, again: bool) -> None:
-    built = build(header, again=again)
+    task = is_task(header)
+    built = build(header, again=again, extra=(TASK,) if task else ())
     if built.warnings:
         print(printable_lines(built.warnings))
     remember(str(header))
     spec = read_descriptor(header)
     check_parameters(spec)
-    compiled = f"compiled in {built.seconds:.1f} s by {' '.join(find_compiler())} for {', '.join(isas())}"
+    targets = "MuJoCo" if task else ", ".join(isas())
+    compiled = f"compiled in {built.seconds:.1f} s by {' '.join(find_compiler())} for {targets}"
     print(f"{spec.id}: {'in the cache' if built.cached else compiled}: {built.path}")

@@ -16,6 +16,7 @@ from operant.batch.core import defaults, parameters
 from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.cli.names import full_id
 from operant.cli.parser import Parser
+from operant.engines.batch import opened_spec
 from operant.engines.mujoco_library import INSTALL
 from operant.environments.lookup import find_spec
 from operant.environments.spaces import action_space, observation_bounds, observation_space
@@ -42,8 +43,9 @@ def command(argv: list[str]) -> int:
     specs = [*CATALOG.values(), *MULTIAGENT.values(), *ENGINES.values()]
     if options.env_id is not None:
         try:
-            specs = [find_spec(full_id(options.env_id))]
-            defaults(specs[0])  # compiles a user's header
+            spec = find_spec(full_id(options.env_id))
+            specs = [opened_spec(spec) if spec.engine and spec.source else spec]
+            defaults(spec)  # compiles a user's header
         except ValueError as problem:
             parser.error(str(problem))
     if options.json:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 
 from operant.cli.names import full_id
 from operant.cli.parser import Parser, number
-from operant.conformance import CHECKS, Failed
+from operant.conformance import CHECKS, Failed, checks_of
 from operant.conformance.parity import parity
 from operant.conformance.sanitize import sanitize
 from operant.conformance.training import check_training, training_kinds
+from operant.engines.batch import opened_spec
 from operant.environments.lookup import find_spec
 from operant.environments.register import check_parameters
-from operant.headers.library import build
+from operant.headers.library import TASK, build
 from operant.messages import printable_lines, unknown
 from operant.spec import EnvSpec
 
@@ -67,11 +68,14 @@ def command(argv: list[str]) -> int:
     spec = _find(options.environment)
     if not spec.reference and not options.only:
         names.remove("parity")
+    for name in options.only or (["sanitize"] if options.sanitize else []):
+        if spec.engine and name not in checks_of(spec):
+            parser.error(f"check {name!r} is not for {spec.id}, which is computed by {spec.engine}: leave it out")
     if "sanitize" in names and not spec.source:
         raise ValueError(f"--sanitize is for your own headers: `make sanitize` checks the built-in {spec.id}")
-    checks = CHECKS | {"parity": functools.partial(parity, tolerance=options.tolerance), "sanitize": sanitize}
+    checks = checks_of(spec) | {"parity": functools.partial(parity, tolerance=options.tolerance), "sanitize": sanitize}
     failed = _run(spec.id, {name: functools.partial(checks[name], spec) for name in checks if name in names})
-    if not spec.reference and not options.only:
+    if not spec.reference and not options.only and not spec.engine:
         print("parity was not checked: the descriptor names no reference class")
     return failed
 
@@ -80,11 +84,11 @@ def _find(name: str) -> EnvSpec:
     """Returns the spec. A user's header is compiled, and the compiler's warnings are printed."""
     spec = find_spec(full_id(name, also=(TRAINING,)))
     if spec.source:
-        warnings = build(spec.source).warnings
+        warnings = build(spec.source, extra=(TASK,) if spec.engine else ()).warnings
         if warnings:
             print(printable_lines(warnings))
         check_parameters(spec)
-    return spec
+    return opened_spec(spec) if spec.engine else spec
 
 
 def _run(subject: str, checks: Mapping[str, Callable[[], str]]) -> int:

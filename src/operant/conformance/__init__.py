@@ -5,4 +5,5 @@ a line about what it tried, or raises `Failed` with the first violation.
 """
 
 from operant.conformance.checks import CHECKS as CHECKS
+from operant.conformance.checks import checks_of as checks_of
 from operant.conformance.trajectories import Failed as Failed

@@ -34,6 +34,7 @@ WORKERS = (1, 2, 3)
 PRECISIONS = ("float32", "float64")
 MODES = ("NextStep", "SameStep", "Disabled")
 LONG = 1000  # steps of the checks that look for rare events
+ON_ENGINES = 12, 100  # environments and long steps for a task on an engine, whose steps take a thousand times as long
 
 Check = Callable[[EnvSpec], str]
 CHECKS: dict[str, Check] = {}
@@ -45,8 +46,24 @@ def check(function: Check) -> Check:
     return function
 
 
-def plan(spec: EnvSpec, num_envs: int = NUM_ENVS, steps: int = STEPS) -> np.ndarray:
+def checks_of(spec: EnvSpec) -> dict[str, Check]:
+    """The checks that apply to an environment: an engine has one target, no bounds and no GPU form."""
+    about_targets = ("targets", "initialised", "bounds", "device") if spec.engine else ()
+    return {name: function for name, function in CHECKS.items() if name not in about_targets}
+
+
+def _count(spec: EnvSpec) -> int:
+    """The number of environments of a check."""
+    return ON_ENGINES[0] if spec.engine else NUM_ENVS
+
+
+def _long(spec: EnvSpec) -> int:
+    return ON_ENGINES[1] if spec.engine else LONG
+
+
+def plan(spec: EnvSpec, num_envs: int | None = None, steps: int = STEPS) -> np.ndarray:
     """Random actions for `num_envs` environments, the same in every call: `[T, R]` or `[T, R, A]`."""
+    num_envs = _count(spec) if num_envs is None else num_envs
     with closing(open_vector(spec, 1)) as env:
         space, agents = env.single_action_space, env.batch.agents
     return actions_for(space, np.random.default_rng(0), (steps, num_envs * agents))
@@ -85,15 +102,17 @@ def targets(spec: EnvSpec) -> str:
 def splits(spec: EnvSpec) -> str:
     """The numbers of environments and threads do not change a bit."""
     actions = plan(spec)
+    count = _count(spec)
+    sizes = [size for size in (*SPLITS, count) if size <= count]
     for precision in PRECISIONS:
-        whole = {"num_envs": NUM_ENVS, "precision": precision}
-        for isa in fast_targets() if precision == "float32" else [None]:
+        whole = {"num_envs": count, "precision": precision}
+        for isa in fast_targets() if precision == "float32" and not spec.engine else [None]:
             for workers in WORKERS:
-                for num_envs in SPLITS:
+                for num_envs in dict.fromkeys(sizes):
                     part = {"num_envs": num_envs, "precision": precision, "isa": isa, "workers": workers}
-                    name = f"{num_envs} on {isa or 'exact'} with {workers} workers"
-                    _compare(spec, actions, whole, f"a batch of {NUM_ENVS}", part, f"one of {name}")
-    return f"the same bits in batches of {SPLITS[0]} to {SPLITS[-1]}, with {WORKERS[0]} to {WORKERS[-1]} threads"
+                    name = f"{num_envs} on {isa or spec.engine or 'exact'} with {workers} workers"
+                    _compare(spec, actions, whole, f"a batch of {count}", part, f"one of {name}")
+    return f"the same bits in batches of {sizes[0]} to {sizes[-1]}, with {WORKERS[0]} to {WORKERS[-1]} threads"
 
 
 @check
@@ -125,7 +144,7 @@ def determinism(spec: EnvSpec) -> str:
     for precision in PRECISIONS:
 
         def played(used: bool, every_state: bool = False, precision: str = precision) -> Trajectory:
-            env = open_vector(spec, NUM_ENVS, precision=precision, max_episode_steps=LIMIT)
+            env = open_vector(spec, _count(spec), precision=precision, max_episode_steps=LIMIT)
             if used:
                 env.reset(seed=99)
                 for row in actions[::-1]:
@@ -185,7 +204,7 @@ def _extremes(space: spaces.Space[Any], random: np.random.Generator, rows: int) 
 
 
 class _Moment(NamedTuple):
-    """The results of one step of 64 environments, and how they got there."""
+    """The results of one step of all environments, and how they got there."""
 
     precision: str
     way: str
@@ -200,14 +219,14 @@ class _Moment(NamedTuple):
 
 
 def _survey(spec: EnvSpec) -> Iterator[_Moment]:
-    """Steps 64 environments in each way of `_extremes`, in both precisions."""
+    """Steps environments in each way of `_extremes`, in both precisions."""
     for precision in PRECISIONS:
         random = np.random.default_rng(1)
-        with closing(open_vector(spec, 64, precision=precision)) as env:
+        with closing(open_vector(spec, min(64, _count(spec)), precision=precision)) as env:
             for way, act in _extremes(env.single_action_space, random, env.num_envs).items():
                 observations, _ = env.reset(seed=0)
                 yield _Moment(precision, way, 0, env, _flat(observations), np.zeros(env.num_envs))
-                for step in range(1, LONG + 1):
+                for step in range(1, _long(spec) + 1):
                     observations, rewards, *_ = env.step(act())
                     yield _Moment(precision, way, step, env, _flat(observations), rewards)
 
@@ -238,7 +257,7 @@ def finite(spec: EnvSpec) -> str:
                 raise Failed(
                     f"{moment.precision}: {name} is {values[row]!s} {moment.describe(row)}; its state: {state}"
                 )
-    return f"no NaN and no infinity in {LONG} steps each of random and extreme actions"
+    return f"no NaN and no infinity in {_long(spec)} steps each of random and extreme actions"
 
 
 @check

@@ -28,6 +28,17 @@ def open_cpu_batch(spec: EnvSpec, num_envs: int, *, precision: str | None = None
     return kind(spec, num_envs, precision=precision or spec.precision, **how)
 
 
+def opened_spec(spec: EnvSpec) -> EnvSpec:
+    """A descriptor with the sizes and bounds of its model, which it has only once a batch is open.
+
+    Raises:
+        ValueError: a user's header does not compile, or contradicts its descriptor or its model.
+    """
+    batch = open_cpu_batch(spec, 1)
+    batch.close()
+    return batch.spec
+
+
 class EngineBatch(Batch):
     """N environments of one model. See `Batch`; precision "float32" changes only what is returned, not the physics.
 

@@ -13,8 +13,10 @@ import gymnasium
 import numpy as np
 
 from operant._native import ffi, lib
+from operant.batch.core import load_with
 from operant.catalog.mujoco import MujocoTask
 from operant.engines.mujoco_library import addresses, array_address, mujoco_module, numpy_fuses, version_of
+from operant.headers import library
 from operant.messages import NotCopyable, printable, unknown
 from operant.spec import EnvSpec
 
@@ -346,7 +348,7 @@ class MujocoModel(NotCopyable):
         return fields, held
 
     def _option_numbers(self) -> list[float]:
-        """What the task's header reads, in its order."""
+        """The numbers that the header reads, in its order."""
         numbers = {}
         for name, value in self.task.values.items():
             if isinstance(value, tuple):
@@ -354,6 +356,9 @@ class MujocoModel(NotCopyable):
             elif not isinstance(value, str):
                 numbers[name] = float(value)
         names = [ffi.string(self.names.options[k]).decode() for k in range(self.names.option_count)]
+        if self.spec.source and {*names} != {*numbers}:
+            lists = f"{self.spec.header}.h lists the options {', '.join(names) or 'of nothing'}"
+            raise ValueError(f"{lists}, but its descriptor has {', '.join(numbers) or 'none'}: give the same ones")
         return [numbers[name] for name in names]
 
     # One environment's mjData.
@@ -423,7 +428,14 @@ def _read(model: Any, name: str) -> np.ndarray:
 
 
 def find_task(spec: EnvSpec) -> Any:
-    """The core's operant_mujoco_task of a descriptor."""
+    """The core's operant_mujoco_task of a descriptor. A user's header is compiled, unless a compiled library exists.
+
+    Raises:
+        ValueError: the header does not compile.
+    """
+    if spec.source:
+        built = library.build_checked(Path(spec.source), extra=(library.TASK,))
+        return load_with(lib.operant_mujoco_load_task, built.path)
     task = lib.operant_mujoco_find_task(spec.header.encode())
     if task == ffi.NULL:
         raise ValueError(f"the compiled core has no task {spec.header!r}: rebuild operant")

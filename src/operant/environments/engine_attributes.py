@@ -22,7 +22,9 @@ def open_attributes(batch: BatchBase, given: Mapping[str, Any]) -> Attributes:
 
 
 def reference_class(task: MujocoTask) -> Any:
-    """Gymnasium's class of a task."""
+    """Gymnasium's class of a task; for a user's its base class."""
+    if not task.reference:
+        return import_module("gymnasium.envs.mujoco.mujoco_env").MujocoEnv
     module, name = task.reference.split(":")
     return getattr(import_module(f"gymnasium.envs.mujoco.{module}"), name)
 
@@ -45,6 +47,9 @@ class EngineAttributes(Attributes):
             task = self.batch.model.task
             drawing = {name: value for name, value in task.drawing.items() if value is not None}
             kind = reference_class(task)
+            if not task.reference:
+                self._instance = kind(task.xml_file, task.frame_skip, None, **drawing)
+                return self._instance
             chosen = {"xml_file": task.xml_file, "frame_skip": task.frame_skip}
             chosen = {name: value for name, value in chosen.items() if name in task.takes}
             self._instance = kind(**chosen, **task.options, **drawing)

@@ -265,7 +265,7 @@ class _Shared(NotCopyable):
 
 
 def _terms(batch: Batch) -> tuple[np.ndarray, ...]:
-    """What the last call reported beside its results, `[N, T]`, with an engine; else nothing."""
+    """The terms that the last call reported beside its results, `[N, T]`, with an engine; else nothing."""
     return (batch.last_terms()[0].T,) if isinstance(batch, EngineBatch) else ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from operant.batch.core import parameters
+from operant.engines.batch import opened_spec
 from operant.environments.lookup import AUTHORED
 from operant.headers.descriptor import DescriptorError, read_descriptor
 from operant.headers.library import check_header
@@ -48,7 +49,13 @@ def register_env(header: str | os.PathLike[str], *, build: bool = True) -> str:
 
 
 def check_parameters(spec: EnvSpec) -> None:
-    """Compiles a header if necessary, and raises a DescriptorError for a default outside its bounds."""
+    """Compiles a header if necessary, and raises a DescriptorError for a default outside its bounds.
+
+    A task on an engine is opened once: its model must have what its header reads.
+    """
+    if spec.engine:
+        opened_spec(spec)
+        return
     for part in parameters(spec):
         if not part.low <= part.default <= part.high:
             raise DescriptorError(

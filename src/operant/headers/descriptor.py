@@ -32,6 +32,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from operant.files.toml import read_toml
+from operant.headers.task_descriptor import task_spec
 from operant.messages import as_float, unknown
 from operant.spec import OBSERVATION_KINDS, Bound, EnvSpec, Observation, Quantity
 
@@ -77,8 +78,18 @@ def read_descriptor(header: Path) -> EnvSpec:
     spec = dataclasses.replace(spec, header=header.stem, source=str(header))
     path = toml if toml.is_file() else python
     _check(path, spec)
-    _check_state(path, spec, header.read_text(encoding="utf-8", errors="replace"))
+    if not spec.engine:
+        _check_state(path, spec, header.read_text(encoding="utf-8", errors="replace"))
     return spec
+
+
+def is_task(header: Path) -> bool:
+    """True if a header is a task on an engine, as its descriptor says, which need not be valid."""
+    path = header.with_suffix(".toml")
+    try:
+        return path.is_file() and "engine" in _read(path)
+    except DescriptorError:
+        return False
 
 
 def _from_python(path: Path) -> EnvSpec:
@@ -94,6 +105,11 @@ def _from_python(path: Path) -> EnvSpec:
 
 def _from_toml(path: Path) -> EnvSpec:
     table = _read(path)
+    if "engine" in table:
+        try:
+            return task_spec(path, table)
+        except ValueError as problem:
+            raise DescriptorError(f"{path}: {problem}") from None
     if "parameters" in table:
         raise DescriptorError(
             f"{path}: [parameters] belongs in the header: move units and bounds to "
@@ -256,6 +272,8 @@ def _check(path: Path, spec: EnvSpec) -> None:
         raise DescriptorError(f"{path}: id = {spec.id!r} must be a name of your own with a version, such as lander-v0")
     if spec.max_episode_steps is not None and spec.max_episode_steps < 1:
         raise DescriptorError(f"{path}: max_episode_steps = {spec.max_episode_steps} must be at least 1")
+    if spec.engine:
+        return  # the model says the rest
     if spec.actions and spec.action_bounds:
         raise DescriptorError(f"{path}: give actions or [[action]] bounds, not both")
     if min(spec.action_counts, default=0) < 1 and not spec.action_bounds:

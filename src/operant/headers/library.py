@@ -28,6 +28,7 @@ from operant.files.private import check_private, is_own_file
 from operant.headers.sources import native_folder
 
 TARGETS = ("scalar", "exact", "sse2", "avx2", "avx512", "neon")  # targets of other CPUs compile to nothing
+TASK = "-DOPERANT_TASK_LIBRARY"  # as a flag of `build`: a task on MuJoCo, and not an environment of the core's
 ONE_LANE = "-DOPERANT_ONE_LANE"  # as a flag of `build`: only the first two targets
 COMPILERS = ("cc", "gcc", "clang")
 INSTALL = (
@@ -236,8 +237,8 @@ def _core_digest() -> str:
 def _core_sources() -> list[Path]:
     """The core's sources that a library is compiled from."""
     folder = native_folder()
-    files = [folder / "operant.h", folder / "flags.txt", folder / "library" / "library.c"]
-    for pattern in ("core/*.h", "platform/*.h", "targets/*.c"):
+    files = [folder / "operant.h", folder / "flags.txt"]
+    for pattern in ("core/*.h", "engines/*.h", "engines/mujoco/*.h", "library/*.c", "platform/*.h", "targets/*.c"):
         files += sorted(folder.glob(pattern))
     return files
 
@@ -248,9 +249,10 @@ def core_flags() -> list[str]:
 
 
 def list_environment(header: Path, folder: Path) -> None:
-    """Writes build/environments.h, which core/target.h includes, into `folder`; it lists only this environment."""
+    """Writes build/environments.h and build/task.h, which the core includes, into `folder`: they list this header."""
     name = header.stem
     (folder / "build").mkdir()
+    (folder / "build" / "task.h").write_text(f'#define OPERANT_TASK {name}\n#include "{header}"\n', encoding="utf-8")
     (folder / "build" / "environments.h").write_text(
         f'#define OPERANT_ENV {name}\n#include "{header}"\n#include "core/batch.h"\n#undef OPERANT_ENV\n'
         f"#define OPERANT_ENVIRONMENTS(E) E({name})\n",
@@ -266,10 +268,13 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
         list_environment(header, work)
         shared = [*compiler, *core_flags(), *FLAGS, *WARNINGS, f"-I{work}", f"-I{native}", "-MMD", "-c"]
         commands = {}
-        for name in TARGETS[:2] if ONE_LANE in compiler else TARGETS:
-            extra = () if name == "exact" else FAST_WARNINGS
-            commands[name] = [*shared, *extra, str(native / "targets" / f"{name}.c"), "-o", str(work / f"{name}.o")]
-        commands["library"] = [*shared, str(native / "library" / "library.c"), "-o", str(work / "library.o")]
+        if TASK in compiler:
+            commands["task"] = [*shared, str(native / "library" / "task.c"), "-o", str(work / "task.o")]
+        else:
+            for name in TARGETS[:2] if ONE_LANE in compiler else TARGETS:
+                extra = () if name == "exact" else FAST_WARNINGS
+                commands[name] = [*shared, *extra, str(native / "targets" / f"{name}.c"), "-o", str(work / f"{name}.o")]
+            commands["library"] = [*shared, str(native / "library" / "library.c"), "-o", str(work / "library.o")]
         outputs = run_all(commands)
         failed = [text for code, text in outputs.values() if code]
         if failed:

@@ -143,6 +143,9 @@ def _code(env_id: str) -> _Code | None:
             if descriptor.is_file():
                 files[descriptor] = descriptor.read_bytes()
                 text += files[descriptor]
+        for model in header.parent.glob("*.xml"):  # of a task on MuJoCo
+            if model.name.encode() in text:
+                files[model] = model.read_bytes()
         for module in (*header.parent.glob("*.py"), *header.parent.glob("*/__init__.py")):  # such as the reference's
             package = module.parent if module.name == "__init__.py" else None
             name = package.name if package else module.stem
