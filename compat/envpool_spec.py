@@ -64,8 +64,9 @@ REPORTED: dict[str, dict[str, str | None]] = {
     "reacher": _same("reward_dist", "reward_ctrl"),
     "pusher": _same("reward_dist", "reward_ctrl", "reward_near"),
 }
-"""The numbers that EnvPool reports of MuJoCo's tasks, by header: its names, and the terms of the header that they are; None for
-one that is always 1."""
+"""The numbers that EnvPool reports of MuJoCo's tasks, by header: its names, and the header's terms that they are.
+
+None is for one that is always 1."""
 
 
 class EnvSpec:
