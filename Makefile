@@ -57,7 +57,7 @@ TARGETS = $(filter native/targets/%,$(SOURCES))
 OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))) \
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
-.PHONY: demo check test test-all test-long durations test-twin test-compat venv wheel native install uninstall exercise study certificates train-cartpole sanitize \
+.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco venv wheel native install uninstall exercise study certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
 	windows wasm macos cuda cuda-wheels cuda-check lint hashes clean FORCE
 
@@ -141,6 +141,9 @@ $(BUILD)/train-cartpole: examples/train.c $(BUILD)/liboperant.a
 	$(LINK) -static 2> /dev/null || $(LINK)
 
 $(BUILD)/soak: tests/native/soak.c $(BUILD)/liboperant.a
+	$(LINK)
+
+$(BUILD)/grouped: tests/engines/grouped.c $(BUILD)/liboperant.a
 	$(LINK)
 
 # The functions that each libm may round differently. fmod, fma, sqrt and floor are exact in all of them.
@@ -314,7 +317,20 @@ test-all: venv
 	$(PYTEST) -m test_all
 
 test-long: venv
+	$(MAKE) test-mujoco
 	$(PYTEST) -m test_long
+
+# MuJoCo's tasks on the oldest MuJoCo, with operant's wheel; .venv has the newest.
+test-mujoco: build/dist/built build/mujoco/installed
+	build/mujoco/bin/pip install --no-compile --quiet --no-deps --force-reinstall build/dist/*.whl
+	build/mujoco/bin/python -m pytest --confcutdir=tests/engines -m "not test_all" $(ON_MUJOCO)
+
+ON_MUJOCO = tests/engines/test_same_as_gymnasium.py tests/engines/test_mujoco_contract.py
+
+build/mujoco/installed: tests/engines/oldest.txt
+	test -x build/mujoco/bin/python || $(PYTHON) -m venv build/mujoco
+	build/mujoco/bin/pip install --no-compile --quiet -r $<
+	touch $@
 
 # Measures every test and writes tests/slow.txt, the tests that `make check` omits.
 durations: venv

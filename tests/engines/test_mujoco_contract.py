@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from building import needs
 from judge import IDS, assert_same, compare, make_pair
 
 import operant
@@ -234,6 +235,39 @@ def test_pictures_are_gymnasiums_pixel_by_pixel(mode, monkeypatch):
         pytest.skip("EGL is missing: apt install libegl1")
     ran = subprocess.run([sys.executable, "-c", PICTURES % mode], capture_output=True, text=True)
     assert ran.stdout.strip() == "same", ran.stderr[-2000:]
+
+
+SCREEN = "-screen 0 640x480x24 -noreset"  # not reset when a window, its only client, is closed
+SHOWN = """
+import gymnasium as gym, glfw, mujoco, numpy as np, operant
+how = {"render_mode": "human", "width": 96, "height": 64}
+envs = [gym.make(name, **how) for name in ("HalfCheetah-v5", "operant/HalfCheetah-v5")]
+envs.append(gym.make_vec("operant/HalfCheetah-v5", 2, render_envs=1, **how))
+windows = []
+for env in envs:
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(np.full(env.action_space.shape, 0.3, np.float32))
+    assert env.render() is None
+    ours = getattr(env.unwrapped, "renderer", None)
+    viewer = (ours._drawn[0][1] if ours else env.unwrapped.mujoco_renderer).viewer
+    width, height = glfw.get_framebuffer_size(viewer.window)
+    picture = np.zeros((height, width, 3), np.uint8)
+    mujoco.mjr_readPixels(picture, None, mujoco.MjrRect(0, 0, width, height), viewer.con)
+    windows.append(picture)
+    env.close()
+assert windows[0].any() and all((window == windows[0]).all() for window in windows)
+print("same")
+"""
+
+
+def test_a_window_shows_what_gymnasiums_shows(monkeypatch):
+    needs("xvfb-run", "xvfb xauth libgl1-mesa-dri")
+    monkeypatch.setenv("MUJOCO_GL", "glfw")
+    ran = subprocess.run(
+        ["xvfb-run", "-a", "-s", SCREEN, sys.executable, "-c", SHOWN], capture_output=True, text=True, timeout=120
+    )
+    assert ran.stdout.strip().endswith("same"), ran.stderr[-2000:]
 
 
 def test_ppo_trains_on_a_task_and_promises_no_bits_elsewhere():
