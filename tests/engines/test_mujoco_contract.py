@@ -9,8 +9,8 @@ import gymnasium as gym
 import mujoco
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from building import needs
+from gymnasium.utils.env_checker import check_env
 from judge import IDS, assert_same, compare, make_pair
 
 import operant
