@@ -57,7 +57,7 @@ TARGETS = $(filter native/targets/%,$(SOURCES))
 OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))) \
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
-.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco venv wheel native install uninstall exercise study certificates train-cartpole sanitize \
+.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv wheel native install uninstall exercise study certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
 	windows wasm macos cuda cuda-wheels cuda-check lint hashes clean FORCE
 
@@ -326,6 +326,11 @@ test-mujoco: build/dist/built build/mujoco/installed
 	build/mujoco/bin/python -m pytest --confcutdir=tests/engines -m "not test_all" $(ON_MUJOCO)
 
 ON_MUJOCO = tests/engines/test_same_as_gymnasium.py tests/engines/test_mujoco_contract.py
+
+# Gymnasium's own tests of MuJoCo's tasks on our ids, from a checkout of its repository: make test-gymnasium SOURCE=path
+test-gymnasium: venv
+	PYTHONPATH=tests/engines MUJOCO_GL=egl $(BIN)/python -m pytest -p redirect -p no:cacheprovider -c /dev/null \
+		--rootdir=$(SOURCE) $(SOURCE)/tests/envs/mujoco/test_mujoco_v5.py $(SOURCE)/tests/envs/mujoco/test_mujoco_rendering.py
 
 build/mujoco/installed: tests/engines/oldest.txt
 	test -x build/mujoco/bin/python || $(PYTHON) -m venv build/mujoco

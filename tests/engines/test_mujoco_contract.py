@@ -216,6 +216,8 @@ import gymnasium as gym, numpy as np, operant
 how = {"render_mode": "%s", "width": 96, "height": 64}
 ours, theirs = gym.make("operant/HalfCheetah-v5", **how), gym.make("HalfCheetah-v5", **how)
 envs = gym.make_vec("operant/HalfCheetah-v5", 2, render_envs=2, **how)
+fresh = [each.unwrapped.render() for each in (theirs, ours, envs)]  # of the model as it was loaded
+assert (fresh[0] == fresh[1]).all() and (fresh[0] == fresh[2][0]).all()
 for each in (ours, theirs, envs):
     each.reset(seed=0)
 for _ in range(3):

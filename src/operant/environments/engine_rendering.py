@@ -6,8 +6,6 @@ import inspect
 import sys
 from typing import Any
 
-from gymnasium.error import ResetNeeded
-
 from operant.batch.base import BatchBase
 from operant.catalog.mujoco import MujocoTask
 from operant.engines.batch import EngineBatch
@@ -30,9 +28,10 @@ class EngineRenderer(Renderer):
         self._drawn: dict[int, tuple[Any, Any]] = {}  # by environment: its mjModel and mjData, and what draws them
 
     def frames(self) -> tuple[Any, ...] | None:
-        """A picture of each environment in the render mode's form; in mode "human" None, and a window for each."""
-        if not self.batch.ready:
-            raise ResetNeeded("reset the environment before it is drawn")
+        """A picture of each environment in the render mode's form; in mode "human" None, and a window for each.
+
+        Before the first reset it is of the model as it was loaded, as in Gymnasium.
+        """
         frames = tuple(self._picture(i) for i in self.indices)
         return None if self.mode == "human" else frames
 
@@ -45,8 +44,10 @@ class EngineRenderer(Renderer):
         return renderer.render(self.mode)
 
     def _simulation(self, i: int, held: Any) -> tuple[Any, Any]:
-        batch = self.batch
-        return (batch.model.model, batch.lend()) if batch.num_envs == 1 else batch.simulation(i, held)
+        batch, model = self.batch, self.batch.model
+        if batch.num_envs == 1:
+            return model.model, batch.lend()
+        return batch.simulation(i, held) if batch.ready else (model.model, model.mujoco.MjData(model.model))
 
     def _open(self, model: Any, data: Any) -> Any:
         from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
