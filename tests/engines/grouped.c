@@ -40,7 +40,8 @@ static void reset(operant_simulation *s, int32_t slot, operant_pcg64 *g, double 
 }
 
 static void advance(operant_simulation *s, int32_t slot, int32_t count, const operant_action *a) {
-    for (int32_t k = 0; k < count; k++) s->slots[slot + k] = 0.9 * s->slots[slot + k] + ((const double *)a[k].values)[0];
+    double *x = s->slots + slot;
+    for (int32_t k = 0; k < count; k++) x[k] = 0.9 * x[k] + ((const double *)a[k].values)[0];
     for (int now = most; count > now && !atomic_compare_exchange_weak(&most, &now, count);) {}
 }
 
