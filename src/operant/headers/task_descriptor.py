@@ -69,8 +69,8 @@ def task_spec(path: Path, table: Mapping[str, Any]) -> EnvSpec:
 def _of(kind: type, table: Mapping[str, Any], key: str, default: Any = None) -> Any:
     value = table.get(key, default)
     if not isinstance(value, kind):
-        what = {str: "a string", dict: f"a table: [{key}]", list: "a list"}[kind]
-        raise ValueError(f"{key} = {value!r} must be {what}")
+        forms: dict[type, str] = {str: "a string", dict: f"a table: [{key}]", list: "a list"}
+        raise ValueError(f"{key} = {value!r} must be {forms[kind]}")
     return value
 
 
