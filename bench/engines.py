@@ -1,9 +1,12 @@
-"""The row about MuJoCo's tasks: processor time of a step beside `mj_step` alone, Gymnasium and EnvPool."""
+"""The rows about MuJoCo's tasks: a step beside `mj_step` alone, Gymnasium and EnvPool; many environments; training."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import itertools
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
@@ -12,40 +15,60 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from operant.bench.machine import available_cores
 from operant.bench.peers import prepare_actions, quiet
-from operant.bench.report import Row, Target
+from operant.bench.probes import probe_memory
+from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender
-from operant.bench.workloads import Plan, RowFunction
+from operant.bench.trainers import Trained, learning, torch_threads_kept, tuned_options
+from operant.bench.vectorizing import processor_seconds
+from operant.bench.workloads import Plan, RowFunction, not_installed
 
 SIZE = 64
 SINGLE_ENVS = 8  # of gymnasium.make: with more, the time of a step hardly changes
 POPULATIONS = 8  # states of all environments at moments some steps apart, from which mj_step alone is timed
 APART = 15
 TASKS = ("HalfCheetah-v5", "Ant-v5", "Humanoid-v5", "Hopper-v5", "Walker2d-v5")
-MOST = {"mj_step alone": 1.05, "gymnasium.make": 0.68, "EnvPool": 0.70}  # times each of these
+ASYNC = "AsyncVectorEnv"
+MOST = {"mj_step alone": 1.05, "gymnasium.make": 0.68, "EnvPool": 0.70, ASYNC: 0.3}  # times each of these
+TWO_WORKERS = 1.08  # times mj_step alone
+MANY = 4096
+CHEETAH = "HalfCheetah-v5"
+TRAINED = 16  # environments of the row about training
 
 
-def processor_timed(call: Callable[[Any], object], arguments: Sequence[Any]) -> Callable[[int], float]:
-    """Returns a `Contender.measure` of the processor's time in all threads, cycling through the arguments."""
+def timed_by(
+    clock: Callable[[], float], call: Callable[[Any], object], arguments: Sequence[Any]
+) -> Callable[[int], float]:
+    """Returns a `Contender.measure` by a clock, cycling through the arguments."""
     endless = itertools.cycle(arguments)
 
     def measure(calls: int) -> float:
-        start = time.process_time()
+        start = clock()
         for argument in itertools.islice(endless, calls):
             call(argument)
-        return time.process_time() - start
+        return clock() - start
 
     return measure
 
 
-def ours(stack: contextlib.ExitStack, env_id: str, num_envs: int, workers: int) -> Contender:
+processor_timed = functools.partial(timed_by, time.process_time)
+
+
+def ours(
+    stack: contextlib.ExitStack,
+    env_id: str,
+    num_envs: int,
+    workers: int,
+    clock: Callable[[], float] = time.process_time,
+) -> Contender:
     """`gym.make_vec("operant/...").step`."""
     envs = gymnasium.make_vec(f"operant/{env_id}", num_envs=num_envs, workers=workers)
     stack.callback(envs.close)
     envs.reset(seed=0)
     actions = prepare_actions(envs.single_action_space, num_envs)
     plural = "s" if workers > 1 else ""
-    return Contender(f"operant, {workers} worker{plural}", processor_timed(envs.step, actions), num_envs)
+    return Contender(f"operant, {workers} worker{plural}", timed_by(clock, envs.step, actions), num_envs)
 
 
 def mj_step_alone(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender:
@@ -115,26 +138,40 @@ def envpool_make(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Con
     return Contender("EnvPool", processor_timed(envs.step, actions), num_envs)
 
 
+def async_vector(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender:
+    """Gymnasium's AsyncVectorEnv, a process for each environment; the time is that of all processes."""
+    before = set(multiprocessing.active_children())
+    with quiet():
+        envs = gymnasium.make_vec(env_id, num_envs, vectorization_mode="async")
+    stack.callback(envs.close)
+    processes = set(multiprocessing.active_children()) - before
+    envs.reset(seed=0)
+    actions = prepare_actions(envs.single_action_space, num_envs)
+    clock = functools.partial(processor_seconds, processes)
+    return Contender(ASYNC, timed_by(clock, envs.step, actions), num_envs)
+
+
 def mujoco(plan: Plan) -> Iterator[Row]:
-    """MuJoCo's tasks against mj_step alone, gymnasium.make and EnvPool: processor time of a step."""
+    """MuJoCo's tasks against mj_step alone, gymnasium.make, AsyncVectorEnv and EnvPool: processor time of a step."""
     chosen = (plan.spec.id,) if plan.spec.engine == "mujoco" else TASKS
     for env_id, num_envs in itertools.product(chosen, plan.sizes if plan.spec.engine else (SIZE,)):
         with contextlib.ExitStack() as stack:
             one, two = (ours(stack, env_id, num_envs, workers) for workers in (1, 2))
             pool = envpool_make(stack, env_id, num_envs)
             peers = [mj_step_alone(stack, env_id, num_envs), gymnasium_make(stack, env_id)]
+            peers += [async_vector(stack, env_id, num_envs)]
             peers += [pool] if isinstance(pool, Contender) else []
             comparison = plan.compare([one, two, *peers])
         title = f"{env_id}, {num_envs} environments, MuJoCo {version('mujoco')}, processor time"
         row = Row("mujoco", title, comparison, "operant takes", ("steps/s", 1.0))
+        judged = (env_id, num_envs) in itertools.product(TASKS, (SIZE,))
         for peer in peers:
             times = [1 / ratio for ratio in comparison.ratios(one.name, peer.name)]
-            target = (
-                Target(at_most=MOST[peer.name]) if (env_id, num_envs) in itertools.product(TASKS, (SIZE,)) else None
-            )
+            target = Target(at_most=MOST[peer.name]) if judged else None
             row.add_ratio(peer.name, f"{env_id}, times {peer.name}", times, target)
         workers = [1 / ratio for ratio in comparison.ratios(two.name, "mj_step alone")]
-        row.add_ratio(two.name, f"{env_id}, 2 workers, times mj_step alone", workers)
+        target = Target(at_most=TWO_WORKERS) if judged else None
+        row.add_ratio(two.name, f"{env_id}, 2 workers, times mj_step alone", workers, target)
         row.notes.append("Steps that begin an episode cost less than mj_step, and count as steps.")
         if isinstance(pool, Contender):
             row.notes.append(f"EnvPool {version('envpool')} has a MuJoCo of its own, another one than Gymnasium's.")
@@ -143,4 +180,93 @@ def mujoco(plan: Plan) -> Iterator[Row]:
         yield row
 
 
-ROWS: dict[str, RowFunction] = {"mujoco": mujoco}
+def mujoco_workers(plan: Plan) -> Iterator[Row]:
+    """MuJoCo's tasks with two workers against one, by the clock."""
+    if available_cores() < 2:
+        yield Row("mujoco_workers", "two workers by the clock", skipped="needs two cores")
+        return
+    for env_id in (plan.spec.id,) if plan.spec.engine == "mujoco" else TASKS:
+        with contextlib.ExitStack() as stack:
+            one, two = (ours(stack, env_id, SIZE, workers, time.perf_counter) for workers in (1, 2))
+            comparison = plan.compare([two, one])
+        row = Row("mujoco_workers", f"{env_id}, {SIZE} environments, by the clock", comparison, rate=("steps/s", 1.0))
+        ratios = comparison.ratios(two.name, one.name)
+        row.add_ratio(one.name, f"{env_id}, 2 workers by the clock, times one", ratios, Target(at_least=1.8))
+        yield row
+
+
+def mujoco_many(plan: Plan) -> Iterator[Row]:
+    """4,096 HalfCheetahs: the memory of each, and the seconds until they are made."""
+    seconds = []
+    gymnasium.make_vec(f"operant/{CHEETAH}", num_envs=1).close()  # imports and compiles the model
+    for _ in range(min(3, plan.rounds)):
+        begun = time.perf_counter()
+        gymnasium.make_vec(f"operant/{CHEETAH}", num_envs=MANY).close()
+        seconds.append(time.perf_counter() - begun)
+    kibibytes = [probe_memory(CHEETAH, MANY)["peak"] / 1024 for _ in range(min(3, plan.rounds))]
+    row = Row("mujoco_many", f"{CHEETAH}, {MANY:,} environments")
+    row.measures.append(
+        Measure("peak growth of the process: make_vec, reset, steps", "KiB/env", kibibytes, Target(at_most=10.0))
+    )
+    row.measures.append(Measure("gym.make_vec", "s", seconds, Target(at_most=1.0)))
+    yield row
+
+
+def mujoco_training(plan: Plan) -> Iterator[Row]:
+    """`operant train halfcheetah` against the physics alone and against SB3's PPO with the same options."""
+    title = f"PPO on {CHEETAH}: {TRAINED} environments, 64x64 networks, the options of operant train halfcheetah"
+    try:
+        import stable_baselines3  # noqa: F401
+    except ImportError as problem:
+        yield Row("mujoco_training", title, skipped=not_installed(problem, "sb3"))
+        return
+    threads = min(2, available_cores())
+    with contextlib.ExitStack() as stack, torch_threads_kept():
+        options = tuned_options(f"operant/{CHEETAH}")
+        trained = Trained(stack, "operant train halfcheetah", f"operant/{CHEETAH}", options, threads=threads).contender
+        physics = ours(stack, CHEETAH, TRAINED, threads, time.perf_counter)
+        theirs = [sb3_ppo(stack, kind, options) for kind in ("DummyVecEnv", "SubprocVecEnv")]
+        few = dataclasses.replace(plan, rounds=min(plan.rounds, 5))  # SB3 takes several seconds a call
+        comparison = few.compare([trained, physics, *theirs])
+    row = Row("mujoco_training", title, comparison, "operant is faster", ("steps/s", 1.0))
+    ratios = comparison.ratios(trained.name, physics.name)
+    row.add_ratio(physics.name, f"training, times {physics.name} without a policy", ratios, Target(at_least=0.5))
+    for peer in theirs:
+        ratios = comparison.ratios(trained.name, peer.name)
+        row.add_ratio(peer.name, f"training, times {peer.name}", ratios, Target(at_least=5.0))
+    row.notes.append(f"By the clock, {threads} threads or processes each, besides SB3's torch, which has one.")
+    yield row
+
+
+def sb3_ppo(stack: contextlib.ExitStack, kind: str, options: dict[str, Any]) -> Contender:
+    """SB3's PPO on Gymnasium's task in one of its vector environments, with options of ours."""
+    import torch
+    from stable_baselines3 import PPO
+    from stable_baselines3.common import vec_env
+    from stable_baselines3.common.env_util import make_vec_env
+
+    with quiet():
+        envs: Any = make_vec_env(CHEETAH, options["num_envs"], vec_env_cls=getattr(vec_env, kind))
+    envs = vec_env.VecNormalize(envs, gamma=options["gamma"])
+    stack.callback(envs.close)
+    steps = options["rollout_steps"]
+    model = PPO(
+        "MlpPolicy",
+        envs,
+        n_steps=steps,
+        batch_size=steps * options["num_envs"] // options["minibatches"],
+        n_epochs=options["epochs"],
+        learning_rate=options["learning_rate"],
+        gamma=options["gamma"],
+        gae_lambda=options["gae_lambda"],
+        clip_range=options["clip"],
+        max_grad_norm=options["max_grad_norm"],
+        vf_coef=options["value_coefficient"],
+        policy_kwargs={"activation_fn": torch.nn.ReLU, "log_std_init": options["log_std"], "net_arch": [64, 64]},
+        device="cpu",
+        seed=0,
+    )
+    return learning(f"SB3 on {kind}", model)
+
+
+ROWS: dict[str, RowFunction] = {each.__name__: each for each in (mujoco, mujoco_workers, mujoco_many, mujoco_training)}

@@ -37,6 +37,18 @@ _MOUNTAIN_CAR = {
 _MOUNTAIN_CAR_CONTINUOUS = {**_MOUNTAIN_CAR, "log_std": 1.0}
 # The first layer has hundreds of inputs, so policy and value share it.
 _GRID = {"num_envs": 256, "rollout_steps": 64, "entropy_coefficient": 0.01, "activation": "relu", "share": True}
+_LOCOMOTION = {
+    "timesteps": 1_000_000,
+    "num_envs": 16,
+    "rollout_steps": 128,
+    "learning_rate": 3e-4,
+    "epochs": 10,
+    "minibatches": 32,
+    "normalize_observations": True,
+    "normalize_rewards": True,
+}
+# Small actions at first: a cheetah cannot fall, and learns from what small movements bring.
+_SMALL_ACTIONS = {**_LOCOMOTION, "activation": "relu", "log_std": -2.0}
 
 TUNED: dict[str, dict[str, dict[str, Any]]] = {
     "CartPole-v1": {
@@ -262,6 +274,26 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
             "hidden": (128, 64),
         },
     },
+    "HalfCheetah-v5": {
+        "ppo": {
+            **_SMALL_ACTIONS,
+            "gamma": 0.98,
+            "gae_lambda": 0.92,
+            "clip": 0.1,
+            "max_grad_norm": 0.8,
+            "value_coefficient": 0.58,
+        },
+    },
+    "Hopper-v5": {"ppo": _SMALL_ACTIONS},
+    "Walker2d-v5": {"ppo": _LOCOMOTION},
+    "InvertedDoublePendulum-v5": {"ppo": {**_LOCOMOTION, "gamma": 0.98}},
+    "InvertedPendulum-v5": {"ppo": _LOCOMOTION},
+    "Swimmer-v5": {"ppo": {**_LOCOMOTION, "gamma": 0.9999, "gae_lambda": 0.98}},
+    "Reacher-v5": {"ppo": {**_SMALL_ACTIONS, "gamma": 0.9}},
+    "Pusher-v5": {"ppo": _SMALL_ACTIONS},
+    "Ant-v5": {"ppo": {**_SMALL_ACTIONS, "gamma": 0.98, "gae_lambda": 0.92}},
+    "Humanoid-v5": {"ppo": {**_SMALL_ACTIONS, "gamma": 0.95, "gae_lambda": 0.9}},
+    "HumanoidStandup-v5": {"ppo": {**_SMALL_ACTIONS, "gae_lambda": 0.9}},
 }
 """The tuned options by environment (the id without its namespace) and algorithm."""
 
