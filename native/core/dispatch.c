@@ -42,13 +42,16 @@ const operant_kernel *operant_find_kernel(const operant_target *target, const ch
     return NULL;
 }
 
+/** The environments: those of the last target, which has one lane. */
+static const operant_kernel *const *all_kernels(void) { return operant_targets[target_count() - 1]->kernels; }
+
 int32_t operant_env_count(void) {
     int32_t count = 0;
-    while (operant_exact.kernels[count]) count++;
+    while (all_kernels()[count]) count++;
     return count;
 }
 
 operant_env_info operant_env(int32_t index) {
     if (index < 0 || index >= operant_env_count()) return (operant_env_info){0};
-    return operant_exact.kernels[index]->info;
+    return all_kernels()[index]->info;
 }

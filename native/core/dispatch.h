@@ -4,8 +4,12 @@
 extern const operant_target operant_avx512, operant_avx2, operant_sse2, operant_neon, operant_wasm, operant_scalar,
     operant_exact;
 
-/** All targets, best first, then NULL. Builds for checking compile fewer. */
-#if defined(OPERANT_ONE_LANE)
+/** All targets, best first, then NULL. The last has all environments. Builds for checking compile fewer. */
+#if defined(OPERANT_NO_EXACT) && defined(__wasm_simd128__)
+#define OPERANT_TARGETS &operant_wasm, &operant_scalar, NULL
+#elif defined(OPERANT_NO_EXACT)
+#define OPERANT_TARGETS &operant_scalar, NULL
+#elif defined(OPERANT_ONE_LANE)
 #define OPERANT_TARGETS &operant_scalar, &operant_exact, NULL
 #elif defined(__x86_64__) && defined(OPERANT_NO_AVX512)
 #define OPERANT_TARGETS &operant_avx2, &operant_sse2, &operant_scalar, &operant_exact, NULL

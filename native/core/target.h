@@ -87,7 +87,7 @@ static const operant_passes passes = {take_actions, step_chunk, reset_listed, ob
 #endif
 
 /* Without a fused multiply-add, training takes the scalar target, whose C library has one. */
-#if EXACT || defined(OPERANT_LIBRARY) || (LANES == 4 && !defined(__aarch64__))
+#if EXACT || defined(OPERANT_LIBRARY) || (LANES == 4 && !defined(__aarch64__) && !defined(OPERANT_UNFUSED))
 #define TRAIN_KERNELS NULL
 #else
 #include "train/kernels.h"

@@ -1,12 +1,17 @@
 /* kernels.h: the arithmetic of training, LANES numbers at a time.
  *
  * Every sum is one chain of fused multiply-adds in an order that no target, tile or thread changes, and all targets
- * round a fused multiply-add alike. So they compute the same bits. Lanes lie along the outputs, never along a sum. */
+ * round a fused multiply-add alike. So they compute the same bits. Lanes lie along the outputs, never along a sum.
+ *
+ * With OPERANT_UNFUSED all targets multiply and add instead: other bits, but also the same on all. The module for pages
+ * is compiled so, because WebAssembly has no fused multiply-add, and libm's takes a hundred times as long. */
 #include "train/table.h"
 #include "train/train.h"
 
 /** a * b + c, rounded once. */
-#if defined(__x86_64__) && LANES == 16
+#if defined(OPERANT_UNFUSED)
+LANE_FN vf vfma(vf a, vf b, vf c) { return a * b + c; }
+#elif defined(__x86_64__) && LANES == 16
 LANE_FN vf vfma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 #elif defined(__x86_64__) && LANES == 8
 LANE_FN vf vfma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
@@ -78,7 +83,7 @@ typedef struct {
 DEFINE_TILE(compute_tile, vf, LANES, vfma)
 
 /* Columns that fill less than half of a vector are computed by four. */
-#if defined(__x86_64__) && LANES >= 8
+#if defined(__x86_64__) && LANES >= 8 && !defined(OPERANT_UNFUSED)
 enum { NARROW = 4 };
 typedef float vn __attribute__((vector_size(16), may_alias));
 typedef vn vn_anywhere __attribute__((aligned(4), may_alias));

@@ -11,7 +11,7 @@ from compare_certificates import compare
 
 from operant.catalog import header_names
 from operant.conformance.training import training_kinds
-from operant.headers.library import ONE_LANE, core_flags, list_environment
+from operant.headers.library import ONE_LANE, core_flags, list_environments
 
 compiled = pytest.mark.test_all("compiles the core for another system and runs it, with tools that a newcomer has not")
 
@@ -48,7 +48,7 @@ def test_another_system_computes_the_bits_of_this_machine(system):
 def test_windows_loads_the_library_of_a_header_and_says_why_it_cannot(tmp_path):
     needs("wine", "wine")
     make("windows")
-    list_environment(ROOT / "native" / "envs" / "taxi.h", tmp_path)
+    list_environments([ROOT / "native" / "envs" / "taxi.h"], tmp_path)
     folders = (f"-I{tmp_path}", f"-I{ROOT / 'native'}")
     sources = [ROOT / "native" / name for name in ("library/library.c", "targets/scalar.c", "targets/exact.c")]
     library = tmp_path / "taxi.dll"

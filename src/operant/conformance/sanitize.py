@@ -16,7 +16,7 @@ from operant.headers.library import (
     describe_errors,
     find_compiler,
     included,
-    list_environment,
+    list_environments,
     run_all,
 )
 from operant.headers.sources import native_folder
@@ -40,7 +40,7 @@ def sanitize(spec: EnvSpec) -> str:
     header, native, compiler = Path(spec.source), native_folder(), find_compiler()
     with tempfile.TemporaryDirectory(prefix=f"operant-{header.stem}-") as temporary:
         work = Path(temporary)
-        list_environment(header, work)
+        list_environments([header], work)
         sources = [path for part in ("core", "rollout", "train") for path in sorted((native / part).glob("*.c"))]
         sources += [native / "targets" / "scalar.c", native / "targets" / "exact.c", native / "library" / "exercise.c"]
         compile_one = [*compiler, *core_flags(), *FLAGS, ONE_LANE, f"-I{work}", f"-I{native}", "-c"]

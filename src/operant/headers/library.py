@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -248,15 +248,16 @@ def core_flags() -> list[str]:
     return (native_folder() / "flags.txt").read_text(encoding="utf-8").split()
 
 
-def list_environment(header: Path, folder: Path) -> None:
-    """Writes build/environments.h and build/task.h, which the core includes, into `folder`: they list this header."""
-    name = header.stem
+def list_environments(headers: Sequence[str | Path], folder: Path) -> None:
+    """Writes build/environments.h, which core/target.h includes, into `folder`; it lists only these environments."""
+    each = (
+        f'#define OPERANT_ENV {Path(header).stem}\n#include "{header}"\n#include "core/batch.h"\n#undef OPERANT_ENV\n'
+        for header in headers
+    )
+    names = " ".join(f"E({Path(header).stem})" for header in headers)
     (folder / "build").mkdir()
-    (folder / "build" / "task.h").write_text(f'#define OPERANT_TASK {name}\n#include "{header}"\n', encoding="utf-8")
     (folder / "build" / "environments.h").write_text(
-        f'#define OPERANT_ENV {name}\n#include "{header}"\n#include "core/batch.h"\n#undef OPERANT_ENV\n'
-        f"#define OPERANT_ENVIRONMENTS(E) E({name})\n",
-        encoding="utf-8",
+        f"{''.join(each)}#define OPERANT_ENVIRONMENTS(E) {names}\n", encoding="utf-8"
     )
 
 
@@ -265,10 +266,12 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
     native = native_folder()
     with tempfile.TemporaryDirectory(prefix=f".{header.stem}-", dir=library.parent) as temporary:
         work = Path(temporary)
-        list_environment(header, work)
+        list_environments([header], work)
         shared = [*compiler, *core_flags(), *FLAGS, *WARNINGS, f"-I{work}", f"-I{native}", "-MMD", "-c"]
         commands = {}
         if TASK in compiler:
+            include = f'#define OPERANT_TASK {header.stem}\n#include "{header}"\n'
+            (work / "build" / "task.h").write_text(include, encoding="utf-8")
             commands["task"] = [*shared, str(native / "library" / "task.c"), "-o", str(work / "task.o")]
         else:
             for name in TARGETS[:2] if ONE_LANE in compiler else TARGETS:

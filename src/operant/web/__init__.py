@@ -1,0 +1,1 @@
+"""Pages in which the core runs: the WebAssembly modules, and the scripts around them."""
