@@ -3,12 +3,23 @@
 import sys
 from pathlib import Path
 
-from operant.catalog import specs_by_header
+from operant.catalog import CATALOG, specs_by_header
+from operant.models import PPO
+from operant.models.algorithms.configs import PPOConfig
+from operant.models.algorithms.tuned import TUNED
+from operant.models.export.html_page import policy_facts
 from operant.web.modules import load_modules
 from operant.web.page import environment_facts, page
 
 GALLERY = """<p>Every environment of operant, stepped in this page by the C core that <code>pip install operant</code>
 has.</p>"""
+LEARN = """<p>PPO in the core learns CartPole in this page, from nothing, in a few seconds. It multiplies and adds where
+other machines round once (a fused multiply-add, which browsers do not have): so the weights have other bits than those of
+<code>examples/train.c</code>, and the same in every browser.</p>"""
+DISTURB = """<p>Policies that PPO in the core has trained, playing in this page. Push them with the mouse or a finger.
+</p>"""
+POLICIES = {"CartPole-v1": 200_000, "Pendulum-v1": 400_000, "Acrobot-v1": 400_000}
+"""The environments of the page of trained policies, and the steps of their training, with seed 1."""
 
 
 def gallery() -> str:
@@ -17,7 +28,25 @@ def gallery() -> str:
     return page("gallery", "Thousands of environments at once", GALLERY, {"environments": facts}, load_modules())
 
 
-PAGES = {"gallery": gallery}
+def learn() -> str:
+    """A policy that learns while one watches."""
+    facts = environment_facts(CATALOG["CartPole-v1"])
+    return page("learn", "A policy that learns while you watch", LEARN, {"environment": facts}, load_modules())
+
+
+def disturb() -> str:
+    """Trained policies to disturb. The same seed gives the same weights on every machine."""
+    policies = []
+    for name, steps in POLICIES.items():
+        options = {key: value for key, value in TUNED[name]["ppo"].items() if key != "timesteps"}
+        algorithm = PPO(f"operant/{name}", PPOConfig(**options, backend="native"), seed=1)
+        algorithm.learn(steps)
+        policies.append(policy_facts(algorithm, name, f"Trained for {algorithm.steps:,} steps."))
+        algorithm.close()
+    return page("play", "Disturb a trained policy", DISTURB, {"policies": policies}, load_modules())
+
+
+PAGES = {"gallery": gallery, "learn": learn, "disturb": disturb}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`operant export`: writes a trained policy as ONNX or C, or an environment as a C header for another framework."""
+"""`operant export`: writes a trained policy as ONNX, C or a page, or an environment as a C header for a framework."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from operant.spec import EnvSpec
 DESCRIPTION = """\
 With --format, writes the policy of a run as one file for other programs: onnx is a graph for batches of any size,
 RUN_ID.onnx; c is a C99 header without dependencies, RUN_ID.h. Both take raw observations, and return the greedy action
-and the distribution's parameters. With --pufferlib, writes one environment as a self-contained C header: the same
+and the distribution's parameters. html is a page in which the policy plays its environment, if that is one of operant's:
+RUN_ID.html opens in any browser, from disk and without a network. With --pufferlib, writes one environment as a self-contained C header: the same
 physics, random numbers and resets, computed one float at a time. Its first comment says how to compile it and how to
 bind it to PufferLib. Without --out it goes to ENV.h, or to the file or program that takes the command's output.
 """
 PROGRAM = "operant export"
-ENDINGS = {"onnx": "onnx", "c": "h"}
+ENDINGS = {"onnx": "onnx", "c": "h", "html": "html"}
 """The formats of policies, with their files' endings."""
+FORMATS = "|".join(ENDINGS)
 
 
 def command(argv: list[str]) -> int:
@@ -35,14 +37,14 @@ def command(argv: list[str]) -> int:
         parser.error("the following arguments are required: ENV")
     if options.format is None:
         if options.latest:
-            parser.error("--latest is for the policy of a run: --format onnx or --format c")
+            parser.error(f"--latest is for the policy of a run: --format {FORMATS}")
         if bare_id(options.run) in ENGINES:
             parser.error(f"{options.run} is computed by {ENGINES[bare_id(options.run)].engine}: it has no C to export")
         spec = find_exportable(options.run)
         if spec is None:
             parser.error(unknown("environment", options.run, exportable()))
         if not options.pufferlib:
-            parser.error("say for which framework: --pufferlib; for the policy of a run, --format onnx or --format c")
+            parser.error(f"say for which framework: --pufferlib; for the policy of a run, --format {FORMATS}")
         return _environment(spec, options.out)
     if options.pufferlib:
         parser.error("--pufferlib exports an environment, --format the policy of a run: choose one")
@@ -52,14 +54,14 @@ def command(argv: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    usage = f"{PROGRAM} RUN_ID --format onnx|c [--out FILE] ...\n       {PROGRAM} ENV --pufferlib [--out FILE]"
+    usage = f"{PROGRAM} RUN_ID --format {FORMATS} [--out FILE] ...\n       {PROGRAM} ENV --pufferlib [--out FILE]"
     parser = Parser(PROGRAM, usage=usage, description=DESCRIPTION)
     parser.add_argument(
         "run", metavar="ENV", nargs="?", help="a run's id or its beginning; or an environment such as cartpole"
     )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="the file to write (RUN_ID.onnx, RUN_ID.h or ENV.h)")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the file to write (RUN_ID.onnx, .h or .html, or ENV.h)")
     policies = parser.add_argument_group("policies")
-    policies.add_argument("--format", metavar="onnx|c", help="write the policy of a run")
+    policies.add_argument("--format", metavar=FORMATS, help="write the policy of a run")
     policies.add_argument("--latest", action="store_true", help="take the run that was started last")
     policies.add_argument("--name", metavar="NAME", help="prefix of the C functions (FILE's name, or policy)")
     add_checkpoint_option(policies)
@@ -99,6 +101,13 @@ def _policy(run: RunDirectory, options: Any) -> int:
             text = c_header(network_of(trained.algorithm), normalizer, name, summary)
             write_atomically(path, text.encode())
             print(f"wrote {path}: {name}_act and {name}_forward")
+        elif options.format == "html":
+            from operant.models.export.html_page import html_page
+
+            played = f"Trained for {trained.steps:,} steps by {trained.config.algorithm} (run {run.id})."
+            text = html_page(trained.algorithm, f"A policy for {trained.config.environment}", played)
+            write_atomically(path, text.encode())
+            print(f"wrote {path}: {len(text) / 1e6:.2f} MB, which opens in any browser")
         else:
             _write_onnx(trained.algorithm, normalizer, path)
     finally:

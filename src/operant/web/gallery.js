@@ -1,22 +1,10 @@
 // gallery.js: thousands of any environment at once, with its parameters as sliders.
 
 import { Batch } from "./core.js";
-import { certify, element, measure, runPage, short, Stage } from "./stage.js";
+import { certify, element, everyFrame, listParameters, measure, runPage, short, Stage } from "./stage.js";
 
 const COUNTS = [1, 16, 64, 256, 1024, 4096, 16384];
 const MOST_STEPS_MS = 10; // of a frame
-
-/** The bounds of a slider: around the default, within the parameter's own bounds. */
-function sliderRange({ value, low, high }) {
-  const reach = value === 0 ? 1 : 3 * Math.abs(value);
-  const from = value > 0 ? 0 : -reach, to = value < 0 ? 0 : reach;
-  return [Math.max(low, from), Math.min(high, to)];
-}
-
-/** Numbers of a parameter that stand for something else, such as -1 for "the sum of the others", have no slider. */
-function hasSlider({ value, low }) {
-  return value !== low || value >= 0;
-}
 
 class Gallery {
   constructor(core, data) {
@@ -43,7 +31,7 @@ class Gallery {
     this.stage.show(facts);
     this.batch.reset();
     element("summary").textContent = facts.summary;
-    this.#listParameters();
+    listParameters(this.batch);
     certify(this.core, header, facts.hash);
     this.owed = 0;
     this.steps = 0;
@@ -52,34 +40,8 @@ class Gallery {
     this.unmeasured = true;
   }
 
-  #listParameters() {
-    const list = element("parameters");
-    list.replaceChildren();
-    for (const parameter of this.batch.environment.parameters.filter(hasSlider)) {
-      const label = document.createElement("label"), input = document.createElement("input");
-      const output = document.createElement("output"), name = document.createElement("span");
-      name.textContent = parameter.name.replaceAll("_", " ");
-      const [low, high] = sliderRange(parameter), unit = ["1", "bool"].includes(parameter.unit) ? "" : parameter.unit;
-      const truth = parameter.unit === "bool";
-      input.type = truth ? "checkbox" : "range";
-      if (truth) input.checked = parameter.value !== 0;
-      else Object.assign(input, { min: low, max: high, step: "any", value: parameter.value });
-      const show = (value) => (output.textContent = truth ? (value ? "yes" : "no") : `${+value.toPrecision(3)} ${unit}`);
-      show(parameter.value);
-      input.addEventListener("input", () => {
-        const value = truth ? +input.checked : +input.value;
-        this.batch.setParameter(parameter.name, value);
-        show(value);
-      });
-      label.append(name, input, output);
-      list.append(label);
-    }
-  }
-
   /** Steps as often as the time that passed asks for, but for 10 ms at most; then draws. */
-  frame(now) {
-    const passed = Math.min(100, now - (this.last ?? now));
-    this.last = now;
+  frame(passed) {
     this.owed += (passed / 1000) * this.shown.fps * +element("speed").value;
     const begun = performance.now();
     while (this.owed >= 1 && performance.now() - begun < MOST_STEPS_MS) {
@@ -117,9 +79,5 @@ class Gallery {
 
 runPage((core, data) => {
   const gallery = new Gallery(core, data);
-  const draw = (now) => {
-    gallery.frame(now);
-    requestAnimationFrame(draw);
-  };
-  requestAnimationFrame(draw);
+  everyFrame((passed) => gallery.frame(passed));
 });

@@ -67,6 +67,55 @@ export function certify(core, name, promised) {
   return same;
 }
 
+/** The bounds of a slider: around the default, within the parameter's own bounds. */
+function sliderRange({ value, low, high }) {
+  const reach = value === 0 ? 1 : 3 * Math.abs(value);
+  const from = value > 0 ? 0 : -reach, to = value < 0 ? 0 : reach;
+  return [Math.max(low, from), Math.min(high, to)];
+}
+
+/** Numbers of a parameter that stand for something else, such as -1 for "the sum of the others", have no slider. */
+function hasSlider({ value, low }) {
+  return value !== low || value >= 0;
+}
+
+/** Lists a batch's parameters in the element `parameters`, each with a slider that sets it. */
+export function listParameters(batch) {
+  const list = element("parameters");
+  list.replaceChildren();
+  for (const parameter of batch.environment.parameters.filter(hasSlider)) {
+    const label = document.createElement("label"), input = document.createElement("input");
+    const output = document.createElement("output"), name = document.createElement("span");
+    name.textContent = parameter.name.replaceAll("_", " ");
+    const [low, high] = sliderRange(parameter), unit = ["1", "bool"].includes(parameter.unit) ? "" : parameter.unit;
+    const truth = parameter.unit === "bool", present = batch.parameters[parameter.name];
+    input.type = truth ? "checkbox" : "range";
+    input.name = parameter.name;
+    if (truth) input.checked = present !== 0;
+    else Object.assign(input, { min: Math.min(low, present), max: Math.max(high, present), step: "any", value: present });
+    const show = (value) => (output.textContent = truth ? (value ? "yes" : "no") : `${+value.toPrecision(3)} ${unit}`);
+    show(present);
+    input.addEventListener("input", () => {
+      const value = truth ? +input.checked : +input.value;
+      batch.setParameter(parameter.name, value);
+      show(value);
+    });
+    label.append(name, input, output);
+    list.append(label);
+  }
+}
+
+/** Calls `draw` with the milliseconds since the last call, at most 100, before every frame. */
+export function everyFrame(draw) {
+  let last = performance.now();
+  const next = (now) => {
+    draw(Math.min(100, Math.max(0, now - last)));
+    last = now;
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+}
+
 /** A canvas with the pictures of the first environments of a batch. */
 export class Stage {
   /** `facts` are those of the environment: its state's names, sizes and types. */
