@@ -12,6 +12,7 @@
 # make windows   does the same for Windows, under Wine
 # make wasm      does the same for WebAssembly, in Node.js
 # make macos     cross-compiles the core for macOS, without running it
+# make web       compiles the core for pages, and writes those of docs/live.md to build/web
 # make cross     does all four
 # make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
 # make cuda-wheels  collects what `make cuda-check`, which judges operant on a machine with a GPU, needs there
@@ -23,6 +24,8 @@
 PYTHON ?= python3
 BIN = .venv/bin
 BUILD ?= build/native
+# Made before what needs the environment. A test already runs in one, so it passes INSTALLED=.
+INSTALLED = .venv/installed
 
 # The core is compiled several times: for the environment, the wheel, the C library. Where ccache is installed, its folder
 # of compilers comes first in PATH, so that each file is compiled once. NOHASHDIR: the result does not depend on the folder.
@@ -59,7 +62,7 @@ OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))
 
 .PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv wheel native install uninstall exercise study certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
-	windows wasm macos cuda cuda-wheels cuda-check lint hashes clean FORCE
+	windows wasm macos web web-modules cuda cuda-wheels cuda-check lint hashes clean FORCE
 
 # The C library.
 
@@ -252,6 +255,13 @@ macos:
 	$(MAKE) native certificates train-cartpole BUILD=build/macos-arm64 $(call FOR,aarch64-macos) CFLAGS=-Os
 	$(MAKE) native certificates train-cartpole BUILD=build/macos-x86-64 $(call FOR,x86_64-macos) CFLAGS=-Os
 
+# The core for pages lies beside their scripts, so the wheel has it. It is compiled once for each content of the sources.
+web: web-modules
+	$(BIN)/python docs/live.py build/web
+
+web-modules: $(INSTALLED)
+	$(BIN)/python -m operant.web.modules
+
 cuda: venv
 	$(BIN)/python tests/native/cuda_compilers.py build/cuda
 
@@ -271,7 +281,7 @@ cuda-check:
 
 # Python.
 
-venv: .venv/installed
+venv: $(INSTALLED)
 
 # torch first and exactly: other versions pull gigabytes. Then what the build needs, so that pip does not fetch a second
 # copy of it for an isolated build. Without bytecode, which takes pip 40 s: Python writes that of what it imports, a tenth.
@@ -364,14 +374,13 @@ TWIN_TESTS = $(foreach name,lifetime outputs snapshots,tests/batch/test_$(name).
 	$(foreach name,bad_input pool single trajectories vector,tests/environments/test_$(name).py)
 
 # The sdist, and the wheel without mypyc that is built from it. The tests of packaging, of the oldest releases and of other
-# frameworks' environments install this wheel. A test that makes it already runs in .venv, so it passes INSTALLED=.
-INSTALLED = .venv/installed
+# frameworks' environments install this wheel.
 PACKAGED = $(wildcard *.toml *.txt *.md *.py MANIFEST.in LICENSE .ci/run) $(shell find src bench compat native docs examples tests \
 	\( -path native/build -o -name __pycache__ -o -name '*.egg-info' \) -prune -o -type f ! -name '*.so' -print)
 
 wheel: build/dist/built
 
-build/dist/built: $(INSTALLED) $(PACKAGED)
+build/dist/built: $(INSTALLED) $(PACKAGED) | web-modules
 	rm -rf $(@D)
 	OPERANT_MYPYC=0 $(BIN)/python -m build --no-isolation --outdir $(@D) .
 	touch $@

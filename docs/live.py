@@ -41,7 +41,7 @@ def disturb() -> str:
         options = {key: value for key, value in TUNED[name]["ppo"].items() if key != "timesteps"}
         algorithm = PPO(f"operant/{name}", PPOConfig(**options, backend="native"), seed=1)
         algorithm.learn(steps)
-        policies.append(policy_facts(algorithm, name, f"Trained for {algorithm.steps:,} steps."))
+        policies.append(policy_facts(algorithm, f"Trained for {algorithm.steps:,} steps."))
         algorithm.close()
     return page("play", "Disturb a trained policy", DISTURB, {"policies": policies}, load_modules())
 

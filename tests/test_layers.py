@@ -39,6 +39,7 @@ LAYERS = (
     "conformance",
     "doctor",
     "monitor",
+    "web",
     "models/machine",
     "models/networks",
     "models/collection",

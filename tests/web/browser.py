@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ COMMAND = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--remote-
 class Browser:
     """One page; use it as a context."""
 
-    def __init__(self, *flags: str):
+    def __init__(self) -> None:
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         from_us, self.to_them = os.pipe()
         self.from_them, to_us = os.pipe()
 
         # The protocol's files have the numbers 3 and 4 in Chromium.
-        command = ["sh", "-c", f'exec "$@" 3<&{from_us} 4>&{to_us}', "sh", *COMMAND, *flags]
+        command = ["bash", "-c", f'exec "$@" 3<&{from_us} 4>&{to_us}', "bash", *COMMAND]
         self.process = subprocess.Popen(
             [*command, f"--user-data-dir={self.profile.name}"],
             pass_fds=(from_us, to_us),
@@ -91,6 +92,15 @@ class Browser:
             if time.monotonic() > end:
                 raise TimeoutError(f"{condition} is false after {seconds} s: {self.text('body')[:500]}")
             time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def before(self, script: str) -> Iterator[None]:
+        """Runs a script before those of every page that is opened in its block."""
+        identifier = self.call("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"]
+        try:
+            yield
+        finally:
+            self.call("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
 
     def text(self, selector: str) -> str:
         """The visible text of an element."""

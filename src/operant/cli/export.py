@@ -105,7 +105,7 @@ def _policy(run: RunDirectory, options: Any) -> int:
             from operant.models.export.html_page import html_page
 
             played = f"Trained for {trained.steps:,} steps by {trained.config.algorithm} (run {run.id})."
-            text = html_page(trained.algorithm, f"A policy for {trained.config.environment}", played)
+            text = html_page(trained.algorithm, played)
             write_atomically(path, text.encode())
             print(f"wrote {path}: {len(text) / 1e6:.2f} MB, which opens in any browser")
         else:

@@ -77,8 +77,8 @@ class Learn {
   }
 
   frame(passed) {
-    const pace = +element("pace").value, begun = performance.now();
-    this.owed = Math.min(8, this.owed + pace);
+    const begun = performance.now();
+    this.owed = Math.min(8, this.owed + (passed / 1000) * +element("pace").value);
     while (!this.finished && this.owed >= 1 && performance.now() - begun < MOST_MS) {
       this.#update();
       this.owed -= 1;

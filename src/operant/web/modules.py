@@ -28,6 +28,8 @@ FLAGS = (
     *("-DOPERANT_NO_EXACT", "-DOPERANT_UNFUSED"),
 )
 TARGETS = ("wasm", "scalar")
+PACKAGE = Path(__file__).parent
+"""Has the modules in a wheel."""
 FOLDERS = ("core", "rollout", "train", "web")
 
 
@@ -46,14 +48,18 @@ def load_modules() -> Modules:
         ModuleNotFoundError: they have to be compiled, and zig is not installed.
         LibraryError: the cache folder cannot be written.
     """
-    package, names = Path(__file__).parent, _names()
-    if not all((package / name).is_file() for name in names.values()):
-        package = cache_folder()
-        with taking_turns(package):
-            if not all((package / name).is_file() for name in names.values()):
-                compile_modules(package)
-    found = {flavour: (package / name).read_bytes() for flavour, name in names.items()}
+    folder = PACKAGE
+    if not _has_modules(folder):
+        folder = cache_folder()
+        with taking_turns(folder):
+            if not _has_modules(folder):
+                compile_modules(folder)
+    found = {flavour: (folder / name).read_bytes() for flavour, name in file_names().items()}
     return Modules(found["vector"], gzip.decompress(found["scalar"]))
+
+
+def _has_modules(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in file_names().values())
 
 
 def compile_modules(folder: Path) -> None:
@@ -79,11 +85,11 @@ def compile_modules(folder: Path) -> None:
                 raise RuntimeError(f"zig cannot compile the core:\n{said.strip()}")
         for old in folder.glob("core-*.wasm.gz"):
             old.unlink()
-        for flavour, name in _names().items():
+        for flavour, name in file_names().items():
             write_atomically(folder / name, gzip.compress((work / flavour).read_bytes(), 9, mtime=0))
 
 
-def _names() -> dict[str, str]:
+def file_names() -> dict[str, str]:
     """The files' names by flavour."""
     digest = hashlib.sha256(repr((FLAVOURS, FLAGS)).encode())
     native = native_folder()
@@ -100,5 +106,6 @@ def _sources() -> list[Path]:
     return [*found, *sorted((native / "envs").rglob("*.h")), *sorted((native / "platform").glob("*.h"))]
 
 
-if __name__ == "__main__":
-    compile_modules(Path(__file__).parent)
+if __name__ == "__main__":  # for a wheel: beside this file
+    if not _has_modules(PACKAGE):
+        compile_modules(PACKAGE)

@@ -71,7 +71,9 @@ def _title(spec: EnvSpec) -> str:
     base = spec.id.rpartition("-v")[0]
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", base).lower()
     rest = spec.header.removeprefix(plain).strip("_").replace("_", " ")
-    return f"{spec.id} ({rest})" if rest and spec.header.startswith(plain) else spec.id
+    if not rest or not spec.header.startswith(plain):
+        return spec.id
+    return f"{spec.id} ({rest} agents)" if rest.isdecimal() else f"{spec.id} ({rest})"
 
 
 def _script(name: str) -> str:

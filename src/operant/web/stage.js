@@ -26,7 +26,9 @@ export async function runPage(main) {
   try {
     const modules = { vector: element("vector").textContent, scalar: element("scalar").textContent };
     const core = await openCore(modules, new URLSearchParams(location.search).has("scalar"));
+    element("isa").textContent = core.isa === "scalar" ? "one lane" : "four lanes of simd128";
     await main(core, JSON.parse(element("data").textContent));
+    element("ready").textContent = `${(performance.now() / 1000).toFixed(2)} s`;
     document.documentElement.dataset.state = "running";
   } catch (problem) {
     refuse(`This page failed: ${problem.message}.`);

@@ -20,28 +20,25 @@ from operant.web.modules import load_modules
 from operant.web.page import environment_facts, page
 
 OTHER = "use --format onnx or c"
-INTRODUCTION = """<p>A policy that was trained with <a href="https://github.com/operant-rl/operant">operant</a> plays
-{id}, in float32 and in this page alone. Push it, or change the physics.</p>"""
+INTRODUCTION = "<p>A policy that operant has trained plays in this page, in float32. Push it, or change the physics.</p>"
 
 
-def html_page(algorithm: Algorithm, title: str, summary: str) -> str:
+def html_page(algorithm: Algorithm, summary: str) -> str:
     """Returns the text of a page that plays the policy of an algorithm.
 
     Args:
         algorithm: one that `policy_facts` accepts.
-        title: the page's, plain text.
         summary: one sentence on the policy, plain text.
 
     Raises:
         ValueError: the environment or the policy cannot be played in a page; the message names what.
         ModuleNotFoundError: the core has to be compiled for pages, and zig is not installed.
     """
-    facts = policy_facts(algorithm, title, summary)
-    introduction = INTRODUCTION.format(id=facts["environment"]["title"])
-    return page("play", title, introduction, {"policies": [facts]}, load_modules())
+    facts = policy_facts(algorithm, summary)
+    return page("play", f"A policy for {facts['title']}", INTRODUCTION, {"policies": [facts]}, load_modules())
 
 
-def policy_facts(algorithm: Algorithm, title: str, summary: str) -> dict[str, Any]:
+def policy_facts(algorithm: Algorithm, summary: str) -> dict[str, Any]:
     """The data of play.js for one policy.
 
     Raises:
@@ -49,19 +46,24 @@ def policy_facts(algorithm: Algorithm, title: str, summary: str) -> dict[str, An
     """
     environments, config = algorithm.environments, algorithm.config
     if not isinstance(environments, BatchEnvironments) or environments.batch.spec.engine:
-        kind = "MuJoCo's" if isinstance(environments, BatchEnvironments) else "written in Python"
-        raise ValueError(f"--format html plays operant's built-in environments; {environments.env_id} is {kind}: {OTHER}")
+        kind = "MuJoCo's" if isinstance(environments, BatchEnvironments) else "not one of them"
+        raise ValueError(
+            f"--format html plays operant's built-in environments, and {environments.env_id} is {kind}: {OTHER}"
+        )
     batch = environments.batch
     if batch.spec.source:
-        raise ValueError(f"--format html plays operant's built-in environments, not the header {batch.spec.source}")
+        raise ValueError(
+            f"--format html plays operant's built-in environments, and not the header {batch.spec.source}: {OTHER}"
+        )
     network, normalizer = network_of(algorithm), algorithm.observation_statistics()
     _check(network, normalizer)
     low, high = ActionForm(network.action_space).bounds() if not batch.spec.actions else (np.zeros(0), np.zeros(0))
-    masks = environments.action_masks if getattr(config, "mask_actions", False) else None
+    masks = environments.action_masks if config.mask_actions else None
+    environment = environment_facts(batch.spec)
     return {
-        "title": title,
+        "title": environment["title"],
         "summary": summary,
-        "environment": environment_facts(batch.spec),
+        "environment": environment,
         "limit": batch.max_episode_steps or 0,
         "parameters": {name: float(batch.parameter(name)[0]) for name in batch.defaults if name not in batch.ranges},
         "ranges": {name: list(bounds) for name, bounds in batch.ranges.items()},
@@ -71,8 +73,8 @@ def policy_facts(algorithm: Algorithm, title: str, summary: str) -> dict[str, An
             "activation": network.activation,
             "squash": network.squash,
             "masks": None if masks is None else masks.astype(int).tolist(),
-            "low": _finite(low),
-            "high": _finite(high),
+            "low": low.tolist(),
+            "high": high.tolist(),
         },
         "weights": base64.b64encode(_parameters(network).astype("<f4").tobytes()).decode(),
         "moments": None if normalizer is None else normalizer.state_dict(),
@@ -104,7 +106,3 @@ def _parameters(network: Network) -> np.ndarray:
 
 def _numbers(part: Part) -> list[int]:
     return [DTYPES[part.dtype.name], part.offset, part.count, part.choices, part.start]
-
-
-def _finite(bounds: np.ndarray) -> list[float]:
-    return [float(bound) for bound in bounds]
