@@ -17,7 +17,7 @@ from pathlib import Path
 
 from operant.catalog import header_names
 from operant.files.atomic import write_atomically
-from operant.headers.library import cache_folder, core_flags, list_environments, run_all, taking_turns
+from operant.headers.library import CompileError, cache_folder, core_flags, list_environments, run_all, taking_turns
 from operant.headers.sources import built_in_header, native_folder
 
 FLAVOURS = {"vector": ("-msimd128",), "scalar": ()}
@@ -67,6 +67,7 @@ def compile_modules(folder: Path) -> None:
 
     Raises:
         ModuleNotFoundError: zig is not installed.
+        CompileError: it is another version, which cannot compile the core.
     """
     if find_spec("ziglang") is None:
         raise ModuleNotFoundError(
@@ -82,7 +83,7 @@ def compile_modules(folder: Path) -> None:
         commands = {name: [*zig, *extra, *sources, "-o", str(work / name)] for name, extra in FLAVOURS.items()}
         for code, said in run_all(commands).values():
             if code:
-                raise RuntimeError(f"zig cannot compile the core:\n{said.strip()}")
+                raise CompileError(f"zig cannot compile the core:\n{said.strip()}")
         for old in folder.glob("core-*.wasm.gz"):
             old.unlink()
         for flavour, name in file_names().items():

@@ -96,7 +96,7 @@ def test_a_run_becomes_a_header_named_for_its_file(runs, tmp_path, capsys):
     [
         (["--format", "onnx"], (2, "the following arguments are required: ENV")),
         (["short", "--latest", "--format", "onnx"], (2, "--latest and RUN_ID 'short' contradict each other")),
-        (["--latest", "--pufferlib"], (2, "--latest is for the policy of a run: --format onnx or --format c")),
+        (["--latest", "--pufferlib"], (2, "--latest is for the policy of a run: --format onnx|c|html")),
         (["short", "--format", "onx"], (2, "unknown format 'onx': did you mean 'onnx'?")),
         (["short", "--format", "c", "--pufferlib"], (2, "choose one")),
         (["shirt", "--format", "c"], (1, "no run 'shirt'")),
