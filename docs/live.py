@@ -13,11 +13,10 @@ from operant.web.page import environment_facts, page
 
 GALLERY = """<p>Every environment of operant, stepped in this page by the C core that <code>pip install operant</code>
 has.</p>"""
-LEARN = """<p>PPO in the core learns CartPole in this page, from nothing, in a few seconds. It multiplies and adds where
-other machines round once (a fused multiply-add, which browsers do not have): so the weights have other bits than those of
-<code>examples/train.c</code>, and the same in every browser.</p>"""
-DISTURB = """<p>Policies that PPO in the core has trained, playing in this page. Push them with the mouse or a finger.
-</p>"""
+LEARN = """<p>PPO in the core learns CartPole in this page, from nothing, in a few seconds. It multiplies and adds
+where other machines round once (a fused multiply-add, which browsers do not have): so the weights have other bits than
+those of <code>examples/train.c</code>, and the same in every browser.</p>"""
+DISTURB = "<p>Policies that PPO in the core has trained play in this page. Push them with the mouse or a finger.</p>"
 POLICIES = {"CartPole-v1": 200_000, "Pendulum-v1": 400_000, "Acrobot-v1": 400_000}
 """The environments of the page of trained policies, and the steps of their training, with seed 1."""
 

@@ -56,7 +56,8 @@ EXPORT(batch_close) void web_batch_close(web_batch *w) {
 
 /** Returns a batch whose environments have the seeds `seed`, `seed` + 1, ... and have not been reset; NULL if no memory
  *  is left or a number is out of range. */
-EXPORT(batch_open) web_batch *web_batch_open(int32_t index, int32_t num_envs, int32_t max_episode_steps, uint32_t seed) {
+EXPORT(batch_open) web_batch *web_batch_open(int32_t index, int32_t num_envs, int32_t max_episode_steps,
+                                             uint32_t seed) {
     web_batch *w = calloc(1, sizeof *w);
     if (!w) return NULL;
     w->info = operant_env(index), w->random = seed;

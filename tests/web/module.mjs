@@ -11,8 +11,8 @@ const base64 = (array) => Buffer.from(array.buffer, array.byteOffset, array.byte
 function learned() {
   const batch = new Batch(core, "cartpole", { count: 32, limit: 500, seed: 1_000_000 });
   batch.reset();
-  const settings = { steps: 32, epochs: 4, minibatches: 16, hidden: [32], valueHidden: [32], learningRate: 5e-3, lam: 0.9 };
-  const trainer = new Trainer(core, batch, [[2, 0, 4, 0, 0]], { ...settings, seed: 1 });
+  const layers = { hidden: [32], valueHidden: [32] }, settings = { steps: 32, epochs: 4, minibatches: 16, lam: 0.9 };
+  const trainer = new Trainer(core, batch, [[2, 0, 4, 0, 0]], { ...layers, ...settings, learningRate: 5e-3, seed: 1 });
   for (let update = 0; update < 2; update++) trainer.update();
   return trainer.hash;
 }
@@ -35,7 +35,7 @@ function played({ environment, limit, parameters, parts, network, weights, momen
 
 const environments = core.environments.map((each) => {
   const { width, height } = pictureOf(each.name);
-  const parameters = each.parameters.map(({ name, unit, value, low, high }) => [name, unit, value, `${low}`, `${high}`]);
+  const parameters = each.parameters.map((one) => [one.name, one.unit, one.value, `${one.low}`, `${one.high}`]);
   return { name: each.name, hash: core.certificate(each), parameters, picture: width > 0 && height > 0 };
 });
 const runs = policies ? JSON.parse(await readFile(policies, "utf8")).map(played) : [];

@@ -94,7 +94,7 @@ def test_a_policy_in_a_page_chooses_the_actions_that_predict_chooses(modules, tm
 
 def test_without_the_modules_and_without_zig_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("operant.web.modules.find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'operant\[web\]', which compiles it once"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'operant\[web\]', which brings a compiler for it"):
         compile_modules(tmp_path)
 
 

@@ -18,10 +18,11 @@ from operant.spec import EnvSpec
 DESCRIPTION = """\
 With --format, writes the policy of a run as one file for other programs: onnx is a graph for batches of any size,
 RUN_ID.onnx; c is a C99 header without dependencies, RUN_ID.h. Both take raw observations, and return the greedy action
-and the distribution's parameters. html is a page in which the policy plays its environment, if that is one of operant's:
-RUN_ID.html opens in any browser, from disk and without a network. With --pufferlib, writes one environment as a self-contained C header: the same
-physics, random numbers and resets, computed one float at a time. Its first comment says how to compile it and how to
-bind it to PufferLib. Without --out it goes to ENV.h, or to the file or program that takes the command's output.
+and the distribution's parameters. html is a page in which the policy plays its environment, if that is one of
+operant's: RUN_ID.html opens in any browser, without a network. With --pufferlib, writes one environment as a
+self-contained C header: the same physics, random numbers and resets, computed one float at a time. Its first comment
+says how to compile it and how to bind it to PufferLib. Without --out it goes to ENV.h, or to the file or program that
+takes the command's output.
 """
 PROGRAM = "operant export"
 ENDINGS = {"onnx": "onnx", "c": "h", "html": "html"}
@@ -59,7 +60,9 @@ def _parser() -> Parser:
     parser.add_argument(
         "run", metavar="ENV", nargs="?", help="a run's id or its beginning; or an environment such as cartpole"
     )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="the file to write (RUN_ID.onnx, .h or .html, or ENV.h)")
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help="the file to write (RUN_ID.onnx, .h or .html, or ENV.h)"
+    )
     policies = parser.add_argument_group("policies")
     policies.add_argument("--format", metavar=FORMATS, help="write the policy of a run")
     policies.add_argument("--latest", action="store_true", help="take the run that was started last")

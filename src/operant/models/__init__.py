@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NEEDS_NO_TORCH = (
     *("algorithms", "algorithms.algorithm", "algorithms.configs", "algorithms.options", "algorithms.ppo"),
     *("algorithms.progress", "algorithms.tuned", "collection", "collection.sources", "confidence", "evaluation"),
-    *("export", "export.c_functions", "export.c_header", "export.network"),
+    *("export", "export.c_functions", "export.c_header", "export.html_page", "export.network"),
     *("machine", "machine.data_parallel", "machine.torch_import"),
     *("native", "native.actions", "native.choice", "native.limits", "native.parts", "native.ppo", "native.rollouts"),
     *("native.trainer", "native.weights", "networks", "networks.spaces"),

@@ -1,8 +1,8 @@
 """The core as WebAssembly modules, which pages contain.
 
-They are compiled with zig, of the extra `operant[web]`, from the sources of the installed core and native/web/web.c. A
-wheel has them beside this file. Where they are missing, they are compiled once into the user's cache folder. Their names
-contain a hash of the sources, so modules of other sources are never taken.
+They are compiled with zig, of the extra `operant[web]`, from the sources of the installed core and native/web/web.c.
+A wheel has them beside this file. Where they are missing, they are compiled once into the user's cache folder. Their
+names contain a hash of the sources, so modules of other sources are never taken.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Modules:
 
 
 def load_modules() -> Modules:
-    """The modules of the installed core; compiles them, in about a minute, if neither the package nor the cache has them.
+    """The modules of the installed core. If neither the package nor the cache has them, compiles them: about a minute.
 
     Raises:
         ModuleNotFoundError: they have to be compiled, and zig is not installed.
@@ -71,7 +71,7 @@ def compile_modules(folder: Path) -> None:
     """
     if find_spec("ziglang") is None:
         raise ModuleNotFoundError(
-            "this installation does not have the core as WebAssembly: pip install 'operant[web]', which compiles it once",
+            "the core is not here as WebAssembly: pip install 'operant[web]', which brings a compiler for it",
             name="ziglang",
         )
     native = native_folder()

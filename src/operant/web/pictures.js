@@ -84,7 +84,7 @@ const cartpole = {
   draw(d, s, p) {
     const x = 1.5 + (s("x") / p.x_limit) * 1.2, y = 1.5, theta = s("theta");
     const length = Math.min(1.4, 1.2 * Math.sqrt(p.half_length / 0.5));
-    d.line([0.1, y + 0.15, 2.9, y + 0.15], "faint", 0.02);
+    if (d.pixel < 0.06) d.line([0.1, y + 0.15, 2.9, y + 0.15], "faint", 0.02); // a hundred tracks would hide the poles
     d.box(x - 0.25, y - 0.12, 0.5, 0.24, "ink");
     const tip = [x + Math.sin(theta) * length, y - Math.cos(theta) * length];
     d.line([x, y, ...tip], heat(Math.abs(theta) / p.theta_limit), 0.09);
@@ -233,8 +233,8 @@ const quadrotor = {
   width: 5.2, height: 4.2,
   draw(d, s, p) {
     const w = p.half_width, x = s("x"), y = s("y"), z = s("z"), big = 5 * Math.max(p.arm, 0.02);
-    d.line([across(-w, -w), down(-w, 0), across(w, -w), down(-w, 0), across(w, w), down(w, 0), across(-w, w), down(w, 0),
-      across(-w, -w), down(-w, 0)], "faint", 0.015);
+    const floor = [[-w, -w], [w, -w], [w, w], [-w, w], [-w, -w]].flatMap(([a, b]) => [across(a, b), down(b, 0)]);
+    d.line(floor, "faint", 0.015);
     const gx = across(p.goal_x, p.goal_y), gy = down(p.goal_y, p.goal_z);
     d.line([gx - 0.12, gy, gx + 0.12, gy], "good", 0.04);
     d.line([gx, gy - 0.12, gx, gy + 0.12], "good", 0.04);
@@ -287,7 +287,9 @@ const breakout = {
   draw(d, s) {
     d.box(0, 0, 10, 10, "field");
     const bricks = s("bricks");
-    for (let k = 0; k < 30; k++) if ((bricks >> k) & 1) d.cell(1 + Math.floor(k / 10), k % 10, ROW_COLOURS[Math.floor(k / 10)]);
+    for (let row = 0; row < 3; row++)
+      for (let column = 0; column < 10; column++)
+        if ((bricks >> (10 * row + column)) & 1) d.cell(row + 1, column, ROW_COLOURS[row]);
     d.cell(s("trail_row"), s("trail_column"), "faint");
     d.cell(s("ball_row"), s("ball_column"), "ink");
     d.cell(9, s("paddle"), "accent");

@@ -39,6 +39,7 @@ class Play {
     this.batch.reset();
     this.owed = this.steps = 0;
     element("summary").textContent = `${facts.summary} ${policy.summary}`;
+    this.stage.canvas.style.cursor = this.stage.picture.push ? "grab" : "";
     element("hint").textContent = this.stage.picture.push
       ? "Click on a picture to push it away from there, or drag it along."
       : "This environment has nothing that could be pushed: change its parameters below.";

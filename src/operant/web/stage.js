@@ -43,7 +43,7 @@ export function short(value) {
   return `${Number((value / scale).toPrecision(3)).toLocaleString("en")}${unit}`;
 }
 
-/** The number of steps a second with random actions, measured for `milliseconds`; the batch is then as after a reset. */
+/** The number of steps a second with random actions, measured for `milliseconds`; then the batch is reset. */
 export function measure(batch, milliseconds) {
   batch.reset();
   batch.drawActions();
@@ -89,12 +89,16 @@ export function listParameters(batch) {
     const label = document.createElement("label"), input = document.createElement("input");
     const output = document.createElement("output"), name = document.createElement("span");
     name.textContent = parameter.name.replaceAll("_", " ");
-    const [low, high] = sliderRange(parameter), unit = ["1", "bool"].includes(parameter.unit) ? "" : parameter.unit;
+    const [low, high] = sliderRange(parameter);
+    const unit = ["1", "bool"].includes(parameter.unit) ? "" : parameter.unit.replace(/(?<=[a-z])2/g, "²");
     const truth = parameter.unit === "bool", present = batch.parameters[parameter.name];
     input.type = truth ? "checkbox" : "range";
     input.name = parameter.name;
     if (truth) input.checked = present !== 0;
-    else Object.assign(input, { min: Math.min(low, present), max: Math.max(high, present), step: "any", value: present });
+    else {
+      const [min, max] = [Math.min(low, present), Math.max(high, present)];
+      Object.assign(input, { min, max, step: "any", value: present });
+    }
     const show = (value) => (output.textContent = truth ? (value ? "yes" : "no") : `${+value.toPrecision(3)} ${unit}`);
     show(present);
     input.addEventListener("input", () => {
