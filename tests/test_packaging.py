@@ -54,6 +54,11 @@ def test_the_wheel_is_small_and_holds_only_the_package(built):
     native = {name.removeprefix("operant/") for name in names if name.startswith("operant/native/")}
     assert native == wanted and {"native/envs/cartpole.h", "native/targets/avx2.c"} < native
     assert {"operant/headers/scaffold/lander.h", "operant/headers/scaffold/lander.toml"} < set(names)
+    # Live pages: their parts, and the core as two WebAssembly modules.
+    parts = {path.name for ending in ("js", "css", "html") for path in (ROOT / "src/operant/web").glob(f"*.{ending}")}
+    pages = {name.removeprefix("operant/web/") for name in names if name.startswith("operant/web/")}
+    assert {"core.js", "page.css", "play.html"} <= parts <= pages
+    assert sum(name.endswith(".wasm.gz") for name in pages) == 2
 
 
 def test_the_wheel_needs_only_gymnasium_numpy_and_cffi(built):

@@ -60,6 +60,17 @@ def test_the_gallery_draws_every_environment_and_checks_its_hash(folder, browser
         browser.wait("document.documentElement.dataset.state === 'running' && /^[1-9]/.test(rate.textContent)")
 
 
+def test_parameters_that_stand_for_something_else_have_no_slider(folder, browser):
+    def sliders(name):
+        browser.choose("#environment", name)
+        return set(browser.run("[...document.querySelectorAll('#parameters input')].map((each) => each.name)"))
+
+    browser.open(folder / "gallery.html", "?count=1")
+    assert sliders("frozen_lake") == {"is_slippery", "success_rate", "goal_reward", "hole_reward", "frozen_reward"}
+    cartpole = sliders("cartpole")
+    assert {"gravity", "half_length", "low"} < cartpole and not {"total_mass", "pole_moment"} & cartpole
+
+
 def test_a_slider_of_the_gallery_changes_the_physics(folder, browser):
     browser.open(folder / "gallery.html", "?environment=cartpole")
     browser.choose("#speed", "0")

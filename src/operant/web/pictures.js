@@ -1,6 +1,7 @@
 // pictures.js: draws the environments. A picture has the size of its box and `draw(d, s, p)`: `d` is a Drawing in whose
 // units the box lies, from its upper left corner; `s(name, k = 0)` is a number of the state, `p` the parameters.
 // `push(s, x, y)`, where there is one, returns what a push by the vector (x, y), about 1 long, adds to which numbers.
+// `fixed` matches the parameters that stand for a map.
 
 const TURN = 2 * Math.PI;
 
@@ -136,7 +137,7 @@ const acrobot = {
 };
 
 const frozen_lake = {
-  width: 8, height: 8,
+  width: 8, height: 8, fixed: /^(tiles_|columns|last_tile|start_)/,
   draw(d, s, p) {
     const columns = p.columns, rows = Math.ceil((p.last_tile + 1) / columns), size = 8 / Math.max(columns, rows);
     for (let row = 0; row < rows; row++)

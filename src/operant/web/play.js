@@ -43,7 +43,7 @@ class Play {
     element("hint").textContent = this.stage.picture.push
       ? "Click on a picture to push it away from there, or drag it along."
       : "This environment has nothing that could be pushed: change its parameters below.";
-    listParameters(this.batch);
+    listParameters(this.batch, this.stage.picture, policy.ranges);
     certify(this.core, facts.header, facts.hash);
   }
 

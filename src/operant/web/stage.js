@@ -81,11 +81,12 @@ function hasSlider({ value, low }) {
   return value !== low || value >= 0;
 }
 
-/** Lists a batch's parameters in the element `parameters`, each with a slider that sets it. */
-export function listParameters(batch) {
-  const list = element("parameters");
+/** Lists a batch's parameters in the element `parameters`, each with a slider that sets it, except those `drawn` anew
+ *  for every episode and those of which the picture is made. */
+export function listParameters(batch, picture, drawn = {}) {
+  const list = element("parameters"), isFixed = ({ name }) => name in drawn || picture.fixed?.test(name);
   list.replaceChildren();
-  for (const parameter of batch.environment.parameters.filter(hasSlider)) {
+  for (const parameter of batch.environment.parameters.filter((each) => hasSlider(each) && !isFixed(each))) {
     const label = document.createElement("label"), input = document.createElement("input");
     const output = document.createElement("output"), name = document.createElement("span");
     name.textContent = parameter.name.replaceAll("_", " ");
