@@ -19,6 +19,8 @@ assert operant.__file__.startswith({target!r}), operant.__file__
 assert operant.batch.outputs.__file__.endswith(".py"), operant.batch.outputs.__file__
 from operant.headers.single_header import exportable, ocean_header
 assert "cartpole_step" in ocean_header(exportable()["cartpole"], "cartpole.h")
+from operant.web.modules import PACKAGE, file_names, load_modules
+assert load_modules().scalar.startswith(b"\\0asm") and all((PACKAGE / name).is_file() for name in file_names().values())
 from pathlib import Path
 from operant.headers.scaffold import write_scaffold
 header, _ = write_scaffold("lander", Path("authored"))
