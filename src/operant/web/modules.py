@@ -100,7 +100,7 @@ def file_names() -> dict[str, str]:
 
 
 def _sources() -> list[Path]:
-    """What the modules are compiled from."""
+    """The files that the modules are compiled from."""
     native = native_folder()
     found = [native / "operant.h", *(native / "targets" / f"{name}.c" for name in TARGETS)]
     found += [path for folder in FOLDERS for path in sorted((native / folder).glob("*.[ch]"))]
