@@ -15,7 +15,7 @@ from operant.catalog import header_names, specs_by_header
 from operant.models import PPO
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.export.html_page import policy_facts
-from operant.web.modules import Modules, compile_modules, file_names, load_modules
+from operant.web.modules import Modules, compile_modules, file_names, load_modules, will_compile
 
 compiled = pytest.mark.test_all("compiles the core for WebAssembly and runs it, with tools that a newcomer has not")
 
@@ -117,3 +117,13 @@ def test_modules_of_other_sources_are_not_taken(tmp_path, monkeypatch):
     monkeypatch.setattr("operant.web.modules.FLAGS", ("-DOTHER",))
     assert load_modules() == Modules(packed("vector 2"), b"scalar 2")
     assert made == [tmp_path, tmp_path]
+
+
+def test_it_is_known_before_that_the_modules_will_be_compiled(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPERANT_CACHE", str(tmp_path))
+    monkeypatch.setattr("operant.web.modules.PACKAGE", tmp_path / "package")
+    monkeypatch.setattr("operant.web.modules.find_spec", lambda name: name)
+    assert will_compile()
+    for name in file_names().values():
+        (tmp_path / name).write_bytes(b"")
+    assert not will_compile()

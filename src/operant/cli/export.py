@@ -106,7 +106,10 @@ def _policy(run: RunDirectory, options: Any) -> int:
             print(f"wrote {path}: {name}_act and {name}_forward")
         elif options.format == "html":
             from operant.models.export.html_page import html_page
+            from operant.web.modules import will_compile
 
+            if will_compile():
+                print("compiling the core to WebAssembly, once: about a minute", file=sys.stderr)
             played = f"Trained for {trained.steps:,} steps by {trained.config.algorithm} (run {run.id})."
             text = html_page(trained.algorithm, played)
             write_atomically(path, text.encode())

@@ -58,6 +58,11 @@ def load_modules() -> Modules:
     return Modules(found["vector"], gzip.decompress(found["scalar"]))
 
 
+def will_compile() -> bool:
+    """Returns True if `load_modules` has to compile the modules, and can."""
+    return not (_has_modules(PACKAGE) or _has_modules(cache_folder())) and find_spec("ziglang") is not None
+
+
 def _has_modules(folder: Path) -> bool:
     return all((folder / name).is_file() for name in file_names().values())
 

@@ -20,9 +20,7 @@ from operant.web.modules import load_modules
 from operant.web.page import environment_facts, page
 
 OTHER = "use --format onnx or c"
-INTRODUCTION = (
-    "<p>A policy that operant has trained plays in this page, in float32. Push it, or change the physics.</p>"
-)
+INTRODUCTION = "<p>A policy that operant has trained plays in this page, in float32.</p>"
 
 
 def html_page(algorithm: Algorithm, summary: str) -> str:
