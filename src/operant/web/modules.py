@@ -20,7 +20,7 @@ from operant.files.atomic import write_atomically
 from operant.headers.library import CompileError, cache_folder, core_flags, list_environments, run_all, taking_turns
 from operant.headers.sources import built_in_header, native_folder
 
-FLAVOURS = {"vector": ("-msimd128",), "scalar": ()}
+FLAVOURS = {"vector": ("-Xclang", "-target-feature", "-Xclang", "+simd128"), "scalar": ()}
 """The two modules, and the flags by which they differ: pages take the scalar one without 128-bit vectors."""
 FLAGS = (
     *("-target", "wasm32-wasi", "-mexec-model=reactor", "-s", "-g0", "-Wno-pass-failed"),
