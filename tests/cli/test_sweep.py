@@ -11,7 +11,7 @@ from operant.cli.main import main
 from operant.runs.run_directory import RunDirectory
 
 FILE = """
-[study]
+[sweep]
 name = "pole"
 trials = {trials}
 prune_every = {prune_every}
@@ -130,7 +130,7 @@ def test_results_of_other_parameters_are_refused(tmp_path, capsys):
         sweep(tmp_path, trials=2, narrower=("high = 1e-2", "high = 2e-4"), other=('"relu"', '"elu"'))
     message = capsys.readouterr().err
     assert message.count("\n") == 1 and "trial-0 in " in message
-    assert "has options that the sweep's file does not allow: name another study" in message
+    assert "has options that the sweep's file does not allow: name another sweep" in message
 
 
 def test_jobs_share_the_trials(tmp_path):
@@ -143,6 +143,7 @@ def test_jobs_share_the_trials(tmp_path):
 @pytest.mark.parametrize(
     "old, new, expected",
     [
+        ("[sweep]", "[study]", "pole.toml has a table [study]: name it [sweep]"),
         ("learning_rate]", "learning_rat]", "unknown option 'learning_rat': did you mean 'learning_rate'?"),
         ("low = 1e-4", "low = 1e-1", "parameters.learning_rate: low=0.1 must be below high=0.01"),
         ("low = 1e-4", "low = 0", "true needs low above 0"),
@@ -154,7 +155,7 @@ def test_jobs_share_the_trials(tmp_path):
         ('"relu"', '"rely"', "activation='rely': did you mean 'relu'?"),
         ('choices = ["tanh", "relu"]', "low = 1\nhigh = 2", "parameters.activation is not a number"),
         ("trials = 2", "trials = 0", "trials=0 must be an integer of at least 1"),
-        ("trials = 2", "trails = 2", "unknown key of [study] 'trails': did you mean 'trials'?"),
+        ("trials = 2", "trails = 2", "unknown key of [sweep] 'trails': did you mean 'trials'?"),
         ('"cartpole"', '"cartpol"', "unknown environment 'cartpol': did you mean 'cartpole'?"),
         ('"pole"', '"a/b"', "it names a folder"),
     ],

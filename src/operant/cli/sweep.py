@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from operant.cli.sweep_config import SweepConfig
 
 DESCRIPTION = """\
-Trains a run for each trial of a study. FILE says what to train, which options to search and how many trials to make.
+Trains a run for each trial of a sweep. FILE says what to train, which options to search and how many trials to make.
 A trial whose mean return is worse than the median of the other trials is ended early. Ctrl-C ends the sweep; the same
 command continues it.
 """
@@ -22,7 +22,7 @@ PROGRAM = "operant sweep"
 EXAMPLE = """\
 an example FILE:
 
-  [study]
+  [sweep]
   name = "cartpole"
   trials = 20                 # in total
   direction = "maximize"      # maximize the mean return (the default) or minimize it
@@ -66,28 +66,28 @@ def _sweep(arguments: Any) -> int:
     except ImportError:
         raise ImportError("a sweep needs optuna: pip install 'operant[sweep]'") from None
     from operant.cli.sweep_config import read_sweep
-    from operant.cli.sweep_trials import Study
+    from operant.cli.sweep_trials import SweepTrials
     from operant.runs.results import Results
     from operant.runs.run_directory import runs_root
 
     config = read_sweep(arguments.file, trust=arguments.trust)
     folder = runs_root(arguments.runs) / f"sweep-{config.name}"
     with Results(folder / "results.jsonl") as results:
-        study = Study(config, results)
-        code = study.run(arguments.jobs)
-        _report(config, study, folder, code)
+        trials = SweepTrials(config, results)
+        code = trials.run(arguments.jobs)
+        _report(config, trials, folder, code)
     return code
 
 
-def _report(config: SweepConfig, study: Any, folder: Path, code: int) -> None:
+def _report(config: SweepConfig, trials: Any, folder: Path, code: int) -> None:
     """Prints the best trial, and the command that trains it again."""
-    counts = study.counts()
+    counts = trials.counts()
     print(
         f"sweep {config.name}: " + ", ".join(f"{count} {state}" for state, count in counts.items()) + f", in {folder}"
     )
     if code:
         print("interrupted: the same command continues it")
-    best = study.best()
+    best = trials.best()
     if best is None:
         print("no trial has been completed")
         return

@@ -13,14 +13,14 @@ from operant.cli.run_config import RunConfig, merge, whole
 from operant.files.toml import read_toml
 from operant.messages import as_float, unknown
 
-TABLES = ("study", "run", "parameters")
-STUDY = ("name", "trials", "direction", "seed", "prune_every")
+TABLES = ("sweep", "run", "parameters")
+SWEEP = ("name", "trials", "direction", "seed", "prune_every")
 RANGE = ("low", "high", "log", "step", "choices")
 
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """A study. `parameters` maps an option to {"choices": [...]}, or to Optuna's low, high, log and step."""
+    """A sweep. `parameters` maps an option to {"choices": [...]}, or to Optuna's low, high, log and step."""
 
     name: str
     trials: int
@@ -44,15 +44,17 @@ def read_sweep(path: Path, *, trust: bool = False) -> SweepConfig:
         ValueError: the file is invalid; the message says what to change.
     """
     file = read_toml(path)
+    if "study" in file and "sweep" not in file:
+        raise ValueError(f"{path} has a table [study]: name it [sweep]; or compare its contenders with `operant study`")
     _known("table", file, TABLES)
-    study, run, parameters = (file.get(name, {}) for name in TABLES)
-    _known("key of [study]", study, STUDY)
+    sweep, run, parameters = (file.get(name, {}) for name in TABLES)
+    _known("key of [sweep]", sweep, SWEEP)
     if not parameters:
         raise ValueError(f"{path} has no options to search: add a table such as [parameters.learning_rate]")
-    direction = study.get("direction", "maximize")
+    direction = sweep.get("direction", "maximize")
     if direction not in ("maximize", "minimize"):
         raise ValueError(unknown("direction", str(direction), ("maximize", "minimize")))
-    name = str(study.get("name", path.stem))
+    name = str(sweep.get("name", path.stem))
     if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
         raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
     base = merge(run, {}, trust=trust)
@@ -62,10 +64,10 @@ def read_sweep(path: Path, *, trust: bool = False) -> SweepConfig:
     checked = {name: _range(name, range_, kinds[name]) for name, range_ in parameters.items()}
     config = SweepConfig(
         name=name,
-        trials=whole("trials", study.get("trials", 20), 1),
+        trials=whole("trials", sweep.get("trials", 20), 1),
         direction=direction,
-        seed=whole("seed", study.get("seed", 0), 0),
-        prune_every=whole("prune_every", study.get("prune_every", 10_000), 0),
+        seed=whole("seed", sweep.get("seed", 0), 0),
+        prune_every=whole("prune_every", sweep.get("prune_every", 10_000), 0),
         run=dict(run),
         parameters=checked,
     )

@@ -33,7 +33,7 @@ class Task:
     prune_every: int
 
 
-class Study:
+class SweepTrials:
     """The trials of `config`, including those of earlier processes, whose results `results` has.
 
     Optuna's study is in memory, and made anew from the results. The runs are in the folder of the results.
@@ -112,7 +112,7 @@ class Study:
             )
         except (LookupError, TypeError, ValueError):
             raise ValueError(
-                f"{key} in {self.results.path} has options that the sweep's file does not allow: name another study"
+                f"{key} in {self.results.path} has options that the sweep's file does not allow: name another sweep"
             ) from None
 
 
