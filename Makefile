@@ -16,7 +16,7 @@
 # make cross     does all four
 # make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
 # make cuda-wheels  collects what `make cuda-check`, which judges operant on a machine with a GPU, needs there
-# make study     makes the trials of STUDY=bench/studies/algorithms.toml, JOBS=1 at a time: the table of docs/training.md
+# make study     makes the trials of STUDY=bench/studies/algorithms.toml, JOBS at a time (all cores): the table of docs/training.md
 # make hashes    completes the table of hashes in docs/exactness.md after an environment was added
 # make lint      runs ruff and mypy
 # make clean     removes everything that the others made, including .venv
@@ -402,10 +402,8 @@ test-compat-%: build/dist/built build/compat/%/installed
 	build/compat/$*/bin/python -m pytest --confcutdir=tests/compat/own_environment tests/compat/own_environment/$*
 
 STUDY ?= bench/studies/algorithms.toml
-JOBS ?= 1
-
 study: venv
-	$(BIN)/python -m operant.bench.study $(STUDY) --jobs $(JOBS) --runs build
+	$(BIN)/operant study $(STUDY) $(JOBS:%=--jobs %) --runs build
 
 lint: venv
 	$(BIN)/ruff check .

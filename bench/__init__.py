@@ -11,6 +11,5 @@ machine     versions and CPU
 report      tables and JSON
 main        the command line
 
-`make study` is apart: study has the command and its tables, study_file the TOML files in studies/, significance the
-tests.
+studies/ has the files that `make study` gives to `operant study`.
 """

@@ -47,6 +47,7 @@ LAYERS = (
     "models/native",
     "models/export",
     "models",
+    "studies",
     "__init__",
     "compat",
     "cli",

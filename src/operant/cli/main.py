@@ -25,6 +25,8 @@ COMMANDS = {
     "doctor": ("operant.cli.doctor", "examines any vector environment and shows its faults"),
     "export": ("operant.cli.export", "writes a policy as ONNX or C, or an environment as a C header"),
     "sweep": ("operant.cli.sweep", "searches an algorithm's options with many runs"),
+    "study": ("operant.cli.study", "compares algorithms or options on environments, with many seeds each"),
+    "plot": ("operant.cli.plot", "draws the curves, final returns or profiles of runs, or of a study"),
     "monitor": ("operant.cli.monitor", "shows a training run's curves, during training or afterwards"),
     "runs": ("operant.cli.runs", "lists training runs with their status, steps and return"),
     "run": ("operant.cli.run", "runs a script that uses operant/* ids without importing operant"),

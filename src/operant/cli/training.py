@@ -7,15 +7,15 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from operant.cli.run_config import RunConfig
 from operant.messages import printable
 from operant.models.algorithms.algorithm import Algorithm
 from operant.models.algorithms.progress import ProgressBar
-from operant.models.evaluation import evaluate, exact, reference_id
+from operant.models.evaluation import Policy, evaluate, exact, reference_id
 from operant.models.machine.data_parallel import agreed, anywhere, rank
 from operant.monitor.recorder import Recorder
 from operant.runs.checkpoint import CheckpointFolder
@@ -97,7 +97,7 @@ class Training:
                     recorder.record(metrics)
                 if bar is not None:
                     bar.update(metrics)
-                self.solved = self._evaluation(metrics)
+                self.solved = evaluation(self.config, self.algorithm, metrics)
                 interrupted = anywhere(asked.by_signal)
                 if interrupted or self.solved is not None or self.ends(metrics):
                     break
@@ -119,22 +119,39 @@ class Training:
             if self.checkpoints is not None:
                 self.checkpoints.save(state, self.algorithm.steps, score)
 
-    def _evaluation(self, metrics: dict[str, float]) -> float | None:
-        """Returns the mean return of greedy episodes if it has reached `stop_at`, else None.
 
-        Not every update is evaluated; see NEAR and ANYWAY. The exact build of operant's environments is played: those
-        are Gymnasium's episodes, where Gymnasium has the environment.
-        """
-        goal, config = self.config.stop_at, self.config
-        if goal is None:
-            return None
-        near = metrics["episode_return"] >= goal - NEAR * abs(goal)
-        due = metrics["updates"] % ANYWAY == 0 or metrics["steps"] >= config.timesteps
-        if not agreed(near or due):
-            return None
-        options = exact(config.environment, config.environment_options)
-        mean = float(evaluate(self.algorithm, config.environment, EPISODES, seed=1, env_options=options).mean())
-        return mean if agreed(mean >= goal) else None
+class Goal(Protocol):
+    """The part of a run's configuration that says when it has reached its goal."""
+
+    @property
+    def environment(self) -> str: ...
+
+    @property
+    def environment_options(self) -> dict[str, Any]: ...
+
+    @property
+    def timesteps(self) -> int: ...
+
+    @property
+    def stop_at(self) -> float | None: ...
+
+
+def evaluation(config: Goal, policy: Policy, metrics: Mapping[str, float]) -> float | None:
+    """Returns the mean return of greedy episodes if it has reached `stop_at`, else None.
+
+    Not every update is evaluated; see NEAR and ANYWAY. The exact build of operant's environments is played: those are
+    Gymnasium's episodes, where Gymnasium has the environment.
+    """
+    goal = config.stop_at
+    if goal is None:
+        return None
+    near = metrics["episode_return"] >= goal - NEAR * abs(goal)
+    due = metrics["updates"] % ANYWAY == 0 or metrics["steps"] >= config.timesteps
+    if not agreed(near or due):
+        return None
+    options = exact(config.environment, config.environment_options)
+    mean = float(evaluate(policy, config.environment, EPISODES, seed=1, env_options=options).mean())
+    return mean if agreed(mean >= goal) else None
 
 
 class Asked:

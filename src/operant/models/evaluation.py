@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -11,9 +11,15 @@ import numpy as np
 from operant.catalog import CATALOG, bare_id
 from operant.environments.lookup import find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
-from operant.models.algorithms.algorithm import Algorithm
 
 LONGEST = 1000  # steps after which an episode without a time limit is truncated
+
+
+class Policy(Protocol):
+    """Anything that acts: an algorithm of operant's, or a model of Stable-Baselines3."""
+
+    def predict(self, observations: Any, state: Any = ..., /, *, deterministic: bool = ...) -> tuple[Any, Any]:
+        """Returns actions for observations `[N, ...]`, and the state of a recurrent policy."""
 
 
 def reference_id(env_id: str) -> str | None:
@@ -31,7 +37,7 @@ def exact(env_id: str, env_options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def evaluate(
-    algorithm: Algorithm,
+    policy: Policy,
     env_id: str,
     episodes: int = 100,
     *,
@@ -52,9 +58,31 @@ def evaluate(
         raise ValueError(f"episodes={episodes} must be at least 1")
     envs = open_episodes(env_id, episodes, env_options or {})
     try:
-        return _play(algorithm, envs, deterministic, seed)
+        return _play(policy, envs, deterministic, seed)
     finally:
         envs.close()
+
+
+def random_return(
+    env_id: str, episodes: int = 100, *, seed: int = 0, env_options: Mapping[str, Any] | None = None
+) -> float:
+    """Plays as `evaluate` does, but with uniformly random actions, and returns the mean of the returns."""
+    envs = open_episodes(env_id, episodes, env_options or {})
+    try:
+        envs.action_space.seed(seed)
+        return float(_play(_Random(envs.action_space), envs, False, seed).mean())
+    finally:
+        envs.close()
+
+
+class _Random:
+    """A policy of uniformly random actions."""
+
+    def __init__(self, space: gym.Space[Any]):
+        self._space = space
+
+    def predict(self, observations: Any, state: Any = None, /, *, deterministic: bool = False) -> tuple[Any, None]:
+        return self._space.sample(), None
 
 
 def open_episodes(env_id: str, count: int, env_options: Mapping[str, Any]) -> Any:
@@ -70,12 +98,12 @@ def open_episodes(env_id: str, count: int, env_options: Mapping[str, Any]) -> An
     return gym.make_vec(env_id, count, vectorization_mode="sync", **options)
 
 
-def _play(algorithm: Algorithm, envs: Any, deterministic: bool, seed: int) -> np.ndarray:
+def _play(policy: Policy, envs: Any, deterministic: bool, seed: int) -> np.ndarray:
     observations, _ = envs.reset(seed=seed)
     returns, running = np.zeros(envs.num_envs), np.ones(envs.num_envs, np.bool_)
     state = None
     while running.any():
-        actions, state = algorithm.predict(observations, state, deterministic=deterministic)
+        actions, state = policy.predict(observations, state, deterministic=deterministic)
         observations, rewards, terminated, truncated, _ = envs.step(actions)
         returns += np.where(running, rewards, 0.0)
         running &= ~(terminated | truncated)

@@ -36,9 +36,7 @@ class Results:
         try:
             self._lock()
             lines = whole_lines(self._file)
-            for number, line in enumerate(lines, start=1):
-                row = self._read(number, line)
-                self.rows[row.pop("key")] = row
+            self.rows = _rows(self.path, lines)
             os.ftruncate(self._file, sum(map(len, lines)))
         except BaseException:
             self.close()
@@ -80,11 +78,31 @@ class Results:
         except OSError:  # a file system without locks
             return
 
-    def _read(self, number: int, line: bytes) -> dict[str, Any]:
+
+def read_results(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """Returns the results in the file at `path` by key, in its order; another process may have it open.
+
+    Raises:
+        ValueError: the file is not one of results.
+        OSError: the file cannot be read; the message names it and the remedy.
+    """
+    with disk_errors("read", path):
+        check_regular(path)
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        return _rows(Path(path), whole_lines(file))
+    finally:
+        os.close(file)
+
+
+def _rows(path: Path, lines: list[bytes]) -> dict[str, dict[str, Any]]:
+    rows = {}
+    for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict) or not isinstance(row.get("key"), str):
-            raise ValueError(f"{self.path} is not a file of results: line {number} is no result; choose another folder")
-        return row
+            raise ValueError(f"{path} is not a file of results: line {number} is no result; choose another folder")
+        rows[row.pop("key")] = row
+    return rows

@@ -24,6 +24,7 @@ FORMAT = 1
 STATUSES = ("starting", "running", "finished", "interrupted", "failed")
 IN_PROGRESS = ("starting", "running")
 ID = re.compile(r"[A-Za-z0-9._-]+")
+PACKAGES = ("operant", "torch", "numpy", "gymnasium")
 LATEST = 1e11  # a time of creation, in seconds since 1970, that calendars still have
 
 
@@ -96,7 +97,7 @@ class RunDirectory:
             "total_steps": total_steps,
             "command": sys.argv,
             "created": time.time(),
-            "versions": _versions(),
+            "versions": versions(),
         }
         try:
             write_toml(path / "config.toml", config)
@@ -273,12 +274,11 @@ def _in_process(pid: int) -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": pid, "pid_started": started(pid)}
 
 
-def _versions() -> dict[str, str | None]:
-    """The versions of what this process computes with; None for a package that it has not imported."""
-    names = ("operant", "torch", "numpy", "gymnasium")
-    modules = {name: sys.modules.get(name) for name in names}
-    versions = {name: None if module is None else str(module.__version__) for name, module in modules.items()}
-    return {"python": sys.version.split()[0]} | versions
+def versions() -> dict[str, str | None]:
+    """Returns the versions of what this process computes with; None for a package that it has not imported."""
+    modules = {name: sys.modules.get(name) for name in PACKAGES}
+    found = {name: None if module is None else str(module.__version__) for name, module in modules.items()}
+    return {"python": sys.version.split()[0]} | found
 
 
 def _write_json(path: Path, record: dict[str, Any]) -> None:
