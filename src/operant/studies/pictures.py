@@ -1,7 +1,7 @@
 """Pictures of a study, by matplotlib: learning curves, shares of solved seeds, final returns, performance profiles.
 
-Colours are those of Okabe and Ito, which colour-blind readers tell apart; lines differ in their dashes, too, for print
-in grey.
+Colours are those of Okabe and Ito, which colour-blind readers tell apart, darker on white where they would be pale.
+Lines differ in their dashes, too, for print in grey.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Style:
 
 STYLES = {
     "light": Style(
-        ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9"), "#222222", "#C9CCD1", "#FFFFFF"
+        ("#0072B2", "#D55E00", "#008F68", "#C4619A", "#000000", "#B07A00", "#2F8FC9"), "#222222", "#C9CCD1", "#FFFFFF"
     ),
     "dark": Style(
         ("#56B4E9", "#E69F00", "#2BC79A", "#E79AC6", "#FFFFFF", "#F0E442", "#E0885A"), "#DDDDDD", "#3A3F47", "#14171C"

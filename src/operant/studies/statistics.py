@@ -22,6 +22,7 @@ LEVEL = 0.05
 POWER = 0.8
 RESAMPLES = 9999  # so the smallest p-value is 2e-4
 BAND_RESAMPLES = 999  # at each point of a curve, and of a profile
+BLOCK = 4_000_000  # numbers of resamples in memory at a time
 MOST_SEEDS = 100_000
 SEED = 0
 
@@ -77,7 +78,7 @@ def _bootstrap(samples: Sequence[np.ndarray], statistic: Callable[..., Any]) -> 
             statistic,
             confidence_level=CONFIDENCE,
             n_resamples=RESAMPLES,
-            batch=max(1, 10_000_000 // sum(map(len, samples))),
+            batch=max(1, BLOCK // sum(map(len, samples))),
             method="percentile",
             vectorized=True,
             rng=np.random.default_rng(SEED),
@@ -93,11 +94,11 @@ def band(values: np.ndarray, statistic: Callable[..., Any] = iqm) -> tuple[np.nd
     middle = np.asarray(statistic([values]))
     if values.shape[1] < 2:
         return middle, middle, middle
-    generator = np.random.default_rng(SEED)
-    drawn = [
-        statistic([values[:, generator.integers(values.shape[1], size=values.shape[1])]]) for _ in range(BAND_RESAMPLES)
-    ]
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    points, count = values.shape
+    places = np.random.default_rng(SEED).integers(count, size=(BAND_RESAMPLES, count))
+    parts = np.array_split(places, math.ceil(points * places.size / BLOCK))
+    drawn = np.concatenate([statistic([values[:, part]]) for part in parts], axis=1)
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=1)
     return middle, low, high
 
 
