@@ -11,12 +11,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from operant.studies.comparison import Comparison, compare
 from operant.studies.study import Outcome, Run, Study, StudyError, read
+from operant.studies.tables import report
 
 if TYPE_CHECKING:
     from operant.studies.pictures import Picture
 
-__all__ = ["Outcome", "Run", "Study", "StudyError", "plot", "read"]
+__all__ = ["Comparison", "Outcome", "Run", "Study", "StudyError", "compare", "plot", "read", "report"]
 
 
 def plot(study: Study | str | Path, kind: str = "curves", **how: Any) -> Picture:
