@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -326,8 +327,14 @@ def test_results_without_a_configuration_are_read_too(file, tmp_path, monkeypatc
     assert made == keys[5:]
 
 
+def test_a_missing_scipy_is_named_before_anything_is_trained(file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    assert "pip install 'operant[study]'" in failing(capsys, file, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def kill_at_random(file, folder, kills, longest):
-    """Runs the study and kills it with its processes after random times, until `kills` kills; then lets it end."""
+    """Starts the study `kills` times and kills it after random times, then lets it end; returns how many it met."""
     generator = random.Random(0)
     command = [sys.executable, "-m", "operant.cli.main", "study", str(file), "--runs", str(folder), "--jobs", "2"]
     done = 0
@@ -337,7 +344,8 @@ def kill_at_random(file, folder, kills, longest):
         )
         time.sleep(generator.uniform(0, longest))
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            kill = os.killpg if generator.random() < 0.5 else os.kill  # its processes with it, or end by themselves
+            kill(process.pid, signal.SIGKILL)
             done += 1
         process.wait()
     assert subprocess.run(command, capture_output=True).returncode == 0
@@ -353,6 +361,26 @@ def test_a_study_killed_at_random_moments_ends_with_the_same_table(file, tmp_pat
     assert study(file, tmp_path / "whole") == 0
     assert table(tmp_path / "killed") == table(tmp_path / "whole")
     assert len(table(tmp_path / "whole")) == 160
+
+
+def test_thirty_seeds_of_cartpole_with_intervals_and_a_picture_take_twenty_seconds_of_two_cores(tmp_path):
+    (tmp_path / "thirty.toml").write_text("""
+        [study]
+        environments = ["cartpole"]
+        seeds = 30
+        [contenders.ppo]
+    """)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    operant = [sys.executable, "-m", "operant.cli.main"]
+    where = ["--runs", str(tmp_path)]
+    command = [*operant, "study", str(tmp_path / "thirty.toml"), "--jobs", "2", *where]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    subprocess.run([*operant, "plot", "thirty", *where], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "| cartpole | ppo | 500 | 30 of 30 | 500.0 (500.0 to 500.0) |" in printed
+    assert (tmp_path / "study-thirty" / "curves.png").exists()
+    # Processor time, because the machine that tests may be busy: 18 s on a busy one.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2 * 20
 
 
 @pytest.mark.test_long("kills a study twenty times")

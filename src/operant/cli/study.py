@@ -51,9 +51,11 @@ def command(argv: list[str]) -> int:
     from operant.models.native.ppo import available_cores
     from operant.runs.results import Results
     from operant.runs.run_directory import runs_root
+    from operant.studies.statistics import scipy_stats
     from operant.studies.study import RESULTS
     from operant.studies.tables import report, write_csv
 
+    scipy_stats()  # a missing SciPy is named before hours of training
     config = read_study(arguments.file, trust=arguments.trust)
     with Results(runs_root(arguments.runs) / f"study-{config.name}" / RESULTS) as results:
         trials = StudyTrials(config, results)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -33,7 +34,8 @@ POINTS = 200  # of a curve
 COLUMNS = 3  # of panels
 WIDTH, HEIGHT = 4.0, 2.8  # inches of a panel
 DPI = 160
-LINE, BAND = 1.5, 0.2  # the width of lines in points, and the opacity of bands
+LINE, DOT, BAND = 1.5, 5, 0.2  # the width of lines and dots in points, and the opacity of bands
+FILL = 0.6  # the share of a contender's colour in a bar, and the rest is the background's
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1)), "-", (0, (8, 2)))
 
 
@@ -132,7 +134,7 @@ def draw(
             words = {"curves": f"return, {name}", "solved": "share of seeds", "returns": f"final return, {name}"}
             axes.set_ylabel(words[kind])
     if kind != "returns":
-        _legend(figure, study, look)
+        _legend(figure, study, look, of_curves=kind == "curves")
     return figure
 
 
@@ -160,11 +162,15 @@ def _title(axes: Axes, text: str, look: Style) -> None:
     axes.set_title(text, color=look.ink, fontsize=10, loc="left")
 
 
-def _legend(figure: Figure, study: Study, look: Style) -> None:
+def _legend(figure: Figure, study: Study, look: Style, of_curves: bool = False) -> None:
     lines = [Line2D([], [], linewidth=2, **look.line(place)) for place in range(len(study.contenders))]
+    names = list(study.contenders)
+    if of_curves:
+        lines.append(Line2D([], [], color=look.ink, marker="o", markersize=DOT, linestyle=""))
+        names.append("greedy, after the training")
     figure.legend(
         lines,
-        study.contenders,
+        names,
         loc="outside upper left",
         ncols=min(len(lines), 5),
         frameon=False,
@@ -188,6 +194,10 @@ def _curves(axes: Axes, study: Study, run: Run, x: str, statistic: str, look: St
     target = run.goal if run.threshold is None else run.threshold
     if target is not None:
         axes.axhline(target, color=look.ink, linewidth=0.8, alpha=0.6)
+        axes.annotate(
+            "goal", (0.01, target), xycoords=("axes fraction", "data"), color=look.ink, fontsize=7, va="bottom"
+        )
+    axes.set_xlim(left=0)
     _x_axis(axes, x)
 
 
@@ -195,7 +205,7 @@ def _final(axes: Axes, outcomes: Sequence[Outcome], x: str, compute: Callable[..
     """Draws a dot for the return after the training, at the median end of the trials."""
     found = estimate([np.array([each.score for each in outcomes])], compute)
     end = float(np.median([getattr(each, x) for each in outcomes]))
-    axes.plot(end, found.value, "o", color=colour, markersize=5)
+    axes.plot(end, found.value, "o", color=colour, markersize=DOT)
     if not math.isnan(found.low):
         axes.plot([end, end], [found.low, found.high], color=colour, linewidth=1)
 
@@ -242,8 +252,9 @@ def _bars(axes: Axes, study: Study, run: Run, statistic: str, look: Style) -> No
     for place, contender in enumerate(drawn):
         returns = np.array([each.score for each in study.of(run.name, contender)])
         found = estimate([returns], compute)
-        colour = look.line(study.contenders.index(contender))["color"]
-        axes.bar(place, found.value - base, bottom=base, width=0.6, color=colour, alpha=0.55)
+        colour = np.array(to_rgb(look.line(study.contenders.index(contender))["color"]))
+        fill = FILL * colour + (1 - FILL) * np.array(to_rgb(look.paper))
+        axes.bar(place, found.value - base, bottom=base, width=0.6, color=fill)
         jitter = generator.uniform(-0.18, 0.18, len(returns))
         axes.plot(place + jitter, returns, ".", color=look.ink, markersize=3.5, alpha=0.5)
         if not math.isnan(found.low):
@@ -256,7 +267,15 @@ def _bars(axes: Axes, study: Study, run: Run, statistic: str, look: Style) -> No
                 linewidth=1.6,
             )
     axes.axhline(base, color=look.ink, linewidth=0.8)
-    axes.set_xticks(range(len(drawn)), drawn)
+    crowded = len(drawn) * max(map(len, drawn)) > 40
+    turned: dict[str, Any] = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    axes.set_xticks(range(len(drawn)), drawn, **turned)
+    middle, half = (len(drawn) - 1) / 2, max(len(drawn), 3) / 2  # so that one bar is no wall
+    axes.set_xlim(middle - half, middle + half)
+    if run.random is not None:
+        axes.annotate(
+            "random play", (0.01, base), xycoords=("axes fraction", "data"), color=look.ink, fontsize=7, va="bottom"
+        )
     axes.grid(False, axis="x")
 
 

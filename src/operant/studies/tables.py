@@ -141,8 +141,10 @@ def caveats(study: Study, comparisons: Sequence[Comparison] = ()) -> list[str]:
             returns = np.array([each.score for each in outcomes])
             width = estimate([returns]).width
             words = "no interval" if math.isnan(width) else f"an interval of return that is {width:.4g} wide"
-            few = f"{len(outcomes)} seed{'s' * (len(outcomes) != 1)}"
-            found.append(f"{few} of {contender} on {run} give {words}, and tell too little: take 10 or more")
+            seeds, gives, tells = (
+                ("1 seed", "gives", "tells") if len(outcomes) == 1 else (f"{len(outcomes)} seeds", "give", "tell")
+            )
+            found.append(f"{seeds} of {contender} on {run} {gives} {words}, and {tells} too little: take 10 or more")
     return found + mixed_versions(study)
 
 
