@@ -21,6 +21,7 @@ from operant.studies.study import MEASURES, Run
 TABLES = ("study", "contenders", "runs")
 STUDY = ("name", "environments", "seeds", "first_seed", "measure")
 RETURNS = ("threshold", "random", "reference")
+MOST_SEEDS = 10_000
 RUN = ("name", "seeds", *RETURNS)
 
 
@@ -99,7 +100,7 @@ def read_study(path: Path, *, trust: bool = False) -> StudyConfig:
         raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
     for contender, changes in contenders.items():
         _known(f"key of [contenders.{contender}]", changes, ({*FIELDS} - {"environment", "seed"}) | {"on"})
-    seeds, first = whole("seeds", study.get("seeds", 5), 1), whole("first_seed", study.get("first_seed", 0), 0)
+    seeds, first = _seeds(study.get("seeds", 5)), whole("first_seed", study.get("first_seed", 0), 0)
     plans: dict[str, Run] = {}
     trials: list[Trial] = []
     for run in runs:
@@ -108,7 +109,7 @@ def read_study(path: Path, *, trust: bool = False) -> StudyConfig:
         if title in plans:
             raise ValueError(f"{path} has two runs {title!r}: give one another name = ")
         own = {key: value for key, value in run.items() if key in FIELDS}
-        several = range(first, first + whole("seeds", run.get("seeds", seeds), 1))
+        several = range(first, first + _seeds(run.get("seeds", seeds)))
         made = [
             each
             for contender, changes in contenders.items()
@@ -125,6 +126,13 @@ def read_study(path: Path, *, trust: bool = False) -> StudyConfig:
     if measure == "steps" and not goals:
         raise ValueError('measure = "steps" needs a goal of every run: add stop_at = or threshold = to those without')
     return StudyConfig(name, measure, tuple(contenders), tuple(plans.values()), tuple(trials))
+
+
+def _seeds(value: Any) -> int:
+    seeds = whole("seeds", value, 1)
+    if seeds > MOST_SEEDS:
+        raise ValueError(f"seeds={seeds} must be at most {MOST_SEEDS}")
+    return seeds
 
 
 def _trials(
