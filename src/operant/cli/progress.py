@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -68,7 +69,8 @@ class Progress:
         left = self.seconds_left()
         words = "" if left is None else f", {duration(left)} left"
         line = printable(f"[{self._done}/{self._total}{words}] {text}")
-        sys.stderr.write(f"\r{line:.200}\033[K" if self._terminal else f"{line}\n")
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"\r{line[:width]}\033[K" if self._terminal else f"{line}\n")
         sys.stderr.flush()
 
     def __enter__(self) -> Progress:

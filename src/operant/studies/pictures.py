@@ -128,8 +128,7 @@ def draw(
             _shares(axes, study, run, x, look)
         else:
             _bars(axes, study, run, statistic, look)
-        first_of_row = place % COLUMNS == 0
-        if first_of_row:
+        if place % _columns(len(runs)) == 0:
             name, _ = STATISTICS[statistic]
             words = {"curves": f"return, {name}", "solved": "share of seeds", "returns": f"final return, {name}"}
             axes.set_ylabel(words[kind])
@@ -138,8 +137,12 @@ def draw(
     return figure
 
 
+def _columns(count: int) -> int:
+    return 2 if count == 4 else min(count, COLUMNS)
+
+
 def _panels(count: int, look: Style) -> tuple[Picture, list[Axes]]:
-    columns = min(count, COLUMNS)
+    columns = _columns(count)
     rows = math.ceil(count / columns)
     figure = Picture(figsize=(WIDTH * columns, HEIGHT * rows + 0.4), layout="constrained", facecolor=look.paper)
     grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
@@ -225,19 +228,19 @@ def _solved(study: Study, run: Run) -> bool:
 def _shares(axes: Axes, study: Study, run: Run, x: str, look: Style) -> None:
     """Draws one minus the Kaplan-Meier curve of each contender."""
     stats = scipy_stats()
-    longest = 0.0
-    for place, contender in enumerate(study.contenders):
-        outcomes = study.of(run.name, contender)
-        if not outcomes:
+    untils = {
+        contender: [each.until(run.threshold) for each in study.of(run.name, contender)]
+        for contender in study.contenders
+    }
+    longest = max(each[AXES.index(x)] for those in untils.values() for each in those)
+    for place, those in enumerate(untils.values()):
+        if not those:
             continue
-        untils = [each.until(run.threshold) for each in outcomes]
-        times = np.array([each[AXES.index(x)] for each in untils])
-        reached = np.array([each[2] for each in untils])
+        times = np.array([each[AXES.index(x)] for each in those])
+        reached = np.array([each[2] for each in those])
         curve = stats.ecdf(stats.CensoredData.right_censored(times, ~reached)).sf
-        longest = max(longest, times.max())
-        ends = np.concatenate([[0], curve.quantiles, [math.inf]])
+        ends = np.concatenate([[0], curve.quantiles, [longest]])
         shares = 1 - np.concatenate([[1], curve.probabilities, curve.probabilities[-1:]])
-        ends[-1] = longest
         axes.step(ends, shares, where="post", linewidth=LINE, **look.line(place))
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlim(left=0)
@@ -273,9 +276,7 @@ def _bars(axes: Axes, study: Study, run: Run, statistic: str, look: Style) -> No
     middle, half = (len(drawn) - 1) / 2, max(len(drawn), 3) / 2  # so that one bar is no wall
     axes.set_xlim(middle - half, middle + half)
     if run.random is not None:
-        axes.annotate(
-            "random play", (0.01, base), xycoords=("axes fraction", "data"), color=look.ink, fontsize=7, va="bottom"
-        )
+        axes.set_xlabel("from the return of random play upwards", fontsize=7)
     axes.grid(False, axis="x")
 
 
