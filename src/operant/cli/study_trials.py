@@ -9,10 +9,10 @@ import sys
 import time
 from typing import Any
 
-from operant.cli.progress import Progress
 from operant.cli.run_config import RunConfig
 from operant.cli.study_config import StudyConfig, Trial
 from operant.cli.study_sb3 import SB3Config, learn, weights_hash
+from operant.cli.time_left import Progress
 from operant.cli.training import EPISODES, Training, asked_to_stop
 from operant.cli.trials import Ends, run_trials
 from operant.messages import printable

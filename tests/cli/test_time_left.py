@@ -2,15 +2,15 @@
 
 import pytest
 
-from operant.cli import progress
-from operant.cli.progress import Progress, duration
+from operant.cli import time_left
+from operant.cli.time_left import Progress, duration
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that the test sets: clock[0] is the time in seconds."""
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
     return now
 
 
