@@ -246,7 +246,7 @@ class Watch:
     def add(self, steps: int, mean_return: float) -> None:
         """Adds a point, unless no episode has ended or the mean return is infinite."""
         if math.isfinite(mean_return) and not (self._points and self._points[-1][1] == steps):
-            self._points.append((self._updates, steps, round(self.seconds(), 4), mean_return))
+            self._points.append((self._updates, steps, self.seconds(), mean_return))
 
     def curve(self) -> dict[str, list[float]]:
         """Returns the columns of the curve."""
