@@ -3,14 +3,24 @@
 import hashlib
 import os
 import shlex
+import shutil
+import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 COMPILED = ["src/operant/batch/outputs.py"]
+LINKS = {
+    "Homepage": "",
+    "Documentation": "/tree/main/docs",
+    "Changelog": "/blob/main/CHANGELOG.md",
+    "Issues": "/issues",
+}
 GROUPS = 4  # each file of native/targets/ is compiled in this many pieces and one more: see core/target.h
 
 
@@ -21,6 +31,12 @@ def mypyc_modules() -> list:
     from mypyc.build import mypycify
 
     return mypycify(["--follow-imports=skip", "--ignore-missing-imports", *COMPILED])
+
+
+class Build(build):
+    """Compiles before it copies the modules, so that a machine without a compiler hears of nothing else."""
+
+    sub_commands = sorted(build.sub_commands, key=lambda command: command[0] != "build_ext")
 
 
 class BuildPython(build_py):
@@ -38,6 +54,7 @@ class BuildExtensions(build_ext):
         self.build_temp = "build/objects"  # kept; an editable install would use and remove a temporary folder
 
     def build_extensions(self) -> None:
+        check_tools(self.compiler)
         compile_files = self.compiler.compile
 
         def compile_piece(source: str, folder: str, macros: list, options: dict) -> list:
@@ -62,6 +79,22 @@ class BuildExtensions(build_ext):
         super().build_extensions()
 
 
+def check_tools(compiler: object) -> None:
+    """Ends the build with one line if it has no C compiler or no Python headers."""
+    program = getattr(compiler, "compiler_so", ["cc"])[0]
+    why = "operant has no wheel for this Python here, and to build one"
+    if shutil.which(program) is None:
+        sys.exit(
+            f"{why} the C compiler {program} is missing: install GCC or Clang (Debian and Ubuntu: apt-get install gcc "
+            "libc6-dev; macOS: xcode-select --install), or name one in the variable CC"
+        )
+    folder = sysconfig.get_path("include")
+    if not os.path.exists(os.path.join(folder, "Python.h")):
+        sys.exit(
+            f"{why} {folder}/Python.h is missing: install Python's headers (Debian, Ubuntu: apt-get install python3-dev)"
+        )
+
+
 def is_current(compiled: Path) -> bool:
     """Returns True if an object file is newer than its sources, which the compiler listed beside it (-MMD)."""
     try:
@@ -72,12 +105,16 @@ def is_current(compiled: Path) -> bool:
 
 
 modules = mypyc_modules()
+# The core alone is abi3: one wheel for all versions. mypyc's modules are not, and a free-threaded Python has no abi3.
+stable = not modules and not sysconfig.get_config_var("Py_GIL_DISABLED")
+home = os.environ.get("OPERANT_HOME_PAGE")
 setup(
     # bench, compat and native are at the top of the repository: see package-dir in pyproject.toml.
     packages=[*find_packages("src"), "operant.bench", "operant.compat", "operant.native"],
     cffi_modules=["native/build.py:ffi"],
     ext_modules=modules,
-    cmdclass={"build_ext": BuildExtensions, "build_py": BuildPython},
-    # The core alone is abi3: one wheel for all versions. mypyc's modules are not.
-    options={} if modules else {"bdist_wheel": {"py_limited_api": "cp310"}},
+    cmdclass={"build": Build, "build_ext": BuildExtensions, "build_py": BuildPython},
+    options={"bdist_wheel": {"py_limited_api": "cp310"}} if stable else {},
+    # The address of the repository, which the workflow that publishes a release knows: see pyproject.toml.
+    project_urls={name: home + path for name, path in LINKS.items()} if home else {},
 )

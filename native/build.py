@@ -4,7 +4,6 @@ setuptools compiles `ffi` into `operant._native` (see setup.py). `list_environme
 file, as `make native` does.
 """
 
-import subprocess
 from pathlib import Path
 
 from cffi import FFI
@@ -19,9 +18,21 @@ HEADERS = ("operant.h", "engines/engines.h", "rollout/rollout.h", "train/train.h
 
 
 def list_environments() -> None:
-    """Writes build/environments.h, which includes every header of envs/, each followed by the batch loops."""
+    """Writes build/environments.h as environments.sh does, which make runs: a build by pip needs no shell (Windows)."""
+    lines = []
     names = sorted(header.stem for folder in ("envs", "envs/variants") for header in (NATIVE / folder).glob("*.h"))
-    text = subprocess.run(["sh", NATIVE / "environments.sh", *names], check=True, capture_output=True, text=True).stdout
+    for index, name in enumerate(names):
+        folder = "envs" if (NATIVE / "envs" / f"{name}.h").exists() else "envs/variants"
+        lines += [
+            f"#if OPERANT_HAS({index})",
+            f"#define OPERANT_ENV {name}",
+            f'#include "{folder}/{name}.h"',
+            '#include "core/batch.h"',
+            "#undef OPERANT_ENV",
+            "#endif",
+        ]
+    lines.append(f"#define OPERANT_ENVIRONMENTS(E){''.join(f' E({name})' for name in names)}")
+    text = "\n".join([*lines, ""])
     listing = NATIVE / "build" / "environments.h"
     listing.parent.mkdir(exist_ok=True)
     if not listing.exists() or listing.read_text() != text:  # a newer file would recompile everything

@@ -1,8 +1,8 @@
 #!/bin/sh
 # environments.sh NAME...: prints build/environments.h, which core/target.h includes.
 #
-# It includes the header of each environment, followed by the batch loops, and ends with their list. The Makefile and
-# native/build.py write it.
+# It includes the header of each environment, followed by the batch loops, and ends with their list. The Makefile runs it;
+# native/build.py writes the same.
 folder=$(dirname "$0")
 index=0
 for name; do

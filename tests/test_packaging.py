@@ -1,5 +1,6 @@
 """Packages: an sdist that builds, and a small wheel that runs from a clean directory."""
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -7,9 +8,9 @@ import zipfile
 from email.parser import Parser
 
 import pytest
-from building import ROOT, distributions, run
+from building import ROOT, distributions, needs, run
 
-pytestmark = pytest.mark.test_all("builds the wheel, and so compiles the core once more")
+builds = pytest.mark.test_all("builds the wheel, and so compiles the core once more")
 
 STEPS = """
 import sys
@@ -41,6 +42,7 @@ def built():
     return distributions()
 
 
+@builds
 def test_the_wheel_is_small_and_holds_only_the_package(built):
     _, wheel = built
     names = zipfile.ZipFile(wheel).namelist()
@@ -63,6 +65,7 @@ def test_the_wheel_is_small_and_holds_only_the_package(built):
     assert sum(name.endswith(".wasm.gz") for name in pages) == 2
 
 
+@builds
 def test_the_wheel_needs_only_gymnasium_numpy_and_cffi(built):
     archive = zipfile.ZipFile(built[1])
     metadata = Parser().parsestr(archive.read("operant-0.1.0.dist-info/METADATA").decode())
@@ -75,6 +78,7 @@ def test_the_wheel_needs_only_gymnasium_numpy_and_cffi(built):
     assert "operant = operant.cli.main:main" in entry_points
 
 
+@builds
 def test_the_sdist_holds_all_sources(built):
     with tarfile.open(built[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -85,8 +89,42 @@ def test_the_sdist_holds_all_sources(built):
     assert {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "constraints.txt", "setup.py"} <= names
 
 
+@builds
 def test_the_wheel_steps_from_a_clean_directory(built, tmp_path):
     target = str(tmp_path / "site")
     run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, built[1])
     printed = subprocess.check_output([sys.executable, "-c", STEPS.format(target=target)], text=True, cwd=tmp_path)
     assert printed == "stepped\n"
+
+
+def wheel_of(sdist, folder, **environment):
+    """Runs pip over an sdist as a user does, without mypyc; returns the process."""
+    command = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, sdist)
+    environment = os.environ | {"OPERANT_MYPYC": "0"} | environment
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.test_long("Clang compiles the whole core, for 40 s")
+def test_clang_builds_the_sdist_too(built, tmp_path):
+    needs("clang", "clang")
+    done = wheel_of(built[0], tmp_path, CC="clang")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    target = str(tmp_path / "site")
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel)
+    assert run(sys.executable, "-c", STEPS.format(target=target), cwd=tmp_path) == "stepped\n"
+    assert b"clang version" in (tmp_path / "site" / "operant" / "_native.abi3.so").read_bytes()
+
+
+@builds
+def test_without_a_compiler_the_build_ends_with_one_line(built, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = wheel_of(built[0], tmp_path, PATH=str(tmp_path / "empty"))
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said and not list(tmp_path.glob("*.whl"))
+    line = said.partition("[end of output]")[0].splitlines()[-2].strip()
+    assert line.startswith(
+        "operant has no wheel for this Python here, and to build one the C compiler gcc is missing: "
+    )
+    assert "error: command" not in said
