@@ -17,6 +17,7 @@
 # make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
 # make cuda-wheels  collects what `make cuda-check`, which judges operant on a machine with a GPU, needs there
 # make study     makes the trials of STUDY=bench/studies/algorithms.toml, JOBS at a time (all cores): the table of docs/training.md
+# make wheels    builds the wheels of PYTHONS="python3.11 ..." and of ARM64=--arm64 and tests each in a fresh environment
 # make hashes    completes the table of hashes in docs/exactness.md after an environment was added
 # make lint      runs ruff and mypy
 # make clean     removes everything that the others made, including .venv
@@ -60,7 +61,7 @@ TARGETS = $(filter native/targets/%,$(SOURCES))
 OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))) \
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
-.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv wheel native install uninstall exercise study certificates train-cartpole sanitize \
+.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv wheel wheels native install uninstall exercise study certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
 	windows wasm macos web web-modules cuda cuda-wheels cuda-check lint hashes clean FORCE
 
@@ -374,8 +375,9 @@ TWIN_TESTS = $(foreach name,lifetime outputs snapshots,tests/batch/test_$(name).
 	$(foreach name,bad_input pool single trajectories vector,tests/environments/test_$(name).py)
 
 # The sdist, and the wheel without mypyc that is built from it. The tests of packaging, of the oldest releases and of other
-# frameworks' environments install this wheel.
-PACKAGED = $(wildcard *.toml *.txt *.md *.py MANIFEST.in LICENSE .ci/run) $(shell find src bench compat native docs examples tests \
+# frameworks' environments install this wheel. A test that makes it already runs in .venv, so it passes INSTALLED=.
+INSTALLED = .venv/installed
+PACKAGED = $(wildcard *.toml *.txt *.md *.py MANIFEST.in LICENSE .ci/run) $(shell find src bench compat native docs examples tests wheels \
 	\( -path native/build -o -name __pycache__ -o -name '*.egg-info' \) -prune -o -type f ! -name '*.so' -print)
 
 wheel: build/dist/built
@@ -384,6 +386,13 @@ build/dist/built: $(INSTALLED) $(PACKAGED) | web-modules
 	rm -rf $(@D)
 	OPERANT_MYPYC=0 $(BIN)/python -m build --no-isolation --outdir $(@D) .
 	touch $@
+
+# The wheels that this machine can build, with auditwheel's tag: see wheels/make.py. ARM64= leaves out the emulated machine.
+PYTHONS ?= $(BIN)/python
+ARM64 ?= --arm64
+
+wheels: build/dist/built
+	$(BIN)/python wheels/make.py build/dist/*.tar.gz --python $(PYTHONS) $(ARM64)
 
 # Frameworks with conflicting pins, each in its own virtual environment with operant's wheel.
 COMPAT = $(patsubst tests/compat/own_environment/%/requirements.txt,%,$(wildcard tests/compat/own_environment/*/requirements.txt))
