@@ -54,7 +54,10 @@ class BuildExtensions(build_ext):
         self.build_temp = "build/objects"  # kept; an editable install would use and remove a temporary folder
 
     def build_extensions(self) -> None:
-        check_tools(self.compiler)
+        if self.compiler.compiler_type == "msvc":
+            take_clang(self.compiler)
+        else:
+            check_tools(self.compiler)
         compile_files = self.compiler.compile
 
         def compile_piece(source: str, folder: str, macros: list, options: dict) -> list:
@@ -63,7 +66,8 @@ class BuildExtensions(build_ext):
             objects = self.compiler.object_filenames([source], output_dir=folder)
             if is_current(Path(objects[0])):
                 return objects
-            options = options | {"extra_postargs": [*options["extra_postargs"], "-MMD"]}
+            listing = "-MMD" if self.compiler.compiler_type == "unix" else "/clang:-MMD"
+            options = options | {"extra_postargs": [*options["extra_postargs"], listing]}
             return compile_files([source], output_dir=folder, macros=macros, **options)
 
         def compile_pieces(sources: list, output_dir: str, macros: list, **options: object) -> list:
@@ -79,26 +83,41 @@ class BuildExtensions(build_ext):
         super().build_extensions()
 
 
+WHY = "operant has no wheel for this Python here, and to build one"
+
+
+def take_clang(compiler: object) -> None:
+    """Makes MSVC's compiler object of setuptools run clang-cl, because MSVC has no vectors of GNU's kind.
+
+    The linker, the headers and the libraries remain those of the Build Tools of Visual Studio.
+    """
+    compiler.initialize()
+    program = shutil.which(os.environ.get("CC", "clang-cl")) or shutil.which(
+        "clang-cl", path=os.path.join(os.environ.get("PROGRAMFILES", ""), "LLVM", "bin")
+    )
+    if program is None:
+        sys.exit(f"{WHY} clang-cl is missing: install LLVM for Windows, or name another clang-cl in the variable CC")
+    compiler.cc = program
+    compiler.compile_options = [option for option in compiler.compile_options if option != "/GL"]  # which Clang lacks
+
+
 def check_tools(compiler: object) -> None:
     """Ends the build with one line if it has no C compiler or no Python headers."""
     program = getattr(compiler, "compiler_so", ["cc"])[0]
-    why = "operant has no wheel for this Python here, and to build one"
     if shutil.which(program) is None:
         sys.exit(
-            f"{why} the C compiler {program} is missing: install GCC or Clang (Debian and Ubuntu: apt-get install gcc "
+            f"{WHY} the C compiler {program} is missing: install GCC or Clang (Debian and Ubuntu: apt-get install gcc "
             "libc6-dev; macOS: xcode-select --install), or name one in the variable CC"
         )
     folder = sysconfig.get_path("include")
     if not os.path.exists(os.path.join(folder, "Python.h")):
-        sys.exit(
-            f"{why} {folder}/Python.h is missing: install Python's headers (Debian, Ubuntu: apt-get install python3-dev)"
-        )
+        sys.exit(f"{WHY} {folder}/Python.h is missing: install Python's headers (Debian and Ubuntu: python3-dev)")
 
 
 def is_current(compiled: Path) -> bool:
     """Returns True if an object file is newer than its sources, which the compiler listed beside it (-MMD)."""
     try:
-        _, _, names = compiled.with_suffix(".d").read_text().replace("\\\n", " ").partition(": ")
+        _, _, names = compiled.with_suffix(".d").read_text(encoding="utf-8").replace("\\\n", " ").partition(": ")
         return all(os.stat(name).st_mtime < compiled.stat().st_mtime for name in shlex.split(names))
     except FileNotFoundError:
         return False

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from operant.headers.library import find_compiler
+from operant.headers.library import POSITION, find_compiler
 
 CHAINS = 12  # independent ones: two units with a latency of four cycles need eight
 FLAGS = {"avx512": ["-mavx512f"], "avx2": ["-mavx2", "-mfma"], "neon": []}
@@ -39,9 +39,9 @@ def multiply_adds(isa: str) -> tuple[Callable[[int], float], int]:
     """
     with tempfile.TemporaryDirectory() as folder:
         source, library = Path(folder, "peak.c"), Path(folder, "peak.so")
-        source.write_text(PROGRAM)
+        source.write_text(PROGRAM, encoding="utf-8")
         sizes = [f"-DCHAINS={CHAINS}", f"-DBYTES={BYTES[isa]}"]
-        options = ["-O3", "-ffp-contract=fast", "-Wno-psabi", "-shared", "-fPIC", *FLAGS[isa], *sizes]
+        options = ["-O3", "-ffp-contract=fast", "-Wno-psabi", "-shared", *POSITION, *FLAGS[isa], *sizes]
         try:
             subprocess.run([*find_compiler(), *options, source, "-o", library], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as problem:

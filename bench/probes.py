@@ -88,7 +88,7 @@ def measure_memory(env_id: str, num_envs: int) -> dict[str, float]:
 def _status(field: str) -> int | None:
     """Reads a field of /proc/self/status in bytes. getrusage would include the parent's memory at the fork."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
@@ -112,4 +112,4 @@ def _resident() -> int:
 def _restart_peak() -> None:
     """Restarts the measurement of the peak, so that a temporary peak during imports does not hide the batch's."""
     with contextlib.suppress(OSError):  # without it, the peak is that of the whole process
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")

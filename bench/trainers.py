@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import os
 import re
-import resource
 import subprocess
 import time
 from collections.abc import Iterator
@@ -119,6 +118,8 @@ class RLtools:
 
 def _children() -> float:
     """The processor seconds of the processes that this one has waited for."""
+    import resource  # which Windows has not
+
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

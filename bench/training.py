@@ -303,7 +303,8 @@ def train_footprint(plan: Plan) -> Iterator[Row]:
 _FOOTPRINT = """
 import json
 def peak():  # in KiB; a child's ru_maxrss would begin with that of its parent
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    lines = open("/proc/self/status", encoding="utf-8")
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 import operant
 imported = peak()
 from operant.models import PPO

@@ -201,7 +201,7 @@ def _seconds_of(process: Any) -> float:
     """Linux counts nanoseconds for each thread, and elsewhere psutil knows."""
     tasks = Path(f"/proc/{process.pid}/task")
     if tasks.is_dir():
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+        return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks.iterdir()) / 1e9
     import psutil
 
     times = psutil.Process(process.pid).cpu_times()

@@ -328,6 +328,9 @@ def workers(plan: Plan) -> Iterator[Row]:
 @row
 def memory(plan: Plan) -> Iterator[Row]:
     """Bytes per environment of a batch of a million."""
+    if importlib.util.find_spec("resource") is None:
+        yield Row("memory", plan.spec.id, skipped="Windows does not tell how much memory a process has used at most")
+        return
     with contextlib.ExitStack() as stack:
         ours = peers.operant_vector(stack, plan.spec.id, MEMORY_SIZE)
         comparison = plan.compare([ours])

@@ -4,6 +4,7 @@ setuptools compiles `ffi` into `operant._native` (see setup.py). `list_environme
 file, as `make native` does.
 """
 
+import sys
 from pathlib import Path
 
 from cffi import FFI
@@ -12,7 +13,13 @@ NATIVE = Path(__file__).resolve().parent
 
 # These flags are needed for correctness: without them targets differ in their last bits. The Makefile and
 # operant.headers.library use the same file.
-FLAGS = [*(NATIVE / "flags.txt").read_text().split(), "-g0"]
+FLAGS = [*(NATIVE / "flags.txt").read_text(encoding="utf-8").split(), "-g0"]
+
+# On Windows clang-cl compiles, Clang with MSVC's options: each of ours is handed on by /clang:. MSVC's libraries, whose
+# sin and pow Python calls too, have M_PI only if asked, and contain what is apart elsewhere.
+WINDOWS = sys.platform == "win32"
+ARGUMENTS = [*(f"/clang:{flag}" for flag in FLAGS), "-D_USE_MATH_DEFINES"] if WINDOWS else FLAGS
+LIBRARIES = [] if WINDOWS else ["m", "pthread", "dl"]
 
 HEADERS = ("operant.h", "engines/engines.h", "rollout/rollout.h", "train/train.h")
 
@@ -35,13 +42,13 @@ def list_environments() -> None:
     text = "\n".join([*lines, ""])
     listing = NATIVE / "build" / "environments.h"
     listing.parent.mkdir(exist_ok=True)
-    if not listing.exists() or listing.read_text() != text:  # a newer file would recompile everything
-        listing.write_text(text)
+    if not listing.exists() or listing.read_text(encoding="utf-8") != text:  # a newer file would recompile everything
+        listing.write_text(text, encoding="utf-8")
 
 
 def declarations() -> str:
     """The public headers without preprocessor lines, which cffi cannot read."""
-    lines = [line for header in HEADERS for line in (NATIVE / header).read_text().splitlines()]
+    lines = [line for header in HEADERS for line in (NATIVE / header).read_text(encoding="utf-8").splitlines()]
     return "\n".join(line for line in lines if not line.startswith("#"))
 
 
@@ -58,6 +65,6 @@ ffi.set_source(
     ),
     depends=["native/flags.txt", *sorted(f"native/{path.relative_to(NATIVE)}" for path in NATIVE.rglob("*.h"))],
     include_dirs=["native"],
-    libraries=["m", "pthread", "dl"],
-    extra_compile_args=FLAGS,
+    libraries=LIBRARIES,
+    extra_compile_args=ARGUMENTS,
 )

@@ -5,6 +5,8 @@ import runpy
 import sys
 from importlib.metadata import version
 
+import pytest
+
 import operant
 
 if sys.version_info >= (3, 11):
@@ -36,6 +38,39 @@ def test_the_changelog_begins_with_this_version_and_the_date_of_the_citation():
 def test_the_licence_is_one():
     assert (PROJECT["license"], citation("license")) == ("MIT", "MIT")
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+
+
+class Visual:
+    """The part of setuptools' object for MSVC that setup.py changes."""
+
+    compiler_type = "msvc"
+    cc = ""
+
+    def initialize(self):
+        self.cc = "cl.exe"
+        self.compile_options = ["/nologo", "/O2", "/W3", "/GL", "/DNDEBUG", "/MD"]
+
+
+def test_on_windows_clang_cl_takes_the_place_of_cl(monkeypatch, tmp_path):
+    monkeypatch.setattr("setuptools.setup", lambda **keywords: None)
+    monkeypatch.setenv("OPERANT_MYPYC", "0")
+    monkeypatch.chdir(ROOT)
+    take_clang = runpy.run_path(str(ROOT / "setup.py"))["take_clang"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        SystemExit, match=r"^operant has no wheel for this Python here, and to build one clang-cl is missing"
+    ):
+        take_clang(Visual())
+    program = tmp_path / "clang-cl"
+    program.touch(mode=0o700)
+    compiler = Visual()
+    take_clang(compiler)
+    assert (compiler.cc, "/GL" in compiler.compile_options) == (str(program), False)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    build = runpy.run_path(str(ROOT / "native" / "build.py"))
+    assert build["LIBRARIES"] == []
+    assert {"/clang:-ffp-contract=off", "/clang:-O3", "-D_USE_MATH_DEFINES"} <= set(build["ARGUMENTS"])
 
 
 def test_no_address_of_the_project_is_made_up(monkeypatch):

@@ -12,7 +12,13 @@ float operant_numpy_cosf(float x) { return core.numpy_cosf(x); }
 
 static const operant_target *const targets[] = {OPERANT_TARGETS};
 
-extern const operant_library operant_library_table;
-__attribute__((visibility("default"))) const operant_library operant_library_table = {
+#if defined(_WIN32)
+#define EXPORTED __attribute__((dllexport))
+#else
+#define EXPORTED __attribute__((visibility("default")))
+#endif
+
+EXPORTED extern const operant_library operant_library_table;
+const operant_library operant_library_table = {
     OPERANT_ABI, sizeof(operant_batch), sizeof(operant_target), sizeof(operant_kernel), targets, &core,
 };

@@ -1,5 +1,6 @@
 """The core compiles for other systems and CPUs without a warning; emulated, it computes this machine's bits."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -11,7 +12,8 @@ from compare_certificates import compare
 
 from operant.catalog import header_names
 from operant.conformance.training import training_kinds
-from operant.headers.library import ONE_LANE, core_flags, list_environments
+from operant.headers import library
+from operant.headers.library import ONE_LANE
 
 compiled = pytest.mark.test_all("compiles the core for another system and runs it, with tools that a newcomer has not")
 
@@ -25,6 +27,30 @@ TOOLS = {
 }
 TARGETS = {"neon": {"neon", "scalar"}, "windows": {"sse2", "scalar"}, "wasm": {"wasm", "scalar"}}
 TRAINS = {"neon": {"neon", "scalar"}, "windows": {"scalar"}, "wasm": {"scalar"}}  # those with a fused multiply-add
+
+
+def library_on_windows(monkeypatch):
+    """The module that compiles users' headers, as it is imported on Windows."""
+    spec = importlib.util.spec_from_file_location("operant.headers.library_on_windows", library.__file__)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    with monkeypatch.context() as context:
+        context.setattr(sys, "platform", "win32")
+        spec.loader.exec_module(module)
+    return module
+
+
+def test_windows_takes_clang_and_says_where_it_is_to_be_had(monkeypatch):
+    windows = library_on_windows(monkeypatch)
+    monkeypatch.setattr(windows.shutil, "which", lambda name: None)
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(windows.NoCompiler, match=r"there is no C compiler \(clang\): install LLVM and the Build Tools"):
+        windows.find_compiler()
+    monkeypatch.setattr(windows.shutil, "which", lambda name: name)
+    assert windows.find_compiler() == ["clang"]
+    monkeypatch.setenv("CC", r'"C:\Program Files\LLVM\bin\clang.exe" -m64')
+    assert windows.find_compiler() == [r"C:\Program Files\LLVM\bin\clang.exe", "-m64"]
+    assert not {"-fPIC", "-lm"} & {*windows.FLAGS, *windows.MATHEMATICS}
 
 
 @compiled
@@ -45,20 +71,18 @@ def test_another_system_computes_the_bits_of_this_machine(system):
 
 
 @compiled
-def test_windows_loads_the_library_of_a_header_and_says_why_it_cannot(tmp_path):
+def test_windows_loads_the_library_of_a_header_and_says_why_it_cannot(tmp_path, monkeypatch):
     needs("wine", "wine")
     make("windows")
-    list_environments([ROOT / "native" / "envs" / "taxi.h"], tmp_path)
-    folders = (f"-I{tmp_path}", f"-I{ROOT / 'native'}")
-    sources = [ROOT / "native" / name for name in ("library/library.c", "targets/scalar.c", "targets/exact.c")]
-    library = tmp_path / "taxi.dll"
-    zig = (sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu", "-shared")
-    command = (*zig, *core_flags(), "-DOPERANT_LIBRARY", ONE_LANE, *folders, *sources, "-o", library)
-    run(*command, env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(ROOT / "build" / "zig")})
+    monkeypatch.setenv("CC", f"{sys.executable} -m ziglang cc -target x86_64-windows-gnu")
+    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", str(ROOT / "build" / "zig"))
+    monkeypatch.setenv("OPERANT_CACHE", str(tmp_path))
+    built = library_on_windows(monkeypatch).build(ROOT / "native" / "envs" / "taxi.h", extra=(ONE_LANE,))
+    assert built.path.suffix == ".dll" and built.warnings == ""
 
     wine = os.environ | {"WINEPREFIX": str(ROOT / "build" / "wine"), "WINEDEBUG": "-all"}
     program = ROOT / "build" / "windows" / "certificates"
-    loaded = run("wine", program, "1", library, env=wine).splitlines()
+    loaded = run("wine", program, "1", built.path, env=wine).splitlines()
     assert len(loaded) == 2
     assert set(loaded) < set((ROOT / "build" / "windows" / "hashes").read_text().splitlines())
     missing = subprocess.run(["wine", program, "1", "missing.dll"], env=wine, stderr=subprocess.PIPE, check=False)

@@ -165,7 +165,13 @@ def _in_background(arguments: Any, config: RunConfig) -> int:
     try:
         with open(run.output_path, "wb") as output:
             process = subprocess.Popen(
-                command_line, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command_line,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # which only POSIX heeds; the flags exist on Windows only
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+                | getattr(subprocess, "DETACHED_PROCESS", 0),
             )
     except BaseException:
         run.remove()
@@ -179,7 +185,8 @@ def _in_background(arguments: Any, config: RunConfig) -> int:
     if run.in_progress:
         print(f"run {run.id} continues: `operant monitor {run.id}` shows it again")
     elif run.status in ("failed", "crashed"):
-        reason = run.output_path.read_text(errors="replace").strip().splitlines() or [f"run {run.id} has {run.status}"]
+        reason = run.output_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        reason = reason or [f"run {run.id} has {run.status}"]
         print(reason[-1], file=sys.stderr)
         return 1
     return code

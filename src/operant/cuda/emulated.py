@@ -18,7 +18,7 @@ from operant.headers.sources import native_folder
 
 COMPILERS = ("c++", "g++", "clang++")
 # Pedantic, because NVIDIA's compiler lacks GNU extensions that a header may use in C, such as compound literals.
-FLAGS = ("-x", "c++", "-std=gnu++17", "-O1", "-fPIC", "-Werror=pedantic")
+FLAGS = ("-x", "c++", "-std=gnu++17", "-O1", *library.POSITION, "-Werror=pedantic")
 QUIET = ("-fdiagnostics-color=never", "-Wno-ignored-attributes")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import faulthandler
 import multiprocessing
 import os
-import resource
 import signal
 import textwrap
 from collections.abc import Callable, Iterator
@@ -19,6 +18,9 @@ from operant.doctor.rule import Rule, pair
 from operant.doctor.rules import BASICS, RULES, VALUES
 from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Dialect, Failure, Situation, close, plain_action, run
 from operant.doctor.subject import Subject, from_function
+
+FORKS = hasattr(os, "fork")
+"""True where a program can run in a forked process; Windows has none."""
 
 PATIENCE = 120.0  # time limit in seconds for a program in a process of its own
 
@@ -149,6 +151,8 @@ class _Doctor:
 
     def _run(self, rule: Rule, situation: Situation) -> Failure | None:
         """Runs a rule's program; returns its failure, or None if it does not fail or the rule forgives the failure."""
+        if rule.isolated and not FORKS:
+            return None
         program, subject = self._program(rule, situation), self.facts.dialect.subject
         failure = run_isolated(program, subject) if rule.isolated else run(program, subject)
         if failure is None or not (failure.own or failure.fatal or rule.raising):
@@ -186,7 +190,12 @@ class _Doctor:
         """Yields a note for each aspect that could not be examined on this subject."""
         facts = self.facts
         ended = "in all rows at once " if facts.dialect.rows > 1 else ""
+        isolated = ", ".join(rule.name for rule in RULES if rule.isolated and rule.applies(facts))
         for missing, sentence in (
+            (
+                bool(isolated) and not FORKS,
+                f"this system cannot fork a process, in which a call may crash: {isolated} were not examined",
+            ),
             (not facts.repeatable, "plays cannot be repeated: the beginning and end of episodes were not examined"),
             (
                 facts.repeatable and not facts.endings,
@@ -240,6 +249,8 @@ def _child(program: str, subject: Subject, sender: Any) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
+    import resource
+
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     failure = run(program, subject)
     sender.send(None if failure is None else (failure.sentence, failure.line, failure.number, failure.own))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -63,14 +64,31 @@ def write_atomically(path: str | os.PathLike[str], write: bytes | Callable[[Bina
                     write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+            replace(temporary, target)
             _flush_folder(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
+OPEN_FILES_ARE_REPLACED = os.name != "nt"
+"""True where a file can be replaced while a process has it open; Windows refuses that."""
+
+
+def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Renames a file to `target`, which it replaces. On Windows it waits a second for a reader to close `target`."""
+    for _ in range(0 if OPEN_FILES_ARE_REPLACED else 100):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            time.sleep(0.01)
+    os.replace(source, target)
+
+
 def _flush_folder(folder: Path) -> None:
-    """Flushes a folder to the disk: only then does a rename in it survive a power loss."""
+    """Flushes a folder to the disk: only then does a rename in it survive a power loss. Windows cannot open folders."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,9 +8,29 @@ import os
 from operant.files.atomic import disk_error
 
 
+def open_lines(path: str | os.PathLike[str], *, create: bool = True) -> int:
+    """Opens a file to append lines to it and to read it; a missing one is created. Child processes do not inherit it.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    # Windows would make two bytes of each line's end without O_BINARY, which other systems do not have.
+    flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    return os.open(path, flags | os.O_CREAT if create else flags, 0o644)
+
+
+def contents(file: int) -> bytes:
+    """Returns all bytes of an open file; the next line is appended at its end all the same."""
+    os.lseek(file, 0, os.SEEK_SET)
+    parts = []
+    while part := os.read(file, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
 def whole_lines(file: int) -> list[bytes]:
     """Returns the lines of an open file, with their ends, but for a last line that a crash has torn."""
-    lines = os.pread(file, os.fstat(file).st_size, 0).splitlines(keepends=True)
+    lines = contents(file).splitlines(keepends=True)
     if lines and not lines[-1].endswith(b"\n"):
         lines.pop()
     return lines

@@ -30,14 +30,25 @@ from operant.headers.sources import native_folder
 TARGETS = ("scalar", "exact", "sse2", "avx2", "avx512", "neon")  # targets of other CPUs compile to nothing
 TASK = "-DOPERANT_TASK_LIBRARY"  # as a flag of `build`: a task on MuJoCo, and not an environment of the core's
 ONE_LANE = "-DOPERANT_ONE_LANE"  # as a flag of `build`: only the first two targets
-COMPILERS = ("cc", "gcc", "clang")
+WINDOWS = sys.platform == "win32"
+# MSVC has no vectors of GNU's kind, and the GCC of MinGW misaligns wide ones on the stack.
+COMPILERS = ("clang",) if WINDOWS else ("cc", "gcc", "clang")
 INSTALL = (
-    "install one (Debian and Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select "
+    "install LLVM and the Build Tools of Visual Studio, whose libraries Clang takes, or name another Clang in the "
+    "variable CC, such as `python -m ziglang cc` after `pip install ziglang`"
+    if WINDOWS
+    else "install one (Debian and Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select "
     "--install; conda: conda install -c conda-forge c-compiler), or name one in the variable CC"
 )
+# Of Windows' linkers and libraries: a library has another suffix, all code is independent of its position, there is no
+# libm, and M_PI is asked for.
+SUFFIX = ".dll" if WINDOWS else ".so"
+POSITION = () if WINDOWS else ("-fPIC",)
+MATHEMATICS = () if WINDOWS else ("-lm",)
+DIALECT = ("-D_USE_MATH_DEFINES",) if WINDOWS else ()
 # Added to the core's flags. A double among floats would give the one-lane build other bits than the vectors, and an
 # undeclared function would be noticed only when the library is loaded.
-FLAGS = ("-g0", "-fPIC", "-fvisibility=hidden", "-DOPERANT_LIBRARY", "-fdiagnostics-color=never")
+FLAGS = ("-g0", *POSITION, *DIALECT, "-fvisibility=hidden", "-DOPERANT_LIBRARY", "-fdiagnostics-color=never")
 WARNINGS = ("-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror=implicit-function-declaration")
 FAST_WARNINGS = ("-Werror=double-promotion",)
 UNUSED_DAYS = 30  # a library that has not been used for so long is removed when its header is compiled again
@@ -108,7 +119,7 @@ def build_checked(path: Path, *, again: bool = False, extra: tuple[str, ...] = (
     sources = included(path)
     name = f"{path.stem}-{_digest(path, sources, compiler)}"
     folder = cache_folder()
-    library, said = folder / f"{name}.so", folder / f"{name}.txt"
+    library, said = folder / f"{name}{SUFFIX}", folder / f"{name}.txt"
     with taking_turns(folder):
         if again or not is_own_file(library):
             begun = time.perf_counter()
@@ -128,7 +139,7 @@ def check_header(header: str | os.PathLike[str]) -> Path:
         raise LibraryError(f"{header} must be named like lander.h: its functions begin with the name, lander_step")
     if not path.is_file():
         raise _missing(path, header)
-    if re.search(r'["\\\n]', str(path)):
+    if re.search(r'["\\\n]', path.as_posix()):
         raise LibraryError(f"{path} has a quote or a backslash in its path, so C cannot include it: move it")
     return path
 
@@ -141,7 +152,9 @@ def find_compiler() -> list[str]:
     """The command of the C compiler: the variable CC, or else the first of COMPILERS that is installed."""
     given = os.environ.get("CC")
     if given:
-        words = shlex.split(given)
+        words = [
+            word.strip('"') for word in shlex.split(given, posix=not WINDOWS)
+        ]  # a backslash is a part of paths there
         if not words or shutil.which(words[0]) is None:
             raise NoCompiler(f"CC={given} is not installed: install it, or unset CC")
         return words
@@ -162,6 +175,8 @@ def cache_folder() -> Path:
         folder = Path(given).expanduser().absolute()
     elif sys.platform == "darwin":
         folder = Path.home() / "Library" / "Caches" / "operant"
+    elif WINDOWS:
+        folder = Path.home() / "AppData" / "Local" / "operant" / "cache"
     else:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "operant"
     try:
@@ -251,7 +266,7 @@ def core_flags() -> list[str]:
 def list_environments(headers: Sequence[str | Path], folder: Path) -> None:
     """Writes build/environments.h, which core/target.h includes, into `folder`; it lists only these environments."""
     each = (
-        f'#define OPERANT_ENV {Path(header).stem}\n#include "{header}"\n#include "core/batch.h"\n#undef OPERANT_ENV\n'
+        f'#define OPERANT_ENV {Path(header).stem}\n#include "{Path(header).as_posix()}"\n#include "core/batch.h"\n#undef OPERANT_ENV\n'
         for header in headers
     )
     names = " ".join(f"E({Path(header).stem})" for header in headers)
@@ -270,7 +285,7 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
         shared = [*compiler, *core_flags(), *FLAGS, *WARNINGS, f"-I{work}", f"-I{native}", "-MMD", "-c"]
         commands = {}
         if TASK in compiler:
-            include = f'#define OPERANT_TASK {header.stem}\n#include "{header}"\n'
+            include = f'#define OPERANT_TASK {header.stem}\n#include "{header.as_posix()}"\n'
             (work / "build" / "task.h").write_text(include, encoding="utf-8")
             commands["task"] = [*shared, str(native / "library" / "task.c"), "-o", str(work / "task.o")]
         else:
@@ -287,7 +302,7 @@ def _compile(header: Path, sources: Mapping[Path, bytes], compiler: list[str], l
         objects = [str(work / f"{name}.o") for name in commands]
         complete = ["-Wl,-z,defs"] if sys.platform == "linux" else []
         linked = work / library.name
-        link = [*compiler, "-shared", *complete, *objects, "-lm", "-o", str(linked)]
+        link = [*compiler, "-shared", *complete, *objects, *MATHEMATICS, "-o", str(linked)]
         code, text = run_all({"link": link})["link"]
         if code:
             raise CompileError(f"{header.name} does not link:\n{text.strip()}")
@@ -331,7 +346,7 @@ def run_all(commands: Mapping[str, list[str]]) -> dict[str, tuple[int, str]]:
 
 def _check_dependencies(listing: Path, sources: Mapping[Path, bytes], work: Path, native: Path) -> None:
     """Raises a LibraryError for a file that `included` has not found, because the digest does not cover it."""
-    _, _, names = listing.read_text(encoding="utf-8").replace("\\\n", " ").partition(":")
+    _, _, names = listing.read_text(encoding="utf-8").replace("\\\n", " ").partition(": ")  # not that of a drive
     for name in re.findall(r"(?:\\ |\S)+", names):
         path = Path(name.replace("\\ ", " ")).resolve()
         ours = path.is_relative_to(work.resolve()) or path.is_relative_to(native)
@@ -392,15 +407,15 @@ def describe_errors(header: Path, sources: Mapping[Path, bytes], text: str) -> s
 @contextlib.contextmanager
 def taking_turns(folder: Path) -> Iterator[None]:
     """Lets in one process or thread at a time; without file locks they run in parallel, which is safe too."""
-    import fcntl
-
     lock = folder / "lock"
     try:
-        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        file = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as problem:
         raise _no_cache(folder, OSError(f"{lock} is a link") if lock.is_symlink() else problem) from None
     try:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ImportError):
+            import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
     except LibraryError:
@@ -414,7 +429,7 @@ def taking_turns(folder: Path) -> Iterator[None]:
 def remove_unused(folder: Path, stem: str) -> None:
     """Removes libraries of headers with that name that have not been used for UNUSED_DAYS."""
     oldest = time.time() - UNUSED_DAYS * 86400
-    for library in (*folder.glob(f"{stem}-*.so"), *folder.glob(f"{stem}-*.cubin")):
+    for library in (*folder.glob(f"{stem}-*{SUFFIX}"), *folder.glob(f"{stem}-*.cubin")):
         with contextlib.suppress(OSError):
             if library.stat().st_mtime < oldest:
                 library.unlink()

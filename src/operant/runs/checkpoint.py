@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from operant.files.atomic import disk_error, write_atomically
+from operant.files.atomic import disk_error, replace, write_atomically
 from operant.files.safetensors import read_safetensors, write_safetensors
 from operant.runs.nested_state import flatten, unflatten
 
@@ -120,7 +120,7 @@ class CheckpointFolder:
         except OSError:  # a file system without hard links
             write_atomically(self.path / BEST, path.read_bytes())
             return
-        os.replace(temporary, self.path / BEST)
+        replace(temporary, self.path / BEST)
 
 
 _STEP = re.compile(r"step-(\d+)\.safetensors")

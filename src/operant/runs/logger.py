@@ -7,12 +7,13 @@ import operator
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from operant.files.atomic import disk_errors, write_atomically
-from operant.files.lines import append_line, whole_lines
+from operant.files.atomic import OPEN_FILES_ARE_REPLACED, disk_errors, write_atomically
+from operant.files.lines import append_line, contents, open_lines, whole_lines
 from operant.files.regular import check_regular
 
 Number = Any  # anything that float() accepts: int, float, a NumPy scalar or a tensor of one element
@@ -41,7 +42,7 @@ class Logger:
         self._lock = threading.Lock()
         self._continued = False
         with disk_errors("open", self.path):
-            self._file: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._file: int | None = open_lines(self.path)
         try:
             # A device or a pipe is only written to.
             self._is_regular = stat.S_ISREG(os.fstat(self._file).st_mode)
@@ -84,7 +85,7 @@ class Logger:
         with self._lock:
             if self._file is None or column not in self.columns:
                 return 0
-            lines = _contents(self._file).splitlines(keepends=True)
+            lines = contents(self._file).splitlines(keepends=True)
             place = self.columns.index(column)
             kept = next(
                 (k for k, line in enumerate(lines) if k and _number(line.decode().split(",")[place]) > value),
@@ -115,7 +116,7 @@ class Logger:
         if lines:
             self.columns = _header(self.path, lines[0])
             self._continued = True
-        elif not _contents(self._file).isascii():
+        elif not contents(self._file).isascii():
             raise ValueError(_foreign(self.path))
         os.ftruncate(self._file, sum(map(len, lines)))
 
@@ -143,23 +144,39 @@ class Logger:
         assert self._file is not None
         if not self._is_regular:
             raise ValueError(f"{self.path} is not a regular file: log the same columns in each row")
-        _, *rows = _contents(self._file).splitlines()
+        _, *rows = contents(self._file).splitlines()
         lines = [",".join(columns).encode(), *(row + b"," * added for row in rows)]
         descriptors: list[int] = []
 
         def write(file: BinaryIO) -> None:
             file.write(b"\n".join([*lines, b""]))
             # Opened before the rename, so that nothing can fail between the two.
-            descriptors.append(os.open(file.name, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC))
+            if OPEN_FILES_ARE_REPLACED:
+                descriptors.append(open_lines(file.name, create=False))
 
         try:
-            write_atomically(self.path, write)
+            if OPEN_FILES_ARE_REPLACED:
+                write_atomically(self.path, write)
+            else:
+                self._replace_closed(write)
+                self.columns = columns
         finally:  # an error after the rename leaves the new file in place
             for descriptor in descriptors:
                 if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
                     self._file, descriptor = descriptor, self._file
                     self.columns = columns
                 os.close(descriptor)
+
+    def _replace_closed(self, write: Callable[[BinaryIO], object]) -> None:
+        """Replaces the file while it is closed."""
+        assert self._file is not None
+        os.close(self._file)
+        self._file = None
+        try:
+            write_atomically(self.path, write)
+        finally:
+            with disk_errors("open", self.path):
+                self._file = open_lines(self.path, create=False)
 
     def _append(self, line: str) -> None:
         assert self._file is not None
@@ -181,10 +198,6 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[list[float]]
         if len(row) != len(columns):
             raise ValueError(f"{path} is damaged: line {number} has {len(row)} cells for {len(columns)} columns")
     return columns, rows
-
-
-def _contents(file: int) -> bytes:
-    return os.pread(file, os.fstat(file).st_size, 0)
 
 
 def _header(path: str, line: bytes) -> list[str]:

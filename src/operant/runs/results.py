@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from operant.files.atomic import disk_errors
-from operant.files.lines import append_line, whole_lines
+from operant.files.lines import append_line, open_lines, whole_lines
 from operant.files.regular import check_regular
 
 
@@ -32,7 +32,7 @@ class Results:
         with disk_errors("open", self.path):
             if self.path.exists():
                 check_regular(self.path)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644)
+            self._file = open_lines(self.path)
         try:
             self._lock()
             lines = whole_lines(self._file)

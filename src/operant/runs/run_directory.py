@@ -42,7 +42,7 @@ class RunDirectory:
         self.path = Path(path)
         try:
             check_regular(self.path / "run.json")
-            self._record: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+            self._record: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
             newest = int(self._record["format"])
             if newest <= FORMAT:
                 _check_record(self._record)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -71,8 +70,9 @@ def _step(env: gymnasium.Env[Any, Any]) -> bool:
 
 def _voluntary_switches() -> int:
     """The number of times that this thread waited for something other than a core."""
-    if sys.platform == "win32":
+    try:
+        import resource
+    except ImportError:  # Windows
         return 0
-    import resource
 
     return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nvcsw

@@ -51,7 +51,7 @@ def died(name: str, row: int, code: int | None, trace: str) -> WorkerDied:
             how = f"was killed by {signal.Signals(-code).name}"
         except ValueError:
             how = f"was killed by signal {-code}"
-        if -code == signal.SIGKILL:
+        if how.endswith("SIGKILL"):
             how += " (perhaps for want of memory)"
     else:
         how = f"ended with exit status {code}"
