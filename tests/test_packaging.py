@@ -1,14 +1,16 @@
 """Packages: an sdist that builds, and a small wheel that runs from a clean directory."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
 from email.parser import Parser
+from pathlib import Path
 
 import pytest
-from building import ROOT, distributions, needs, run
+from building import ROOT, distributions, make, needs, run
 
 builds = pytest.mark.test_all("builds the wheel, and so compiles the core once more")
 
@@ -128,3 +130,38 @@ def test_without_a_compiler_the_build_ends_with_one_line(built, tmp_path):
         "operant has no wheel for this Python here, and to build one the C compiler gcc is missing: "
     )
     assert "error: command" not in said
+
+
+def wheels(*options):
+    """The two lines about each wheel of `make wheels`, by the wheel's tag without its system."""
+    lines = make("wheels", "INSTALLED=", f"BIN={Path(sys.executable).parent}", *options).splitlines()
+    print("\n".join(lines))
+    begins = [k for k, line in enumerate(lines) if line.startswith("operant-")]
+    return {re.search(r"-(cp\d+-\w+?)-manylinux", lines[k])[1]: lines[k : k + 2] for k in begins}
+
+
+HERE = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+
+
+@builds
+def test_make_wheels_builds_and_tests_the_wheels_of_this_machine():
+    made = wheels("ARM64=")
+    assert set(made) == {"cp310-abi3", f"{HERE}-{HERE}"}
+    for tag, (about, said) in made.items():
+        assert re.search(r": [12]\.\d\d MB, installed in \d\.\d s of a processor", about)
+        assert f"step path {'in Python' if 'abi3' in tag else 'compiled'}" in said
+        assert "float32 certificates as stated" in said and "tasks of Gymnasium bit for bit" in said
+
+
+@pytest.mark.test_long("cross-compiles the core and runs an emulated Python, for some two minutes")
+def test_make_wheels_builds_and_tests_those_of_64_bit_arm():
+    for program, package in (
+        ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+        ("qemu-aarch64", "qemu-user"),
+        ("apt-get", "apt"),
+    ):
+        needs(program, package)
+    made = wheels("ARM64=--arm64", "PYTHONS=")
+    assert "cp310-abi3" in made
+    for about, said in made.values():
+        assert "_aarch64.whl" in about and "best instruction set neon" in said

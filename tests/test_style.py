@@ -23,7 +23,7 @@ def test_lines_of_c_have_at_most_120_columns():
 
 
 def test_docstrings_begin_with_a_verb_or_a_noun():
-    folders = ("src", "bench", "compat", "examples", "native", "tests")
+    folders = ("src", "bench", "compat", "examples", "native", "tests", "wheels")
     files = [ROOT / "setup.py", *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
     found = []
     for path in files:

@@ -1,4 +1,4 @@
-"""What runs on Windows and macOS, as far as Linux can tell."""
+"""The parts of operant that depend on the system, as they run on Windows and macOS as far as Linux can tell."""
 
 import ctypes
 import os
