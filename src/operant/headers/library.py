@@ -152,9 +152,8 @@ def find_compiler() -> list[str]:
     """The command of the C compiler: the variable CC, or else the first of COMPILERS that is installed."""
     given = os.environ.get("CC")
     if given:
-        words = [
-            word.strip('"') for word in shlex.split(given, posix=not WINDOWS)
-        ]  # a backslash is a part of paths there
+        # A backslash is a part of paths on Windows, and quotes are kept there.
+        words = [word.strip('"') for word in shlex.split(given, posix=not WINDOWS)]
         if not words or shutil.which(words[0]) is None:
             raise NoCompiler(f"CC={given} is not installed: install it, or unset CC")
         return words
