@@ -265,7 +265,8 @@ def core_flags() -> list[str]:
 def list_environments(headers: Sequence[str | Path], folder: Path) -> None:
     """Writes build/environments.h, which core/target.h includes, into `folder`; it lists only these environments."""
     each = (
-        f'#define OPERANT_ENV {header.stem}\n#include "{header.as_posix()}"\n#include "core/batch.h"\n#undef OPERANT_ENV\n'
+        f'#define OPERANT_ENV {header.stem}\n#include "{header.as_posix()}"\n'
+        '#include "core/batch.h"\n#undef OPERANT_ENV\n'
         for header in map(Path, headers)
     )
     names = " ".join(f"E({Path(header).stem})" for header in headers)
