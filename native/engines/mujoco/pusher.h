@@ -47,10 +47,10 @@ static void pusher_after(const mujoco_data *d, const mujoco_constants *c, const 
         return;
     }
     pusher_measure(d, c, gaps);
-    const double near = -gaps[0] * p->reward_near_weight, distance = -gaps[1] * p->reward_dist_weight;
+    const double nearness = -gaps[0] * p->reward_near_weight, distance = -gaps[1] * p->reward_dist_weight;
     const double control = -action_cost(p->reward_control_weight, a, c);
-    o->reward = distance + control + near;
-    PUT(terms, distance, control, near);
+    o->reward = distance + control + nearness;
+    PUT(terms, distance, control, nearness);
 }
 
 static int32_t pusher_observed(const mujoco_constants *c, const pusher_params *p) {
