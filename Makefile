@@ -18,6 +18,7 @@
 # make cuda-wheels  collects what `make cuda-check`, which judges operant on a machine with a GPU, needs there
 # make study     makes the trials of STUDY=bench/studies/algorithms.toml, JOBS at a time (all cores): the table of docs/training.md
 # make wheels    builds the wheels of PYTHONS="python3.11 ..." and of ARM64=--arm64 and tests each in a fresh environment
+# make docs      builds the site in build/docs; any warning is an error
 # make hashes    completes the table of hashes in docs/exactness.md after an environment was added
 # make lint      runs ruff and mypy
 # make clean     removes everything that the others made, including .venv
@@ -63,7 +64,7 @@ OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))
 
 .PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv wheel wheels native install uninstall exercise study certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
-	windows wasm macos web web-modules cuda cuda-wheels cuda-check lint hashes clean FORCE
+	windows wasm macos web web-modules cuda cuda-wheels cuda-check lint docs hashes clean FORCE
 
 # The C library.
 
@@ -417,6 +418,9 @@ study: venv
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: venv
+	$(BIN)/python docs/build_site.py
 
 hashes: venv
 	$(BIN)/python docs/hashes.py
