@@ -26,16 +26,24 @@ class SyncMethods:
     _reset_arguments: dict[str, Any] | None = None
 
     def reset_async(self, seed: Any = None, options: dict[str, Any] | None = None) -> None:
+        """Notes the arguments for `reset_wait`."""
         self._reset_arguments = {"seed": seed, "options": options}
 
     def reset_wait(self, **arguments: Any) -> Any:
+        """Resets as `reset` does, with the arguments of `reset_async`."""
         arguments, self._reset_arguments = (self._reset_arguments or {}) | arguments, None
         return self.reset(**arguments)  # type: ignore[attr-defined]  # the class that inherits this has it
 
     def step_async(self, actions: Any) -> None:
+        """Notes the actions for `step_wait`, `[R]` or `[R, A]`."""
         self._actions = actions
 
     def step_wait(self, **_: Any) -> Any:
+        """Steps as `step` does, with the actions of `step_async`.
+
+        Raises:
+            NoAsyncCallError: there are none.
+        """
         actions, self._actions = self._actions, None
         if actions is None:
             raise NoAsyncCallError("step_wait without step_async: use step(actions)", "step")
@@ -54,6 +62,7 @@ class SyncMethods:
         return tuple(each(*args, **kwargs) if callable(each) else each for each in self.get_attr(name))
 
     def render(self) -> Any:
+        """Raises a NotImplementedError: `capture_video=True` films environment 0."""
         raise NotImplementedError(
             "render() is not supported: make_vec_env(..., capture_video=True) films environment 0"
         )

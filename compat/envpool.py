@@ -128,6 +128,7 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
         return (obs, info) if reset else (*results, info)
 
     def step(self, action: Any, env_id: Any = None) -> Any:
+        """Sends the actions and receives the next results: `send` and `recv` in one call."""
         self.send(action, env_id)
         return self.recv()
 
@@ -145,15 +146,19 @@ class EnvPool(gymnasium.vector.VectorEnv, gymnasium.Env[Any, Any]):  # type: ign
         return self.recv(reset=True)
 
     def seed(self, seed: Any = None) -> None:
+        """Does nothing but warn, as in EnvPool: seeds are given to `make`."""
         gymnasium.logger.warn("seed(...) does nothing, as in EnvPool: use make(..., seed=...)")
 
     def render(self, env_ids: Any = None, camera_id: Any = None) -> NoReturn:
+        """Raises a RuntimeError: operant's own ids draw."""
         raise RuntimeError("render() is not supported: use gymnasium.make_vec with operant's id and a render_mode")
 
     def xla(self) -> NoReturn:
+        """Raises a RuntimeError: there is no XLA interface."""
         raise RuntimeError("xla() is not supported: use step, or send and recv")
 
     def close_extras(self, **kwargs: Any) -> None:
+        """Frees the core's memory."""
         self._pool.close()
 
 

@@ -129,6 +129,7 @@ class PPO(NotCopyable):
 
     @property
     def num_timesteps(self) -> int:
+        """The number of steps of all environments so far, as SB3 counts them."""
         return self.algorithm.steps
 
     def __getattr__(self, name: str) -> Any:

@@ -61,9 +61,20 @@ class OperantVecEnv(VecEnv):
         return self._writer is None and self.render_mode != "human" and not self.vector_env.batch.exact
 
     def step_async(self, actions: np.ndarray) -> None:
+        """Notes the actions for `step_wait`: `[N]` integers if discrete, else `[N, A]` float32 or float64."""
         self._actions = actions
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        """Steps every environment; one that ended has begun its next episode.
+
+        Returns:
+            Observations `[N, ...]`, rewards `[N]` float32, dones `[N]` bool, and a list of N infos. That of an ended
+            episode has `terminal_observation`, `TimeLimit.truncated` and Monitor's `episode`; all others are one
+            read-only dict.
+
+        Raises:
+            ValueError: an action out of range, NaN or infinite, or a wrong shape or dtype. Nothing moved.
+        """
         batch = self.vector_env.batch
         observations, rewards, terminated, truncated, _ = batch.stepper.step(self._actions)
         reported = self._reported()
@@ -82,6 +93,15 @@ class OperantVecEnv(VecEnv):
         return observations, np.asarray(rewards, np.float32), terminated | truncated, infos
 
     def reset(self) -> np.ndarray:
+        """Begins an episode in every environment, with the seeds and options that were set.
+
+        Returns:
+            Observations `[N, ...]`.
+
+        Raises:
+            ValueError: the environments were given different options.
+            RuntimeError: an episode is not over, and the Monitor was made with allow_early_resets=False.
+        """
         if not self._options or self._options != self._options[:1] * self.num_envs:
             raise ValueError(f"set_options({self._options}): a batch resets all environments with the same options")
         if not self._resettable:
@@ -107,6 +127,7 @@ class OperantVecEnv(VecEnv):
         return self._seeds if any(seed is not None for seed in self._seeds) else None
 
     def close(self) -> None:
+        """Frees the core's memory, and closes Monitor's file."""
         self.vector_env.close()
         if self._writer is not None:
             self._writer.close()
@@ -149,6 +170,7 @@ class OperantVecEnv(VecEnv):
         return rows
 
     def env_is_wrapped(self, wrapper_class: Any, indices: VecEnvIndices = None) -> list[bool]:
+        """True for each environment if `wrapper_class` is Monitor, whose statistics are built in, else False."""
         return [wrapper_class is Monitor] * len(self._rows("env_is_wrapped", indices))
 
     def get_images(self) -> list[np.ndarray | None]:

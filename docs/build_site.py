@@ -10,7 +10,11 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+import environment_pages
+import reference_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -18,12 +22,13 @@ SOURCE = ROOT / "build" / "docs-source"
 SITE = ROOT / "build" / "docs"
 
 PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+PICTURES = (".png", ".svg", ".webp")
 LANGUAGES = {".c": "c", ".h": "c", ".py": "python", ".toml": "toml", ".mjs": "javascript"}
 LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
 NAVIGATION = {
     "Guides": ("integrations", "training", "add-an-environment", "vectorize", "mujoco", "gpu", "doctor", "c"),
-    "Environments": ("environments",),
+    "Reference": ("all-environments", "environments", "reference"),
     "Explanations": ("architecture", "exactness", "benchmarks", "add-an-algorithm"),
     "Project": ("changelog", "contributing", "security"),
 }
@@ -40,7 +45,7 @@ class Pages:
 
         def link(found: re.Match[str]) -> str:
             target = (origin.parent / found[1]).resolve()
-            if target.suffix == ".png":
+            if target.suffix in PICTURES:
                 return os.path.relpath(SOURCE / target.relative_to(DOCS), (SOURCE / name).parent)
             return f"{os.path.relpath(self.page_of(target), Path(name).parent)}.md{found[2] or ''}"
 
@@ -71,10 +76,13 @@ class Pages:
 
 def toctrees() -> str:
     """The navigation, as the landing page holds it."""
-    trees = []
-    for caption, names in NAVIGATION.items():
-        trees.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(names) + "\n```\n")
-    return "\n".join(trees)
+    return "\n".join(toctree(names, caption) for caption, names in NAVIGATION.items())
+
+
+def toctree(names: Iterable[str], caption: str = "") -> str:
+    """A part of the navigation, which the page itself does not show."""
+    title = f":caption: {caption}\n" if caption else ""
+    return f"\n```{{toctree}}\n:hidden:\n{title}\n" + "\n".join(names) + "\n```\n"
 
 
 def collect() -> Pages:
@@ -83,6 +91,16 @@ def collect() -> Pages:
     for path in [*DOCS.rglob("*.md"), *(ROOT / name for name in PROJECT)]:
         text = path.read_text()
         pages.add(pages.page_of(path), text + toctrees() if path.name == "index.md" else text, path)
+    written_here = DOCS / "index.md"
+    for name, spec in environment_pages.specs().items():
+        pages.add(f"environments/{name}", environment_pages.page(spec), written_here)
+    children = [f"environments/{name}" for names in environment_pages.groups().values() for name in names]
+    pages.add("all-environments", environment_pages.index() + toctree(children), written_here)
+    reference_pages.import_without_frameworks()
+    for module in reference_pages.MODULES:
+        pages.add(reference_pages.page_name(module), reference_pages.page(module), written_here)
+    children = [reference_pages.page_name(module) for module in reference_pages.MODULES]
+    pages.add("reference", reference_pages.index() + toctree(children), written_here)
     return pages
 
 

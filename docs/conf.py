@@ -1,6 +1,8 @@
 """Configures Sphinx for the pages that build_site.py collects; `make docs` builds the site in build/docs."""
 
 import importlib.metadata
+import re
+from typing import Any
 
 project = "operant"
 release = importlib.metadata.version("operant")
@@ -10,5 +12,39 @@ source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 myst_heading_anchors = 4
 nb_execution_mode = "off"
 
+default_role = "code"  # our docstrings mark code by single backticks, as Markdown does
+napoleon_use_ivar = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+python_use_unqualified_type_names = True
+
 html_theme = "furo"
 html_title = "operant"
+
+
+def as_restructured_text(
+    app: Any, what: str, name: str, documented: object, options: Any, lines: list[str], *_: object
+) -> None:
+    """Rewrites a docstring: our code blocks are indented as in Markdown, and asterisks are only that.
+
+    Indented lines after an empty one are code, unless they continue a section such as "Args:".
+    """
+    result: list[str] = []
+    in_section = in_code = False
+    for line in lines:
+        indented = line.startswith("    ")
+        if line.strip() and not indented:
+            in_section, in_code = bool(re.fullmatch(r"(Args|Attributes|Raises|Returns|Yields):", line)), False
+        if indented and not in_section and not in_code and (not result or not result[-1]):
+            result += [".. code-block:: python", ""]
+            in_code = True
+        if not in_code:
+            parts = re.split(r"(`[^`]*`)", line)
+            line = "".join(part if part.startswith("`") else re.sub(r"\*+(?!\w+:)", r"\\*", part) for part in parts)
+        result.append(line)
+    lines[:] = [*result, ""]
+
+
+def setup(app: Any) -> None:
+    """Registers the rewriting of docstrings, before that of their sections."""
+    app.connect("autodoc-process-docstring", as_restructured_text, priority=100)

@@ -544,6 +544,7 @@ class Batch(BatchBase):
 
     @property
     def closed(self) -> bool:
+        """True after `close`: every later call raises."""
         return self._handle is None
 
     def close(self) -> None:

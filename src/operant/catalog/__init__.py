@@ -52,10 +52,13 @@ CATALOG: dict[str, EnvSpec] = {
         breakout.SPEC,
     )
 }
+"""Environments of one agent, by id."""
 
 MULTIAGENT: dict[str, EnvSpec] = {spec.id: spec for spec in (simple.SPEC, simple_spread.SPEC, simple_tag.SPEC)}
+"""Environments of several agents, by id."""
 
 ENGINES: dict[str, EnvSpec] = {spec.id: spec for spec in (*mujoco_v4.SPECS, *mujoco.SPECS)}
+"""Environments on an engine, by id."""
 
 
 def bare_id(env_id: str) -> str:

@@ -1,8 +1,8 @@
-"""doctor: examines any vector environment, and shows each fault in a few lines of Python.
+r"""doctor: examines any vector environment, and shows each fault in a few lines of Python.
 
-from operant.doctor import examine
-for finding in examine(lambda num_envs: gym.make_vec("CartPole-v1", num_envs)):
-    print(finding.severity.value, finding.sentence, finding.reproduction, sep="\n")
+    from operant.doctor import examine
+    for finding in examine(lambda num_envs: gym.make_vec("CartPole-v1", num_envs)):
+        print(finding.severity.value, finding.sentence, finding.reproduction, sep="\n")
 """
 
 import gymnasium

@@ -212,6 +212,7 @@ class AsyncEnvPool(NotCopyable):
 
     @property
     def closed(self) -> bool:
+        """True after `close`."""
         return self._closed
 
     def close(self) -> None:

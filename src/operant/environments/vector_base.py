@@ -103,14 +103,17 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
 
     @cached_property
     def observation_space(self) -> Any:  # type: ignore[override]  # the base class annotates, and never sets it
+        """The space of all rows' observations, batched by Gymnasium: a Box `[N, ...]`, MultiDiscrete `[N]` or Tuple."""
         return batch_space(self.single_observation_space, self.num_envs)
 
     @cached_property
     def action_space(self) -> Any:  # type: ignore[override]
+        """The space of all rows' actions, batched by Gymnasium: MultiDiscrete `[N]` or `[N, A]`, or Box `[N, A]` float32."""
         return batch_space(self.single_action_space, self.num_envs)
 
     @property
     def autoreset_mode(self) -> AutoresetMode:
+        """Gymnasium's `AutoresetMode` of the batch, which `metadata` has, too."""
         mode: AutoresetMode = self.metadata["autoreset_mode"]
         return mode
 

@@ -100,6 +100,7 @@ class Built:
 
     @property
     def cached(self) -> bool:
+        """True if the library was there already, and nothing was compiled."""
         return self.seconds == 0
 
 

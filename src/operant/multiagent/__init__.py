@@ -1,10 +1,10 @@
 """operant.multiagent: environments of several agents by PettingZoo's module names.
 
-from operant.multiagent import simple_spread_v3
+    from operant.multiagent import simple_spread_v3
 
-env = simple_spread_v3.parallel_env(N=3)      # pettingzoo.ParallelEnv
-env = simple_spread_v3.env(N=3)               # pettingzoo.AECEnv
-envs = simple_spread_v3.vector_env(4096)      # gymnasium.vector.VectorEnv; its rows are (environment, agent) pairs
+    env = simple_spread_v3.parallel_env(N=3)      # pettingzoo.ParallelEnv
+    env = simple_spread_v3.env(N=3)               # pettingzoo.AECEnv
+    envs = simple_spread_v3.vector_env(4096)      # gymnasium.vector.VectorEnv; its rows are (environment, agent) pairs
 """
 
 from __future__ import annotations

@@ -42,14 +42,17 @@ class RunningNormalizer:
 
     @property
     def count(self) -> float:
+        """The number of samples seen."""
         return self._moments.count
 
     @property
     def mean(self) -> np.ndarray:
+        """The mean of the samples, of the normaliser's shape, float64; a copy."""
         return self._moments.mean.reshape(self.shape).copy()
 
     @property
     def variance(self) -> np.ndarray:
+        """The variance of the samples, of the normaliser's shape, float64."""
         return self._moments.variance.reshape(self.shape)
 
     def update(self, batch: Any) -> None:

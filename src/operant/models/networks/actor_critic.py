@@ -101,6 +101,7 @@ class ActorCritic(nn.Module):
 
     @property
     def recurrent(self) -> bool:
+        """True with an LSTM."""
         return self.lstm is not None
 
     def forward(

@@ -40,6 +40,7 @@ class PopArtValueHead(nn.Module):
         return (self.square - self.mean.square()).clamp(min=self.epsilon**2).sqrt()
 
     def forward(self, features: Tensor) -> Tensor:
+        """Returns normalised values `[...]` of features `[..., F]`; `denormalize` gives them in units of reward."""
         values: Tensor = self.linear(features)
         return values
 
