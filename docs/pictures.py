@@ -23,11 +23,13 @@ from operant.spec import EnvSpec
 FOLDER = Path(__file__).with_name("pictures")
 SEED = 3
 SECONDS = 5.0
-FRAMES_PER_SECOND = 16  # of what is drawn more often, only some frames are kept
-WIDTH = {"": 320, "mujoco": 240}  # by engine
+FRAMES_PER_SECOND = {"": 16, "mujoco": 8}  # by engine; of what is drawn more often, only some frames are kept
+WIDTH = {"": 320, "mujoco": 200}
+LARGEST = 60_000  # bytes, if a quality allows it
+QUALITIES = (50, 35, 20, 10)
 SLOWEST = 4  # frames per second: boards that change slowly are shown faster than they are played
 
-RANDOM = ("bandit", "memory", "blackjack", "ant", "humanoid", "humanoid_standup", "pusher", "walker2d")
+RANDOM = ("bandit", "memory", "blackjack", "ant", "humanoid", "humanoid_standup", "pusher", "walker2d", "hopper")
 """Environments whose picture says as much with random actions, or that take a policy with memory, or long training."""
 
 STEPS = {"snake": 600_000, "squared": 300_000}
@@ -80,7 +82,7 @@ def frames(spec: EnvSpec) -> Iterator[np.ndarray]:
 
 def draw(spec: EnvSpec) -> Path:
     """Writes the picture of an environment; returns its path."""
-    every = max(1, round(spec.render_fps / FRAMES_PER_SECOND))
+    every = max(1, round(spec.render_fps / FRAMES_PER_SECOND[spec.engine]))
     width = WIDTH[spec.engine]
     rate = max(SLOWEST, spec.render_fps / every)
     images = []
@@ -90,9 +92,11 @@ def draw(spec: EnvSpec) -> Path:
             smooth = Image.Resampling.LANCZOS if frame.shape[1] > width else Image.Resampling.NEAREST
             images.append(Image.fromarray(frame).resize((width, height), smooth))
     path = FOLDER / f"{spec.header}.webp"
-    images[0].save(
-        path, save_all=True, append_images=images[1:], duration=round(1000 / rate), loop=0, quality=50, method=6
-    )
+    for quality in QUALITIES:
+        how = {"append_images": images[1:], "duration": round(1000 / rate), "loop": 0, "quality": quality, "method": 6}
+        images[0].save(path, save_all=True, **how)
+        if path.stat().st_size <= LARGEST:
+            break
     return path
 
 
