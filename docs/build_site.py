@@ -1,7 +1,8 @@
 """Builds the site in build/docs: `make docs`.
 
-The pages of this folder, CHANGELOG.md, CONTRIBUTING.md and SECURITY.md are copied to build/docs-source. Links to other
-files of the repository become links to pages that show those files.
+The pages of this folder, CHANGELOG.md, CONTRIBUTING.md, SECURITY.md and the notebooks of examples/ are copied to
+build/docs-source. Links to other files of the repository become links to pages that show those files. Pages of the
+environments and of the public modules are made there. Sphinx executes the notebooks, and any warning is an error.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import environment_pages
+import pictures
 import reference_pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,9 +29,26 @@ LANGUAGES = {".c": "c", ".h": "c", ".py": "python", ".toml": "toml", ".mjs": "ja
 LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
 NAVIGATION = {
-    "Guides": ("integrations", "training", "add-an-environment", "vectorize", "mujoco", "gpu", "doctor", "c"),
+    "Tutorials": tuple(
+        f"tutorials/{name}"
+        for name in ("first-batch", "stable-baselines3", "own-environment", "mujoco", "train-and-resume")
+    ),
+    "Notebooks": tuple(f"notebooks/{name}" for name in ("first_steps", "train_and_compare", "own_environment")),
+    "How-to guides": (
+        *(
+            "integrations",
+            "training",
+            "add-an-environment",
+            "add-an-algorithm",
+            "vectorize",
+            "mujoco",
+            "gpu",
+            "doctor",
+            "c",
+        ),
+    ),
     "Reference": ("all-environments", "environments", "reference"),
-    "Explanations": ("architecture", "exactness", "benchmarks", "add-an-algorithm"),
+    "Explanations": ("comparison", "when-not-to-use-it", "architecture", "exactness", "benchmarks"),
     "Project": ("changelog", "contributing", "security"),
 }
 
@@ -109,9 +128,15 @@ def main(arguments: list[str]) -> int:
     from sphinx.cmd.build import main as sphinx
 
     collect().write()
-    for name in ("pictures", "static"):
-        if (DOCS / name).exists():
-            shutil.copytree(DOCS / name, SOURCE / name, dirs_exist_ok=True)
+    shutil.copytree(DOCS / "pictures", SOURCE / "pictures", dirs_exist_ok=True)
+    for name, spec in pictures.specs().items():
+        if not (SOURCE / "pictures" / f"{name}.webp").exists():  # a new environment
+            pictures.draw(spec, SOURCE / "pictures", train=False)
+    (SOURCE / "notebooks").mkdir(exist_ok=True)
+    for notebook in (ROOT / "examples").glob("*.ipynb"):
+        shutil.copy2(notebook, SOURCE / "notebooks")
+    # Notebooks call the command of this environment.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     options = ["--quiet", "--fail-on-warning", "--keep-going", "-j", "auto", "-c", str(DOCS)]
     return sphinx([*options, *arguments, "-d", str(SITE.with_name("docs-doctrees")), str(SOURCE), str(SITE)])
 

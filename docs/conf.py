@@ -1,6 +1,7 @@
 """Configures Sphinx for the pages that build_site.py collects; `make docs` builds the site in build/docs."""
 
 import importlib.metadata
+import pathlib
 import re
 from typing import Any
 
@@ -10,7 +11,12 @@ release = importlib.metadata.version("operant")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 myst_heading_anchors = 4
-nb_execution_mode = "off"
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(pathlib.Path(__file__).resolve().parent.parent / "build" / "docs-notebooks")
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
 
 default_role = "code"  # our docstrings mark code by single backticks, as Markdown does
 napoleon_use_ivar = True
@@ -20,6 +26,9 @@ python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = "operant"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_theme_options = {"navigation_with_keys": True}
 
 
 def as_restructured_text(

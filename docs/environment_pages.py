@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gymnasium
 import numpy as np
+import pictures
 from gymnasium.spaces import Box, Space
 
 from operant.batch.core import defaults, parameters
@@ -68,7 +69,7 @@ def page(spec: EnvSpec) -> str:
 
 
 def _picture(spec: EnvSpec) -> Iterator[str]:
-    if (DOCS / "pictures" / f"{spec.header}.webp").exists():
+    if spec.header in pictures.specs():
         yield f"![{spec.id} in motion](pictures/{spec.header}.webp)"
 
 
@@ -167,8 +168,8 @@ def _parameters(spec: EnvSpec) -> Iterator[str]:
         headings, rows = headings[:4], [row[:4] for row in rows]
     yield (
         "## Parameters\n\n"
-        f'Set them with `params={{"{name}": {default}}}`, for all environments or `[N]` for each, or draw them for every '
-        f'episode with `randomize={{"{name}": (low, high)}}`.\n\n' + _table(rows, headings)
+        f'Set them with `params={{"{name}": {default}}}`, for all environments or `[N]` for each, or draw them for '
+        f'every episode with `randomize={{"{name}": (low, high)}}`.\n\n' + _table(rows, headings)
     )
 
 
@@ -179,14 +180,16 @@ def _exactness(spec: EnvSpec) -> Iterator[str]:
         "mpe2": f"mpe2's `{spec.id.replace('-', '_')}` returns",
         "Python": f"the plain Python class `{spec.reference.replace(':', '.')}` returns",
     }[_judge(spec)]
+    returned = f"returns what {judge} from the same seeds"
     if spec.engine:
-        yield f'## Exactness\n\n`precision="float64"`, the default, returns what {judge} from the same seeds on the same MuJoCo, bit for bit.'
+        yield f'## Exactness\n\n`precision="float64"`, the default, {returned} on the same MuJoCo, bit for bit.'
         return
-    said = f'`precision="float64"` returns what {judge} from the same seeds, bit for bit.'
+    said = f'`precision="float64"` {returned}, bit for bit.'
     certificate = re.search(rf"^\| `{spec.header}` \| `(\w{{16}})` \|", text, re.MULTILINE)
     ulps = re.search(rf"^\| `{spec.header}` \| ([\d., ]+) \| ([\d., ]+) \| ([\d., ]+) \|", text, re.MULTILINE)
     if ulps:
-        said += f" One step of the float32 build stays within {ulps[1]} ulps of an exact one (each member of the state), {ulps[3].strip()} for the reward."
+        said += f" One step of the float32 build stays within {ulps[1]} ulps of an exact one (each member of the state)"
+        said += f" and {ulps[3].strip()} for the reward."
     if certificate:
         said += f" The float32 certificate is `{certificate[1]}` on every CPU."
     yield f"## Exactness\n\n{said} [exactness.md](exactness.md) says what that means."

@@ -1,7 +1,7 @@
 """Draws the moving pictures of the environments: `python docs/pictures.py`, with names of headers for some of them.
 
-Each is docs/pictures/HEADER.webp: some seconds of a policy that PPO in the core has just trained with a fixed seed, or of
-random actions. MuJoCo's are drawn by EGL, which needs no display. It takes minutes; the pictures are committed.
+Each is docs/pictures/HEADER.webp: some seconds of a policy that PPO in the core has just trained with a fixed seed, or
+of random actions. MuJoCo's are drawn by EGL, which needs no display. It takes minutes; the pictures are committed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.environments.vector import OperantVectorEnv
 from operant.models.algorithms.tuned import tuned
 from operant.spec import EnvSpec
+
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # draws in memory, without a display
 
 FOLDER = Path(__file__).with_name("pictures")
 SEED = 3
@@ -51,14 +53,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def specs() -> dict[str, EnvSpec]:
-    """A descriptor for each picture, by the picture's name."""
-    every = (*CATALOG.values(), *MULTIAGENT.values(), *ENGINES.values())
-    return {spec.header: spec for spec in every if spec.reference or spec.engine}
+    """A descriptor for each picture, by the picture's name; an engine's pictures are only those that are there."""
+    built_in = [spec for spec in (*CATALOG.values(), *MULTIAGENT.values()) if spec.reference]
+    drawn = [spec for spec in ENGINES.values() if (FOLDER / f"{spec.header}.webp").exists()]
+    return {spec.header: spec for spec in (*built_in, *drawn)}
 
 
-def policy(spec: EnvSpec) -> Any:
-    """A function of observations that returns actions."""
-    if spec.header in RANDOM:
+def policy(spec: EnvSpec, train: bool) -> Any:
+    """A function of observations that returns actions, random ones unless it is to be trained."""
+    if spec.header in RANDOM or not train:
         sampler = OperantVectorEnv(spec.full_id, 1).action_space
         sampler.seed(SEED)
         return lambda observations: sampler.sample()
@@ -70,9 +73,9 @@ def policy(spec: EnvSpec) -> Any:
     return lambda observations: trained.predict(observations, deterministic=True)[0]
 
 
-def frames(spec: EnvSpec) -> Iterator[np.ndarray]:
+def frames(spec: EnvSpec, train: bool) -> Iterator[np.ndarray]:
     """Yields pictures `[H, W, 3]` of episodes of one environment, the fresh states included."""
-    act = policy(spec)
+    act = policy(spec, train)
     envs = OperantVectorEnv(spec.full_id, 1, render_mode="rgb_array", autoreset_mode="SameStep")
     observations, _ = envs.reset(seed=SEED)
     while True:
@@ -80,18 +83,18 @@ def frames(spec: EnvSpec) -> Iterator[np.ndarray]:
         observations, *_ = envs.step(act(observations))
 
 
-def draw(spec: EnvSpec) -> Path:
+def draw(spec: EnvSpec, folder: Path = FOLDER, train: bool = True) -> Path:
     """Writes the picture of an environment; returns its path."""
     every = max(1, round(spec.render_fps / FRAMES_PER_SECOND[spec.engine]))
     width = WIDTH[spec.engine]
     rate = max(SLOWEST, spec.render_fps / every)
     images = []
-    for index, frame in zip(range(round(SECONDS * rate) * every), frames(spec), strict=False):
+    for index, frame in zip(range(round(SECONDS * rate) * every), frames(spec, train), strict=False):
         if index % every == 0:
             height = round(width * frame.shape[0] / frame.shape[1])
             smooth = Image.Resampling.LANCZOS if frame.shape[1] > width else Image.Resampling.NEAREST
             images.append(Image.fromarray(frame).resize((width, height), smooth))
-    path = FOLDER / f"{spec.header}.webp"
+    path = folder / f"{spec.header}.webp"
     for quality in QUALITIES:
         how = {"append_images": images[1:], "duration": round(1000 / rate), "loop": 0, "quality": quality, "method": 6}
         images[0].save(path, save_all=True, **how)
@@ -102,10 +105,10 @@ def draw(spec: EnvSpec) -> Path:
 
 def main(names: list[str]) -> int:
     """Draws the named pictures, or all."""
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("MUJOCO_GL", "egl")
-    for name in names or specs():
-        path = draw(specs()[name])
+    known = specs() | {spec.header: spec for spec in ENGINES.values()}
+    for name in names or known:
+        path = draw(known[name])
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
     return 0
 

@@ -62,7 +62,7 @@ MEMBERS = (property, cached_property, classmethod, staticmethod)
 
 
 def import_without_frameworks() -> None:
-    """Imports the adapters of frameworks that cannot be installed beside the others, over empty modules in their place."""
+    """Imports the adapters of frameworks that conflict with the others, over empty modules in their place."""
     pufferlib: Any = ModuleType("pufferlib")
     pufferlib.__version__, pufferlib.PufferEnv = "3.0.0", type("PufferEnv", (), {"__module__": "pufferlib"})
     ray: Any = ModuleType("ray")
