@@ -3,6 +3,8 @@ r"""doctor: examines any vector environment, and shows each fault in a few lines
     from operant.doctor import examine
     for finding in examine(lambda num_envs: gym.make_vec("CartPole-v1", num_envs)):
         print(finding.severity.value, finding.sentence, finding.reproduction, sep="\n")
+
+A finding is an error, a warning or a note.
 """
 
 import gymnasium

@@ -5,6 +5,8 @@
     env = simple_spread_v3.parallel_env(N=3)      # pettingzoo.ParallelEnv
     env = simple_spread_v3.env(N=3)               # pettingzoo.AECEnv
     envs = simple_spread_v3.vector_env(4096)      # gymnasium.vector.VectorEnv; its rows are (environment, agent) pairs
+
+Each module has these three functions, with mpe2's arguments.
 """
 
 from __future__ import annotations
