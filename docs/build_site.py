@@ -47,8 +47,8 @@ NAVIGATION = {
             "c",
         ),
     ),
-    "Reference": ("all-environments", "environments", "reference"),
-    "Explanations": ("comparison", "when-not-to-use-it", "architecture", "exactness", "benchmarks"),
+    "Reference": ("all-environments", "reference"),
+    "Explanations": ("comparison", "when-not-to-use-it", "environments", "architecture", "exactness", "benchmarks"),
     "Project": ("changelog", "contributing", "security"),
 }
 
@@ -137,7 +137,7 @@ def main(arguments: list[str]) -> int:
         shutil.copy2(notebook, SOURCE / "notebooks")
     # Notebooks call the command of this environment.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    options = ["--quiet", "--fail-on-warning", "--keep-going", "-j", "auto", "-c", str(DOCS)]
+    options = ["--quiet", "--fail-on-warning", "--keep-going", "-c", str(DOCS)]
     return sphinx([*options, *arguments, "-d", str(SITE.with_name("docs-doctrees")), str(SOURCE), str(SITE)])
 
 

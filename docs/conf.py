@@ -5,6 +5,8 @@ import pathlib
 import re
 from typing import Any
 
+from sphinx.ext.napoleon.docstring import GoogleDocstring
+
 project = "operant"
 release = importlib.metadata.version("operant")
 
@@ -20,12 +22,14 @@ nb_merge_streams = True
 
 default_role = "code"  # our docstrings mark code by single backticks, as Markdown does
 napoleon_use_ivar = True
+napoleon_google_docstring = False  # as_restructured_text calls it
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = "operant"
+html_show_copyright = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
@@ -36,7 +40,8 @@ def as_restructured_text(
 ) -> None:
     """Rewrites a docstring: our code blocks are indented as in Markdown, and asterisks are only that.
 
-    Indented lines after an empty one are code, unless they continue a section such as "Args:".
+    Indented lines after an empty one are code, unless they continue a section such as "Args:". A property is treated
+    as a method, because Sphinx would take the beginning of a first line with a colon for its type.
     """
     result: list[str] = []
     in_section = in_code = False
@@ -51,9 +56,11 @@ def as_restructured_text(
             parts = re.split(r"(`[^`]*`)", line)
             line = "".join(part if part.startswith("`") else re.sub(r"\*+(?!\w+:)", r"\\*", part) for part in parts)
         result.append(line)
-    lines[:] = [*result, ""]
+    kind = "method" if what in ("property", "attribute", "data") else what
+    lines[:] = GoogleDocstring(result, app.config, app, kind, name, documented, options).lines()
+    lines.append("")
 
 
 def setup(app: Any) -> None:
-    """Registers the rewriting of docstrings, before that of their sections."""
-    app.connect("autodoc-process-docstring", as_restructured_text, priority=100)
+    """Registers the rewriting of docstrings."""
+    app.connect("autodoc-process-docstring", as_restructured_text)

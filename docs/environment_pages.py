@@ -243,7 +243,7 @@ def _table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ("", "")) ->
 
 def index() -> str:
     """The page that lists all environments, with a picture of each."""
-    text = "# All environments\n\nEach has a page of its own, made from its header and its descriptor.\n"
+    text = "# Environments, one by one\n\nEach has a page of its own, made from its header and its descriptor.\n"
     found: Mapping[str, EnvSpec] = specs()
     for group, names in groups().items():
         text += f"\n## {group}\n\n"

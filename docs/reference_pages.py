@@ -29,7 +29,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "operant.spec": (),
     "operant.catalog": (),
     "operant.batch.batch": (),
-    "operant.environments.vector_base": (),
     "operant.environments.cuda_vector": (),
     "operant.environments.parallel": (),
     "operant.headers.library": (),
@@ -101,6 +100,14 @@ def public_members(cls: type) -> list[str]:
     return list(found)
 
 
+def own_members(cls: type) -> list[str]:
+    """The public members of a class but those of its public base classes, whose pages show them."""
+    shown = [getattr(import_module(name), each) for name in MODULES for each in public_names(name)]
+    bases = [base for base in inspect.getmro(cls)[1:] if any(base is each for each in shown)]
+    inherited = {member for base in bases for member in public_members(base) if member not in vars(cls)}
+    return [member for member in public_members(cls) if member not in inherited]
+
+
 def documentation(cls: type, member: str) -> str:
     """The docstring that operant has for a member of a class: its own, or that of a base class of operant's."""
     for base in inspect.getmro(cls):
@@ -126,7 +133,9 @@ def page(name: str) -> str:
         if name == "operant" and each in PARTS["operant.catalog"]:
             lines += [f"`operant.{each}` is :data:`operant.catalog.{each}`.", ""]
         elif inspect.isclass(value):
-            lines += [f".. autoclass:: {name}.{each}", f"   :members: {', '.join(public_members(value))}", ""]
+            members = ", ".join(own_members(value))
+            lines += [f".. autoclass:: {name}.{each}", "   :show-inheritance:"]
+            lines += [f"   :members: {members}", ""] if members else [""]
         elif callable(value):
             lines += [f".. autofunction:: {name}.{each}", ""]
         else:

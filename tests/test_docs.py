@@ -3,7 +3,6 @@
 import re
 import runpy
 from pathlib import Path
-from typing import Any
 
 import pytest
 from properties.test_fast_step import ULPS
@@ -20,14 +19,9 @@ def table(page: str, heading: str) -> dict[str, list[str]]:
     return {cells[0]: cells[1:] for cells in rows}
 
 
-def test_every_python_snippet_of_the_readme_runs():
-    snippets = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(snippets) == 2
-    names: dict[str, Any] = {}
-    exec(snippets[0], names)
-    assert names["observations"].shape == (4096, 4)
-    exec(snippets[1], names)
-    names["pool"].close()
+def test_the_readme_is_short_and_shows_three_pictures():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) < 120 and len(re.findall(r"!\[.+\]\(docs/pictures/", text)) == 3
 
 
 @pytest.mark.check
@@ -55,6 +49,6 @@ def test_exactness_states_the_tested_ulps():
 
 
 def test_every_file_that_a_page_links_to_exists():
-    for page in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"

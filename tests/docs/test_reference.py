@@ -54,7 +54,7 @@ def test_the_reference_has_every_adapter_and_what_the_docs_import():
 def test_every_environment_has_a_page_with_its_spaces_parameters_and_equations():
     specs = environment_pages.specs()
     assert len(specs) == len(CATALOG) + len(MULTIAGENT) + len(ENGINES)
-    assert sorted(sum(environment_pages.groups().values(), [])) == sorted(specs)
+    assert sorted(name for names in environment_pages.groups().values() for name in names) == sorted(specs)
     page = environment_pages.page(specs["pendulum-v1"])
     assert "| action space | `Box(-2.0, 2.0, (1,), float32)` |" in page
     assert "| `mass` | 1 | kg | 0.001 to 1e+06 | `m` |" in page
