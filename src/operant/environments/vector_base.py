@@ -108,7 +108,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
 
     @cached_property
     def action_space(self) -> Any:  # type: ignore[override]
-        """The space of all rows' actions, batched by Gymnasium: MultiDiscrete `[N]` or `[N, A]`, Box `[N, A]` float32."""
+        """The space of all rows' actions: MultiDiscrete `[N]` or `[N, A]`, or Box `[N, A]` float32."""
         return batch_space(self.single_action_space, self.num_envs)
 
     @property
