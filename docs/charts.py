@@ -34,11 +34,11 @@ def bars(title: str, rates: Mapping[str, float], below: str) -> str:
     span = math.log10(max(rates.values()) / lowest)
     parts = [_text(0, 18, title, 15, "start", bold=True)]
     for row, (name, rate) in enumerate(rates.items()):
-        y, width = 36 + 34 * row, 340 * math.log10(rate / lowest) / span
+        y, width = 36 + 34 * row, 320 * math.log10(rate / lowest) / span
         colour = BLUE if row == 0 else PALE
-        parts.append(_text(252, y + 16, name, 13, "end"))
-        parts.append(f'<rect x="262" y="{y}" width="{width:.1f}" height="22" rx="3" fill="{colour}"/>')
-        parts.append(_text(262 + width + 8, y + 16, _rate(rate), 13, "start", bold=row == 0))
+        parts.append(_text(288, y + 16, name, 13, "end"))
+        parts.append(f'<rect x="298" y="{y}" width="{width:.1f}" height="22" rx="3" fill="{colour}"/>')
+        parts.append(_text(298 + width + 8, y + 16, _rate(rate), 13, "start", bold=row == 0))
     height = 36 + 34 * len(rates) + 20
     parts.append(_text(0, height - 8, below, 11, "start"))
     return _svg(height, parts)

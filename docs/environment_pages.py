@@ -232,7 +232,7 @@ def _physics(spec: EnvSpec) -> str:
     text += "The task's reward, end and observation" if spec.engine else "All of the physics"
     text += ", as it is compiled. [Add an environment](add-an-environment.md) explains the language.\n"
     for file in files:
-        text += f"\n[{file.name}](../native/{file.relative_to(NATIVE)}):\n\n```c\n{file.read_text()}```\n"
+        text += f"\n`native/{file.relative_to(NATIVE)}`:\n\n```c\n{file.read_text()}```\n"
     return text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -100,10 +100,16 @@ def public_members(cls: type) -> list[str]:
     return list(found)
 
 
+@cache
+def public_classes() -> frozenset[type]:
+    """All classes of the reference."""
+    values = (getattr(import_module(name), each) for name in MODULES for each in public_names(name))
+    return frozenset(value for value in values if inspect.isclass(value))
+
+
 def own_members(cls: type) -> list[str]:
     """The public members of a class but those of its public base classes, whose pages show them."""
-    shown = [getattr(import_module(name), each) for name in MODULES for each in public_names(name)]
-    bases = [base for base in inspect.getmro(cls)[1:] if any(base is each for each in shown)]
+    bases = [base for base in inspect.getmro(cls)[1:] if base in public_classes()]
     inherited = {member for base in bases for member in public_members(base) if member not in vars(cls)}
     return [member for member in public_members(cls) if member not in inherited]
 
