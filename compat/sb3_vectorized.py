@@ -61,9 +61,17 @@ class VectorizedVecEnv(VecEnv):
             raise
 
     def step_async(self, actions: np.ndarray) -> None:
+        """Notes the actions for `step_wait`, one for each environment."""
         self._actions = actions
 
     def step_wait(self) -> tuple[Any, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        """Steps every environment; one whose episode ended has begun its next.
+
+        Returns:
+            Observations `[N, ...]` or the arrays of a nested space, rewards `[N]` float32, dones `[N]` bool, and a list
+            of N infos as SB3's own classes have them: of an ended episode with `terminal_observation`, and in each
+            `TimeLimit.truncated`.
+        """
         observations, rewards, terminated, truncated, infos, finals = self.vector_env.step_apart(self._actions)
         for row, final in finals.items():  # where an episode ended, and `infos` has the info of the reset
             self.reset_infos[row], infos[row] = infos[row], final["final_info"]
@@ -74,6 +82,7 @@ class VectorizedVecEnv(VecEnv):
         return observations, rewards.astype(np.float32), terminated | truncated, infos
 
     def reset(self) -> Any:
+        """Begins an episode in each environment, with the seeds and options that were set; returns the observations."""
         arguments = [
             {"seed": seed} | ({"options": options} if options else {})
             for seed, options in zip(self._seeds, self._options, strict=True)
@@ -84,12 +93,15 @@ class VectorizedVecEnv(VecEnv):
         return observations
 
     def close(self) -> None:
+        """Ends the workers and closes the environments."""
         self.vector_env.close()
 
     def has_attr(self, attr_name: str) -> bool:
+        """True if every environment has the attribute."""
         return all(self.vector_env.apply(attributes.has, [(attr_name,)] * self.num_envs))
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """An attribute of each environment, or of its wrappers, as SB3's own classes find it."""
         return self._apply(f"get_attr({attr_name!r})", indices, attributes.read, attr_name)
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
@@ -97,9 +109,11 @@ class VectorizedVecEnv(VecEnv):
         self._apply(f"set_attr({attr_name!r})", indices, setattr, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
+        """The results of a method of each environment, called where the environment lives."""
         return self._apply(f"env_method({method_name!r})", indices, attributes.call, method_name, args, kwargs)
 
     def env_is_wrapped(self, wrapper_class: Any, indices: VecEnvIndices = None) -> list[bool]:
+        """True for each environment with a wrapper of this class."""
         return self._apply("env_is_wrapped", indices, is_wrapped, wrapper_class)
 
     def get_images(self) -> list[np.ndarray | None]:
