@@ -22,7 +22,7 @@ nb_merge_streams = True
 
 default_role = "code"  # our docstrings mark code by single backticks, as Markdown does
 napoleon_use_ivar = True
-napoleon_google_docstring = False  # as_restructured_text calls it
+napoleon_google_docstring = napoleon_numpy_docstring = False  # as_restructured_text reads Google's form
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
@@ -53,6 +53,7 @@ def as_restructured_text(
             result += [".. code-block:: python", ""]
             in_code = True
         if not in_code:
+            line = re.sub(r"(`[^`]+`)(?=\w)", r"\1\\ ", line)  # as in a plural
             parts = re.split(r"(`[^`]*`)", line)
             line = "".join(part if part.startswith("`") else re.sub(r"\*+(?!\w+:)", r"\\*", part) for part in parts)
         result.append(line)
