@@ -75,9 +75,11 @@ class Pages:
         place = file.relative_to(ROOT)
         if file.suffix == ".md":
             return place.stem.lower() if place.name in PROJECT else str(place.relative_to("docs").with_suffix(""))
+        if f"notebooks/{file.stem}" in NAVIGATION["Notebooks"] and file.suffix == ".ipynb":
+            return f"notebooks/{file.stem}"
         name = f"source/{place}"
         if name not in self.texts:
-            shown = f"````{LANGUAGES[file.suffix]}\n{file.read_text()}````\n"
+            shown = f"````{LANGUAGES.get(file.suffix, 'text')}\n{file.read_text()}````\n"
             self.texts[name] = f"---\norphan: true\n---\n\n# {file.name}\n\n`{place}`\n\n{shown}"
         return name
 
@@ -95,7 +97,10 @@ class Pages:
 
 def toctrees() -> str:
     """The navigation, as the landing page holds it."""
-    return "\n".join(toctree(names, caption) for caption, names in NAVIGATION.items())
+    placed = {name for names in NAVIGATION.values() for name in names} | {"index"}
+    new = tuple(sorted(path.stem for path in DOCS.glob("*.md") if path.stem not in placed))
+    guides = {"How-to guides": (*NAVIGATION["How-to guides"], *new)}
+    return "\n".join(toctree(names, caption) for caption, names in (NAVIGATION | guides).items())
 
 
 def toctree(names: Iterable[str], caption: str = "") -> str:
@@ -133,8 +138,8 @@ def main(arguments: list[str]) -> int:
         if not (SOURCE / "pictures" / f"{name}.webp").exists():  # a new environment
             pictures.draw(spec, SOURCE / "pictures", train=False)
     (SOURCE / "notebooks").mkdir(exist_ok=True)
-    for notebook in (ROOT / "examples").glob("*.ipynb"):
-        shutil.copy2(notebook, SOURCE / "notebooks")
+    for name in NAVIGATION["Notebooks"]:
+        shutil.copy2(ROOT / "examples" / f"{Path(name).name}.ipynb", SOURCE / "notebooks")
     # Notebooks call the command of this environment.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     options = ["--quiet", "--fail-on-warning", "--keep-going", "-c", str(DOCS)]
