@@ -26,6 +26,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "operant.rollout": (),
     "operant.utils": (),
     "operant.doctor": (),
+    "operant.studies": (),
     "operant.spec": (),
     "operant.catalog": (),
     "operant.batch.batch": (),
@@ -37,9 +38,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "operant.headers.trust": (),
     "operant.headers.single_header": (),
     "operant.reference.normal": (),
-    "operant.bench.study": (),
-    "operant.bench.study_file": (),
-    "operant.bench.significance": (),
 }
 """The public modules, each with names that belong to it beside those that it defines or lists in `__all__`."""
 

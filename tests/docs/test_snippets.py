@@ -14,6 +14,7 @@ ELSEWHERE = {
     "docs/add-an-algorithm.md": "tests/models/algorithms/test_add_an_algorithm.py",
     "docs/add-an-environment.md": "tests/cli/test_authoring_commands.py",
     "docs/gpu.md": "tests/cuda/test_gpu_page.py",
+    "docs/studies.md": "tests/studies/test_studies_page.py",
     "docs/training.md": "tests/models/algorithms/test_training_page.py",
 }
 # Sections whose frameworks are installed in environments of their own, with their tests.
@@ -27,7 +28,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 def blocks(text):
     """Yields the language and the code of each block in Python or a shell, in order."""
     section = ""
-    for heading, language, code in re.findall(r"^## (.+)$|^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    for heading, language, code in re.findall(r"^## ([^\n]+)$|^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         section = heading or section
         if language in ("python", "sh") and section not in OWN_ENVIRONMENT:
             yield language, code
