@@ -4,6 +4,7 @@
  * training kernels. The environment calls functions of the core through the table, because the core's own symbols are
  * hidden from it. */
 #include "core/dispatch.h"
+#include "platform/platform.h"
 
 static operant_core_functions core;
 
@@ -12,13 +13,7 @@ float operant_numpy_cosf(float x) { return core.numpy_cosf(x); }
 
 static const operant_target *const targets[] = {OPERANT_TARGETS};
 
-#if defined(_WIN32)
-#define EXPORTED __attribute__((dllexport))
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
-
-EXPORTED extern const operant_library operant_library_table;
+PLATFORM_EXPORTED extern const operant_library operant_library_table;
 const operant_library operant_library_table = {
     OPERANT_ABI, sizeof(operant_batch), sizeof(operant_target), sizeof(operant_kernel), targets, &core,
 };

@@ -9,6 +9,7 @@
  * Shared libraries
  *   void *platform_load(const char *path, char *message, size_t size)   the path is UTF-8; NULL with why in `message`
  *   void *platform_symbol(void *library, const char *name)              NULL if the library has no such symbol
+ *   PLATFORM_EXPORTED                                  before a declaration: a symbol that platform_symbol finds
  *
  * Threads
  *   PLATFORM_HAS_THREADS                               0 where platform_start always fails

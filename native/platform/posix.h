@@ -21,6 +21,8 @@ static inline void *platform_load(const char *path, char *message, size_t size) 
 
 static inline void *platform_symbol(void *library, const char *name) { return dlsym(library, name); }
 
+#define PLATFORM_EXPORTED __attribute__((visibility("default")))
+
 enum { PLATFORM_HAS_THREADS = 1 };
 
 static inline void platform_on_fork(void (*in_child)(void)) { pthread_atfork(NULL, NULL, in_child); }

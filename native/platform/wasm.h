@@ -20,6 +20,8 @@ static inline void *platform_load(const char *path, char *message, size_t size) 
 
 static inline void *platform_symbol(void *library, const char *name) { return (void)library, (void)name, NULL; }
 
+#define PLATFORM_EXPORTED __attribute__((visibility("default")))
+
 enum { PLATFORM_HAS_THREADS = 0 };
 
 static inline void platform_on_fork(void (*in_child)(void)) { (void)in_child; }

@@ -23,6 +23,8 @@ static inline void *platform_symbol(void *library, const char *name) {
     return (void *)(uintptr_t)GetProcAddress((HMODULE)library, name);
 }
 
+#define PLATFORM_EXPORTED __attribute__((dllexport))
+
 enum { PLATFORM_HAS_THREADS = 1 };
 
 static inline void platform_on_fork(void (*in_child)(void)) { (void)in_child; } /* Windows never forks */

@@ -358,7 +358,7 @@ MANY = FILE.replace("seeds = 2", "seeds = 40").replace("seeds = 1\n", "seeds = 4
 
 def test_a_study_killed_at_random_moments_ends_with_the_same_table(file, tmp_path):
     file.write_text(MANY)
-    assert kill_at_random(file, tmp_path / "killed", kills=4, longest=6.0) >= 2
+    assert kill_at_random(file, tmp_path / "killed", kills=4, longest=2.5) >= 2
     assert study(file, tmp_path / "whole") == 0
     assert table(tmp_path / "killed") == table(tmp_path / "whole")
     assert len(table(tmp_path / "whole")) == 160
@@ -387,6 +387,6 @@ def test_thirty_seeds_of_cartpole_with_intervals_and_a_picture_take_twenty_secon
 @pytest.mark.test_long("kills a study twenty times")
 def test_a_study_killed_at_twenty_random_moments_ends_with_the_same_table(file, tmp_path):
     file.write_text(MANY)
-    assert kill_at_random(file, tmp_path / "killed", kills=20, longest=4.0) >= 10
+    assert kill_at_random(file, tmp_path / "killed", kills=20, longest=1.5) >= 10
     assert study(file, tmp_path / "whole") == 0
     assert table(tmp_path / "killed") == table(tmp_path / "whole")

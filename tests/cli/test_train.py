@@ -363,9 +363,9 @@ def test_a_run_that_was_killed_after_its_last_step_is_finished_by_resume(tmp_pat
     "module, arguments, message",
     [
         (
-            "Box2D",
+            "gymnasium.envs.box2d.lunar_lander",
             ["gymnasium.envs:LunarLander-v3"],
-            'Box2D is not installed, .* `pip install "gymnasium\\[box2d\\]"`$',
+            "LunarLander-v3 needs the module gymnasium.envs.box2d.lunar_lander, which is not installed$",
         ),
         ("jax", ["tabular/Blackjack-v0"], "tabular/Blackjack-v0 needs the module jax, which is not installed$"),
         ("wandb", ["cartpole", "--wandb", "project"], "needs wandb: pip install wandb$"),

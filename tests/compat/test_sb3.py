@@ -666,7 +666,7 @@ def varying():
         (lambda: OperantVecEnv(theirs("CartPole-v1", 2)), TypeError, "takes an id, .*, not .*DummyVecEnv"),
         (lambda: OperantVecEnv([lambda: None]), TypeError, "closure 0 makes None, which is not an environment"),
         (lambda: OperantVecEnv("gymnasium:CartPole-v1", 2), ValueError, "not one of operant's: name an id such as"),
-        (lambda: OperantVecEnv("Ant-v4", 2), ValueError, "Ant-v4 is not one of operant's: name an id such as"),
+        (lambda: OperantVecEnv("Ant-v3", 2), ValueError, "Ant-v3 is not one of operant's: name an id such as"),
         (lambda: OperantVecEnv([plain], 4), TypeError, "num_envs=4 is given with closures"),
         (lambda: OperantVecEnv(OperantVectorEnv("CartPole-v1", 2)), ValueError, "autoreset_mode='SameStep'"),
         (lambda: OperantVecEnv("operant/CartPole-v1", 2, autoreset_mode="Disabled"), ValueError, "'SameStep'"),

@@ -165,9 +165,10 @@ def test_wrappers_of_sb3_and_evaluation_work_as_on_dummyvecenv():
 
     assert same_walk(VecFrameStack(ours("CartPole-v1"), 3), VecFrameStack(theirs("CartPole-v1"), 3), 40) > 0
     options = {"n_eval_episodes": 6, "return_episode_rewards": True}
+    envs = ours("CartPole-v1")  # which may warn of threads that other tests have left
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        mine = evaluate_policy(Balance(), ours("CartPole-v1"), **options)
+        mine = evaluate_policy(Balance(), envs, **options)
     assert mine == evaluate_policy(Balance(), theirs("CartPole-v1"), **options)
 
 

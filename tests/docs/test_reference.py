@@ -5,6 +5,7 @@ import re
 import sys
 from importlib import import_module
 
+import gymnasium
 import pytest
 from building import ROOT
 
@@ -21,10 +22,14 @@ INSIDE = r"operant\.(models\.|messages|reference\.)"
 
 @pytest.fixture(scope="module", autouse=True)
 def adapters():
+    patched = (gymnasium.wrappers, gymnasium.wrappers.common)  # by RL-Zoo3, when it is imported
+    kept = [module.TimeLimit for module in patched]
     reference_pages.import_without_frameworks()
     yield
     for name in ("operant.compat.pufferlib", "operant.compat.rllib"):
         sys.modules.pop(name)
+    for module, time_limit in zip(patched, kept, strict=True):
+        module.TimeLimit = time_limit
 
 
 @pytest.mark.parametrize("module", reference_pages.MODULES)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from operant.catalog import CATALOG
+from operant.catalog import CATALOG, ENGINES
 from operant.cli.names import find_algorithm
 from operant.models.algorithms.options import make_config
 from operant.models.algorithms.tuned import TUNED, goal, tuned
@@ -10,10 +10,10 @@ from operant.models.algorithms.tuned import TUNED, goal, tuned
 
 @pytest.mark.parametrize("name, algorithm", [(name, each) for name, of in TUNED.items() for each in of])
 def test_tuned_options_make_a_config(name, algorithm):
-    assert name in CATALOG
+    assert name in CATALOG or name in ENGINES
     options = tuned(f"operant/{name}", algorithm)
     assert options.pop("timesteps") >= 100_000
-    assert goal(f"operant/{name}") is not None
+    assert (goal(f"operant/{name}") is None) == (name in ENGINES)  # nobody knows how good a cheetah can get
     config = make_config(find_algorithm(algorithm).Config, options)
     assert {key: getattr(config, key) for key in options} == options
 
