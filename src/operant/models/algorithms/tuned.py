@@ -284,7 +284,7 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
             "value_coefficient": 0.58,
         },
     },
-    "Hopper-v5": {"ppo": _SMALL_ACTIONS},
+    "Hopper-v5": {"ppo": _LOCOMOTION},
     "Walker2d-v5": {"ppo": _LOCOMOTION},
     "InvertedDoublePendulum-v5": {"ppo": _LOCOMOTION},
     "InvertedPendulum-v5": {"ppo": _LOCOMOTION},
