@@ -61,9 +61,10 @@ def test_an_environment_has_a_short_name():
 
 def test_a_task_on_mujoco_has_a_row_of_its_own(capsys):
     given = parser().parse(["--env", "HalfCheetah-v5"])
-    assert row_names(given) == ["mujoco", "mujoco_workers", "mujoco_many", "mujoco_training"] and make_plan(given).sizes == (64,)
+    assert row_names(given) == ["mujoco", "mujoco_workers", "mujoco_many", "mujoco_training"]
+    assert make_plan(given).sizes == (64,)
     for more, said in (
-        (["--rows", "memory"], "row 'memory' is not about HalfCheetah-v5: give --rows mujoco mujoco_workers mujoco_many"),
+        (["--rows", "memory"], "row 'memory' is not about HalfCheetah-v5: give --rows mujoco mujoco_workers"),
         (["--device", "cuda"], "--env HalfCheetah-v5 is computed by mujoco, on the CPU: omit --device"),
     ):
         assert main(["--env", "HalfCheetah-v5", *more]) == 2
