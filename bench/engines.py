@@ -6,9 +6,8 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -19,10 +18,11 @@ from operant.bench.machine import available_cores
 from operant.bench.peers import prepare_actions, quiet
 from operant.bench.probes import probe_memory
 from operant.bench.report import Measure, Row, Target
-from operant.bench.timing import Contender
+from operant.bench.timing import Contender, timed_over
 from operant.bench.trainers import Trained, learning, torch_threads_kept, tuned_options
-from operant.bench.vectorizing import processor_seconds
+from operant.bench.vectorizing import with_processor_clock
 from operant.bench.workloads import Plan, RowFunction, not_installed
+from operant.models.algorithms.configs import PPOConfig
 
 SIZE = 64
 SINGLE_ENVS = 8  # of gymnasium.make: with more, the time of a step hardly changes
@@ -34,25 +34,6 @@ MOST = {"mj_step alone": 1.05, "gymnasium.make": 0.68, "EnvPool": 0.70, ASYNC: 0
 TWO_WORKERS = 1.08  # times mj_step alone
 MANY = 4096
 CHEETAH = "HalfCheetah-v5"
-TRAINED = 16  # environments of the row about training
-
-
-def timed_by(
-    clock: Callable[[], float], call: Callable[[Any], object], arguments: Sequence[Any]
-) -> Callable[[int], float]:
-    """Returns a `Contender.measure` by a clock, cycling through the arguments."""
-    endless = itertools.cycle(arguments)
-
-    def measure(calls: int) -> float:
-        start = clock()
-        for argument in itertools.islice(endless, calls):
-            call(argument)
-        return clock() - start
-
-    return measure
-
-
-processor_timed = functools.partial(timed_by, time.process_time)
 
 
 def ours(
@@ -68,7 +49,7 @@ def ours(
     envs.reset(seed=0)
     actions = prepare_actions(envs.single_action_space, num_envs)
     plural = "s" if workers > 1 else ""
-    return Contender(f"operant, {workers} worker{plural}", timed_by(clock, envs.step, actions), num_envs)
+    return Contender(f"operant, {workers} worker{plural}", timed_over(envs.step, actions, clock), num_envs)
 
 
 def mj_step_alone(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender:
@@ -102,7 +83,7 @@ def mj_step_alone(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Co
             model, [data], first, controls, initial_warmstart=warm, nstep=skip, state=reached, sensordata=sensed
         )
 
-    return Contender("mj_step alone", processor_timed(step, populations), num_envs)
+    return Contender("mj_step alone", timed_over(step, populations, time.process_time), num_envs)
 
 
 def gymnasium_make(stack: contextlib.ExitStack, env_id: str) -> Contender:
@@ -120,7 +101,7 @@ def gymnasium_make(stack: contextlib.ExitStack, env_id: str) -> Contender:
             if terminated or truncated:
                 env.reset()
 
-    return Contender("gymnasium.make", processor_timed(step, actions), SINGLE_ENVS)
+    return Contender("gymnasium.make", timed_over(step, actions, time.process_time), SINGLE_ENVS)
 
 
 def envpool_make(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender | str:
@@ -135,26 +116,33 @@ def envpool_make(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Con
     except Exception as problem:  # a broken installation must not end the benchmark
         return f"EnvPool omitted: {problem}"
     actions = [rows.astype(np.float64) for rows in prepare_actions(envs.action_space, num_envs)]
-    return Contender("EnvPool", processor_timed(envs.step, actions), num_envs)
+    return Contender("EnvPool", timed_over(envs.step, actions, time.process_time), num_envs)
 
 
 def async_vector(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender:
     """Gymnasium's AsyncVectorEnv, a process for each environment; the time is that of all processes."""
-    before = set(multiprocessing.active_children())
     with quiet():
-        envs = gymnasium.make_vec(env_id, num_envs, vectorization_mode="async")
+        envs, clock = with_processor_clock(
+            functools.partial(gymnasium.make_vec, env_id, num_envs, vectorization_mode="async")
+        )
     stack.callback(envs.close)
-    processes = set(multiprocessing.active_children()) - before
     envs.reset(seed=0)
     actions = prepare_actions(envs.single_action_space, num_envs)
-    clock = functools.partial(processor_seconds, processes)
-    return Contender(ASYNC, timed_by(clock, envs.step, actions), num_envs)
+    return Contender(ASYNC, timed_over(envs.step, actions, clock), num_envs)
+
+
+def cases(plan: Plan) -> Iterator[tuple[str, int, bool]]:
+    """The ids and numbers of environments of a plan; True if the figures to reach are about them."""
+    on_engine = plan.spec.engine == "mujoco"
+    for env_id, num_envs in itertools.product(
+        (plan.spec.id,) if on_engine else TASKS, plan.sizes if on_engine else (SIZE,)
+    ):
+        yield env_id, num_envs, env_id in TASKS and num_envs == SIZE
 
 
 def mujoco(plan: Plan) -> Iterator[Row]:
     """MuJoCo's tasks against mj_step alone, gymnasium.make, AsyncVectorEnv and EnvPool: processor time of a step."""
-    chosen = (plan.spec.id,) if plan.spec.engine == "mujoco" else TASKS
-    for env_id, num_envs in itertools.product(chosen, plan.sizes if plan.spec.engine else (SIZE,)):
+    for env_id, num_envs, judged in cases(plan):
         with contextlib.ExitStack() as stack:
             one, two = (ours(stack, env_id, num_envs, workers) for workers in (1, 2))
             pool = envpool_make(stack, env_id, num_envs)
@@ -164,7 +152,6 @@ def mujoco(plan: Plan) -> Iterator[Row]:
             comparison = plan.compare([one, two, *peers])
         title = f"{env_id}, {num_envs} environments, MuJoCo {version('mujoco')}, processor time"
         row = Row("mujoco", title, comparison, "operant takes", ("steps/s", 1.0))
-        judged = (env_id, num_envs) in itertools.product(TASKS, (SIZE,))
         for peer in peers:
             times = [1 / ratio for ratio in comparison.ratios(one.name, peer.name)]
             target = Target(at_most=MOST[peer.name]) if judged else None
@@ -185,13 +172,15 @@ def mujoco_workers(plan: Plan) -> Iterator[Row]:
     if available_cores() < 2:
         yield Row("mujoco_workers", "two workers by the clock", skipped="needs two cores")
         return
-    for env_id in (plan.spec.id,) if plan.spec.engine == "mujoco" else TASKS:
+    for env_id, num_envs, judged in cases(plan):
         with contextlib.ExitStack() as stack:
-            one, two = (ours(stack, env_id, SIZE, workers, time.perf_counter) for workers in (1, 2))
+            one, two = (ours(stack, env_id, num_envs, workers, time.perf_counter) for workers in (1, 2))
             comparison = plan.compare([two, one])
-        row = Row("mujoco_workers", f"{env_id}, {SIZE} environments, by the clock", comparison, rate=("steps/s", 1.0))
+        title = f"{env_id}, {num_envs} environments, by the clock"
+        row = Row("mujoco_workers", title, comparison, rate=("steps/s", 1.0))
+        target = Target(at_least=1.8) if judged else None
         ratios = comparison.ratios(two.name, one.name)
-        row.add_ratio(one.name, f"{env_id}, 2 workers by the clock, times one", ratios, Target(at_least=1.8))
+        row.add_ratio(one.name, f"{env_id}, 2 workers by the clock, times one", ratios, target)
         yield row
 
 
@@ -214,7 +203,11 @@ def mujoco_many(plan: Plan) -> Iterator[Row]:
 
 def mujoco_training(plan: Plan) -> Iterator[Row]:
     """`operant train halfcheetah` against the physics alone and against SB3's PPO with the same options."""
-    title = f"PPO on {CHEETAH}: {TRAINED} environments, 64x64 networks, the options of operant train halfcheetah"
+    options = tuned_options(f"operant/{CHEETAH}")
+    config = PPOConfig(**options)
+    title = (
+        f"PPO on {CHEETAH}: {config.num_envs} environments, 64x64 networks, the options of operant train halfcheetah"
+    )
     try:
         import stable_baselines3  # noqa: F401
     except ImportError as problem:
@@ -222,10 +215,9 @@ def mujoco_training(plan: Plan) -> Iterator[Row]:
         return
     threads = min(2, available_cores())
     with contextlib.ExitStack() as stack, torch_threads_kept():
-        options = tuned_options(f"operant/{CHEETAH}")
         trained = Trained(stack, "operant train halfcheetah", f"operant/{CHEETAH}", options, threads=threads).contender
-        physics = ours(stack, CHEETAH, TRAINED, threads, time.perf_counter)
-        theirs = [sb3_ppo(stack, kind, options) for kind in ("DummyVecEnv", "SubprocVecEnv")]
+        physics = ours(stack, CHEETAH, config.num_envs, threads, time.perf_counter)
+        theirs = [sb3_ppo(stack, kind, config) for kind in ("DummyVecEnv", "SubprocVecEnv")]
         few = dataclasses.replace(plan, rounds=min(plan.rounds, 5))  # SB3 takes several seconds a call
         comparison = few.compare([trained, physics, *theirs])
     row = Row("mujoco_training", title, comparison, "operant is faster", ("steps/s", 1.0))
@@ -238,7 +230,7 @@ def mujoco_training(plan: Plan) -> Iterator[Row]:
     yield row
 
 
-def sb3_ppo(stack: contextlib.ExitStack, kind: str, options: dict[str, Any]) -> Contender:
+def sb3_ppo(stack: contextlib.ExitStack, kind: str, config: PPOConfig) -> Contender:
     """SB3's PPO on Gymnasium's task in one of its vector environments, with options of ours."""
     import torch
     from stable_baselines3 import PPO
@@ -246,23 +238,22 @@ def sb3_ppo(stack: contextlib.ExitStack, kind: str, options: dict[str, Any]) -> 
     from stable_baselines3.common.env_util import make_vec_env
 
     with quiet():
-        envs: Any = make_vec_env(CHEETAH, options["num_envs"], vec_env_cls=getattr(vec_env, kind))
-    envs = vec_env.VecNormalize(envs, gamma=options["gamma"])
+        envs: Any = make_vec_env(CHEETAH, config.num_envs, vec_env_cls=getattr(vec_env, kind))
+    envs = vec_env.VecNormalize(envs, gamma=config.gamma)
     stack.callback(envs.close)
-    steps = options["rollout_steps"]
     model = PPO(
         "MlpPolicy",
         envs,
-        n_steps=steps,
-        batch_size=steps * options["num_envs"] // options["minibatches"],
-        n_epochs=options["epochs"],
-        learning_rate=options["learning_rate"],
-        gamma=options["gamma"],
-        gae_lambda=options["gae_lambda"],
-        clip_range=options["clip"],
-        max_grad_norm=options["max_grad_norm"],
-        vf_coef=options["value_coefficient"],
-        policy_kwargs={"activation_fn": torch.nn.ReLU, "log_std_init": options["log_std"], "net_arch": [64, 64]},
+        n_steps=config.rollout_steps,
+        batch_size=config.rollout_steps * config.num_envs // config.minibatches,
+        n_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        clip_range=config.clip,
+        max_grad_norm=config.max_grad_norm,
+        vf_coef=config.value_coefficient,
+        policy_kwargs={"activation_fn": torch.nn.ReLU, "log_std_init": config.log_std, "net_arch": list(config.hidden)},
         device="cpu",
         seed=0,
     )
@@ -270,3 +261,8 @@ def sb3_ppo(stack: contextlib.ExitStack, kind: str, options: dict[str, Any]) -> 
 
 
 ROWS: dict[str, RowFunction] = {each.__name__: each for each in (mujoco, mujoco_workers, mujoco_many, mujoco_training)}
+
+
+def rows_about(env_id: str) -> tuple[str, ...]:
+    """The rows that measure a task; some are about HalfCheetah alone."""
+    return tuple(ROWS) if env_id == CHEETAH else ("mujoco", "mujoco_workers")

@@ -85,7 +85,8 @@ def row_names(given: argparse.Namespace) -> list[str]:
         ValueError: a row does not exist, or contradicts the other options; the message names it.
     """
     on_device = given.device is not None
-    on_engine = given.env is not None and bool(find_spec(full_id(given.env)).engine)
+    spec = find_spec(full_id(given.env or "CartPole-v1"))
+    about_env = engines.rows_about(spec.id) if spec.engine else ()
     known = DEVICE_ROWS if on_device else CPU_ROWS
     about_training = list(cuda_training.ROWS if on_device else training.ROWS)
     for name in given.rows or ():
@@ -95,14 +96,14 @@ def row_names(given: argparse.Namespace) -> list[str]:
             raise ValueError(unknown("row", name, known))
         if given.train and name not in about_training:
             raise ValueError(f"row {name!r} is not about training: omit --train")
-        if on_engine and name not in (*engines.ROWS, *about_training):
-            raise ValueError(f"row {name!r} is not about {given.env}: give --rows {' '.join(engines.ROWS)}")
+        if about_env and name not in (*about_env, *about_training):
+            raise ValueError(f"row {name!r} is not about {given.env}: give --rows {' '.join(about_env)}")
     if given.rows:
         return list(dict.fromkeys(given.rows))
     if given.train:
         return about_training
-    if on_engine:
-        return list(engines.ROWS)
+    if about_env:
+        return list(about_env)
     if given.env is not None:
         return list(cuda.FOR_ANY_ENVIRONMENT if on_device else workloads.FOR_ANY_ENVIRONMENT)
     return list(DEVICE_ROWS if on_device else workloads.ROWS | vectorizing.ROWS)

@@ -163,38 +163,40 @@ def by_the_clock(plan: Plan) -> Row:
 
 def contender(stack: contextlib.ExitStack, kind: str, make: MakeEnv, num_envs: int) -> Contender:
     """Makes a contender whose time is that of the processor, in this process and in those that it starts."""
-    before = set(multiprocessing.active_children())
     functions = [make] * num_envs
-    envs: Any
+    open_envs: Callable[[], Any]
     if kind == OURS:
-        envs = operant.vectorize(functions, workers=WORKERS)
+        open_envs = functools.partial(operant.vectorize, functions, workers=WORKERS)
     elif kind == SYNC:
-        envs = gymnasium.vector.SyncVectorEnv(functions)
+        open_envs = functools.partial(gymnasium.vector.SyncVectorEnv, functions)
     elif kind == ASYNC:
-        envs = gymnasium.vector.AsyncVectorEnv(functions)
+        open_envs = functools.partial(gymnasium.vector.AsyncVectorEnv, functions)
     else:
         from stable_baselines3.common.vec_env import SubprocVecEnv
 
-        envs = SubprocVecEnv(functions, start_method="fork")
+        open_envs = functools.partial(SubprocVecEnv, functions, start_method="fork")
+    envs, clock = with_processor_clock(open_envs)
     stack.callback(envs.close)
-    processes = set(multiprocessing.active_children()) - before
     envs.reset()
     generator = np.random.default_rng(0)
     count = envs.action_space.nvec[0] if kind != SUBPROC else envs.action_space.n
     actions = itertools.cycle([generator.integers(0, count, num_envs) for _ in range(ACTION_SETS)])
 
     def measure(calls: int) -> float:
-        start = processor_seconds(processes)
+        start = clock()
         for action in itertools.islice(actions, calls):
             envs.step(action)
-        return processor_seconds(processes) - start
+        return clock() - start
 
     return Contender(kind, measure, num_envs)
 
 
-def processor_seconds(processes: set[Any]) -> float:
-    """The processor time so far of this process and of some others."""
-    return time.process_time() + sum(map(_seconds_of, processes))
+def with_processor_clock(open_envs: Callable[[], Any]) -> tuple[Any, Callable[[], float]]:
+    """Opens environments; returns them, and a clock of the processor's time in this process and in theirs."""
+    before = set(multiprocessing.active_children())
+    envs = open_envs()
+    processes = set(multiprocessing.active_children()) - before
+    return envs, lambda: time.process_time() + sum(map(_seconds_of, processes))
 
 
 def _seconds_of(process: Any) -> float:

@@ -85,7 +85,7 @@ observations, rewards, terminated, truncated, infos = envs.step(envs.action_spac
 
 
 def _said(spec: EnvSpec) -> Iterator[str]:
-    """What environments.md says under the environment's heading, without its picture."""
+    """The text of environments.md under the environment's heading, without its picture."""
     sections = re.split(r"^##+ (.+)\n", (DOCS / "environments.md").read_text(), flags=re.MULTILINE)
     for heading, text in zip(sections[1::2], sections[2::2], strict=True):
         if spec.id in heading.split(", "):

@@ -63,6 +63,7 @@ def test_a_task_on_mujoco_has_a_row_of_its_own(capsys):
     given = parser().parse(["--env", "HalfCheetah-v5"])
     assert row_names(given) == ["mujoco", "mujoco_workers", "mujoco_many", "mujoco_training"]
     assert make_plan(given).sizes == (64,)
+    assert row_names(parser().parse(["--env", "Hopper-v5"])) == ["mujoco", "mujoco_workers"]
     for more, said in (
         (["--rows", "memory"], "row 'memory' is not about HalfCheetah-v5: give --rows mujoco mujoco_workers"),
         (["--device", "cuda"], "--env HalfCheetah-v5 is computed by mujoco, on the CPU: omit --device"),

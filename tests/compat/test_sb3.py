@@ -13,7 +13,6 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 from sb3_contrib import MaskablePPO
 from snippets import run_snippets
 from stable_baselines3 import A2C, DQN, PPO, SAC
@@ -49,13 +48,7 @@ LIMITS = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Uses one thread: torch's sums then do not depend on the threads, and other tests keep their cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def theirs(env_id, num_envs=4, seed=1, **options):

@@ -72,13 +72,7 @@ def weights(model):
     return {name: array.tobytes() for name, array in model.algorithm.weights().items()}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Uses one thread of torch, so that other tests keep their cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # The same face.

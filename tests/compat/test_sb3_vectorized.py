@@ -8,7 +8,6 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 from gymnasium import spaces
 from gymnasium.error import ClosedEnvironmentError
 from python_environments import ChangingInfos, Counter, Image, Integers, ManyInfos, Raising, assert_same
@@ -59,13 +58,7 @@ MAKES = {"CartPole-v1": "CartPole-v1", "Pendulum-v1": "Pendulum-v1", TAXI: TAXI}
 LIMITS = {"Pendulum-v1": {"max_episode_steps": 15}, TAXI: {"max_episode_steps": 15}}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Uses one thread: torch's sums then do not depend on the threads, and other tests keep their cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def vectorized(workers, **options):

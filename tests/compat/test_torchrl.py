@@ -24,13 +24,7 @@ MODES = ("SameStep", "Disabled")
 REWARDS = {"float32": torch.float32, "float64": torch.float64}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Uses one thread: the tensors are tiny, and other tests keep their cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rollout(env, steps=60):
