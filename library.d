@@ -1,2 +1,0 @@
-library.o: native/library/library.c native/core/dispatch.h \
-  native/core/layout.h native/operant.h
