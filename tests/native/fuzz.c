@@ -15,7 +15,7 @@
 #define CHECK(truth, what) \
     do { \
         if (!(truth)) { \
-            fprintf(stderr, "fuzz.c:%d: %s\n", __LINE__, what); \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, what); \
             abort(); \
         } \
     } while (0)

@@ -528,8 +528,11 @@ static void call_values(training *t, const uint8_t *observations, size_t rows) {
     float *values[2] = {allocate(rows * 4), allocate(rows * 4)};
     operant_status status[2];
     for (int w = 0; w < 2; w++) status[w] = operant_train_values(t->trainer[w], observations, (int64_t)rows, values[w]);
-    check_status(status[0], status[1], MAY(OK) | MAY(BAD_ARGUMENT), "values");
-    if (status[0] == OPERANT_OK) CHECK(same_floats(values[0], values[1], rows), "targets differ in values");
+    check_status(status[0], status[1], MAY(OK) | MAY(BAD_ARGUMENT) | MAY(NOT_FINITE), "values");
+    if (status[0] == OPERANT_OK) {
+        CHECK(same_floats(values[0], values[1], rows), "targets differ in values");
+        CHECK(all_finite(values[0], rows), "a value is not finite");
+    }
     free(values[0]), free(values[1]);
 }
 
