@@ -36,7 +36,7 @@ def test_a_picture_of_runs_is_written(runs, tmp_path, monkeypatch, capsys):
     assert "</svg>" in (tmp_path / "one.svg").read_text()
 
 
-def test_a_study_is_named_by_its_name_or_its_folder(tmp_path, capsys):
+def test_a_study_is_named_by_its_file_its_name_or_its_folder(tmp_path, capsys):
     (tmp_path / "tiny.toml").write_text("""
         [study]
         environments = ["cartpole"]
@@ -47,11 +47,14 @@ def test_a_study_is_named_by_its_name_or_its_folder(tmp_path, capsys):
     """)
     assert main(["study", str(tmp_path / "tiny.toml"), "--runs", str(tmp_path), "--jobs", "1"]) == 0
     capsys.readouterr()
-    for name in ("tiny", "study-tiny", str(tmp_path / "study-tiny")):
+    for name in ("tiny", "study-tiny", str(tmp_path / "study-tiny"), str(tmp_path / "tiny.toml")):
         assert main(["plot", name, "--kind", "returns", "--runs", str(tmp_path)]) == 0
         captured = capsys.readouterr()
         assert captured.out == f"{tmp_path / 'study-tiny' / 'returns.png'}\n"
         assert "warning: 2 seeds of ppo on cartpole give an interval" in captured.err
+    with pytest.raises(SystemExit):
+        main(["plot", "tinny", "--runs", str(tmp_path)])
+    assert "unknown study 'tinny': did you mean 'tiny'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from operant.cli.parser import Parser
 from operant.cli.runs import add_runs_option
-from operant.messages import printable
+from operant.messages import printable, unknown
 
 if TYPE_CHECKING:
     from operant.studies.study import Study
 
 DESCRIPTION = """\
-Draws a study, which is named by its folder or its name, or training runs, which are named by their ids or beginnings of
-them. Runs of one environment and the same options are the seeds of one line. Lines are the interquartile mean or the
-mean, with a band that is its 95% interval.
+Draws a study, which is named by its file, its folder or its name, or training runs, which are named by their ids or
+beginnings of them. Runs of one environment and the same options are the seeds of one line. Lines are the interquartile
+mean or the mean, with a band that is its 95% interval.
 """
 PROGRAM = "operant plot"
 
@@ -51,12 +51,14 @@ def command(argv: list[str]) -> int:
 
 def _find(names: list[str], runs: str | None) -> Study:
     """Returns the study that is named, or one that is made of the runs that are."""
+    from operant.cli.study_config import study_name
     from operant.runs.run_directory import RunDirectory, runs_root
     from operant.studies.of_runs import study_of_runs
     from operant.studies.study import PLAN, RESULTS, read
 
     root = runs_root(runs)
-    folders = [Path(names[0]), root / names[0], root / f"study-{names[0]}"]
+    first = study_name(Path(names[0])) if names[0].endswith(".toml") else names[0]
+    folders = [Path(first), root / first, root / f"study-{first}"]
     found = [folder for folder in folders if (folder / PLAN).is_file() or (folder / RESULTS).is_file()]
     if found and len(names) > 1:
         raise ValueError(f"{names[0]} is a study: draw it alone")
@@ -64,4 +66,7 @@ def _find(names: list[str], runs: str | None) -> Study:
         return read(found[0])
     if os.sep in names[0] and not (Path(names[0]) / "run.json").is_file():
         return read(names[0])  # whose error says that this is no study
+    studies = sorted(plan.parent.name.removeprefix("study-") for plan in root.glob(f"study-*/{PLAN}"))
+    if len(names) == 1 and studies and not RunDirectory.all(root):
+        raise ValueError(unknown("study", first, studies))
     return study_of_runs([RunDirectory.find(root, name) for name in names])

@@ -95,9 +95,7 @@ def read_study(path: Path, *, trust: bool = False) -> StudyConfig:
     runs = [*({"environment": name} for name in environments), *runs]
     if not isinstance(contenders, Mapping) or not contenders or not runs:
         raise ValueError(f"{path} needs [contenders.NAME] and environments or [[runs]]: what to compare, and on what")
-    name = str(study.get("name", path.stem))
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
+    name = _name(path, study)
     for contender, changes in contenders.items():
         _known(f"key of [contenders.{contender}]", changes, ({*FIELDS} - {"environment", "seed"}) | {"on"})
     seeds, first = _seeds(study.get("seeds", 5)), whole("first_seed", study.get("first_seed", 0), 0)
@@ -126,6 +124,23 @@ def read_study(path: Path, *, trust: bool = False) -> StudyConfig:
     if measure == "steps" and not goals:
         raise ValueError('measure = "steps" needs a goal of every run: add stop_at = or threshold = to those without')
     return StudyConfig(name, measure, tuple(contenders), tuple(plans.values()), tuple(trials))
+
+
+def study_name(path: Path) -> str:
+    """Returns the name of the study in a file, of which nothing else is read.
+
+    Raises:
+        ValueError: the file is not TOML, or the name is invalid.
+    """
+    study = read_toml(path).get("study", {})
+    return _name(path, study if isinstance(study, Mapping) else {})
+
+
+def _name(path: Path, study: Mapping[str, Any]) -> str:
+    name = str(study.get("name", path.stem))
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
+    return name
 
 
 def _seeds(value: Any) -> int:
