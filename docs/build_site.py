@@ -2,7 +2,8 @@
 
 The pages of this folder, CHANGELOG.md, CONTRIBUTING.md, SECURITY.md and the notebooks of examples/ are copied to
 build/docs-source. Links to other files of the repository become links to pages that show those files. Pages of the
-environments and of the public modules are made there. Sphinx executes the notebooks, and any warning is an error.
+environments and of the public modules are made there, and the live pages, which Sphinx copies as they are. Sphinx
+executes the notebooks, and any warning is an error.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import environment_pages
+import live
 import pictures
 import reference_pages
 
@@ -22,11 +24,16 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "build" / "docs-source"
 SITE = ROOT / "build" / "docs"
+AS_THEY_ARE = ROOT / "build" / "docs-as-they-are"
+"""The files that Sphinx copies into the site: conf.py names the folder, too."""
 
 PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 PICTURES = (".png", ".svg", ".webp")
 LANGUAGES = {".c": "c", ".h": "c", ".py": "python", ".toml": "toml", ".mjs": "javascript"}
 LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
+LIVE_LINK = re.compile(r"\[([^\]]+)\]\((live/[^)\s]+)\)")
+LIVE_NAME = re.compile(rf"`(({'|'.join(live.TITLES)})\.html)`")
+LIVE_EMBEDDED = re.compile(rf"^<!-- live: ({'|'.join(live.TITLES)}) -->$", re.MULTILINE)
 
 NAVIGATION = {
     "Tutorials": tuple(
@@ -44,12 +51,14 @@ NAVIGATION = {
             "mujoco",
             "gpu",
             "doctor",
+            "studies",
+            "live",
             "c",
         ),
     ),
     "Reference": ("all-environments", "reference"),
     "Explanations": ("comparison", "when-not-to-use-it", "environments", "architecture", "exactness", "benchmarks"),
-    "Project": ("changelog", "contributing", "security"),
+    "Project": ("platforms", "changelog", "contributing", "security"),
 }
 
 
@@ -60,7 +69,13 @@ class Pages:
         self.texts: dict[str, str] = {}
 
     def add(self, name: str, text: str, origin: Path) -> None:
-        """Adds a page whose links are relative to the file `origin`, in the repository."""
+        """Adds a page whose links are relative to the file `origin`, in the repository.
+
+        Links to live/NAME.html, which only the site has, become HTML, because MyST would look for a source.
+        """
+
+        def link_live(found: re.Match[str]) -> str:
+            return f'<a href="{os.path.relpath(found[2], Path(name).parent)}">{found[1]}</a>'
 
         def link(found: re.Match[str]) -> str:
             target = (origin.parent / found[1]).resolve()
@@ -68,7 +83,7 @@ class Pages:
                 return os.path.relpath(SOURCE / target.relative_to(DOCS), (SOURCE / name).parent)
             return f"{os.path.relpath(self.page_of(target), Path(name).parent)}.md{found[2] or ''}"
 
-        self.texts[name] = LINK.sub(link, text)
+        self.texts[name] = LINK.sub(link, LIVE_LINK.sub(link_live, text))
 
     def page_of(self, file: Path) -> str:
         """The name of the page that shows a file of the repository."""
@@ -95,6 +110,20 @@ class Pages:
                 path.write_text(text)
 
 
+def with_live_pages(text: str) -> str:
+    """A text in which the names of live pages are links, and comments `<!-- live: NAME -->` are the pages themselves.
+
+    A page is loaded when a reader unfolds it. Elsewhere, as on a forge, the text says enough without them.
+    """
+
+    def embed(found: re.Match[str]) -> str:
+        title = live.TITLES[found[1]]
+        frame = f'<iframe src="live/{found[1]}.html" title="{title}" loading="lazy"></iframe>'
+        return f'<details class="live"><summary>Run it here: {title.lower()}</summary>\n{frame}\n</details>'
+
+    return LIVE_EMBEDDED.sub(embed, LIVE_NAME.sub(r"[`\1`](live/\1)", text))
+
+
 def toctrees() -> str:
     """The navigation, as the landing page holds it."""
     placed = {name for names in NAVIGATION.values() for name in names} | {"index"}
@@ -114,6 +143,8 @@ def collect() -> Pages:
     pages = Pages()
     for path in [*DOCS.rglob("*.md"), *(ROOT / name for name in PROJECT)]:
         text = path.read_text()
+        if path.name in ("index.md", "live.md"):
+            text = with_live_pages(text)
         pages.add(pages.page_of(path), text + toctrees() if path.name == "index.md" else text, path)
     written_here = DOCS / "index.md"
     for name, spec in environment_pages.specs().items():
@@ -137,6 +168,7 @@ def main(arguments: list[str]) -> int:
     for name, spec in pictures.specs().items():
         if not (SOURCE / "pictures" / f"{name}.webp").exists():  # a new environment
             pictures.draw(spec, SOURCE / "pictures", train=False)
+    live.write(AS_THEY_ARE / "live")
     (SOURCE / "notebooks").mkdir(exist_ok=True)
     for name in NAVIGATION["Notebooks"]:
         shutil.copy2(ROOT / "examples" / f"{Path(name).name}.ipynb", SOURCE / "notebooks")

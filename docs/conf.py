@@ -28,9 +28,11 @@ autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "operant"
 html_show_copyright = False
 html_static_path = ["static"]
+html_extra_path = [str(pathlib.Path(__file__).resolve().parent.parent / "build" / "docs-as-they-are")]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 
@@ -58,7 +60,8 @@ def as_restructured_text(
             line = "".join(part if part.startswith("`") else re.sub(r"\*+(?!\w+:)", r"\\*", part) for part in parts)
         result.append(line)
     kind = "method" if what in ("property", "attribute", "data") else what
-    lines[:] = GoogleDocstring(result, app.config, app, kind, name, documented, options).lines()
+    described = GoogleDocstring(result, app.config, app, kind, name, documented, options).lines()
+    lines[:] = [re.sub(r"^(:param \w+: [A-Za-z])\.$", r"\1\\.", line) for line in described]  # "N." is no list
     lines.append("")
 
 

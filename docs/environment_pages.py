@@ -63,7 +63,7 @@ def _judge(spec: EnvSpec) -> str:
 
 def page(spec: EnvSpec) -> str:
     """The page of an environment, with links relative to this folder."""
-    parts = [f"# {spec.id}", spec.summary, *_picture(spec), _table(_facts(spec)), _make(spec), *_said(spec)]
+    parts = [f"# {spec.id}", spec.summary, *_picture(spec), *_live(spec), _table(_facts(spec)), _make(spec), *_said(spec)]
     parts += [_observation(spec), *_state(spec), *_parameters(spec), *_exactness(spec), *_speed(spec), _physics(spec)]
     return "\n\n".join(parts) + "\n"
 
@@ -71,6 +71,11 @@ def page(spec: EnvSpec) -> str:
 def _picture(spec: EnvSpec) -> Iterator[str]:
     if spec.header in pictures.specs():
         yield f"![{spec.id} in motion](pictures/{spec.header}.webp)"
+
+
+def _live(spec: EnvSpec) -> Iterator[str]:
+    if not spec.engine:
+        yield f"[Step thousands of them in your browser](live/gallery.html?environment={spec.header})"
 
 
 def _make(spec: EnvSpec) -> str:

@@ -1,4 +1,7 @@
-"""Writes the live pages: `make web`, or `python docs/live.py FOLDER`. Each is one file that opens from disk."""
+"""Writes the live pages: `make web`, or `python docs/live.py FOLDER`. Each is one file that opens from disk.
+
+`make docs` puts them into the folder live/ of the site.
+"""
 
 import sys
 from pathlib import Path
@@ -17,6 +20,11 @@ LEARN = """<p>PPO in the core learns CartPole in this page, from nothing, in a f
 where other machines round once (a fused multiply-add, which browsers do not have): so the weights have other bits than
 those of <code>examples/train.c</code>, and the same in every browser.</p>"""
 DISTURB = "<p>Policies that PPO in the core has trained play in this page. Push them with the mouse or a finger.</p>"
+TITLES = {
+    "gallery": "Thousands of environments at once",
+    "learn": "A policy that learns while you watch",
+    "disturb": "Disturb a trained policy",
+}
 POLICIES = {"CartPole-v1": 200_000, "Pendulum-v1": 400_000, "Acrobot-v1": 400_000}
 """The environments of the page of trained policies, and the steps of their training, with seed 1."""
 
@@ -24,13 +32,13 @@ POLICIES = {"CartPole-v1": 200_000, "Pendulum-v1": 400_000, "Acrobot-v1": 400_00
 def gallery() -> str:
     """Thousands of any environment at once."""
     facts = [environment_facts(spec) for spec in specs_by_header().values()]
-    return page("gallery", "Thousands of environments at once", GALLERY, {"environments": facts}, load_modules())
+    return page("gallery", TITLES["gallery"], GALLERY, {"environments": facts}, load_modules())
 
 
 def learn() -> str:
     """A policy that learns while one watches."""
     facts = environment_facts(CATALOG["CartPole-v1"])
-    return page("learn", "A policy that learns while you watch", LEARN, {"environment": facts}, load_modules())
+    return page("learn", TITLES["learn"], LEARN, {"environment": facts}, load_modules())
 
 
 def disturb() -> str:
@@ -42,14 +50,15 @@ def disturb() -> str:
         algorithm.learn(steps)
         policies.append(policy_facts(algorithm, f"Trained for {algorithm.steps:,} steps."))
         algorithm.close()
-    return page("play", "Disturb a trained policy", DISTURB, {"policies": policies}, load_modules())
+    return page("play", TITLES["disturb"], DISTURB, {"policies": policies}, load_modules())
 
 
-PAGES = {"gallery": gallery, "learn": learn, "disturb": disturb}
+def write(folder: Path) -> None:
+    """Writes all live pages into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for make in (gallery, learn, disturb):
+        (folder / f"{make.__name__}.html").write_text(make(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, make in PAGES.items():
-        (folder / f"{name}.html").write_text(make(), encoding="utf-8")
+    write(Path(sys.argv[1]))

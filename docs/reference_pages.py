@@ -112,6 +112,11 @@ def own_members(cls: type) -> list[str]:
     return [member for member in public_members(cls) if member not in inherited]
 
 
+def shows_bases(cls: type) -> bool:
+    """Returns True if a reader can look up every base class: those that are operant's own are in the reference."""
+    return all(base in public_classes() or not base.__module__.startswith("operant") for base in cls.__bases__)
+
+
 def documentation(cls: type, member: str) -> str:
     """The docstring that operant has for a member of a class: its own, or that of a base class of operant's."""
     for base in inspect.getmro(cls):
@@ -138,7 +143,7 @@ def page(name: str) -> str:
             lines += [f"`operant.{each}` is :data:`operant.catalog.{each}`.", ""]
         elif inspect.isclass(value):
             members = ", ".join(own_members(value))
-            lines += [f".. autoclass:: {name}.{each}", "   :show-inheritance:"]
+            lines += [f".. autoclass:: {name}.{each}", *(["   :show-inheritance:"] if shows_bases(value) else [])]
             lines += [f"   :members: {members}", ""] if members else [""]
         elif callable(value):
             lines += [f".. autofunction:: {name}.{each}", ""]
