@@ -63,7 +63,15 @@ def _judge(spec: EnvSpec) -> str:
 
 def page(spec: EnvSpec) -> str:
     """The page of an environment, with links relative to this folder."""
-    parts = [f"# {spec.id}", spec.summary, *_picture(spec), *_live(spec), _table(_facts(spec)), _make(spec), *_said(spec)]
+    parts = [
+        f"# {spec.id}",
+        spec.summary,
+        *_picture(spec),
+        *_live(spec),
+        _table(_facts(spec)),
+        _make(spec),
+        *_said(spec),
+    ]
     parts += [_observation(spec), *_state(spec), *_parameters(spec), *_exactness(spec), *_speed(spec), _physics(spec)]
     return "\n\n".join(parts) + "\n"
 
@@ -113,6 +121,10 @@ def _facts(spec: EnvSpec) -> list[tuple[str, str]]:
         rows.append(
             (f"option{'s' * (len(names) > 1)} {', '.join(f'`{name}`' for name in names)}", "set several parameters")
         )
+    if spec.engine and spec.task.below:
+        rows.append(("needs", f"MuJoCo before {'.'.join(map(str, spec.task.below))}"))
+    if spec.engine and spec.id.endswith("-v4"):
+        rows.append(("more", "[mujoco.md](mujoco.md#v4)"))
     for page_of, headings, cells in _stated(spec, ROWS["facts"]):
         rows += [
             (heading, cell)
@@ -154,6 +166,8 @@ def _state(spec: EnvSpec) -> Iterator[str]:
 def _parameters(spec: EnvSpec) -> Iterator[str]:
     if spec.engine:
         rows = [(f"`{name}`", f"`{value}`") for name, value in spec.task.options.items()]
+        if not rows:
+            return
         yield "## Options\n\nArguments of `make` and `make_vec`, with Gymnasium's defaults.\n\n" + _table(
             rows, ("option", "default")
         )

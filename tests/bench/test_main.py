@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +40,14 @@ def test_json_of_the_vector_row_is_one_object_and_all_of_stdout():
     ]
     assert all(len(contender["seconds_per_call_rounds"]) == 3 for contender in row["contenders"])
     assert all(measure["target"] is None for measure in row["measures"])
+
+
+def test_the_commands_of_the_page_are_understood():
+    """Reads what docs/benchmarks.md shows; to run it takes minutes each."""
+    page = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text()
+    lines = re.findall(r"^(?:RLTOOLS=\S+ )?operant bench([^#\n]*)", page, re.MULTILINE)
+    given = [parser().parse(line.split()) for line in lines]
+    assert len(given) >= 8 and all(row_names(each) for each in given if not each.device)
 
 
 def test_an_unknown_row_is_an_error_that_names_the_nearest(capsys):

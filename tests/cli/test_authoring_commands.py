@@ -8,7 +8,7 @@ import gymnasium as gym
 import pytest
 from authored import with_reference, write_lander
 from building import needs, run
-from snippets import run_snippets, snippets
+from snippets import DOCS, run_snippets, snippets
 
 from operant.cli.main import main
 from operant.environments.lookup import AUTHORED
@@ -62,6 +62,30 @@ def test_the_page_leads_from_nothing_to_a_trained_agent(monkeypatch):
     assert f"# {said}" in toml.read_text()
     toml.write_text(toml.read_text().replace(f"# {said}", said))
     assert "Lander bit for bit" in shell("Compare it with a reference")
+
+
+BOARD = """
+id = "board-v0"
+summary = "Put numbers on a board."
+max_episode_steps = 100
+actions = [5, 3]
+observation_dtype = "uint8"
+[state]
+cells = {unit = "1", integer = true, shape = [64], low = 0, high = 2}
+row = {unit = "1", integer = true, low = 0, high = 7}
+column = {unit = "1", integer = true, low = 0, high = 7}
+[observation]
+cells = {shape = [64], low = 0, high = 2}
+"""
+
+
+def test_the_fragments_in_c_are_of_headers_that_compile():
+    listed, board = re.findall(r"```c\n(.*?)```", (DOCS / PAGE).read_text(), re.DOTALL)
+    run(sys.executable, "-m", "operant.cli.main", "new", "lander")
+    assert listed in Path("lander.h").read_text()
+    Path("board.h").write_text(board)
+    Path("board.toml").write_text(BOARD)
+    assert "10 of 10 checks hold" in run(sys.executable, "-m", "operant.cli.main", "check", "board.h")
 
 
 def test_new_writes_the_scaffold_under_another_name(capsys):

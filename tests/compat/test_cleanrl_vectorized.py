@@ -2,10 +2,13 @@
 
 import functools
 import os
+import re
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from building import ROOT
 from cleanrl_script import make_env, returns_as_in_0_29, returns_as_in_1, rollout, sync_vector_env
 from python_environments import ChangingInfos, Counter, ManyInfos, assert_same
 
@@ -116,3 +119,16 @@ def test_another_autoreset_mode_is_refused():
     with pytest.raises(ValueError, match="autoreset_mode='NextStep': CleanRL's loops need SAME_STEP"):
         vectorize([Counter], autoreset_mode="NextStep")
     vectorize([Counter], autoreset_mode="SameStep").close()
+
+
+def test_the_change_that_vectorize_md_shows_is_of_cleanrls_lines():
+    [diff] = re.findall(r"```diff\n(.*?)```", (ROOT / "docs" / "vectorize.md").read_text(), re.DOTALL)
+    args = SimpleNamespace(env_id="CartPole-v1", num_envs=4, capture_video=False)
+    made = {}
+    for sign in "-+":
+        names = {"gym": gym, "make_env": make_env, "args": args, "run_name": "run"}
+        exec("\n".join(line[1:] for line in diff.splitlines() if line[0] in (sign, " ")), names)
+        made[sign] = names["envs"]
+    assert_same(made["-"].reset(seed=1)[0], made["+"].reset(seed=1)[0], "reset")
+    for envs in made.values():
+        envs.close()

@@ -37,7 +37,7 @@ def documented(tmp_path_factory):
     directory = tmp_path_factory.mktemp("zoo")
     section = PAGE.read_text().partition("## RL-Zoo3")[2].partition("\n## ")[0]
     said = {}
-    for line in re.findall(r"```\n(.*?)```", section, re.DOTALL)[0].splitlines():
+    for line in re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0].splitlines():
         _, _, module, *rest = shlex.split(line)
         name = module.partition(".")[2]
         said[name] = python("-m", module, *rest, *shlex.split(FLAGS[name]), directory=directory)

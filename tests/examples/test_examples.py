@@ -163,6 +163,17 @@ def test_the_policy_that_train_c_writes_balances_a_hundred_poles_in_another_prog
     run(tmp_path / "play")
 
 
+def test_the_snippet_of_c_md_asks_a_policy_for_its_action(tmp_path):
+    """Compiles docs/c.md's lines within a program, with the header that the page says how to write."""
+    make("native", "CC=cc", "BUILD=build/native")
+    run(ROOT / "build/native/train-cartpole", "-o", tmp_path / "policy.h", "3")
+    [snippet] = re.findall(r"```c\n(.*?)```", (ROOT / "docs" / "c.md").read_text(), re.DOTALL)
+    include, _, lines = snippet.partition("\n")
+    (tmp_path / "ask.c").write_text(f"{include}\nint main(void) {{ {lines} return 10 + action[0]; }}\n")
+    run("cc", "-std=c99", "-Wall", "-Wextra", "-Werror", tmp_path / "ask.c", "-lm", "-o", tmp_path / "ask")
+    assert subprocess.run([tmp_path / "ask"], check=False).returncode in (10, 11)
+
+
 def test_every_example_is_tested():
     """It is tested here, or with its framework, in one of the environments of `make test-all`."""
     tests = [ROOT / "tests/examples/test_examples.py", *(ROOT / "tests/compat/own_environment").glob("*/test_*.py")]

@@ -29,6 +29,14 @@ def test_the_first_file_is_trained_compared_and_drawn(tmp_path, monkeypatch, cap
     assert Path("solved.svg").read_text().endswith("</svg>\n")
     for line in re.findall(r"^operant (plot poles.*?)(?:  +#.*)?$", PAGE, re.MULTILINE):
         assert main(line.split()) == 0
+    for line in re.findall(r"^operant (plot RUN_ID.*?)(?:  +#.*)?$", PAGE, re.MULTILINE):
+        trained = []
+        for seed in ("1", "2"):
+            assert main(["train", "cartpole", "--seed", seed]) == 0
+            trained.append(capsys.readouterr().out.split("run ")[-1].split(" ")[0])
+        for run_id in trained:
+            line = line.replace("RUN_ID", run_id, 1)
+        assert main(line.split()) == 0 and Path("runs.svg").exists()
     written = {path.name for path in Path("runs/study-poles").glob("*.png")}
     assert written == {"curves.png", "solved.png", "returns.png", "profiles-dark.png"}
 

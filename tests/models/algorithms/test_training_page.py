@@ -1,10 +1,12 @@
 """The examples of docs/training.md work as shown."""
 
+import json
 import re
 from pathlib import Path
 
 import torch
 
+from operant.cli.main import main
 from operant.cli.run_config import merge
 from operant.cli.sweep_config import read_sweep
 from operant.files.toml import read_toml
@@ -28,6 +30,15 @@ def test_the_python_snippets_train_save_and_roll_out(tmp_path, monkeypatch):
     exec(loop, names)
     assert names["buffer"].tensors.observations.shape == (17, 64, 4)
     assert names["buffer"].tensors.advantages.mean() > 0
+
+
+def test_the_weights_that_the_page_shows_are_those_of_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["train", "cartpole"])
+    [shown] = re.findall(r"the same weights: (\w{64}) after (\d+) updates", PAGE)
+    [run] = Path("runs").iterdir()
+    facts = json.loads((run / "run.json").read_text())
+    assert (facts["weights"], facts["updates"]) == (shown[0], int(shown[1]))
 
 
 def test_the_files_are_read(tmp_path):
