@@ -1,6 +1,6 @@
 """Draws the charts of the docs as SVG, without a package for it.
 
-    operant bench --rows vector --json > bench.json && python docs/charts.py speed bench.json
+    operant bench --rows vector --json > docs/pictures/speed.json && python docs/charts.py speed
     python docs/charts.py learning          # trains five seeds on each of four tasks, in under a minute
 
 Text and lines are of a grey that can be read on white and on black.
@@ -26,19 +26,23 @@ TASKS = {"CartPole-v1": 60_000, "Pendulum-v1": 200_000, "Acrobot-v1": 300_000, "
 SEEDS = range(5)
 Curve = tuple[np.ndarray, np.ndarray]
 """Steps and mean returns, `[K]` each."""
+Rate = tuple[float, float, float]
+"""The median of all rounds, the least and the greatest."""
 
 
-def bars(title: str, rates: Mapping[str, float], below: str) -> str:
-    """A chart of rates per second, on a logarithmic axis that begins at a power of ten."""
-    lowest = 10 ** math.floor(math.log10(min(rates.values())))
-    span = math.log10(max(rates.values()) / lowest)
+def bars(title: str, rates: Mapping[str, Rate], below: str) -> str:
+    """A chart of rates per second, the first of them ours, on a logarithmic axis that begins at a power of ten."""
+    medians = [median for median, _, _ in rates.values()]
+    lowest = 10 ** math.floor(math.log10(min(medians)))
+    span = math.log10(max(medians) / lowest)
     parts = [_text(0, 18, title, 15, "start", bold=True)]
-    for row, (name, rate) in enumerate(rates.items()):
-        y, width = 36 + 34 * row, 320 * math.log10(rate / lowest) / span
+    for row, (name, (median, low, high)) in enumerate(rates.items()):
+        y, width = 36 + 34 * row, 250 * math.log10(median / lowest) / span
         colour = BLUE if row == 0 else PALE
         parts.append(_text(288, y + 16, name, 13, "end"))
         parts.append(f'<rect x="298" y="{y}" width="{width:.1f}" height="22" rx="3" fill="{colour}"/>')
-        parts.append(_text(298 + width + 8, y + 16, _rate(rate), 13, "start", bold=row == 0))
+        parts.append(_text(298 + width + 8, y + 16, _rate(median), 13, "start", bold=row == 0))
+        parts.append(_text(298 + width + 66, y + 16, f"{_rate(low)} to {_rate(high)}", 11, "start"))
     height = 36 + 34 * len(rates) + 20
     parts.append(_text(0, height - 8, below, 11, "start"))
     return _svg(height, parts)
@@ -86,9 +90,15 @@ def _svg(height: float, parts: Sequence[str]) -> str:
 def speed(report: Mapping[str, Any]) -> str:
     """The chart of a row of `operant bench --json` in which contenders take turns."""
     row, machine = report["rows"][0], report["machine"]
-    rates = {each["name"]: each["work_per_second"]["median"] for each in row["contenders"]}
+    ours, *others = row["contenders"]
+    others.sort(key=lambda each: -each["work_per_second"]["median"])
+    rates = {
+        each["name"]: tuple(each["work_per_second"][key] for key in ("median", "min", "max"))
+        for each in (ours, *others)
+    }
     below = (
-        f"operant bench --json at {machine['git']}: {machine['CPU']}, {machine['instruction set']}; logarithmic axis"
+        f"operant bench at {machine['git']}: {machine['CPU']}, {machine['instruction set']}; "
+        f"medians and ranges of {len(ours['seconds_per_call_rounds'])} rounds; logarithmic axis"
     )
     return bars(f"Steps per second: {row['title']}", rates, below)
 
@@ -115,8 +125,8 @@ def _curve(algorithm: Any, steps: int) -> Curve:
 
 def main(arguments: Sequence[str]) -> int:
     """Draws one of the charts."""
-    if arguments[:1] == ["speed"] and len(arguments) == 2:
-        chart = speed(json.loads(Path(arguments[1]).read_text()))
+    if list(arguments) == ["speed"]:
+        chart = speed(json.loads((FOLDER / "speed.json").read_text()))
     elif list(arguments) == ["learning"]:
         chart = learning()
     else:

@@ -1,6 +1,7 @@
 """Every public name is in the API reference, with a docstring; every environment has a page, with a picture."""
 
 import inspect
+import json
 import re
 import sys
 from importlib import import_module
@@ -12,6 +13,7 @@ from building import ROOT
 from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 
 sys.path.insert(0, str(ROOT / "docs"))
+import charts
 import environment_pages
 import pictures
 import reference_pages
@@ -75,6 +77,13 @@ def test_pictures_are_small_and_each_environment_has_one():
     every = (*CATALOG.values(), *MULTIAGENT.values(), *ENGINES.values())
     assert {f"{spec.header}.webp" for spec in every} <= set(files)
     assert max(files.values()) < 150_000 and sum(files.values()) < 1_500_000
+
+
+def test_the_chart_of_speed_is_drawn_from_a_report_of_operant_bench():
+    folder = ROOT / "docs" / "pictures"
+    report = json.loads((folder / "speed.json").read_text())
+    assert charts.speed(report) == (folder / "speed.svg").read_text()
+    assert report["machine"]["git"] in (ROOT / "docs" / "comparison.md").read_text()
 
 
 def test_an_environment_without_a_picture_gets_one_of_random_actions(tmp_path):
