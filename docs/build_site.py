@@ -8,6 +8,7 @@ executes the notebooks, and any warning is an error.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -35,26 +36,16 @@ LIVE_LINK = re.compile(r"\[([^\]]+)\]\((live/[^)\s]+)\)")
 LIVE_NAME = re.compile(rf"`(({'|'.join(live.TITLES)})\.html)`")
 LIVE_EMBEDDED = re.compile(rf"^<!-- live: ({'|'.join(live.TITLES)}) -->$", re.MULTILINE)
 
+NOTEBOOKS = ("first_steps", "train_and_compare", "own_environment", "study")
 NAVIGATION = {
     "Tutorials": tuple(
         f"tutorials/{name}"
         for name in ("first-batch", "stable-baselines3", "own-environment", "mujoco", "train-and-resume")
     ),
-    "Notebooks": tuple(f"notebooks/{name}" for name in ("first_steps", "train_and_compare", "own_environment")),
+    "Notebooks": tuple(f"notebooks/{name}" for name in NOTEBOOKS),
     "How-to guides": (
-        *(
-            "integrations",
-            "training",
-            "add-an-environment",
-            "add-an-algorithm",
-            "vectorize",
-            "mujoco",
-            "gpu",
-            "doctor",
-            "studies",
-            "live",
-            "c",
-        ),
+        *("integrations", "training", "studies", "add-an-environment", "add-an-algorithm", "vectorize", "mujoco"),
+        *("gpu", "doctor", "live", "c"),
     ),
     "Reference": ("all-environments", "reference"),
     "Explanations": ("comparison", "when-not-to-use-it", "environments", "architecture", "exactness", "benchmarks"),
@@ -81,7 +72,8 @@ class Pages:
             target = (origin.parent / found[1]).resolve()
             if target.suffix in PICTURES:
                 return os.path.relpath(SOURCE / target.relative_to(DOCS), (SOURCE / name).parent)
-            return f"{os.path.relpath(self.page_of(target), Path(name).parent)}.md{found[2] or ''}"
+            ending = ".ipynb" if target.suffix == ".ipynb" else ".md"
+            return f"{os.path.relpath(self.page_of(target), Path(name).parent)}{ending}{found[2] or ''}"
 
         self.texts[name] = LINK.sub(link, LIVE_LINK.sub(link_live, text))
 
@@ -90,7 +82,7 @@ class Pages:
         place = file.relative_to(ROOT)
         if file.suffix == ".md":
             return place.stem.lower() if place.name in PROJECT else str(place.relative_to("docs").with_suffix(""))
-        if f"notebooks/{file.stem}" in NAVIGATION["Notebooks"] and file.suffix == ".ipynb":
+        if file.suffix == ".ipynb":
             return f"notebooks/{file.stem}"
         name = f"source/{place}"
         if name not in self.texts:
@@ -159,6 +151,17 @@ def collect() -> Pages:
     return pages
 
 
+def hosted(name: str, notebook: str, home: str) -> str:
+    """The text of a notebook, with a link that opens it in Colab if the project's home is on GitHub."""
+    forge = "https://github.com/"
+    if not home.startswith(forge):
+        return notebook
+    content = json.loads(notebook)
+    address = f"https://colab.research.google.com/github/{home.removeprefix(forge)}/blob/main/examples/{name}.ipynb"
+    content["cells"][0]["source"] += [f"\n\n[Open it in Colab]({address})"]
+    return json.dumps(content)
+
+
 def main(arguments: list[str]) -> int:
     """Builds the site; `arguments` go to Sphinx."""
     from sphinx.cmd.build import main as sphinx
@@ -170,8 +173,9 @@ def main(arguments: list[str]) -> int:
             pictures.draw(spec, SOURCE / "pictures", train=False)
     live.write(AS_THEY_ARE / "live")
     (SOURCE / "notebooks").mkdir(exist_ok=True)
-    for name in NAVIGATION["Notebooks"]:
-        shutil.copy2(ROOT / "examples" / f"{Path(name).name}.ipynb", SOURCE / "notebooks")
+    for name in NOTEBOOKS:
+        text = (ROOT / "examples" / f"{name}.ipynb").read_text()
+        (SOURCE / "notebooks" / f"{name}.ipynb").write_text(hosted(name, text, os.environ.get("OPERANT_HOME_PAGE", "")))
     # Notebooks call the command of this environment.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     options = ["--quiet", "--fail-on-warning", "--keep-going", "-c", str(DOCS)]

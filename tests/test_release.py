@@ -76,6 +76,9 @@ def test_on_windows_clang_cl_takes_the_place_of_cl(monkeypatch, tmp_path):
 def test_no_address_of_the_project_is_made_up(monkeypatch):
     """A fork's packages link to the fork: the workflow that publishes them knows where it runs."""
     assert PROJECT["dynamic"] == ["urls"] and "urls" not in PROJECT
+    for path in (*ROOT.glob("*.*"), *(ROOT / "docs").rglob("*.*"), *(ROOT / ".github").rglob("*.*")):
+        if path.suffix in (".md", ".py", ".toml", ".cff", ".yml", ".txt"):
+            assert re.findall(r"https?://[^\s)>\"']*operant[^\s)>\"']*", path.read_text()) == [], path
 
     def given(**variables):
         arguments = {}
