@@ -17,6 +17,7 @@
 # make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
 # make cuda-wheels  collects what `make cuda-check`, which judges operant on a machine with a GPU, needs there
 # make study     makes the trials of STUDY=bench/studies/algorithms.toml, JOBS at a time (all cores): the table of docs/training.md
+# make sdist     builds the source distribution, and from it a wheel for all Pythons, as `make wheel` does
 # make wheels    builds the wheels of PYTHONS="python3.11 ..." and of ARM64=--arm64 and tests each in a fresh environment
 # make docs      builds the site in build/docs; any warning is an error
 # make hashes    completes the table of hashes in docs/exactness.md after an environment was added
@@ -62,7 +63,7 @@ TARGETS = $(filter native/targets/%,$(SOURCES))
 OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))) \
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
-.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv wheel wheels native install uninstall exercise study certificates train-cartpole sanitize \
+.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv sdist wheel wheels native install uninstall exercise study certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
 	windows wasm macos web web-modules cuda cuda-wheels cuda-check lint docs hashes clean FORCE
 
@@ -381,7 +382,7 @@ INSTALLED = .venv/installed
 PACKAGED = $(wildcard *.toml *.txt *.md *.py MANIFEST.in LICENSE .ci/run) $(shell find src bench compat native docs examples tests wheels \
 	\( -path native/build -o -name __pycache__ -o -name '*.egg-info' \) -prune -o -type f ! -name '*.so' -print)
 
-wheel: build/dist/built
+wheel sdist: build/dist/built
 
 build/dist/built: $(INSTALLED) $(PACKAGED) | web-modules
 	rm -rf $(@D)
@@ -419,7 +420,8 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: venv
+# With the live pages, for which the core is compiled to WebAssembly, once.
+docs: venv web-modules
 	$(BIN)/python docs/build_site.py
 
 hashes: venv

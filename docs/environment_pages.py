@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import gymnasium
@@ -215,14 +216,17 @@ def _exactness(spec: EnvSpec) -> Iterator[str]:
 
 
 def _speed(spec: EnvSpec) -> Iterator[str]:
-    for number, (page_of, headings, cells) in enumerate(_stated(spec, ROWS["speed"])):
+    alike = (
+        each for each in specs().values() if each.header == spec.header
+    )  # another version's row is this one's, too
+    stated = (row for each in (spec, *alike) for row in _stated(each, ROWS["speed"]))
+    for page_of, headings, cells in islice(stated, 1):
         rows = [
             (heading, cell)
             for heading, cell in zip(headings, cells, strict=True)
             if cell and heading not in ("", "wanted")
         ]
-        heading = "## Speed\n\n" if number == 0 else ""
-        yield f"{heading}Measured as [{page_of}]({page_of}) describes.\n\n" + _table(rows)
+        yield f"## Speed\n\nMeasured as [{page_of}]({page_of}) describes.\n\n" + _table(rows)
 
 
 def _stated(spec: EnvSpec, pages: Sequence[str]) -> Iterator[tuple[str, list[str], list[str]]]:

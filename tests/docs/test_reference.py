@@ -69,7 +69,12 @@ def test_every_environment_has_a_page_with_its_spaces_parameters_and_equations()
     assert "| M steps/s | 79.3 |" in environment_pages.page(specs["taxi-v4"])
     for name, spec in specs.items():
         page = environment_pages.page(spec)
-        assert f"| id | `{spec.full_id}` |" in page and "## Exactness" in page and "## Equations" in page, name
+        assert (
+            f"| id | `{spec.full_id}` |" in page
+            and "## Exactness" in page
+            and "## Speed" in page
+            and "## Equations" in page
+        ), name
 
 
 def test_pictures_are_small_and_each_environment_has_one():
