@@ -104,6 +104,7 @@ def test_the_snippets_of_a_page_run_from_its_top(name):
                     run_command(line)
 
 
+@pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 @pytest.mark.parametrize("name", environment_pages.specs())
 def test_the_snippets_of_an_environments_page_run(name):
     names = {}
