@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gymnasium
+
 import operant.headers.scaffold
+from operant.environments.lookup import AUTHORED
 from operant.headers.scaffold import write_scaffold
 
 SCAFFOLD = Path(operant.headers.scaffold.__file__).parent
@@ -40,6 +43,13 @@ def write_lander(folder: Path, header: tuple[str, str] = ("", ""), descriptor: t
         assert old in text, f"{old!r} is not in {file.name}"
         file.write_text(text.replace(old, new) if old else text)
     return path
+
+
+def forget_authored() -> None:
+    """Forgets all headers that a test has registered."""
+    for env_id in AUTHORED:
+        gymnasium.registry.pop(env_id, None)
+    AUTHORED.clear()
 
 
 def with_reference(folder: Path, old: str = "", new: str = "") -> Path:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import gymnasium as gym
 import pytest
-from authored import with_reference, write_lander
+from authored import forget_authored, with_reference, write_lander
 from building import needs, run
 from snippets import DOCS, run_snippets, snippets
 
 from operant.cli.main import main
-from operant.environments.lookup import AUTHORED
 
 PAGE = "add-an-environment.md"
 
@@ -20,9 +19,7 @@ PAGE = "add-an-environment.md"
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield
-    for env_id in AUTHORED:
-        gym.registry.pop(env_id, None)
-    AUTHORED.clear()
+    forget_authored()
 
 
 def fails(capsys, *arguments):

@@ -4,13 +4,11 @@ import re
 import shutil
 import sys
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from authored import with_reference, write_lander
+from authored import forget_authored, with_reference, write_lander
 
 from operant.cli.main import main
-from operant.environments.lookup import AUTHORED
 from operant.models.confidence import mean_interval, t_quantile
 from operant.runs.checkpoint import load_checkpoint, save_checkpoint
 
@@ -126,9 +124,7 @@ def lander(tmp_path, monkeypatch):
     write_lander(tmp_path)
     assert main(["train", "lander", *TINY, "--runs", "runs"]) == 0
     yield tmp_path
-    for env_id in AUTHORED:
-        gym.registry.pop(env_id, None)
-    AUTHORED.clear()
+    forget_authored()
 
 
 def test_a_header_without_a_drawing_is_shown_as_its_numbers_over_time(lander, capsys):

@@ -7,11 +7,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import gymnasium
 import pytest
+from authored import forget_authored
 from building import ROOT
-
-from operant.environments.lookup import AUTHORED
 
 sys.path.insert(0, str(ROOT / "docs"))
 import environment_pages
@@ -81,9 +79,7 @@ def run_command(line):
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield
-    for env_id in AUTHORED:
-        gymnasium.registry.pop(env_id, None)
-    AUTHORED.clear()
+    forget_authored()
 
 
 HERE = [name for name in sorted(PAGES) if name not in {INTEGRATIONS, *ELSEWHERE} and blocks(PAGES[name])]

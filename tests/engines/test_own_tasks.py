@@ -9,6 +9,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+from authored import forget_authored
 from building import run
 from gymnasium import spaces
 from gymnasium.envs.mujoco import MujocoEnv
@@ -17,7 +18,6 @@ from snippets import run_snippets, snippets
 
 import operant
 from operant.cli.main import main
-from operant.environments.lookup import AUTHORED
 from operant.environments.vector import OperantVectorEnv
 from operant.headers.descriptor import DescriptorError
 from operant.headers.library import CompileError
@@ -30,9 +30,7 @@ SECTION = "A task of your own"
 @pytest.fixture(autouse=True)
 def forgotten():
     yield
-    for env_id in AUTHORED:
-        gym.registry.pop(env_id, None)
-    AUTHORED.clear()
+    forget_authored()
 
 
 def write_walker(file="", old="", new=""):

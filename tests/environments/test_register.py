@@ -9,13 +9,13 @@ import textwrap
 import gymnasium as gym
 import numpy as np
 import pytest
-from authored import REFERENCE, with_reference, write_lander
+from authored import REFERENCE, forget_authored, with_reference, write_lander
 from support import same_arrays
 
 import operant
 from operant.batch import core
 from operant.environments import lookup
-from operant.environments.lookup import AUTHORED, SeveralAgents, find_spec, is_native
+from operant.environments.lookup import SeveralAgents, find_spec, is_native
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
 from operant.headers import library
@@ -25,9 +25,7 @@ from operant.headers import library
 def registered():
     """Forgets a test's registrations after it."""
     yield
-    for env_id in AUTHORED:
-        gym.registry.pop(env_id, None)
-    AUTHORED.clear()
+    forget_authored()
 
 
 def lander_in_python(seed, actions):
