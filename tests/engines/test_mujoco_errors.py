@@ -63,6 +63,16 @@ def test_a_model_without_what_the_task_reads_is_refused(env_id, text, tmp_path):
         gym.make(f"operant/{env_id}", xml_file=str(path))
 
 
+@pytest.mark.parametrize("make", [gym.make, lambda env_id, **options: gym.make_vec(env_id, 2, **options)])
+def test_a_model_that_gymnasiums_v4_refuses_for_its_timestep_is_refused(make, tmp_path):
+    path = tmp_path / "slow.xml"
+    path.write_text((ASSETS / "ant.xml").read_text().replace('timestep="0.01"', 'timestep="0.02"'))
+    with pytest.raises(AssertionError, match="Expected value: 10, Actual value: 20"):
+        gym.make("Ant-v4", xml_file=str(path))
+    with pytest.raises(ValueError, match=r"makes 20 steps a second, .*slow.xml it would be 10: .* timestep of 0.01,"):
+        make("operant/Ant-v4", xml_file=str(path))
+
+
 def test_an_invalid_action_moves_nothing():
     envs = gym.make_vec("operant/Ant-v5", 2)
     envs.reset(seed=0)

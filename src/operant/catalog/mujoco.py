@@ -32,6 +32,7 @@ class MujocoTask:
         bodies: the bodies whose positions the task reads; an int is an index.
         needs: the least sizes of the model, by MuJoCo's names: {"nq": 3}.
         observation_size: the size that Gymnasium declares whatever the model; 0 if it follows from the model.
+        render_fps: the steps a second that Gymnasium's class asserts of a model; 0 if they follow from it.
         drawing: Gymnasium's constructor arguments about drawing, with their values.
         params: fields of the model by name, such as "body_mass" or "opt.gravity": values, as they were given.
         randomize: fields of the model by name, and the pair between which they are drawn for every episode.
@@ -52,6 +53,7 @@ class MujocoTask:
     bodies: tuple[int | str, ...] = ()
     needs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     observation_size: int = 0
+    render_fps: int = 0
     drawing: Mapping[str, Any] = dataclasses.field(default_factory=DRAWING.copy)
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     randomize: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)

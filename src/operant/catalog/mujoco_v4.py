@@ -73,7 +73,11 @@ ANT = _older(
     ),
     more={"use_contact_forces": False},
     takes=("xml_file",),
-    facts={"bodies": ("torso",), "infos_with": {"use_contact_forces": {"reward_ctrl": "reward_contact"}}},
+    facts={
+        "bodies": ("torso",),
+        "infos_with": {"use_contact_forces": {"reward_ctrl": "reward_contact"}},
+        "render_fps": 20,
+    },
 )
 HUMANOID = _older(
     mujoco.HUMANOID,

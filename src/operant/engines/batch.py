@@ -85,7 +85,7 @@ class EngineBatch(Batch):
             observation=(Observation("observation", -math.inf, math.inf, (model.observation_size,)),),
             observation_dtype=self.precision,
             action_bounds=model.action_bounds,
-            render_fps=round(1 / (float(model.model.opt.timestep) * model.task.frame_skip)),
+            render_fps=model.render_fps,
         )
         self.parameters = ()
         self._info = _Info(model, self.exact)

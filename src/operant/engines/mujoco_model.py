@@ -172,6 +172,17 @@ class MujocoModel(NotCopyable):
                 f"{self.spec.id} observes {self.task.observation_size} numbers, but those of {self.path} are "
                 f"{self.observation_size}: give a model with the joints of Gymnasium's"
             )
+        if self.task.render_fps not in (0, self.render_fps):
+            wanted = 1 / (self.task.render_fps * self.task.frame_skip)
+            raise ValueError(
+                f"{self.spec.id} makes {self.task.render_fps} steps a second, but with {self.path} it would be "
+                f"{self.render_fps}: give a model with a timestep of {wanted:g}, or take v5"
+            )
+
+    @property
+    def render_fps(self) -> int:
+        """The steps of an environment in a second of the simulation, rounded as Gymnasium does."""
+        return round(1 / (float(self.model.opt.timestep) * self.task.frame_skip))
 
     @property
     def skipped(self) -> int:
