@@ -16,13 +16,14 @@ import numpy as np
 
 from operant.batch.core import defaults
 from operant.bench import peers
-from operant.bench.machine import available_cores, version
+from operant.bench.machine import version
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender, timed
 from operant.bench.workloads import STANDARD, Plan
 from operant.catalog import CATALOG
 from operant.environments.spaces import action_space
 from operant.spec import EnvSpec
+from operant.workers.choice import available_cores
 
 if TYPE_CHECKING:
     from torch import Tensor

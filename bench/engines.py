@@ -14,7 +14,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from operant.bench.machine import available_cores
 from operant.bench.peers import prepare_actions, quiet
 from operant.bench.probes import probe_memory
 from operant.bench.report import Measure, Row, Target
@@ -23,6 +22,7 @@ from operant.bench.trainers import Trained, learning, torch_threads_kept, tuned_
 from operant.bench.vectorizing import with_processor_clock
 from operant.bench.workloads import Plan, RowFunction, not_installed
 from operant.models.algorithms.configs import PPOConfig
+from operant.workers.choice import available_cores
 
 SIZE = 64
 SINGLE_ENVS = 8  # of gymnasium.make: with more, the time of a step hardly changes

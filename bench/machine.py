@@ -14,6 +14,7 @@ import operant
 from operant.batch.batch import Batch
 from operant.batch.core import isas
 from operant.catalog import CATALOG
+from operant.workers.choice import available_cores
 
 
 def describe() -> dict[str, str]:
@@ -40,11 +41,6 @@ def version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def available_cores() -> int:
-    """Counts the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _git_describe() -> str:

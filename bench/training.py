@@ -26,7 +26,6 @@ import numpy as np
 
 from operant.batch.core import isas
 from operant.bench.cleanrl import ENVS, STEPS, updates_of_original
-from operant.bench.machine import available_cores
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender, timed
 from operant.bench.train_kernels import train_kernels
@@ -48,6 +47,7 @@ from operant.bench.trainers import (
 )
 from operant.bench.workloads import Plan, not_installed
 from operant.headers.sources import native_folder
+from operant.workers.choice import available_cores
 
 PENDULUM = "operant/Pendulum-v1"
 MEMORY = "operant/Memory-v0"

@@ -23,7 +23,6 @@ import operant.batch.outputs
 from operant.batch.batch import Batch
 from operant.batch.core import isas, parameters
 from operant.bench import numpy_loops, peers, probes
-from operant.bench.machine import available_cores
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Comparison, Contender, compare, timed, timed_over
 from operant.catalog import CATALOG, MULTIAGENT
@@ -32,6 +31,7 @@ from operant.headers.sources import built_in_header, native_folder
 from operant.rollout import advantages as rollout
 from operant.spec import EnvSpec
 from operant.utils import RunningNormalizer
+from operant.workers.choice import available_cores
 
 STANDARD = 4096  # the targets are stated for this batch size
 WORKERS_SIZE, MEMORY_SIZE = 65_536, 1_048_576

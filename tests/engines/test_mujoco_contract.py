@@ -283,3 +283,16 @@ def test_ppo_trains_on_a_task_and_promises_no_bits_elsewhere():
     assert np.isfinite(metrics[-1]["value_loss"])
     assert algorithm.arithmetic is None
     algorithm.close()
+
+
+def test_weights_do_not_depend_on_the_number_of_threads_that_step():
+    from operant.models import PPO
+    from operant.models.algorithms.configs import PPOConfig
+
+    weights = set()
+    for threads in (1, 2, 3):
+        config = PPOConfig(backend="native", num_envs=5, rollout_steps=64, normalize_rewards=True, threads=threads)
+        algorithm = PPO("operant/Hopper-v5", config).learn(640)
+        weights.add(algorithm.weights_hash())
+        algorithm.close()
+    assert len(weights) == 1

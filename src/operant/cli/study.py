@@ -48,12 +48,12 @@ def command(argv: list[str]) -> int:
 
     from operant.cli.study_config import read_study
     from operant.cli.study_trials import StudyTrials
-    from operant.models.native.ppo import available_cores
     from operant.runs.results import Results
     from operant.runs.run_directory import runs_root
     from operant.studies.statistics import scipy_stats
     from operant.studies.study import RESULTS
     from operant.studies.tables import report, write_csv
+    from operant.workers.choice import available_cores
 
     scipy_stats()  # a missing SciPy is named before hours of training
     config = read_study(arguments.file, trust=arguments.trust)

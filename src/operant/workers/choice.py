@@ -29,8 +29,7 @@ def choose_workers(make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int) -
         seconds, busy = _measure(env)
     finally:
         env.close()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = min(num_envs, max(1, round(cores / max(busy, 1e-3))))
+    most = min(num_envs, max(1, round(available_cores() / max(busy, 1e-3))))
     if most == 1:
         return 0
 
@@ -39,6 +38,11 @@ def choose_workers(make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int) -
 
     best = min(range(1, most + 1), key=step_of)
     return best if step_of(best) < CLEARLY * num_envs * seconds else 0
+
+
+def available_cores() -> int:
+    """Counts the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _measure(env: gymnasium.Env[Any, Any]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from toys import Countdown, Nested, vector
 
 import operant
 from operant.models.collection.sources import GymnasiumEnvironments, NativeEnvironments, make_environments
+from operant.workers.choice import available_cores
 
 
 def test_operants_ids_are_native_and_all_others_gymnasiums():
@@ -93,3 +94,15 @@ def test_workers_step_environments_in_python_with_the_same_rollouts_and_nothing_
         make_environments("operant/CartPole-v1", 3, {}, workers=2)
     with pytest.raises(ValueError, match=r"workers=2 is only for an id: give operant\.vectorize"):
         make_environments(vector(Countdown), 1, {}, workers=2)
+
+
+def test_tasks_on_mujoco_are_stepped_by_the_threads_of_the_run_and_the_cores_own_by_one():
+    def workers(env_id, **given):
+        made = make_environments(env_id, 3, given.pop("options", {}), **given)
+        made.close()
+        return made.batch.workers
+
+    assert [workers("operant/InvertedPendulum-v5", threads=threads) for threads in (1, 2, 5000)] == [1, 2, 3]
+    assert workers("operant/InvertedPendulum-v5") == min(available_cores(), 3)
+    assert workers("operant/InvertedPendulum-v5", threads=1, options={"workers": 3}) == 3
+    assert workers("operant/CartPole-v1", threads=2) == 1

@@ -39,7 +39,8 @@ class OnPolicyConfig:
     deterministic: bool = option(False, "give the same bits in every run on a GPU too, at some cost in speed")
     threads: int = option(
         0,
-        "threads, at most 16 in the core; 0: there all cores, in PyTorch one for a small network, else measured",
+        "threads, at most 16 in the core; 0: there and for steps on MuJoCo all cores, in PyTorch one for a small "
+        "network, else measured",
         at_least=0,
     )
 

@@ -65,7 +65,13 @@ class OnPolicy(Algorithm, ABC):
             raise ValueError(f"num_envs={c.num_envs} must be a multiple of the {world_size()} processes")
         explores = exploration is not None
         place = open_workplace(
-            env, c.num_envs // world_size(), self.env_options, c.device, explores=explores, workers=c.workers
+            env,
+            c.num_envs // world_size(),
+            self.env_options,
+            c.device,
+            explores=explores,
+            workers=c.workers,
+            threads=c.threads,
         )
         self.device, self.environments, self.kernels = place.device, place.environments, place.kernels
         self._remember(env)

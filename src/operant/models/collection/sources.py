@@ -18,11 +18,13 @@ from operant.batch.base import BatchBase
 from operant.batch.batch import Batch
 from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.environments.layout import Layout
-from operant.environments.lookup import AUTHORED, is_native
+from operant.environments.lookup import AUTHORED, find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
 from operant.messages import NotCopyable, unknown
+from operant.models.machine.data_parallel import processes
 from operant.models.networks.spaces import box_actions
 from operant.rollout.buffer import RolloutBuffer
+from operant.workers.choice import available_cores
 
 if TYPE_CHECKING:
     from operant.cuda.batch import CudaBatch
@@ -238,13 +240,15 @@ class GymnasiumEnvironments(CpuEnvironments):
 
 
 def make_environments(
-    env: Source, num_envs: int, options: Mapping[str, Any], device: str = "cpu", workers: int = 0
+    env: Source, num_envs: int, options: Mapping[str, Any], device: str = "cpu", workers: int = 0, threads: int = 0
 ) -> CpuEnvironments | DeviceEnvironments:
     """Makes the environments of an id, operant's or another's, or wraps a vector env; returns others as they are.
 
     `options` are the constructor's arguments. Operant's environments are on `device`, all others on the CPU. In a
     multi-agent environment every agent is a row; `num_envs` counts environments. Of an id that exists only in
-    Python `workers` processes step the environments, by `operant.vectorize`; 0 steps them in this process.
+    Python `workers` processes step the environments, by `operant.vectorize`; 0 steps them in this process. Those on
+    MuJoCo, whose steps are slow, are stepped by `threads` threads; 0: one for each core, shared among torchrun's
+    processes.
 
     Raises:
         ImportError: a module that the environment needs is not installed.
@@ -279,6 +283,8 @@ def make_environments(
         )
     if is_native(ours):
         given = {"precision": "float32", **options}  # of what is returned: rollouts hold float32
+        if find_spec(ours).engine:
+            given = {"workers": min(threads or max(1, available_cores() // processes()), num_envs), **given}
         return NativeEnvironments(OperantVectorEnv(ours, num_envs, autoreset_mode="SameStep", copy=False, **given))
     same_step = gym.vector.AutoresetMode.SAME_STEP
     envs: Any

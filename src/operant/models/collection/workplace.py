@@ -50,6 +50,7 @@ def open_workplace(
     *,
     explores: bool = False,
     workers: int = 0,
+    threads: int = 0,
 ) -> Workplace:
     """Makes the environments, as `make_environments` does, with the kernels and the collector for their device.
 
@@ -60,7 +61,7 @@ def open_workplace(
         CudaError: the GPU does not exist.
     """
     place = open_device(device)
-    environments = make_environments(env, num_envs, options, "cpu" if explores else device, workers)
+    environments = make_environments(env, num_envs, options, "cpu" if explores else device, workers, threads)
     if not isinstance(environments, DeviceEnvironments):
         return Workplace(environments, place, CpuKernels(place), partial(Collector, environments, device=place))
     engine = environments.batch.engine

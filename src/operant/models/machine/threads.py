@@ -7,13 +7,14 @@ more threads are clearly faster.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+from operant.workers.choice import available_cores
 
 SMALL = 100_000  # parameters
 CLEARLY = 1.3  # times as fast
@@ -25,7 +26,7 @@ def choose_threads(parameters: Sequence[Tensor], compute: Callable[[], Tensor]) 
 
     `compute` returns an output of the network; its sum is differentiated with respect to `parameters`.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = available_cores()
     if cores == 1 or sum(parameter.numel() for parameter in parameters) < SMALL:
         return 1
     before = torch.get_num_threads()

@@ -36,7 +36,13 @@ def make(
         raise TypeError(f"config is a {type(options).__name__}, but ppo takes a PPOConfig")
     reason = _why_not_arguments(env, options, arguments)
     if reason is None and options.backend != "torch":
-        env = make_environments(env, options.num_envs, arguments.get("env_options") or {}, workers=options.workers)
+        env = make_environments(
+            env,
+            options.num_envs,
+            arguments.get("env_options") or {},
+            workers=options.workers,
+            threads=options.threads,
+        )
     try:
         if isinstance(env, Environments):
             reason = reason or why_not_spaces(env.observation_space, env.action_space)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from operant.models.native.limits import is_fast, why_not
 from operant.models.native.rollouts import MOST_DRAWS, make_rollouts
 from operant.models.native.trainer import NotFiniteError, Statistics, Trainer, train_version
 from operant.rollout.normalizer import RunningNormalizer
+from operant.workers.choice import available_cores
 
 if TYPE_CHECKING:
     from operant.models.networks.actor_critic import ActorCritic
@@ -59,7 +59,7 @@ class NativePPO(PPO):
                 raise ValueError(f"backend='native' does not train {name}=: choose backend='torch', or leave that out")
         super(PPO, self).__init__(config, seed, env_options)
         c = self.config
-        environments = make_environments(env, c.num_envs, self.env_options, workers=c.workers)
+        environments = make_environments(env, c.num_envs, self.env_options, workers=c.workers, threads=c.threads)
         if isinstance(environments, DeviceEnvironments):
             raise ValueError("backend='native' does not train a CudaVectorEnv: choose backend='torch'")
         self.environments = environments
@@ -241,11 +241,6 @@ class NativePPO(PPO):
     def close(self) -> None:
         self.environments.close()
         self.trainer.close()
-
-
-def available_cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _statistics(moments: Statistics) -> dict[str, Any]:
