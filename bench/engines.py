@@ -21,6 +21,7 @@ from operant.bench.timing import Contender, timed_over
 from operant.bench.trainers import Trained, learning, torch_threads_kept, tuned_options
 from operant.bench.vectorizing import with_processor_clock
 from operant.bench.workloads import Plan, RowFunction, not_installed
+from operant.cli.study_sb3 import SB3Config
 from operant.models.algorithms.configs import PPOConfig
 from operant.workers.choice import available_cores
 
@@ -232,31 +233,30 @@ def mujoco_training(plan: Plan) -> Iterator[Row]:
 
 def sb3_ppo(stack: contextlib.ExitStack, kind: str, config: PPOConfig) -> Contender:
     """SB3's PPO on Gymnasium's task in one of its vector environments, with options of ours."""
-    import torch
-    from stable_baselines3 import PPO
     from stable_baselines3.common import vec_env
-    from stable_baselines3.common.env_util import make_vec_env
 
+    options = {
+        "n_envs": config.num_envs,
+        "normalize": True,
+        "n_steps": config.rollout_steps,
+        "batch_size": config.rollout_steps * config.num_envs // config.minibatches,
+        "n_epochs": config.epochs,
+        "learning_rate": config.learning_rate,
+        "gamma": config.gamma,
+        "gae_lambda": config.gae_lambda,
+        "clip_range": config.clip,
+        "max_grad_norm": config.max_grad_norm,
+        "vf_coef": config.value_coefficient,
+        "policy_kwargs": {
+            "activation_fn": config.activation,
+            "log_std_init": config.log_std,
+            "net_arch": list(config.hidden),
+        },
+    }
+    run = SB3Config(CHEETAH, "sb3-ppo", timesteps=0, seed=0, stop_at=None, options=options, environment_options={})
     with quiet():
-        envs: Any = make_vec_env(CHEETAH, config.num_envs, vec_env_cls=getattr(vec_env, kind))
-    envs = vec_env.VecNormalize(envs, gamma=config.gamma)
-    stack.callback(envs.close)
-    model = PPO(
-        "MlpPolicy",
-        envs,
-        n_steps=config.rollout_steps,
-        batch_size=config.rollout_steps * config.num_envs // config.minibatches,
-        n_epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        gamma=config.gamma,
-        gae_lambda=config.gae_lambda,
-        clip_range=config.clip,
-        max_grad_norm=config.max_grad_norm,
-        vf_coef=config.value_coefficient,
-        policy_kwargs={"activation_fn": torch.nn.ReLU, "log_std_init": config.log_std, "net_arch": list(config.hidden)},
-        device="cpu",
-        seed=0,
-    )
+        model = run.make(getattr(vec_env, kind))
+    stack.callback(model.env.close)
     return learning(f"SB3 on {kind}", model)
 
 

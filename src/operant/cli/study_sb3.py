@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ import gymnasium as gym
 import numpy as np
 
 from operant.cli.run_config import RunConfig
+from operant.cli.sb3_options import arguments, check_names, normalized
 from operant.cli.training import Asked, evaluation
 from operant.environments.lookup import authored_spec
 from operant.environments.register import register_env
-from operant.messages import unknown
+from operant.models.evaluation import Policy
 
 SB3 = {
     **{f"sb3-{name.lower()}": ("stable_baselines3", name) for name in ("A2C", "DDPG", "DQN", "PPO", "SAC", "TD3")},
@@ -30,7 +30,7 @@ EVERY = 1000  # steps between the looks at an off-policy algorithm's return; on-
 
 @dataclass(frozen=True)
 class SB3Config:
-    """A run of an algorithm of Stable-Baselines3; `options` are its class's, and n_envs."""
+    """A run of an algorithm of Stable-Baselines3; `options` are its class's, and `cli.sb3_options.ADDED`."""
 
     environment: str
     algorithm: str
@@ -50,8 +50,8 @@ class SB3Config:
         """Returns the run as a mapping of TOML's types."""
         return {**vars(self), "options": dict(self.options)}
 
-    def make(self) -> Any:
-        """Makes the model, on one thread and with environments one after another, as SB3's make_vec_env does.
+    def make(self, vec_env_cls: type | None = None) -> Any:
+        """Makes the model and its environments, as SB3's make_vec_env does: by default one steps after another.
 
         Raises:
             ImportError: SB3 is not installed.
@@ -64,14 +64,15 @@ class SB3Config:
         except ImportError:
             extra = "'operant[sb3]'" if package == "stable_baselines3" else package.replace("_", "-")
             raise ImportError(f"{self.algorithm} needs {package}: pip install {extra}", name=package) from None
-        options = dict(self.options)
-        known = inspect.signature(kind).parameters.keys() - {"env", "seed", "_init_setup_model"}
-        for key in options:
-            if key not in known and key != "n_envs":
-                raise ValueError(unknown(f"option of {self.algorithm}", key, sorted({*known, "n_envs"})))
-        envs = make_vec_env(self._make_env, options.pop("n_envs", 1), seed=self.seed)
-        policy = options.pop("policy", None) or _policy(envs.observation_space)
-        return kind(policy, envs, seed=self.seed, **{"device": "cpu", **options})
+        check_names(self.options, self.algorithm, kind)
+        envs = make_vec_env(self._make_env, self.options.get("n_envs", 1), seed=self.seed, vec_env_cls=vec_env_cls)
+        envs = normalized(envs, self.options)
+        given = {
+            "policy": _policy(envs.observation_space),
+            "device": "cpu",
+            **arguments(self.options, envs.action_space),
+        }
+        return kind(env=envs, seed=self.seed, **given)
 
     def _make_env(self) -> gym.Env[Any, Any]:
         authored = authored_spec(self.environment)
@@ -85,6 +86,28 @@ def _policy(space: gym.Space[Any]) -> str:
     from stable_baselines3.common.preprocessing import is_image_space
 
     return "CnnPolicy" if is_image_space(space) else "MlpPolicy"
+
+
+def policy_of(model: Any) -> Policy:
+    """Returns the model, or one that reads raw observations if its environments normalise theirs.
+
+    The statistics are those of the moment; playing does not change them.
+    """
+    statistics = model.get_vec_normalize_env()
+    return model if statistics is None else _Normalizing(model, statistics)
+
+
+@dataclass(frozen=True)
+class _Normalizing:
+    """A model behind the observation statistics of a VecNormalize."""
+
+    model: Any
+    statistics: Any
+
+    def predict(self, observations: Any, state: Any = None, /, *, deterministic: bool = False) -> tuple[Any, Any]:
+        observations = self.statistics.normalize_obs(observations)
+        actions, state = self.model.predict(observations, state, deterministic=deterministic)
+        return actions, state
 
 
 def learn(
@@ -117,7 +140,7 @@ def learn(
             returns = [episode["r"] for episode in self.model.ep_info_buffer or ()]
             self.mean_return = float(np.mean(returns)) if returns else math.nan
             metrics = {"steps": self.num_timesteps, "episode_return": self.mean_return, "updates": self.looks}
-            self.solved = evaluation(config, self.model, metrics)
+            self.solved = evaluation(config, policy_of(self.model), metrics)
             self.over = self.solved is not None or asked.by_signal or ends(metrics)
 
         def _on_step(self) -> bool:
@@ -131,7 +154,7 @@ def learn(
 
 
 def weights_hash(model: Any) -> str:
-    """Returns the SHA-256 hash of the bytes of the policy's weights."""
+    """Returns the SHA-256 hash of the bytes of the policy's weights, without statistics of observations."""
     whole = hashlib.sha256()
     for weight in model.policy.state_dict().values():
         whole.update(weight.numpy().tobytes())

@@ -11,7 +11,7 @@ from typing import Any
 
 from operant.cli.run_config import RunConfig
 from operant.cli.study_config import StudyConfig, Trial
-from operant.cli.study_sb3 import SB3Config, learn, weights_hash
+from operant.cli.study_sb3 import SB3Config, learn, policy_of, weights_hash
 from operant.cli.time_left import Progress
 from operant.cli.training import EPISODES, Training, asked_to_stop
 from operant.cli.trials import Ends, run_trials
@@ -214,7 +214,7 @@ def _train_sb3(config: SB3Config, ends: Ends, stack: contextlib.ExitStack) -> tu
         "backend": "sb3",
         "versions": {**versions(), "stable_baselines3": stable_baselines3.__version__},
     }
-    return Trained(model, solved is not None, steps, mean_return, facts), watch
+    return Trained(policy_of(model), solved is not None, steps, mean_return, facts), watch
 
 
 class Watch:
