@@ -128,6 +128,28 @@ def test_without_mujoco_one_line_names_the_extra():
     assert ran.stdout == expected * 2, ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "why"), [(None, "mujoco is empty"), ("import missing_part", "No module named 'missing_part'")]
+)
+def test_a_damaged_mujoco_is_named_with_what_it_lacks(file, why, tmp_path):
+    (tmp_path / "mujoco" / "plugin").mkdir(parents=True)
+    if file is not None:
+        (tmp_path / "mujoco" / "__init__.py").write_text(file)
+    finder = f"""
+import importlib.machinery
+class Damaged:
+    def find_spec(name, path=None, target=None):
+        return importlib.machinery.PathFinder.find_spec(name, [{str(tmp_path)!r}]) if name == "mujoco" else None
+sys.meta_path.insert(0, Damaged)
+"""
+    code = WITHOUT.replace('sys.modules["mujoco"] = None', finder)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    lines = ran.stdout.splitlines()
+    assert len(lines) == 2 and lines[0] == lines[1], ran.stderr
+    assert lines[0].startswith("operant/HalfCheetah-v5 needs MuJoCo, which is damaged here (")
+    assert why in lines[0] and lines[0].endswith("pip install 'operant[mujoco]'")
+
+
 def test_an_old_mujoco_is_named_with_its_version():
     code = 'import mujoco; mujoco.__version__ = "2.3.6"' + WITHOUT.replace('sys.modules["mujoco"] = None', "")
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

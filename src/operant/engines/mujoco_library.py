@@ -34,6 +34,9 @@ def mujoco_module(env_id: str) -> Any:
     """
     try:
         import mujoco
+
+        if mujoco.__file__ is None:  # a folder that an uninstalled package, or its user, left
+            raise ImportError(f"{next(iter(mujoco.__path__))} is empty")
     except ImportError as problem:
         why = "MuJoCo" if problem.name == "mujoco" else f"MuJoCo, which is damaged here ({problem})"
         raise DependencyNotInstalled(f"{env_id} needs {why}: {INSTALL}") from None
