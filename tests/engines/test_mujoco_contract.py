@@ -285,6 +285,19 @@ def test_ppo_trains_on_a_task_and_promises_no_bits_elsewhere():
     algorithm.close()
 
 
+def test_gymnasiums_task_judges_a_policy_with_the_same_returns():
+    from operant.models import PPO
+    from operant.models.algorithms.configs import PPOConfig
+    from operant.models.evaluation import evaluate, exact, reference_id
+
+    assert reference_id("operant/Hopper-v5") == "Hopper-v5" and reference_id("Hopper-v5") is None
+    algorithm = PPO("operant/Hopper-v5", PPOConfig(backend="native", num_envs=4, rollout_steps=16, threads=1))
+    ours = evaluate(algorithm, "operant/Hopper-v5", 3, seed=5, env_options=exact("operant/Hopper-v5", {}))
+    theirs = evaluate(algorithm, "Hopper-v5", 3, seed=5)
+    algorithm.close()
+    assert (ours == theirs).all()
+
+
 def test_weights_do_not_depend_on_the_number_of_threads_that_step():
     from operant.models import PPO
     from operant.models.algorithms.configs import PPOConfig

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 
-from operant.catalog import CATALOG, bare_id
+from operant.catalog import CATALOG, ENGINES, bare_id
 from operant.environments.lookup import find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
 
@@ -25,7 +25,7 @@ class Policy(Protocol):
 def reference_id(env_id: str) -> str | None:
     """Returns the id of Gymnasium's environment for the same task as operant's `env_id`, or None if there is none."""
     name = bare_id(env_id)
-    return name if env_id != name and name in CATALOG and name in gym.registry else None
+    return name if env_id != name and (name in CATALOG or name in ENGINES) and name in gym.registry else None
 
 
 def exact(env_id: str, env_options: Mapping[str, Any]) -> dict[str, Any]:
