@@ -286,7 +286,8 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
     },
     "Hopper-v5": {"ppo": _LOCOMOTION},
     "Walker2d-v5": {"ppo": _LOCOMOTION},
-    "InvertedDoublePendulum-v5": {"ppo": _LOCOMOTION},
+    # Normalised observations were no better.
+    "InvertedDoublePendulum-v5": {"ppo": {**_LOCOMOTION, "normalize_observations": False}},
     "InvertedPendulum-v5": {"ppo": _LOCOMOTION},
     "Swimmer-v5": {
         "ppo": {
@@ -294,6 +295,7 @@ TUNED: dict[str, dict[str, dict[str, Any]]] = {
             "num_envs": 4,
             "rollout_steps": 1024,
             "learning_rate": 6e-4,
+            "anneal": False,
             "gamma": 0.9999,
             "gae_lambda": 0.98,
             "minibatches": 16,
