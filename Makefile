@@ -416,6 +416,10 @@ STUDY ?= bench/studies/algorithms.toml
 study: venv
 	$(BIN)/operant study $(STUDY) $(JOBS:%=--jobs %) --runs build
 
+# Trains the agents that the wheel has, and those of the release's file, from wheels/agents.toml.
+agents: venv
+	$(BIN)/python wheels/agents.py
+
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/mypy

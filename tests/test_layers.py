@@ -47,6 +47,7 @@ LAYERS = (
     "models/native",
     "models/export",
     "models",
+    "agents",
     "studies",
     "__init__",
     "compat",

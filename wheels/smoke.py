@@ -122,6 +122,15 @@ def trains() -> str:
     return f"CartPole returns {score:.0f} after 60,000 steps"
 
 
+def agents() -> str:
+    """Checks that an agent plays, and that this machine trains it to the same bits."""
+    agent = operant.agents.load("cartpole")
+    score = float(evaluate(agent, "operant/CartPole-v1", 20).mean())
+    check(score == 500, f"the agent of CartPole returns {score:.0f}")
+    run("repeat", "agents/cartpole", "--quiet")
+    return "an agent plays, and is trained again to the same bits"
+
+
 def resumes() -> str:
     """Trains a run in two parts, with a checkpoint on disk between them, and compares its weights with another's."""
     with tempfile.TemporaryDirectory() as folder:
@@ -153,6 +162,7 @@ CHECKS: tuple[Callable[[], str], ...] = (
     certificates,
     same_as_gymnasium,
     trains,
+    agents,
     resumes,
 )
 

@@ -43,6 +43,7 @@ _LAZY = {
     "OperantEnv": "operant.environments.single",
     "OperantParallelEnv": "operant.environments.parallel",
     "OperantVectorEnv": "operant.environments.vector",
+    "agents": "operant.agents",
     "certificate": "operant.conformance.certificate",
     "envs": "operant.envs",
     "register_env": "operant.environments.register",
@@ -74,7 +75,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'operant' has no attribute {name!r}")
     module = import_module(_LAZY[name])
-    return module if name == "envs" else getattr(module, name)
+    return module if name in ("agents", "envs") else getattr(module, name)
 
 
 register_environments()

@@ -39,7 +39,7 @@ def test_a_typo_is_answered_with_the_nearest_name(error_line, arguments, nearest
 
 
 def test_an_unrelated_name_is_answered_with_all_commands(error_line):
-    names = "list, train, eval, resume, repeat, new, build, check, bench, doctor, export"
+    names = "list, train, eval, enjoy, resume, repeat, new, build, check, bench, doctor, export"
     assert f"choose from {names}, sweep, study, plot, monitor, runs, run, autoload (" in error_line("frobnicate")
 
 

@@ -58,11 +58,12 @@ def strange(request, tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("command", ["eval", "resume", "export", "train", "sweep"])
+@pytest.mark.parametrize("command", ["eval", "enjoy", "resume", "export", "train", "sweep"])
 def test_a_strangers_files_run_no_code_until_they_are_trusted(strange, capsys, command):
     run = RunDirectory.latest(strange / "runs").path
     arguments = {
         "eval": ["eval", run],
+        "enjoy": ["enjoy", run, "--video", strange / "film.mp4"],
         "resume": ["resume", run],
         "export": ["export", run, "--format", "c"],
         "train": ["train", "--config", run / "config.toml"],
@@ -166,6 +167,7 @@ def hostile(tmp_path):
         ["monitor", "RUN", "--once"],
         ["eval", "RUN"],
         ["eval", "RUN", "--trust"],
+        ["enjoy", "RUN", "--trust"],
         ["resume", "RUN"],
         ["export", "RUN", "--format", "c"],
         ["train", "--config", "RUN/config.toml"],

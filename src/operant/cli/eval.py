@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +32,12 @@ def command(argv: list[str]) -> int:
     arguments = parser.parse(argv)
     if arguments.gymnasium and arguments.env is not None:
         parser.error(f"--gymnasium and --env {arguments.env} contradict each other: leave one out")
-    return _evaluate(chosen_run(parser, arguments), arguments)
+    return _evaluate(chosen_run(parser, arguments, agents=True), arguments)
 
 
 def _parser() -> Parser:
     parser = Parser(PROGRAM, description=DESCRIPTION)
-    add_run_options(parser)
+    add_run_options(parser, agents=True)
     add_checkpoint_option(parser)
     add_trust_option(parser)
     parser.add_argument("--episodes", metavar="N", type=at_least(1), default=100, help="episodes to play (100)")
@@ -63,10 +64,8 @@ def _evaluate(run: RunDirectory, arguments: Any) -> int:
         returns = evaluate(trained.algorithm, env_id, arguments.episodes, **how)
         result = _statistics(trained, env_id, returns, arguments)
         if arguments.video is not None:
-            from operant.cli.video import record
-
             result["video"] = str(arguments.video)
-            record(trained.algorithm, env_id, arguments.video, episodes=min(FILMED, arguments.episodes), **how)
+            _film(trained, env_id, options, arguments)
     finally:
         trained.algorithm.close()
     if arguments.json:
@@ -74,6 +73,20 @@ def _evaluate(run: RunDirectory, arguments: Any) -> int:
     else:
         _print(result)
     return 0
+
+
+def _film(trained: Trained, env_id: str, options: dict[str, Any], arguments: Any) -> None:
+    from operant.cli.stage import Stage, draw_in_memory
+    from operant.cli.video import Film
+
+    draw_in_memory()
+    seeds = range(arguments.seed, arguments.seed + min(FILMED, arguments.episodes))
+    with (
+        contextlib.closing(Stage(trained.algorithm, env_id, options)) as stage,
+        Film(arguments.video, stage.rate) as film,
+    ):
+        for _ in stage.show(film, seeds, not arguments.sampled):
+            pass
 
 
 def _environment(trained: Trained, name: str | None, gymnasium: bool) -> tuple[str, dict[str, Any]]:

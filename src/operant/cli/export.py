@@ -51,14 +51,17 @@ def command(argv: list[str]) -> int:
         parser.error("--pufferlib exports an environment, --format the policy of a run: choose one")
     if options.format not in ENDINGS:
         parser.error(unknown("format", options.format, ENDINGS))
-    return _policy(chosen_run(parser, options), options)
+    return _policy(chosen_run(parser, options, agents=True), options)
 
 
 def _parser() -> Parser:
     usage = f"{PROGRAM} RUN_ID --format {FORMATS} [--out FILE] ...\n       {PROGRAM} ENV --pufferlib [--out FILE]"
     parser = Parser(PROGRAM, usage=usage, description=DESCRIPTION)
     parser.add_argument(
-        "run", metavar="ENV", nargs="?", help="a run's id or its beginning; or an environment such as cartpole"
+        "run",
+        metavar="ENV",
+        nargs="?",
+        help="a run's id or its beginning, or agents/NAME; or an environment such as cartpole",
     )
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help="the file to write (RUN_ID.onnx, .h or .html, or ENV.h)"

@@ -16,6 +16,7 @@ COMMANDS = {
     "list": ("operant.cli.catalog_list", "lists environments with their spaces, limits and physical parameters"),
     "train": ("operant.cli.train", "trains an algorithm on an environment and saves the run"),
     "eval": ("operant.cli.eval", "measures the episode returns of a trained policy"),
+    "enjoy": ("operant.cli.enjoy", "shows a trained agent as it plays, in a window or a video"),
     "resume": ("operant.cli.resume", "continues an interrupted run"),
     "repeat": ("operant.cli.repeat", "trains a run again and compares the weights bit for bit"),
     "new": ("operant.cli.new", "writes a header and a descriptor as a start for your own environment"),

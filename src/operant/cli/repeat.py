@@ -31,12 +31,12 @@ PROGRAM = "operant repeat"
 def command(argv: list[str]) -> int:
     """Trains and compares; the exit code is 0, or 1 if the weights differ or cannot be compared."""
     parser = Parser(PROGRAM, description=DESCRIPTION)
-    add_run_options(parser)
+    add_run_options(parser, agents=True)
     parser.add_argument("--threads", metavar="N", type=at_least(0), help="another number of threads; 0: all cores")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_trust_option(parser)
     arguments = parser.parse(argv)
-    run = chosen_run(parser, arguments)
+    run = chosen_run(parser, arguments, agents=True)
     ended = Ended.read(run)
     from operant.cli.run_config import merge
 

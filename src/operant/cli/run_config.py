@@ -43,8 +43,7 @@ class RunConfig:
 
     def make_small(self, backend: str | None = None) -> Algorithm:
         """Makes the algorithm with the same policy on one environment and the CPU: to check it, or to play with it."""
-        small = dataclasses.replace(self.options, num_envs=1, rollout_steps=1, threads=1, device="cpu")
-        return dataclasses.replace(self, options=small).make(backend)
+        return dataclasses.replace(self, options=self.options.for_one()).make(backend)
 
     def as_toml(self) -> dict[str, Any]:
         """Returns a mapping from which `merge` makes the same run."""

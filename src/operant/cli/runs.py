@@ -8,6 +8,7 @@ import math
 import time
 from typing import Any
 
+from operant.agents import PREFIX, find
 from operant.cli.parser import Parser
 from operant.messages import printable
 from operant.monitor.run_view import RunView
@@ -38,9 +39,17 @@ def command(argv: list[str]) -> int:
     return 0
 
 
-def add_run_options(parser: Parser) -> None:
+def add_run_options(parser: Parser, *, agents: bool = False) -> None:
     """Adds the argument RUN_ID, --latest and --runs, for `chosen_run`."""
-    parser.add_argument("run", metavar="RUN_ID", nargs="?", help="a run's id or its beginning; see `operant runs`")
+    meaning = "a run's id or its beginning; see `operant runs`"
+    if agents:
+        meaning += f"; or {PREFIX}NAME, an agent of `operant enjoy`"
+    parser.add_argument("run", metavar="RUN_ID", nargs="?", help=meaning)
+    add_run_choice(parser)
+
+
+def add_run_choice(parser: Parser) -> None:
+    """Adds --latest and --runs."""
     parser.add_argument("--latest", action="store_true", help="take the run that was started last")
     add_runs_option(parser)
 
@@ -50,14 +59,21 @@ def add_checkpoint_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--checkpoint", metavar="WHICH", default="best", help="best (the default), latest, or a file")
 
 
-def chosen_run(parser: Parser, options: argparse.Namespace) -> RunDirectory:
-    """Returns the run that the options name; raises RunError if there is none."""
+def chosen_run(parser: Parser, options: argparse.Namespace, *, agents: bool = False) -> RunDirectory:
+    """Returns the run that the options name; with `agents`, that may be the run of one: for what changes nothing.
+
+    Raises:
+        RunError: there is no such run.
+        ValueError: there is no such agent.
+    """
     if options.latest and options.run is not None:
         parser.error(f"--latest and RUN_ID {options.run!r} contradict each other: leave one out")
     if options.latest:
         return RunDirectory.latest(options.runs)
     if options.run is None:
         parser.error("name a run, or take the newest with --latest (`operant runs` lists them)")
+    if agents and options.run.startswith(PREFIX):
+        return find(options.run.removeprefix(PREFIX))
     return RunDirectory.find(options.runs, options.run)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from operant.batch.base import BatchBase
+from operant.environments.window import Window
 from operant.messages import unknown
 from operant.spec import EnvSpec
 
@@ -85,7 +86,7 @@ class Renderer:
         self.indices = range(min(count, batch.num_envs))
         self.last_actions: Any = None  # [N, *A], or None before the first step
         self._artist: Any = None
-        self._window: Any = None
+        self._window: Window | None = None
         # By environment: what its picture keeps of its episode, in the reference's attribute `picture_keeps`.
         self._kept: dict[int, Any] = {}
 
@@ -96,7 +97,9 @@ class Renderer:
         frames = tuple(self._draw(i, record) for i, record in enumerate(self._records()))
         if self.mode == "rgb_array":
             return frames
-        self._show(tile(frames))
+        if self._window is None:
+            self._window = Window(self.batch.spec.full_id, self.batch.spec.render_fps)
+        self._window.append(tile(frames))
         return None
 
     def _records(self) -> np.ndarray:
@@ -157,33 +160,15 @@ class Renderer:
         if self.last_actions is not None and hasattr(artist, "max_torque") and record["elapsed"] > 0:
             artist.last_u = float(np.clip(self.last_actions[i], -artist.max_torque, artist.max_torque)[0])
 
-    def _show(self, picture: np.ndarray) -> None:
-        import pygame
-
-        size = (picture.shape[1], picture.shape[0])
-        if self._window is None:
-            pygame.init()
-            pygame.display.init()
-            pygame.display.set_caption(self.batch.spec.full_id)
-            self._window = pygame.display.set_mode(size)
-            self._clock = pygame.time.Clock()
-        pygame.surfarray.blit_array(self._window, picture.transpose(1, 0, 2))
-        pygame.event.pump()
-        self._clock.tick(self.batch.spec.render_fps)
-        pygame.display.flip()
-
     def close(self) -> None:
         if self._artist is not None:
             self._artist.close()
         if self._window is not None:
-            import pygame
-
-            pygame.display.quit()
-            pygame.quit()
+            self._window.close()
         self._artist = self._window = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_artist": None, "_window": None, "_clock": None}
+        return self.__dict__ | {"_artist": None, "_window": None}
 
 
 def place_particles(artist: Any, state: np.ndarray, parameters: Mapping[str, float]) -> None:

@@ -177,6 +177,32 @@ class Algorithm(NotCopyable):
             Untrusted: the file names a header or a module that this user has not trained, built or registered.
         """
         state = load_checkpoint(Path(path))
+        algorithm = cls._described(state, path, env, **arguments)
+        algorithm._restore(state, path)
+        return algorithm
+
+    @classmethod
+    def load_policy(cls: type[Self], path: str | Path, env: str | None = None) -> Self:
+        """Loads what plays from a file written by `save`, with one environment on the CPU; raises the same as `load`.
+
+        It has the weights and the statistics of observations, and nothing else of the training.
+        """
+        state = load_checkpoint(Path(path))
+        algorithm = cls._described(state, path, env, alone=True)
+        algorithm._restore(state, path, policy_alone=True)
+        return algorithm
+
+    @classmethod
+    def _described(
+        cls: type[Self],
+        state: dict[str, Any],
+        path: str | Path,
+        env: str | VectorEnv | None,
+        *,
+        alone: bool = False,
+        **arguments: Any,
+    ) -> Self:
+        """Makes the algorithm that a checkpoint describes, or `alone` one with the same policy on one environment."""
         if (saved_by := str(state.get("algorithm"))) != cls.name:
             raise ValueError(f"{path} was saved by {saved_by:.80}: load it with that class")
         given, options, config, seed = (state.get(name) for name in ("env_id", "env_options", "config", "seed"))
@@ -186,16 +212,15 @@ class Algorithm(NotCopyable):
             if given is None:
                 raise ValueError(f"{path} was trained on a vector env without an id: pass it as env=")
             check_trust(str(given), str(path), f"pass env={given!r}")
-        algorithm = cls.make(
+        trained_with = make_config(cls.Config, config)
+        return cls.make(
             env or str(given),
-            make_config(cls.Config, config),
+            trained_with.for_one() if alone else trained_with,
             backend=backend_of(state),
             seed=seed,
             env_options=options if env is None else {},
             **arguments,
         )
-        algorithm._restore(state, path)
-        return algorithm
 
     def restore(self, path: str | Path) -> None:
         """Continues from a checkpoint of an algorithm that was made with the same arguments.
@@ -205,9 +230,9 @@ class Algorithm(NotCopyable):
         """
         self._restore(load_checkpoint(path), path)
 
-    def _restore(self, state: dict[str, Any], path: str | Path) -> None:
+    def _restore(self, state: dict[str, Any], path: str | Path, *, policy_alone: bool = False) -> None:
         try:
-            self.load_state_dict(state)
+            (self.restore_policy if policy_alone else self.load_state_dict)(state)
         except CheckpointError:
             raise
         except (ValueError, *MISFITS) as problem:

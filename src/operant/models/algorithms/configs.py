@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from operant.models.algorithms.options import check_options, option
 
 ACTIVATIONS = ("tanh", "relu", "elu", "gelu", "silu")
 """The names of the activations; `models.networks.actor_critic` has the layers."""
 BACKENDS = ("auto", "native", "torch")
+
+Self = TypeVar("Self", bound="OnPolicyConfig")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class OnPolicyConfig:
             raise ValueError(
                 f"value_hidden={self.value_hidden} is for a network of its own: leave it out, or set share=False"
             )
+
+    def for_one(self: Self) -> Self:
+        """Returns the options of the same policy on one environment, on the CPU: to check it, or to play with it."""
+        return replace(self, num_envs=1, rollout_steps=1, threads=1, device="cpu")
 
 
 @dataclass(frozen=True)
