@@ -60,6 +60,12 @@ def test_the_wheel_is_small_and_holds_only_the_package(built):
     native = {name.removeprefix("operant/") for name in names if name.startswith("operant/native/")}
     assert native == wanted and {"native/envs/cartpole.h", "native/targets/avx2.c"} < native
     assert {"operant/headers/scaffold/lander.h", "operant/headers/scaffold/lander.toml"} < set(names)
+    # Trained agents: three files each.
+    files = {
+        path for path in (ROOT / "src/operant/agents").rglob("*") if path.suffix in (".json", ".toml", ".safetensors")
+    }
+    held = {name for name in names if name.startswith("operant/agents/") and not name.endswith(".py")}
+    assert held == {str(path.relative_to(ROOT / "src")) for path in files} and len(held) == 30
     # Live pages: their parts, and the core as two WebAssembly modules.
     parts = {path.name for ending in ("js", "css", "html") for path in (ROOT / "src/operant/web").glob(f"*.{ending}")}
     pages = {name.removeprefix("operant/web/") for name in names if name.startswith("operant/web/")}

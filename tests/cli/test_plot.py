@@ -32,7 +32,7 @@ def test_a_picture_of_runs_is_written(runs, tmp_path, monkeypatch, capsys):
     assert main(["plot", *ids, "--runs", str(runs)]) == 0
     assert capsys.readouterr().out == "curves.png\n"
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert main(["plot", ids[0], "--runs", str(runs), "--x", "seconds", "--dark", "--output", "one.svg"]) == 0
+    assert main(["plot", ids[0], "--runs", str(runs), "--x", "seconds", "--log", "--dark", "--output", "one.svg"]) == 0
     assert "</svg>" in (tmp_path / "one.svg").read_text()
 
 

@@ -50,6 +50,26 @@ def test_shares_of_solved_seeds_are_one_minus_kaplan_meier():
     assert x.tolist() == [0, 100, 200, 900, 900] and y.tolist() == [0, 0.25, 0.75, 0.75, 0.75]
 
 
+def test_a_logarithmic_axis_has_the_same_curves_and_no_zero():
+    outcomes = [outcome("cartpole", "a", 0, steps=10), outcome("cartpole", "b", 0, steps=10_000)]
+    made = study([run()], outcomes)
+    for kind in ("curves", "solved"):
+        [axes] = studies.plot(made, kind, log=True).axes
+        assert axes.get_xscale() == "log" and axes.get_xlim()[0] > 0
+        assert [x[-1] for x, _ in lines(axes)] == ([10, 10_000] if kind == "curves" else [10_000, 10_000])
+    [axes] = studies.plot(made, log=True).axes
+    (_, (x, y)), [straight] = lines(axes), studies.plot(made).axes
+    (_, (linear_x, linear_y)) = lines(straight)
+    assert np.allclose(np.diff(np.log(x)), np.log(x[-1] / x[0]) / (len(x) - 1))
+    assert np.allclose(np.interp(linear_x, x, y), linear_y, rtol=0.01)
+
+
+def test_an_axis_of_less_than_two_decades_has_numbers_between_its_powers_of_ten():
+    [axes] = studies.plot(curves((0.0, 10.0), (0.0, 20.0), ends=900), log=True).axes
+    low, high = axes.get_xlim()
+    assert len([place for place in axes.get_xticks() if low <= place <= high]) >= 2
+
+
 def test_bars_are_final_returns_above_random_play_with_every_seed():
     outcomes = [
         outcome("cartpole", name, seed, score) for name, score in (("a", 300.0), ("b", 480.0)) for seed in (0, 1)

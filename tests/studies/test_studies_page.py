@@ -15,7 +15,7 @@ def blocks(language):
 
 def test_the_first_file_is_trained_compared_and_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    first, _ = blocks("toml")
+    first, *_ = blocks("toml")
     Path("study.toml").write_text(first.replace("seeds = 30", "seeds = 2"))
     assert main(["study", "study.toml"]) == 0
     printed = capsys.readouterr().out
@@ -50,3 +50,15 @@ def test_the_whole_file_is_read(tmp_path):
     assert (lander.goal, lander.threshold, lander.random, lander.reference) == (None, 150.0, -180.0, 200.0)
     [sb3] = {trial.config.options["learning_rate"] for trial in study.trials[40:60]}
     assert sb3 == 1e-3
+
+
+def test_rl_zoos_contender_is_made(tmp_path):
+    (tmp_path / "zoo.toml").write_text(
+        "[study]\nenvironments = ['operant/HalfCheetah-v5']\nseeds = 1\n" + blocks("toml")[2]
+    )
+    [trial] = read_study(tmp_path / "zoo.toml").trials
+    assert trial.config.timesteps == 1_000_000
+    model = trial.config.make()
+    assert model.n_steps == 512 and model.get_vec_normalize_env() is not None
+    assert model.policy.mlp_extractor.policy_net[2].out_features == 256
+    model.env.close()

@@ -29,6 +29,7 @@ def command(argv: list[str]) -> int:
     kinds = "curves (the default), solved: the share of seeds that reach the goal, returns, or profiles"
     parser.add_argument("--kind", metavar="KIND", default="curves", help=kinds)
     parser.add_argument("--x", metavar="AXIS", default="steps", help="steps (the default) or seconds")
+    parser.add_argument("--log", action="store_true", help="a logarithmic x axis")
     parser.add_argument("--statistic", metavar="NAME", default="iqm", help="iqm (the default) or mean")
     parser.add_argument("--dark", action="store_true", help="on a dark background")
     parser.add_argument("--output", metavar="FILE", help="a PNG or SVG file (default: KIND.png, in a study's folder)")
@@ -40,7 +41,8 @@ def command(argv: list[str]) -> int:
 
     study = _find(arguments.what, arguments.runs)
     style = "dark" if arguments.dark else "light"
-    picture = studies.plot(study, arguments.kind, x=arguments.x, statistic=arguments.statistic, style=style)
+    how = {"x": arguments.x, "log": arguments.log, "statistic": arguments.statistic, "style": style}
+    picture = studies.plot(study, arguments.kind, **how)
     output = arguments.output or str(study.folder / f"{arguments.kind}{'-dark' * arguments.dark}.png")
     picture.save(output)
     for line in caveats(study):

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from operant.files.atomic import write_atomically
 from operant.messages import unknown
@@ -31,6 +31,7 @@ KINDS = ("curves", "solved", "returns", "profiles")
 AXES = ("steps", "seconds")
 STATISTICS: dict[str, tuple[str, Callable[..., Any]]] = {"iqm": ("interquartile mean", iqm), "mean": ("mean", mean)}
 POINTS = 200  # of a curve
+LONGEST = 1e9  # last by first place of a logarithmic axis, of which no end is at 0
 COLUMNS = 3  # of panels
 WIDTH, HEIGHT = 4.0, 2.8  # inches of a panel
 DPI = 160
@@ -90,7 +91,13 @@ class Picture(Figure):
 
 
 def draw(
-    study: Study, kind: str = "curves", *, x: str = "steps", statistic: str = "iqm", style: str = "light"
+    study: Study,
+    kind: str = "curves",
+    *,
+    x: str = "steps",
+    log: bool = False,
+    statistic: str = "iqm",
+    style: str = "light",
 ) -> Picture:
     """Draws a study.
 
@@ -98,6 +105,7 @@ def draw(
         kind: "curves" of the mean training return, shares of seeds that have "solved" the run, final "returns", or
             "profiles": the shares of seeds with scores above each score.
         x: "steps" or "seconds", of curves and solved seeds.
+        log: draw them on a logarithmic axis, on which contenders of very different speed are seen.
         statistic: "iqm", the interquartile mean, or "mean", of curves and returns. Bands and bars are 95% intervals.
         style: "light", for print too, or "dark".
 
@@ -123,9 +131,9 @@ def draw(
     for place, (run, axes) in enumerate(zip(runs, panels, strict=True)):
         _title(axes, run.name, look)
         if kind == "curves":
-            _curves(axes, study, run, x, statistic, look)
+            _curves(axes, study, run, x, log, statistic, look)
         elif kind == "solved":
-            _shares(axes, study, run, x, look)
+            _shares(axes, study, run, x, log, look)
         else:
             _bars(axes, study, run, statistic, look)
         if place % _columns(len(runs)) == 0:
@@ -182,13 +190,13 @@ def _legend(figure: Figure, study: Study, look: Style, of_curves: bool = False) 
     )
 
 
-def _curves(axes: Axes, study: Study, run: Run, x: str, statistic: str, look: Style) -> None:
+def _curves(axes: Axes, study: Study, run: Run, x: str, log: bool, statistic: str, look: Style) -> None:
     _, compute = STATISTICS[statistic]
     for place, contender in enumerate(study.contenders):
         outcomes = [each for each in study.of(run.name, contender) if len(each.curve.steps)]
         if not outcomes:
             continue
-        grid, values = _on_one_grid(outcomes, x)
+        grid, values = _on_one_grid(outcomes, x, log)
         middle, low, high = band(values, compute)
         line = look.line(place)
         axes.fill_between(grid, low, high, color=line["color"], alpha=BAND, linewidth=0)
@@ -200,8 +208,7 @@ def _curves(axes: Axes, study: Study, run: Run, x: str, statistic: str, look: St
         axes.annotate(
             "goal", (0.01, target), xycoords=("axes fraction", "data"), color=look.ink, fontsize=7, va="bottom"
         )
-    axes.set_xlim(left=0)
-    _x_axis(axes, x)
+    _x_axis(axes, x, log)
 
 
 def _final(axes: Axes, outcomes: Sequence[Outcome], x: str, compute: Callable[..., Any], colour: str) -> None:
@@ -213,10 +220,11 @@ def _final(axes: Axes, outcomes: Sequence[Outcome], x: str, compute: Callable[..
         axes.plot([end, end], [found.low, found.high], color=colour, linewidth=1)
 
 
-def _on_one_grid(outcomes: Sequence[Outcome], x: str) -> tuple[np.ndarray, np.ndarray]:
+def _on_one_grid(outcomes: Sequence[Outcome], x: str, log: bool) -> tuple[np.ndarray, np.ndarray]:
     """Returns places on the x axis `[K]`, and the returns there `[K, N]`; a trial that has ended keeps its last."""
     places = [np.asarray(getattr(each.curve, x), float) for each in outcomes]
-    grid = np.linspace(max(each[0] for each in places), max(each[-1] for each in places), POINTS)
+    first, last = (max(each[end] for each in places) for end in (0, -1))
+    grid = np.geomspace(max(first, last / LONGEST), last, POINTS) if log else np.linspace(first, last, POINTS)
     values = [np.interp(grid, place, each.curve.returns) for place, each in zip(places, outcomes, strict=True)]
     return grid, np.stack(values, axis=1)
 
@@ -225,26 +233,26 @@ def _solved(study: Study, run: Run) -> bool:
     return any(each.solved for contender in study.contenders for each in study.of(run.name, contender))
 
 
-def _shares(axes: Axes, study: Study, run: Run, x: str, look: Style) -> None:
+def _shares(axes: Axes, study: Study, run: Run, x: str, log: bool, look: Style) -> None:
     """Draws one minus the Kaplan-Meier curve of each contender."""
     stats = scipy_stats()
     untils = {
         contender: [each.until(run.threshold) for each in study.of(run.name, contender)]
         for contender in study.contenders
     }
-    longest = max(each[AXES.index(x)] for those in untils.values() for each in those)
+    everything = [each[AXES.index(x)] for those in untils.values() for each in those]
+    first, longest = min(everything) / 2 if log else 0, max(everything)
     for place, those in enumerate(untils.values()):
         if not those:
             continue
         times = np.array([each[AXES.index(x)] for each in those])
         reached = np.array([each[2] for each in those])
         curve = stats.ecdf(stats.CensoredData.right_censored(times, ~reached)).sf
-        ends = np.concatenate([[0], curve.quantiles, [longest]])
+        ends = np.concatenate([[first], curve.quantiles, [longest]])
         shares = 1 - np.concatenate([[1], curve.probabilities, curve.probabilities[-1:]])
         axes.step(ends, shares, where="post", linewidth=LINE, **look.line(place))
     axes.set_ylim(-0.03, 1.03)
-    axes.set_xlim(left=0)
-    _x_axis(axes, x)
+    _x_axis(axes, x, log)
 
 
 def _bars(axes: Axes, study: Study, run: Run, statistic: str, look: Style) -> None:
@@ -317,8 +325,16 @@ def _profiles(study: Study, look: Style) -> Picture:
     return figure
 
 
-def _x_axis(axes: Axes, x: str) -> None:
+def _x_axis(axes: Axes, x: str, log: bool) -> None:
     axes.set_xlabel("environment steps" if x == "steps" else "seconds")
+    if log:
+        axes.set_xscale("log")
+        low, high = axes.get_xlim()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+        return
+    axes.set_xlim(left=0)
     if x == "steps":
         axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.xaxis.set_major_locator(MaxNLocator(5))
