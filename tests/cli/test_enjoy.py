@@ -1,7 +1,11 @@
-"""`operant enjoy`: agents and runs in a window and in a video."""
+"""`operant enjoy`: agents and runs in a window and in a video; the snippets of docs/agents.md."""
 
 import re
+import shlex
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pygame
@@ -159,3 +163,27 @@ def test_a_missing_pygame_is_named_with_its_extra(capsys, monkeypatch):
 
 def test_the_help_lists_the_agents(capsys):
     assert ", ".join(agents.names()) in " ".join(enjoy(capsys, "--help").split())
+
+
+def test_the_snippets_of_the_page_work(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    page = (Path(__file__).parents[2] / "docs" / "agents.md").read_text()
+    ours, more = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert main(["train", "cartpole", "--name", "mine", *TINY]) == 0
+    shutil.copytree(agents.FOLDER / "cliffwalking", tmp_path / "breakout")  # in place of one of a release
+    subprocess.run(["tar", "czf", "operant-agents.tar.gz", "breakout"], check=True)
+    few = ["--episodes", "1"]
+    for line in (ours + more).splitlines():
+        program, *words = shlex.split(line.replace("RUN_ID", "mine"), comments=True)
+        if "&&" in words:
+            subprocess.run(line, shell=True, check=True)
+        else:
+            assert program == "operant" and main([*words, *few * (words[0] == "enjoy")]) == 0
+    printed = capsys.readouterr().out
+    assert "the same weights: " in printed and "wrote flight.mp4" in printed and Path("flight.mp4").exists()
+    assert "cliffwalking after" in printed
+    names = {}
+    [snippet] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(snippet, names)
+    assert names["actions"].shape == (4,)

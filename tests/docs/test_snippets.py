@@ -18,6 +18,7 @@ import environment_pages
 ELSEWHERE = {
     "docs/add-an-algorithm.md": "tests/models/algorithms/test_add_an_algorithm.py",
     "docs/add-an-environment.md": "tests/cli/test_authoring_commands.py",
+    "docs/agents.md": "tests/cli/test_enjoy.py",
     "docs/benchmarks.md": "tests/bench/test_main.py",
     "docs/doctor.md": "tests/doctor/test_doctor_page.py",
     "docs/gpu.md": "tests/cuda/test_gpu_page.py",
