@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from operant.cli.runs import add_checkpoint_option, add_run_choice, add_trust_op
 from operant.environments.window import Window
 from operant.messages import printable, suggestion
 from operant.runs.run_directory import RunDirectory, RunError
+
+if TYPE_CHECKING:
+    from operant.cli.stage import Screen, Stage
 
 DESCRIPTION = """\
 Shows episodes of an agent that comes with operant, or of the policy of a run: in a window until it is closed (or by
@@ -105,7 +108,7 @@ def _enjoy(run: RunDirectory, arguments: Any) -> int:
     return 0
 
 
-def _show(stage: Any, arguments: Any, title: str) -> None:
+def _show(stage: Stage, arguments: Any, title: str) -> None:
     """Plays in a window or a video, and prints each return."""
     if arguments.video is not None:
         from operant.cli.video import Film
@@ -124,7 +127,7 @@ def _show(stage: Any, arguments: Any, title: str) -> None:
             raise OSError(f"there is no display for a window ({problem}): {INSTEAD}") from None
 
 
-def _episodes(stage: Any, screen: Any, numbers: Iterable[int], arguments: Any) -> None:
+def _episodes(stage: Stage, screen: Screen, numbers: Iterable[int], arguments: Any) -> None:
     seeds = (arguments.seed + number for number in numbers)
     for number, total in enumerate(stage.show(screen, seeds, not arguments.sampled), 1):
         print(f"episode {number}: return {total:.4g}", flush=True)
