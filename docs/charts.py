@@ -1,31 +1,23 @@
-"""Draws the charts of the docs as SVG, without a package for it.
+"""Draws the chart of speeds as SVG, without a package for it.
 
-    operant bench --rows vector --json > docs/pictures/speed.json && python docs/charts.py speed
-    python docs/charts.py learning          # trains five seeds on each of four tasks, in under a minute
+    operant bench --rows vector --json > docs/pictures/speed.json && python docs/charts.py
 
-Text and lines are of a grey that can be read on white and on black.
+Text and lines are of a grey that can be read on white and on black. Learning curves are of studies: `operant plot`.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 FOLDER = Path(__file__).with_name("pictures")
 GREY, BLUE, PALE = "#768390", "#2f81f7", "#8ab8ee"
 WIDTH = 720
 
-TASKS = {"CartPole-v1": 60_000, "Pendulum-v1": 200_000, "Acrobot-v1": 300_000, "MountainCar-v0": 700_000}
-SEEDS = range(5)
-Curve = tuple[np.ndarray, np.ndarray]
-"""Steps and mean returns, `[K]` each."""
 Rate = tuple[float, float, float]
 """The median of all rounds, the least and the greatest."""
 
@@ -55,27 +47,6 @@ def _rate(value: float) -> str:
     return f"{value:.3g}"
 
 
-def lines(panels: Mapping[str, Sequence[Curve]], below: str) -> str:
-    """Curves of several seeds, a panel for each task, two side by side."""
-    parts = []
-    for number, (name, curves) in enumerate(panels.items()):
-        left, top = 60 + 365 * (number % 2), 24 + 170 * (number // 2)
-        steps, returns = (np.concatenate(each) for each in zip(*curves, strict=True))
-        low, high = float(returns.min()), float(returns.max())
-        parts.append(_text(left, top - 8, name, 13, "start", bold=True))
-        parts.append(f'<path d="M{left} {top}v110h290" fill="none" stroke="{GREY}"/>')
-        for value, y in ((low, top + 110), (high, top + 6)):
-            parts.append(_text(left - 6, y, f"{value:.0f}", 11, "end"))
-        parts.append(_text(left + 290, top + 126, f"{steps.max():,.0f} steps", 11, "end"))
-        for x, y in curves:
-            points = zip(left + 290 * x / steps.max(), top + 110 - 106 * (y - low) / (high - low), strict=True)
-            path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
-            parts.append(f'<polyline points="{path}" fill="none" stroke="{BLUE}" stroke-width="1.3" opacity="0.7"/>')
-    height = 170 * ((len(panels) + 1) // 2) + 20
-    parts.append(_text(0, height - 4, below, 11, "start"))
-    return _svg(height, parts)
-
-
 def _text(x: float, y: float, text: str, size: int, anchor: str, bold: bool = False) -> str:
     weight = ' font-weight="bold"' if bold else ""
     place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
@@ -103,38 +74,11 @@ def speed(report: Mapping[str, Any]) -> str:
     return bars(f"Steps per second: {row['title']}", rates, below)
 
 
-def learning() -> str:
-    """The curves of PPO in the core with the options that `operant train` has."""
-    from operant.models import PPO
-    from operant.models.algorithms.tuned import tuned
-
-    panels = {}
-    for name, steps in TASKS.items():
-        env_id = f"operant/{name}"
-        options = tuned(env_id, "ppo") | {"timesteps": steps}
-        del options["timesteps"]
-        panels[name] = [_curve(PPO(env_id, PPO.Config(**options), seed=seed), steps) for seed in SEEDS]
-    return lines(panels, "Mean return of the episodes that ended, PPO in the core, five seeds each, tuned options")
-
-
-def _curve(algorithm: Any, steps: int) -> Curve:
-    rows = [(metrics["steps"], metrics["episode_return"]) for metrics in algorithm.iterate(steps)]
-    known = np.array([row for row in rows if not math.isnan(row[1])])
-    return known[:, 0], known[:, 1]
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Draws one of the charts."""
-    if list(arguments) == ["speed"]:
-        chart = speed(json.loads((FOLDER / "speed.json").read_text()))
-    elif list(arguments) == ["learning"]:
-        chart = learning()
-    else:
-        print(__doc__, file=sys.stderr)
-        return 2
-    (FOLDER / f"{arguments[0]}.svg").write_text(chart)
-    return 0
+def main() -> None:
+    """Draws the chart of the report beside it."""
+    report = json.loads((FOLDER / "speed.json").read_text())
+    (FOLDER / "speed.svg").write_text(speed(report))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -26,6 +26,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "operant.rollout": (),
     "operant.utils": (),
     "operant.doctor": (),
+    "operant.agents": (),
     "operant.studies": (),
     "operant.spec": (),
     "operant.catalog": (),

@@ -135,6 +135,15 @@ def test_the_studies_that_ship_are_valid():
     backends = read_study(STUDIES / "native_vs_torch.toml")
     assert len(backends.trials) == 2 * (200 + 9 * 20)
     assert {trial.config.options.backend for trial in backends.trials if trial.contender == "torch"} == {"torch"}
+    classic = read_study(STUDIES / "classic_control.toml")
+    assert {run.name: run.goal for run in classic.runs} == {"cartpole": 500, "acrobot": -90, "pendulum": -200}
+    theirs = {trial.run: trial.config for trial in classic.trials if trial.contender == "sb3"}
+    assert {name: config.timesteps for name, config in theirs.items()} == {
+        "cartpole": 400_000, "acrobot": 1_000_000, "pendulum": 100_000
+    }  # fmt: skip
+    for config in theirs.values():
+        config.make().env.close()  # their options are SB3's
+    assert len(read_study(STUDIES / "five_tasks.toml").trials) == 5 * 10
 
 
 @pytest.mark.parametrize(
