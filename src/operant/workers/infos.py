@@ -30,28 +30,27 @@ def pack(finals: list[Entry], infos: list[Entry]) -> Message:
 def _columns(infos: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The columns of infos with the same keys and types: an array, a list of other objects, or a dict of columns.
 
-    Python's numbers become `(type, array)`, so that they can be told from NumPy's. Returns None if infos differ.
+    Python's numbers become `(type, list)`, because pickling an array takes longer. Returns None if infos differ.
     """
     first = infos[0]
-    keys = first.keys()
-    if any(type(info) is not dict or info.keys() != keys for info in infos):
+    if any(type(info) is not dict or len(info) != len(first) for info in infos):
         return None
     columns: dict[str, Any] = {}
     for key, value in first.items():
         if type(key) is not str or key[:1] == "_" or key in NOT_PACKED:  # "_key" is the mask of "key"
             return None
-        values = [info[key] for info in infos]
+        try:
+            values = [info[key] for info in infos]
+        except KeyError:
+            return None
         kind = type(value)
         if set(map(type, values)) != {kind}:
             return None
         column: Any = values
-        if isinstance(value, dict):
+        if kind in PYTHON_NUMBERS:
+            column = (kind, values)
+        elif isinstance(value, dict):
             column = _columns(values)
-        elif kind in PYTHON_NUMBERS:
-            try:
-                column = (kind, np.array(values, kind))
-            except OverflowError:
-                return None
         elif issubclass(kind, np.number):
             column = np.array(values, kind) if np.dtype(kind).kind in "iufc" else None
         elif isinstance(value, np.ndarray):
@@ -125,36 +124,42 @@ def _fits(merged: dict[str, Any], columns: dict[str, Any]) -> bool:
         elif isinstance(column, dict) or isinstance(there, dict):
             if not (isinstance(column, dict) and isinstance(there, dict) and _fits(there, column)):
                 return False
-        elif isinstance(column, list):
-            if there.dtype != object or there.ndim != 1:
-                return False
-        else:
-            array = column[1] if isinstance(column, tuple) else column
-            if there.dtype != array.dtype or there.shape[1:] != array.shape[1:]:
-                return False
+        elif (there.dtype, there.shape[1:]) != _form(column):
+            return False
     return True
+
+
+def _form(column: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """The dtype of a column's array, and the shape of its rows."""
+    if isinstance(column, np.ndarray):
+        return column.dtype, column.shape[1:]
+    return np.dtype(column[0] if isinstance(column, tuple) else object), ()
 
 
 def _spread(merged: dict[str, Any], at: Any, columns: dict[str, Any], num_envs: int) -> None:
     """Assigns columns to rows of the merged arrays, and makes those that are missing."""
     for key, column in columns.items():
-        array = column[1] if isinstance(column, tuple) else column
+        mask = f"_{key}"
         if key not in merged:
-            if isinstance(array, dict):
-                merged[key] = {}
-            elif isinstance(array, list):
-                merged[key] = np.full(num_envs, None, object)
-            else:
-                merged[key] = np.zeros((num_envs, *array.shape[1:]), array.dtype)
-            merged[f"_{key}"] = np.zeros(num_envs, np.bool_)
-        if isinstance(array, dict):
-            _spread(merged[key], at, array, num_envs)
-        elif isinstance(array, list):
-            for row, each in zip(range(at.start, at.stop) if isinstance(at, slice) else at, array, strict=True):
-                merged[key][row] = each
+            merged[key] = {} if isinstance(column, dict) else _empty(column, num_envs)
+            merged[mask] = np.zeros(num_envs, np.bool_)
+        there = merged[key]
+        if isinstance(column, dict):
+            _spread(there, at, column, num_envs)
+        elif isinstance(column, list):
+            for row, each in zip(range(at.start, at.stop) if isinstance(at, slice) else at, column, strict=True):
+                there[row] = each
         else:
-            merged[key][at] = array
-        merged[f"_{key}"][at] = True
+            there[at] = column[1] if isinstance(column, tuple) else column
+        merged[mask][at] = True
+
+
+def _empty(column: Any, num_envs: int) -> np.ndarray:
+    """The array for a column, as SyncVectorEnv would begin it."""
+    if isinstance(column, list):
+        return np.full(num_envs, None, object)
+    dtype, shape = _form(column)
+    return np.zeros((num_envs, *shape), dtype)
 
 
 def _unpacked(columns: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
@@ -164,7 +169,7 @@ def _unpacked(columns: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
         if isinstance(column, dict):
             values[key] = list(_unpacked(column, count))
         elif isinstance(column, tuple):
-            values[key] = column[1].tolist()
+            values[key] = column[1]
         else:
             values[key] = list(column)
     for k in range(count):
