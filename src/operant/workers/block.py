@@ -22,7 +22,9 @@ class Block(NotCopyable):
     """The arrays of N environments in shared memory; both sides make it from the same memory and spaces.
 
     Attributes:
-        observations, actions: arrays `[N, *shape]`, in dicts and tuples if the space is nested.
+        actions: arrays `[N, *shape]`, in dicts and tuples if the space is nested.
+        slots: the same for observations, several times.
+        slot: `[1]` int64, the index of the slot that workers fill.
         rewards: `[N]` float64.
         terminated, truncated: `[N]` bool; both False where an episode began.
         current: `[workers]` int64, the environment that each worker steps, -1 if none; it is read after a fault.
@@ -39,27 +41,29 @@ class Block(NotCopyable):
         action_space: spaces.Space[Any],
         num_envs: int,
         workers: int,
+        slots: int,
     ):
-        self._bytes = np.frombuffer(memory, np.uint8)
-        self._used = -self._bytes.ctypes.data % LINE
+        self._memory = memory
+        self._used = -np.frombuffer(memory, np.uint8).ctypes.data % LINE
+        self.slot = self._take((LINE // 8,), np.int64)[:1]
         self.rewards = self._take((num_envs,), np.float64)
         self.terminated = self._take((num_envs,), np.bool_)
         self.truncated = self._take((num_envs,), np.bool_)
         self.current = self._take((workers, LINE // 8), np.int64)[:, 0]
         self.lengths = self._take((workers, LINE // 8), np.int64)[:, 0]
         self.notes = self._take((workers, NOTE), np.uint8)
-        self.observations: Any = create_empty_array(observation_space, num_envs, self._take)
+        self.slots = [create_empty_array(observation_space, num_envs, self._take) for _ in range(slots)]
         self.actions: Any = create_empty_array(action_space, num_envs, self._take)
 
     def _take(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        array: np.ndarray = self._bytes[self._used : self._used + size].view(dtype).reshape(shape)
-        self._used += -(-size // LINE) * LINE
+        # Not a view of one array: NumPy would let a view of the result refer to that one, and not to the result.
+        array: np.ndarray = np.ndarray(shape, dtype, buffer=self._memory, offset=self._used)
+        self._used += -(-array.nbytes // LINE) * LINE
         return array
 
 
 def block_size(
-    observation_space: spaces.Space[Any], action_space: spaces.Space[Any], num_envs: int, workers: int
+    observation_space: spaces.Space[Any], action_space: spaces.Space[Any], num_envs: int, workers: int, slots: int
 ) -> int:
     """The bytes of memory that a Block needs."""
     total = LINE
@@ -70,9 +74,9 @@ def block_size(
 
     for dtype in (np.float64, np.bool_, np.bool_):
         count((num_envs,), dtype)
-    count((2, workers, LINE // 8), np.int64)
+    count((1 + 2 * workers, LINE // 8), np.int64)
     count((workers, NOTE), np.uint8)
-    for space in (observation_space, action_space):
+    for space in (*[observation_space] * slots, action_space):
         create_empty_array(space, num_envs, count)
     return total
 
@@ -99,6 +103,11 @@ def mapped(function: Callable[[np.ndarray], Any], arrays: Any) -> Any:
     if isinstance(arrays, tuple):
         return tuple(mapped(function, part) for part in arrays)
     return function(arrays)
+
+
+def rows_of(arrays: Any, rows: Any) -> Any:
+    """Indexes every array in dicts and tuples."""
+    return arrays[rows] if isinstance(arrays, np.ndarray) else mapped(lambda array: array[rows], arrays)
 
 
 def copied(arrays: Any) -> Any:

@@ -24,6 +24,7 @@ class Plan:
         workers: at least 1; this process counts as one.
         mode: the value of an `AutoresetMode`.
         different: True if observation spaces may have different bounds.
+        slots: the number of times that the block has observations.
     """
 
     num_envs: int
@@ -32,6 +33,7 @@ class Plan:
     action_space: gymnasium.Space[Any]
     mode: str
     different: bool
+    slots: int
 
     def rows(self, worker: int) -> slice:
         """The rows of one worker: contiguous, and as many as another's or one more."""
@@ -40,11 +42,11 @@ class Plan:
     @property
     def size(self) -> int:
         """The bytes of the block."""
-        return block_size(self.observation_space, self.action_space, self.num_envs, self.workers)
+        return block_size(self.observation_space, self.action_space, self.num_envs, self.workers, self.slots)
 
     def block(self, memory: Any) -> Block:
         """Makes the block in some memory."""
-        return Block(memory, self.observation_space, self.action_space, self.num_envs, self.workers)
+        return Block(memory, self.observation_space, self.action_space, self.num_envs, self.workers, self.slots)
 
     def open(self, worker: int, functions: Sequence[MakeEnv], block: Block) -> Slice:
         """Makes the environments of one worker.

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector.utils import concatenate, iterate
 
-from operant.workers.block import Block, copied, mapped
+from operant.workers.block import Block, copied, rows_of
 from operant.workers.infos import Entry, Message, pack
 
 
@@ -40,9 +40,9 @@ class Slice:
         self._observation_space, self._action_space = spaces
         k = len(envs)
         rows = slice(first, first + k)
-        self._actions = mapped(lambda array: array[rows], block.actions)
-        self._observations = mapped(lambda array: array[rows], block.observations)
-        self._each = [self._rows(slice(k, k + 1)) for k in range(k)]
+        self._actions = rows_of(block.actions, rows)
+        self._slots = [rows_of(each, rows) for each in block.slots]
+        self._each = [rows_of(self._slots[-1], slice(k, k + 1)) for k in range(k)]
         # Written to the block at the end of a step: lists are faster, and no cores wait for each other's cache lines.
         self._rewards: list[Any] = [0.0] * k
         self._terminated: list[Any] = [False] * k
@@ -53,17 +53,15 @@ class Slice:
             (self._truncated, block.truncated[rows]),
         ]
         self._current = memoryview(block.current[worker : worker + 1])  # type: ignore[arg-type]
+        self._slot = memoryview(block.slot)  # type: ignore[arg-type]
         self._next_step, self._same_step = mode == "NextStep", mode == "SameStep"
         self._shape = self._observation_space.shape
-        self._end_to_end: np.ndarray | None = None
-        if isinstance(self._observations, np.ndarray) and self._shape:
-            self._end_to_end = self._observations.reshape(-1, *self._shape[1:])
+        self._end_to_end: list[np.ndarray] = []
+        if isinstance(self._slots[0], np.ndarray) and self._shape:
+            self._end_to_end = [each.reshape(-1, *self._shape[1:]) for each in self._slots]
         self._held: list[Any] = [None] * len(envs)  # the latest observation of each
         self._finals: list[Entry] = []
         self._infos: list[Entry] = []
-
-    def _rows(self, rows: slice) -> Any:
-        return mapped(lambda array: array[rows], self._observations)
 
     def step(self, actions: Iterable[Any] | None = None) -> Message | None:
         """Steps every environment, with the actions in the block or with these; returns their infos, None if empty."""
@@ -79,7 +77,7 @@ class Slice:
 
     def step_some(self, chosen: list[int]) -> Iterable[tuple[int, list[dict[str, Any]]]]:
         """Steps some environments with the actions in the block; yields each one's row and infos once it is done."""
-        actions = mapped(lambda array: array[chosen], self._actions)
+        actions = rows_of(self._actions, chosen)
         for k in self._stepping(zip(chosen, iterate(self._action_space, actions), strict=True)):
             concatenate(self._observation_space, self._held[k : k + 1], self._each[k])
             for own, shared in self._outcomes:
@@ -129,12 +127,12 @@ class Slice:
             except ValueError:  # some are arrays of one number
                 for k, each in enumerate(own):
                     shared[k] = each
-        held = self._held
-        if self._end_to_end is not None and {getattr(each, "shape", None) for each in held} == {self._shape}:
+        held, slot = self._held, self._slot[0]
+        if self._end_to_end and {getattr(each, "shape", None) for each in held} == {self._shape}:
             # Arrays end to end are the same memory as arrays stacked, and take NumPy half the time.
-            np.concatenate(held, out=self._end_to_end)
+            np.concatenate(held, out=self._end_to_end[slot])
         else:
-            concatenate(self._observation_space, held, self._observations)
+            concatenate(self._observation_space, held, self._slots[slot])
 
     def _message(self) -> Message | None:
         finals, infos = self._finals, self._infos

@@ -17,11 +17,12 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space, iterate
 
+from operant.batch.outputs import choose_reuse
 from operant.environments.sending import check_stepping, sent_ids
 from operant.environments.vector_base import AutoresetMode
 from operant.messages import NotCopyable, integer
 from operant.workers import attributes
-from operant.workers.block import check_fixed, copied, mapped, store
+from operant.workers.block import check_fixed, store
 from operant.workers.choice import choose_workers
 from operant.workers.crew import Crew
 from operant.workers.faults import NOTHING, Failure, hangs
@@ -30,9 +31,11 @@ from operant.workers.inline import InlineCrew
 from operant.workers.loop import APPLY, DONE, FAILED, MESSAGE, RESET, STEP, STEP_GIVEN
 from operant.workers.plan import MakeEnv, Plan
 from operant.workers.processes import ProcessCrew
+from operant.workers.slots import Slots
 from operant.workers.threads import ThreadCrew
 
 CONTEXTS = ("fork", "spawn", "forkserver", "thread")
+SLOTS = 3  # the caller holds the last observations while it asks for the next, and the third is never handed out
 GRACE = 5.0  # seconds in which environments may close
 GRACE_AFTER_FAULT = 0.03  # seconds: the error shall not be late
 
@@ -98,6 +101,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             self.single_action_space,
             self.autoreset_mode.value,
             different,
+            SLOTS if choose_reuse(copy) == "counted" else 1,
         )
         self.workers = workers
         self._rows = [plan.rows(w) for w in range(plan.workers)]
@@ -119,6 +123,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             with self._guard:
                 self._wait(None)
         self._block = self._crew.block
+        self._slots = Slots(self._block.slots, copy)
         if observation_mode == "different":
             self.observation_space = batch_differing_spaces(list(self.get_attr("observation_space")))
 
@@ -151,7 +156,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         """
         self._check_open()
         with self._receiving, self._sending:
-            messages = self._reset(self._reset_arguments(seed, options))
+            messages = self._reset(self._reset_arguments(seed, options), self._slots.free())
         return self._observations(), self._merged(messages)
 
     def reset_apart(self, arguments: Sequence[dict[str, Any] | None]) -> tuple[Any, list[dict[str, Any]]]:
@@ -163,7 +168,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         if len(arguments) != self.num_envs:
             raise ValueError(f"{len(arguments)} arguments were given for num_envs={self.num_envs}: give one for each")
         with self._receiving, self._sending:
-            messages = self._reset(arguments)
+            messages = self._reset(arguments, self._slots.free())
         return self._observations(), self._apart(messages)[0]
 
     def _reset_arguments(self, seed: Any, options: dict[str, Any] | None) -> list[dict[str, Any] | None]:
@@ -183,8 +188,11 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             options = {name: value for name, value in options.items() if name != "reset_mask"}
         return [{"seed": seeds[k], "options": options} if chosen else None for k, chosen in enumerate(mask.tolist())]
 
-    def _reset(self, arguments: Sequence[dict[str, Any] | None]) -> list[Any]:
-        """Resets and returns the workers' messages; if all begin, results that were not received are discarded."""
+    def _reset(self, arguments: Sequence[dict[str, Any] | None], slot: int) -> list[Any]:
+        """Resets and returns the workers' messages; if all begin, results that were not received are discarded.
+
+        Observations are written to the slot of this index.
+        """
         everywhere = None not in arguments
         if not everywhere:
             for row in np.flatnonzero(self._in_flight).tolist():
@@ -197,6 +205,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             self._in_flight[:] = False
             self._arrived.clear()
             self._parts.clear()
+        self._block.slot[0] = slot
         messages = self._ask(RESET, [arguments[rows] for rows in self._rows])
         if everywhere:
             self._begun = True
@@ -234,6 +243,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         block = self._block
         if self.autoreset_mode == AutoresetMode.DISABLED:
             self._check_not_ended(np.arange(self.num_envs))
+        block.slot[0] = self._slots.free()
         if store(actions, block.actions):
             return self._ask(STEP, final=True)
         items = list(iterate(self.action_space, actions))
@@ -246,8 +256,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         return self._observations(), block.rewards.copy(), block.terminated.copy(), block.truncated.copy()
 
     def _observations(self) -> Any:
-        observations = self._block.observations
-        return copied(observations) if self.copy else observations
+        return self._slots.take(int(self._block.slot[0]))
 
     def _merged(self, messages: list[Any]) -> dict[str, Any]:
         """The vector environment's infos."""
@@ -283,7 +292,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         with self._receiving, self._sending:
             self._check_open()
             arguments = self._reset_arguments(seed, options)
-            messages = self._reset(arguments)
+            messages = self._reset(arguments, self._slots.last)
             rows = [row for row, own in enumerate(arguments) if own is not None]
             self._background = True
             self._in_flight[rows] = True
@@ -341,7 +350,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
                 for info in self._parts.pop(row, ()):
                     infos.add(k, info)
             results = (
-                mapped(lambda array: array[ids], block.observations),
+                self._slots.rows(ids),
                 block.rewards[ids],
                 block.terminated[ids],
                 block.truncated[ids],
