@@ -23,7 +23,9 @@ def sent_ids(env_ids: Any, num_envs: int, begun: bool) -> np.ndarray:
     if not begun:
         raise RuntimeError("send before async_reset: call async_reset first, there is no episode to step")
     ids = ids.astype(np.int64)
-    if len(np.unique(ids)) != len(ids):
+    given = np.zeros(num_envs, np.bool_)
+    given[ids] = True
+    if np.count_nonzero(given) != len(ids):
         raise ValueError("env_ids contains an id twice: an environment takes one action at a time")
     return ids
 

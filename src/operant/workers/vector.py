@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any
@@ -22,16 +20,18 @@ from operant.environments.sending import check_stepping, sent_ids
 from operant.environments.vector_base import AutoresetMode
 from operant.messages import NotCopyable, integer
 from operant.workers import attributes
+from operant.workers.arguments import conforming, reset_arguments, scatter
 from operant.workers.block import check_fixed, store
 from operant.workers.choice import choose_workers
 from operant.workers.crew import Crew
-from operant.workers.faults import NOTHING, Failure, hangs
+from operant.workers.faults import NOTHING
 from operant.workers.infos import Infos, entries
 from operant.workers.inline import InlineCrew
-from operant.workers.loop import APPLY, DONE, FAILED, MESSAGE, RESET, STEP, STEP_GIVEN
+from operant.workers.loop import APPLY, RESET, STEP, STEP_GIVEN
 from operant.workers.plan import MakeEnv, Plan
 from operant.workers.processes import ProcessCrew
 from operant.workers.slots import Slots
+from operant.workers.talk import Harmless, Talk
 from operant.workers.threads import ThreadCrew
 
 CONTEXTS = ("fork", "spawn", "forkserver", "thread")
@@ -105,12 +105,6 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         )
         self.workers = workers
         self._rows = [plan.rows(w) for w in range(plan.workers)]
-        self._owner = np.repeat(np.arange(plan.workers), [rows.stop - rows.start for rows in self._rows])
-        self._in_flight = np.zeros(n, np.bool_)
-        self._background = False  # True once actions were sent, or a reset began in the background
-        self._arrived: deque[int] = deque()  # results that came and were not returned yet
-        self._parts: dict[int, list[dict[str, Any]]] = {}  # their infos
-        self._coming: list[deque[list[dict[str, Any]]]] = [deque() for _ in self._rows]
         self._sending, self._receiving = threading.Lock(), threading.Lock()
         self._begun = False
         self._guard = _Guard(weakref.ref(self))
@@ -120,8 +114,10 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             first.close()
             self._crew = ThreadCrew(plan, functions) if context == "thread" else ProcessCrew(plan, functions, context)
             self._end = weakref.finalize(self, self._crew.end, GRACE)
+        self._talk = Talk(self._crew, self._rows, timeout)
+        if workers:
             with self._guard:
-                self._wait(None)
+                self._talk.answers(final=True)
         self._block = self._crew.block
         self._slots = Slots(self._block.slots, copy)
         if observation_mode == "different":
@@ -156,7 +152,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         """
         self._check_open()
         with self._receiving, self._sending:
-            messages = self._reset(self._reset_arguments(seed, options), self._slots.free())
+            messages = self._reset(reset_arguments(seed, options, self.num_envs), self._slots.free())
         return self._observations(), self._merged(messages)
 
     def reset_apart(self, arguments: Sequence[dict[str, Any] | None]) -> tuple[Any, list[dict[str, Any]]]:
@@ -171,23 +167,6 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             messages = self._reset(arguments, self._slots.free())
         return self._observations(), self._apart(messages)[0]
 
-    def _reset_arguments(self, seed: Any, options: dict[str, Any] | None) -> list[dict[str, Any] | None]:
-        """Returns the arguments of each environment's reset, None for those outside the mask."""
-        n = self.num_envs
-        if seed is None:
-            seeds: Sequence[int | None] = [None] * n
-        elif isinstance(seed, int | np.integer):
-            seeds = [int(seed) + k for k in range(n)]
-        else:
-            seeds = list(seed)
-            if len(seeds) != n:
-                raise ValueError(f"{len(seeds)} seeds were given for num_envs={n} environments: give one for each")
-        mask = np.ones(n, np.bool_)
-        if options is not None and "reset_mask" in options:
-            mask = _check_mask(options["reset_mask"], n)
-            options = {name: value for name, value in options.items() if name != "reset_mask"}
-        return [{"seed": seeds[k], "options": options} if chosen else None for k, chosen in enumerate(mask.tolist())]
-
     def _reset(self, arguments: Sequence[dict[str, Any] | None], slot: int) -> list[Any]:
         """Resets and returns the workers' messages; if all begin, results that were not received are discarded.
 
@@ -195,16 +174,12 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         """
         everywhere = None not in arguments
         if not everywhere:
-            for row in np.flatnonzero(self._in_flight).tolist():
+            for row in sorted(self._talk.stepping):
                 if arguments[row] is not None:
                     raise ValueError(f"environment {row} is still stepping: recv() its result before its reset")
         else:
             with self._guard:
-                while self._in_flight.sum() > len(self._arrived):
-                    self._hear(self._deadline())
-            self._in_flight[:] = False
-            self._arrived.clear()
-            self._parts.clear()
+                self._talk.discard()
         self._block.slot[0] = slot
         messages = self._ask(RESET, [arguments[rows] for rows in self._rows])
         if everywhere:
@@ -238,8 +213,8 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         self._check_open()
         if not self._begun:
             raise ResetNeeded("step before reset: call reset first, there is no episode to step")
-        if self._background and self._in_flight.any():
-            raise RuntimeError(f"{self._in_flight.sum()} environments were sent actions: recv() them before step")
+        if self._talk.stepping:
+            raise RuntimeError(f"{len(self._talk.stepping)} environments were sent actions: recv() them before step")
         block = self._block
         if self.autoreset_mode == AutoresetMode.DISABLED:
             self._check_not_ended(np.arange(self.num_envs))
@@ -291,15 +266,13 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         self._check_open()
         with self._receiving, self._sending:
             self._check_open()
-            arguments = self._reset_arguments(seed, options)
+            arguments = reset_arguments(seed, options, self.num_envs)
             messages = self._reset(arguments, self._slots.last)
-            rows = [row for row, own in enumerate(arguments) if own is not None]
-            self._background = True
-            self._in_flight[rows] = True
-            self._arrived.extend(rows)
+            infos: dict[int, list[dict[str, Any]]] = {}
             for message in messages:
                 if message is not NOTHING:
-                    self._parts.update((row, [info]) for row, info in entries(message))
+                    infos.update((row, [info]) for row, info in entries(message))
+            self._talk.add([row for row, own in enumerate(arguments) if own is not None], infos)
 
     def send(self, actions: Any, env_ids: Any = None) -> None:
         """Begins one step of the environments `env_ids` (`[K]` int, all by default) with actions `[K, ...]`.
@@ -312,20 +285,16 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         """
         self._check_open()
         ids = sent_ids(env_ids, self.num_envs, self._begun)
+        rows = ids.tolist()
         with self._sending:
-            busy = ids[self._in_flight[ids]]
-            if len(busy):
-                raise ValueError(f"env_id {busy[0]} is still stepping: recv() its result before the next send")
+            busy = self._talk.stepping.intersection(rows)
+            if busy:
+                raise ValueError(f"env_id {min(busy)} is still stepping: recv() its result before the next send")
             if self.autoreset_mode == AutoresetMode.DISABLED:
                 self._check_not_ended(ids)
-            _scatter(_conforming("actions", actions, self._block.actions, len(ids)), self._block.actions, ids)
-            self._background = True
-            self._in_flight[ids] = True
+            scatter(conforming("actions", actions, self._block.actions, len(rows)), self._block.actions, ids)
             with self._guard:
-                for w, rows in enumerate(self._rows):
-                    chosen = ids[self._owner[ids] == w] - rows.start
-                    if len(chosen):
-                        self._crew.command(w, chosen.tolist())
+                self._talk.begin(rows)
 
     def recv(self) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Waits for the next `batch_size` results, those that finish first: `[batch_size, ...]`, `info["env_id"]`.
@@ -337,26 +306,26 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         self._check_open()
         with self._receiving:
             self._check_open()
-            check_stepping(int(self._in_flight.sum()), self.batch_size)
-            deadline = self._deadline()
+            check_stepping(len(self._talk.stepping), self.batch_size)
             with self._guard:
-                while len(self._arrived) < self.batch_size:
-                    self._hear(deadline)
-            rows = [self._arrived.popleft() for _ in range(self.batch_size)]
+                rows, parts = self._talk.receive(self.batch_size)
             ids = np.array(rows, np.int64)
             block = self._block
-            infos = Infos(self.batch_size)
-            for k, row in enumerate(rows):
-                for info in self._parts.pop(row, ()):
-                    infos.add(k, info)
+            merged: dict[str, Any] = {}
+            if any(parts):
+                infos = Infos(self.batch_size)
+                for k, own in enumerate(parts):
+                    for info in own:
+                        infos.add(k, info)
+                merged = infos.merged
             results = (
                 self._slots.rows(ids),
                 block.rewards[ids],
                 block.terminated[ids],
                 block.truncated[ids],
-                {**infos.merged, "env_id": ids},
+                {**merged, "env_id": ids},
             )
-            self._in_flight[ids] = False
+            self._talk.stepping.difference_update(rows)
         return results
 
     def render(self) -> tuple[Any, ...]:
@@ -395,7 +364,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         parts: list[list[tuple[int, tuple[Any, ...]]]] = [[] for _ in self._rows]
         places: list[list[int]] = [[] for _ in self._rows]
         for place, (row, own) in enumerate(zip(range(self.num_envs) if rows is None else rows, arguments, strict=True)):
-            worker = int(self._owner[row])
+            worker = self._talk.owner[row]
             parts[worker].append((row - self._rows[worker].start, own))
             places[worker].append(place)
         with self._receiving:
@@ -427,67 +396,9 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Talking to workers.
-
     def _ask(self, command: int, messages: Sequence[Any] = (), final: bool = False) -> list[Any]:
-        """Gives every worker a command, and its own message; returns their messages, NOTHING where there was none.
-
-        An exception in a worker is raised; all workers end if `final`, at once.
-        """
         with self._guard:
-            self._crew.command_all(command)
-            for w, message in enumerate(messages):
-                self._crew.post(w, message)
-            return self._wait(self._deadline(), final)
-
-    def _wait(self, deadline: float | None, final: bool = True) -> list[Any]:
-        """Waits for every worker's answer to a command."""
-        answers: list[Any] = [NOTHING] * len(self._rows)
-        pending = set(range(len(self._rows)))
-        problem: Failure | None = None
-        while pending:
-            for word in self._hear(deadline, pending):
-                w = word & ~(MESSAGE | FAILED | DONE)
-                pending.discard(w)
-                if word & MESSAGE:
-                    answers[w] = self._crew.collect(w, word)
-                if word & FAILED:
-                    problem = problem or answers[w]
-                    if final:
-                        self._finish(GRACE_AFTER_FAULT)
-                        answers[w].throw()
-        if problem:
-            raise _Harmless(problem)
-        return answers
-
-    def _hear(self, deadline: float | None, pending: set[int] | None = None) -> list[int]:
-        """Waits for answers. Notes environments that finished; returns the words that answer a command.
-
-        `pending` are the workers that are waited for; by default those of environments that are stepping.
-        """
-        words = self._crew.listen(None if deadline is None else deadline - time.monotonic())
-        if not words:
-            late = self._stepping() if pending is None else sorted(pending)
-            raise hangs(self._crew.traces(late), self.timeout or 0.0)
-        others = []
-        for word in words:
-            if not word & (DONE | FAILED):
-                self._note(word)
-            elif word & FAILED and self._in_flight.any():
-                self._crew.collect(word & ~(MESSAGE | FAILED), word).throw()
-            else:
-                others.append(word)
-        return others
-
-    def _note(self, word: int) -> None:
-        """Notes an environment whose step is finished."""
-        row = word & ~MESSAGE
-        self._arrived.append(row)
-        if word & MESSAGE:
-            owner = int(self._owner[row])
-            if not self._coming[owner]:  # one message has the infos of environments that were announced together
-                self._coming[owner].extend(self._crew.collect(owner, word))
-            self._parts[row] = self._coming[owner].popleft()
+            return self._talk.ask(command, messages, final)
 
     def _finish(self, grace: float) -> None:
         if not self.closed:
@@ -495,16 +406,6 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             if self.workers:
                 self._end.detach()
             self._crew.end(grace)
-
-    def _deadline(self) -> float | None:
-        return None if self.timeout is None else time.monotonic() + self.timeout
-
-    def _stepping(self) -> list[int]:
-        """The workers of environments that are stepping."""
-        stepping = self._in_flight.copy()
-        stepping[list(self._arrived)] = False
-        workers: list[int] = np.unique(self._owner[stepping]).tolist()
-        return workers
 
     # Checks.
 
@@ -523,13 +424,6 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             )
 
 
-class _Harmless(Exception):
-    """Carries an exception of an environment, after which all workers still do what is expected of them."""
-
-    def __init__(self, problem: Failure):
-        self.problem = problem
-
-
 class _Guard:
     """Ends the workers if talking to them fails or is interrupted, because nobody knows then what they do.
 
@@ -543,51 +437,8 @@ class _Guard:
         pass
 
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, _Harmless):
+        if isinstance(problem, Harmless):
             problem.problem.throw()
         envs = self._envs()
-        if problem is not None and envs is not None and (envs.workers or envs._in_flight.any()):
+        if problem is not None and envs is not None and (envs.workers or envs._talk.stepping):
             envs._finish(GRACE_AFTER_FAULT)
-
-
-def _check_mask(mask: Any, num_envs: int) -> np.ndarray:
-    if not isinstance(mask, np.ndarray):
-        raise TypeError(f"options['reset_mask'] must be a numpy array, not {type(mask).__name__}")
-    if mask.shape != (num_envs,):
-        raise ValueError(f"options['reset_mask'] must have the shape ({num_envs},), not {mask.shape}")
-    if mask.dtype != np.bool_:
-        raise TypeError(f"options['reset_mask'] must be bool, not {mask.dtype}")
-    if not mask.any():
-        raise ValueError("options['reset_mask'] has no True: it must choose at least one environment")
-    return mask
-
-
-def _conforming(name: str, actions: Any, target: Any, count: int) -> Any:
-    """Actions as arrays of the structure of `target` with `count` rows; raises ValueError where they do not fit."""
-    if isinstance(target, dict):
-        if not isinstance(actions, dict) or actions.keys() != target.keys():
-            raise ValueError(f"{name} must be a dict with the keys {', '.join(map(repr, target))}")
-        return {key: _conforming(f"{name}[{key!r}]", actions[key], part, count) for key, part in target.items()}
-    if isinstance(target, tuple):
-        if not isinstance(actions, tuple) or len(actions) != len(target):
-            raise ValueError(f"{name} must be a tuple of {len(target)}")
-        pairs = zip(actions, target, strict=True)
-        return tuple(_conforming(f"{name}[{k}]", each, part, count) for k, (each, part) in enumerate(pairs))
-    array = np.asarray(actions)
-    if array.shape != (count, *target.shape[1:]):
-        raise ValueError(f"{name} must have the shape {(count, *target.shape[1:])}, not {array.shape}")
-    if not np.can_cast(array.dtype, target.dtype, "same_kind"):
-        raise ValueError(f"{name} must be {target.dtype}, not {array.dtype}")
-    return array
-
-
-def _scatter(values: Any, target: Any, rows: np.ndarray) -> None:
-    """Writes rows of arrays in dicts and tuples."""
-    if isinstance(target, dict):
-        for key, part in target.items():
-            _scatter(values[key], part, rows)
-    elif isinstance(target, tuple):
-        for each, part in zip(values, target, strict=True):
-            _scatter(each, part, rows)
-    else:
-        target[rows] = values
