@@ -18,10 +18,9 @@ from operant.bench.peers import prepare_actions, quiet
 from operant.bench.probes import probe_memory
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender, timed_over
-from operant.bench.trainers import Trained, learning, torch_threads_kept, tuned_options
+from operant.bench.trainers import Trained, sb3_ppo, torch_threads_kept, tuned_options
 from operant.bench.vectorizing import with_processor_clock
 from operant.bench.workloads import Plan, RowFunction, not_installed
-from operant.cli.study_sb3 import SB3Config
 from operant.models.algorithms.configs import PPOConfig
 from operant.workers.choice import available_cores
 
@@ -218,7 +217,7 @@ def mujoco_training(plan: Plan) -> Iterator[Row]:
     with contextlib.ExitStack() as stack, torch_threads_kept():
         trained = Trained(stack, "operant train halfcheetah", f"operant/{CHEETAH}", options, threads=threads).contender
         physics = ours(stack, CHEETAH, config.num_envs, threads, time.perf_counter)
-        theirs = [sb3_ppo(stack, kind, config) for kind in ("DummyVecEnv", "SubprocVecEnv")]
+        theirs = [sb3_ppo(stack, kind, CHEETAH, config) for kind in ("DummyVecEnv", "SubprocVecEnv")]
         few = dataclasses.replace(plan, rounds=min(plan.rounds, 5))  # SB3 takes several seconds a call
         comparison = few.compare([trained, physics, *theirs])
     row = Row("mujoco_training", title, comparison, "operant is faster", ("steps/s", 1.0))
@@ -229,35 +228,6 @@ def mujoco_training(plan: Plan) -> Iterator[Row]:
         row.add_ratio(peer.name, f"training, times {peer.name}", ratios, Target(at_least=5.0))
     row.notes.append(f"By the clock, {threads} threads or processes each, besides SB3's torch, which has one.")
     yield row
-
-
-def sb3_ppo(stack: contextlib.ExitStack, kind: str, config: PPOConfig) -> Contender:
-    """SB3's PPO on Gymnasium's task in one of its vector environments, with options of ours."""
-    from stable_baselines3.common import vec_env
-
-    options = {
-        "n_envs": config.num_envs,
-        "normalize": True,
-        "n_steps": config.rollout_steps,
-        "batch_size": config.rollout_steps * config.num_envs // config.minibatches,
-        "n_epochs": config.epochs,
-        "learning_rate": config.learning_rate,
-        "gamma": config.gamma,
-        "gae_lambda": config.gae_lambda,
-        "clip_range": config.clip,
-        "max_grad_norm": config.max_grad_norm,
-        "vf_coef": config.value_coefficient,
-        "policy_kwargs": {
-            "activation_fn": config.activation,
-            "log_std_init": config.log_std,
-            "net_arch": list(config.hidden),
-        },
-    }
-    run = SB3Config(CHEETAH, "sb3-ppo", timesteps=0, seed=0, stop_at=None, options=options, environment_options={})
-    with quiet():
-        model = run.make(getattr(vec_env, kind))
-    stack.callback(model.env.close)
-    return learning(f"SB3 on {kind}", model)
 
 
 ROWS: dict[str, RowFunction] = {each.__name__: each for each in (mujoco, mujoco_workers, mujoco_many, mujoco_training)}

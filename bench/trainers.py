@@ -9,11 +9,15 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
+from operant.bench.peers import quiet
 from operant.bench.timing import Contender, timed
+
+if TYPE_CHECKING:
+    from operant.models.algorithms.configs import PPOConfig
 
 CARTPOLE = "operant/CartPole-v1"
 MINIBATCH = 4096  # rows
@@ -180,6 +184,37 @@ def sb3_in_the_core(stack: contextlib.ExitStack, name: str, num_envs: int) -> Co
     envs = gym.make_vec(CARTPOLE, num_envs, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP)
     stack.callback(envs.close)
     return learning(name, PPO("MlpPolicy", envs, seed=0))
+
+
+def sb3_ppo(stack: contextlib.ExitStack, kind: str, env_id: str, config: PPOConfig) -> Contender:
+    """SB3's PPO on a task of Gymnasium in one of its vector environments, with options of ours."""
+    from stable_baselines3.common import vec_env
+
+    from operant.cli.study_sb3 import SB3Config
+
+    options = {
+        "n_envs": config.num_envs,
+        "normalize": config.normalize_observations,
+        "n_steps": config.rollout_steps,
+        "batch_size": config.rollout_steps * config.num_envs // config.minibatches,
+        "n_epochs": config.epochs,
+        "learning_rate": config.learning_rate,
+        "gamma": config.gamma,
+        "gae_lambda": config.gae_lambda,
+        "clip_range": config.clip,
+        "max_grad_norm": config.max_grad_norm,
+        "vf_coef": config.value_coefficient,
+        "policy_kwargs": {
+            "activation_fn": config.activation,
+            "log_std_init": config.log_std,
+            "net_arch": list(config.hidden),
+        },
+    }
+    run = SB3Config(env_id, "sb3-ppo", timesteps=0, seed=0, stop_at=None, options=options, environment_options={})
+    with quiet():
+        model = run.make(getattr(vec_env, kind))
+    stack.callback(model.env.close)
+    return learning(f"SB3 on {kind}", model)
 
 
 def learning(name: str, model: Any) -> Contender:

@@ -42,6 +42,7 @@ from operant.bench.trainers import (
     sb3_adapter,
     sb3_environments,
     sb3_in_the_core,
+    sb3_ppo,
     torch_threads_kept,
     tuned_options,
 )
@@ -51,6 +52,7 @@ from operant.workers.choice import available_cores
 
 PENDULUM = "operant/Pendulum-v1"
 MEMORY = "operant/Memory-v0"
+LANDER = "LunarLander-v3"
 FUSED = ("avx512", "avx2", "neon")  # the targets that have a fused multiply-add
 LARGE = 1024  # environments
 ROLLOUT = 32  # steps
@@ -215,9 +217,8 @@ def train_loop(plan: Plan) -> Iterator[Row]:
     import gymnasium as gym
 
     mode = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
-    envs = Stopwatch(gym.make_vec("LunarLander-v3", STRANGERS, vectorization_mode="sync", vector_kwargs=mode))
-    options = {"num_envs": STRANGERS, "rollout_steps": 128, "epochs": EPOCHS}
-    options["minibatches"] = STRANGERS * 128 // SB3_MINIBATCH
+    envs = Stopwatch(gym.make_vec(LANDER, STRANGERS, vectorization_mode="sync", vector_kwargs=mode))
+    options = stranger_options()
     outside = []
     with contextlib.ExitStack() as stack:
         algorithm = make_ppo(stack, envs, backend="native", threads=1, **options)
@@ -230,6 +231,40 @@ def train_loop(plan: Plan) -> Iterator[Row]:
     result = Row("train_loop", title)
     target = Target(at_most=15.0)
     result.measures.append(Measure("a step of one environment, outside it: acting and learning", "us", outside, target))
+    yield result
+
+
+def stranger_options() -> dict[str, Any]:
+    """SB3's epochs and batches for Gymnasium's environments."""
+    options = {"num_envs": STRANGERS, "rollout_steps": 128, "epochs": EPOCHS, "anneal": False}
+    return options | {"minibatches": STRANGERS * 128 // SB3_MINIBATCH}
+
+
+def train_workers(plan: Plan) -> Iterator[Row]:
+    """`operant train LunarLander-v3` with its environments in worker processes, against SB3 with the same options."""
+    threads = min(2, available_cores())
+    title = f"LunarLander-v3, Gymnasium's own, {STRANGERS} environments, SB3's epochs and batches, by the clock"
+    missing = "Box2D: pip install 'gymnasium[box2d]'" if importlib.util.find_spec("Box2D") is None else _missing("sb3")
+    if missing is not None:
+        yield Row("train_workers", title, skipped=missing)
+        return
+    from operant.models.algorithms.configs import PPOConfig
+
+    options = stranger_options()
+    with contextlib.ExitStack() as stack, torch_threads_kept():
+        contenders = [
+            Trained(stack, f"operant, {workers} workers", LANDER, options, threads=threads, workers=workers).contender
+            for workers in (threads, 0)
+        ]
+        config = PPOConfig(**options)
+        contenders += [sb3_ppo(stack, kind, LANDER, config) for kind in ("DummyVecEnv", "SubprocVecEnv")]
+        few = dataclasses.replace(plan, rounds=min(plan.rounds, 5))  # SB3 takes a second a call
+        comparison = few.compare(contenders)
+    result = Row("train_workers", title, comparison, "operant is faster", ("steps/s", 1.0))
+    ours, *others = contenders
+    for other in others:
+        target = Target(at_least=5.0) if other.name.startswith("SB3") else None
+        result.add_ratio(other.name, f"training, times {other.name}", comparison.ratios(ours.name, other.name), target)
     yield result
 
 
@@ -371,6 +406,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
         train_tuned,
         train_pendulum,
         train_loop,
+        train_workers,
         train_inference,
         train_solve,
         train_footprint,

@@ -22,7 +22,7 @@ from gymnasium import spaces
 
 import operant
 from operant.bench.peers import ACTION_SETS
-from operant.bench.report import Measure, Row, Target
+from operant.bench.report import Row, Target
 from operant.bench.timing import Contender, timed
 from operant.bench.workloads import STANDARD, Plan
 
@@ -31,6 +31,8 @@ UNEVEN = 8  # environments in the part by the clock
 FEW = 8  # environments in the part with workers="auto"
 SYNC, ASYNC, SUBPROC = "Gymnasium sync", "Gymnasium async", "SB3 SubprocVecEnv"
 OURS = f"operant, {WORKERS} workers"
+HALVES = f"{SYNC}, {WORKERS} at once"
+SLOW_ONES = 1 / 8  # of the steps of an uneven environment
 
 MakeEnv = Callable[[], gymnasium.Env[Any, Any]]
 
@@ -41,11 +43,15 @@ class Synthetic(gymnasium.Env[Any, Any]):
     Args:
         seconds: of processor time that each step takes.
         rare: seconds that one step in eight takes, at random.
+        waits: steps wait, as for another program, instead of computing.
         infos: the number of infos, floats.
         image: observations are images of 84 x 84 x 4 bytes, not 8 floats.
     """
 
-    def __init__(self, seconds: float = 0.0, rare: float = 0.0, infos: int = 0, image: bool = False):
+    def __init__(
+        self, seconds: float = 0.0, rare: float = 0.0, waits: bool = False, infos: int = 0, image: bool = False
+    ):
+        self.waits = waits
         self.nanoseconds, self.rare = int(1e9 * seconds), int(1e9 * rare)
         self.infos = {f"info {k}": 0.5 * k for k in range(infos)}
         self.action_space = spaces.Discrete(4)
@@ -60,8 +66,11 @@ class Synthetic(gymnasium.Env[Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         seconds = self.nanoseconds
-        if self.rare and self.np_random.random() < 1 / 8:
+        if self.rare and self.np_random.random() < SLOW_ONES:
             seconds = self.rare
+        if self.waits:
+            time.sleep(seconds / 1e9)
+            seconds = 0
         end = time.thread_time_ns() + seconds
         while time.thread_time_ns() < end:
             pass
@@ -88,7 +97,7 @@ def vectorize(plan: Plan) -> Iterator[Row]:
             yield Row("vectorize", title, skipped="needs Box2D: pip install 'gymnasium[box2d]'")
             continue
         with contextlib.ExitStack() as stack:
-            contenders = [contender(stack, kind, make, num_envs) for kind in (OURS, SYNC, ASYNC)]
+            contenders = [contender(stack, kind, make, num_envs) for kind in (OURS, SYNC, HALVES, ASYNC)]
             if importlib.util.find_spec("stable_baselines3") is not None:
                 contenders.append(contender(stack, SUBPROC, make, num_envs))
             comparison = plan.compare(contenders)
@@ -105,7 +114,8 @@ def vectorize(plan: Plan) -> Iterator[Row]:
     for name, (make, _) in ENVIRONMENTS.items():
         if importlib.util.find_spec("Box2D") is not None or not name.startswith("LunarLander"):
             yield automatic(plan, name, make)
-    yield by_the_clock(plan)
+    for waits in (False, True):
+        yield uneven(plan, waits)
 
 
 def automatic(plan: Plan, name: str, make: MakeEnv) -> Row:
@@ -128,12 +138,17 @@ def automatic(plan: Plan, name: str, make: MakeEnv) -> Row:
     return result
 
 
-def by_the_clock(plan: Plan) -> Row:
-    """Environments that take 100 us and rarely 2 ms, in lockstep and by send and recv."""
-    make = functools.partial(Synthetic, 100e-6, rare=2e-3)
+def uneven(plan: Plan, waits: bool) -> Row:
+    """Environments whose steps take 100 us and rarely 2 ms, in lockstep and by send and recv.
+
+    Those that compute have a worker for each of two cores, and those that wait one each.
+    """
+    usual, rare = 100e-6, 2e-3
+    make = functools.partial(Synthetic, usual, rare=rare, waits=waits)
+    workers = UNEVEN if waits else WORKERS
     lockstep, background = "step", "recv and send"
     with contextlib.ExitStack() as stack:
-        envs = [stack.enter_context(operant.vectorize(make, UNEVEN, WORKERS, batch_size=size)) for size in (UNEVEN, 1)]
+        envs = [stack.enter_context(operant.vectorize(make, UNEVEN, workers, batch_size=size)) for size in (UNEVEN, 1)]
         actions = np.zeros(UNEVEN, np.int64)
         envs[0].reset(seed=0)
         envs[1].async_reset(seed=0)
@@ -148,16 +163,20 @@ def by_the_clock(plan: Plan) -> Row:
                 Contender(lockstep, timed(lambda: envs[0].step(actions)), UNEVEN),
             ]
         )
+    does = "wait" if waits else "compute"
     result = Row(
         "vectorize",
-        f"100 us or rarely 2 ms a step, {UNEVEN} environments, {WORKERS} workers, by the clock",
+        f"environments that {does} 100 us or rarely 2 ms a step, {UNEVEN} of them, {workers} workers, by the clock",
         comparison,
         "send and recv are faster",
         ("k steps/s", 1e3),
     )
-    result.measures.append(
-        Measure("uneven environments, recv and send, times step", "x", comparison.ratios(background, lockstep))
-    )
+    target = Target(at_least=1.8) if waits else None
+    ratios = comparison.ratios(background, lockstep)
+    result.add_ratio(lockstep, f"uneven environments that {does}, recv and send, times step", ratios, target)
+    slow = np.random.default_rng(0).random((100_000, workers, UNEVEN // workers)) < SLOW_ONES
+    busy = np.where(slow, rare, usual).sum(2)  # of each worker in a step in lockstep
+    result.notes.append(f"No worker ever idle would be {busy.max(1).mean() / busy.mean():.2f} times lockstep.")
     return result
 
 
@@ -165,6 +184,8 @@ def contender(stack: contextlib.ExitStack, kind: str, make: MakeEnv, num_envs: i
     """Makes a contender whose time is that of the processor, in this process and in those that it starts."""
     functions = [make] * num_envs
     open_envs: Callable[[], Any]
+    if kind == HALVES:
+        return halves(stack, functions)
     if kind == OURS:
         open_envs = functools.partial(operant.vectorize, functions, workers=WORKERS)
     elif kind == SYNC:
@@ -178,9 +199,7 @@ def contender(stack: contextlib.ExitStack, kind: str, make: MakeEnv, num_envs: i
     envs, clock = with_processor_clock(open_envs)
     stack.callback(envs.close)
     envs.reset()
-    generator = np.random.default_rng(0)
-    count = envs.action_space.nvec[0] if kind != SUBPROC else envs.action_space.n
-    actions = itertools.cycle([generator.integers(0, count, num_envs) for _ in range(ACTION_SETS)])
+    actions = drawn_actions(envs.action_space.nvec[0] if kind != SUBPROC else envs.action_space.n, num_envs)
 
     def measure(calls: int) -> float:
         start = clock()
@@ -189,6 +208,57 @@ def contender(stack: contextlib.ExitStack, kind: str, make: MakeEnv, num_envs: i
         return clock() - start
 
     return Contender(kind, measure, num_envs)
+
+
+def halves(stack: contextlib.ExitStack, functions: list[MakeEnv]) -> Contender:
+    """A SyncVectorEnv with a half of the environments in each of two processes, which step at once and never talk.
+
+    Two cores that compute share caches and memory, so that this takes more of the processor's time than one does.
+    """
+    context = multiprocessing.get_context("fork")
+    middle = len(functions) // 2
+    pipes = [context.Pipe() for _ in range(WORKERS)]
+
+    def start() -> list[Any]:
+        parts = functions[:middle], functions[middle:]
+        processes = [
+            context.Process(target=_step_on_request, args=(part, theirs), daemon=True)
+            for part, (_, theirs) in zip(parts, pipes, strict=True)
+        ]
+        for process in processes:
+            process.start()
+        return processes
+
+    processes, clock = with_processor_clock(start)
+    for process in processes:
+        stack.callback(process.kill)
+
+    def measure(calls: int) -> float:
+        begun = clock()
+        for ours, _ in pipes:
+            ours.send(calls)
+        for ours, _ in pipes:
+            ours.recv()
+        return clock() - begun
+
+    return Contender(HALVES, measure, len(functions))
+
+
+def _step_on_request(functions: list[MakeEnv], pipe: Any) -> None:
+    """Makes as many steps as each message says, and answers when they are done."""
+    envs = gymnasium.vector.SyncVectorEnv(functions)
+    envs.reset()
+    actions = drawn_actions(envs.single_action_space.n, len(functions))  # type: ignore[attr-defined]  # Discrete
+    while True:
+        for action in itertools.islice(actions, pipe.recv()):
+            envs.step(action)
+        pipe.send(None)
+
+
+def drawn_actions(count: int, num_envs: int) -> Iterator[np.ndarray]:
+    """Endless actions below `count`, drawn beforehand."""
+    generator = np.random.default_rng(0)
+    return itertools.cycle([generator.integers(0, count, num_envs) for _ in range(ACTION_SETS)])
 
 
 def with_processor_clock(open_envs: Callable[[], Any]) -> tuple[Any, Callable[[], float]]:

@@ -1,5 +1,6 @@
 """Parametrisation: a test asks for `classic_id`, `physics_id`, `isa`, `precision` or `mode`."""
 
+import contextlib
 import os
 
 # Before pygame is imported: no display is needed to draw.
@@ -8,11 +9,17 @@ os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 # Before torch is imported: one core for each test, because threads of several tests would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from support import CLASSIC_IDS, FAST_ISAS, MODES, PHYSICS, PRECISIONS
+
+# A shell lets its background jobs ignore Ctrl-C, and the processes that tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: the machines that run the tests share their cores. The blob reproduces a failure elsewhere.
 settings.register_profile(
@@ -69,6 +76,26 @@ def folders_of_this_session(tmp_path_factory):
     os.environ["OPERANT_CACHE"] = str(shared / "libraries")
     os.environ["XDG_STATE_HOME"] = str(shared / "state")
     os.environ.pop("OPERANT_TRUST", None)
+
+
+@pytest.fixture(autouse=True)
+def no_process_outlives_its_test(monkeypatch):
+    """Kills the processes that a test which failed half-way left running, with those of their session."""
+    started = []
+
+    class Recorded(subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            started.append((self, options.get("start_new_session")))
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    yield
+    for process, leads in started:
+        if leads:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(autouse=True)

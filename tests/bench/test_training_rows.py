@@ -29,6 +29,16 @@ def test_a_row_of_updates_yields_figures(name, monkeypatch):
     assert all(seconds > 0 for samples in row.comparison.seconds.values() for seconds in samples)
 
 
+def test_the_row_on_workers_has_operant_and_sb3_with_the_same_options(monkeypatch):
+    pytest.importorskip("Box2D")
+    pytest.importorskip("stable_baselines3")
+    few = {"num_envs": 2, "rollout_steps": 8, "epochs": 1, "minibatches": 2}
+    monkeypatch.setattr(training, "stranger_options", lambda: few)
+    (row,) = training.train_workers(BRIEF)
+    assert [contender.work for contender in row.comparison.contenders] == [16] * 4
+    assert [measure.target is None for measure in row.measures] == [True, False, False]
+
+
 def test_memory_is_measured_in_a_process_without_torch():
     (row,) = training.train_footprint(BRIEF)
     beyond, imported = row.measures
