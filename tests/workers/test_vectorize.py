@@ -16,6 +16,7 @@ from python_environments import ChangingInfos, Counter, Image, Integers, ManyInf
 
 import operant
 from operant.doctor import examine, from_function
+from operant.workers.block import mapped
 from operant.workers.vector import VectorizedEnv
 
 
@@ -133,6 +134,42 @@ def test_returned_arrays_are_the_callers_to_keep_unless_copy_is_false(workers):
     with operant.vectorize(Counter, 3, workers, copy=False) as envs:
         first, _ = envs.reset(seed=0)
         assert envs.step(np.ones(3, int))[0] is first and first[:, 0].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("env", [Counter, Nested])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_observations_and_views_of_them_are_never_overwritten_while_the_caller_holds_them(workers, env):
+    def leaves(observations):
+        found = []
+        mapped(found.append, observations)
+        return found
+
+    theirs, ours = make(env, 4, workers)
+    with ours:
+        kept, expected = [], []
+        theirs.action_space.seed(0)
+        for envs, history in ((ours, kept), (theirs, expected)):
+            history.append([array[1:] for array in leaves(envs.reset(seed=0)[0])])
+        for _ in range(12):
+            actions = theirs.action_space.sample()
+            for envs, history in ((ours, kept), (theirs, expected)):
+                history.append([array[1:] for array in leaves(envs.step(actions)[0])])
+        mask = np.array([True, False, False, False])
+        for envs, history in ((ours, kept), (theirs, expected)):
+            history.append([array[1:] for array in leaves(envs.reset(options={"reset_mask": mask})[0])])
+        ours.send(actions)
+        ours.recv()
+        assert_same(tuple(map(tuple, kept)), tuple(map(tuple, expected)))
+
+
+def test_observations_are_not_copied_once_the_caller_has_dropped_the_last_but_one():
+    with operant.vectorize(Counter, 4, 2) as envs:
+        observations, _ = envs.reset(seed=0)
+        places = set()
+        for _ in range(20):
+            observations = envs.step(np.ones(4, int))[0]
+            places.add(observations.ctypes.data)
+        assert len(places) == 2 and places <= {slot.ctypes.data for slot in envs._block.slots}
 
 
 @pytest.mark.parametrize("workers", [0, 2])
