@@ -11,6 +11,7 @@ import io
 import json
 import re
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
@@ -113,6 +114,23 @@ def same_as_gymnasium() -> str:
     return f"{len(names)} tasks of Gymnasium bit for bit in {STEPS} steps"
 
 
+def threads() -> str:
+    """Compares environments in Python that threads step with Gymnasium's; a free-threaded Python has no GIL by then."""
+    functions = [lambda: gym.make("CartPole-v1")] * 6
+    theirs = gym.vector.SyncVectorEnv(functions)
+    theirs.action_space.seed(1)
+    with operant.vectorize(functions, workers=3, context="thread") as ours:
+        pairs = [(theirs.reset(seed=3)[0], ours.reset(seed=3)[0])]
+        for _ in range(STEPS):
+            actions = theirs.action_space.sample()
+            pairs += zip(theirs.step(actions)[:4], ours.step(actions)[:4], strict=True)
+    check(all(np.array_equal(left, right) for left, right in pairs), "threads differ from SyncVectorEnv")
+    free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    gil = getattr(sys, "_is_gil_enabled", lambda: True)()
+    check(not (free and gil), "operant has enabled the GIL of a free-threaded Python")
+    return f"threads step Python's environments {'without' if free else 'under'} the GIL"
+
+
 def trains() -> str:
     """Trains CartPole in the core for some seconds' worth of frames, and checks that it has learned."""
     trained = PPO("operant/CartPole-v1", seed=0)
@@ -161,6 +179,7 @@ CHECKS: tuple[Callable[[], str], ...] = (
     best_instructions,
     certificates,
     same_as_gymnasium,
+    threads,
     trains,
     agents,
     resumes,
