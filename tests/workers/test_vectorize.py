@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from python_environments import ChangingInfos, Counter, Image, Integers, ManyInfos, Nested, assert_same
 
 import operant
+from operant.batch.outputs import choose_reuse
 from operant.doctor import examine, from_function
 from operant.workers.block import mapped
 from operant.workers.vector import VectorizedEnv
@@ -163,13 +164,15 @@ def test_observations_and_views_of_them_are_never_overwritten_while_the_caller_h
 
 
 def test_observations_are_not_copied_once_the_caller_has_dropped_the_last_but_one():
+    """Without a GIL nobody can tell that they were dropped, and they are copied."""
     with operant.vectorize(Counter, 4, 2) as envs:
         observations, _ = envs.reset(seed=0)
         places = set()
         for _ in range(20):
             observations = envs.step(np.ones(4, int))[0]
             places.add(observations.ctypes.data)
-        assert len(places) == 2 and places <= {slot.ctypes.data for slot in envs._block.slots}
+        block = {slot.ctypes.data for slot in envs._block.slots}
+        assert (len(places), places <= block) == (2, True) if choose_reuse(True) == "counted" else not places & block
 
 
 @pytest.mark.parametrize("workers", [0, 2])
