@@ -233,7 +233,7 @@ def run(script, *, until=None):
 STEPPING = """
     import numpy as np, operant
     from python_environments import Counter, Hanging
-    envs = operant.vectorize({env}, 4, 2)
+    envs = operant.vectorize({env}, 4, 2, context={context!r})
     envs.reset(seed=0)
     print(*[process.pid for process in envs._crew._processes], flush=True)
     {then}
@@ -241,10 +241,13 @@ STEPPING = """
 
 
 @pytest.mark.parametrize("env", ["Counter", "Hanging"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_caller_that_is_killed_or_interrupted_leaves_no_process(env, how):
+@pytest.mark.parametrize(
+    "how, context",
+    [(signal.SIGKILL, "fork"), (signal.SIGINT, "fork"), (signal.SIGTERM, "fork"), (signal.SIGKILL, "forkserver")],
+)
+def test_a_caller_that_is_killed_or_interrupted_leaves_no_process(env, how, context):
     steps = "while True: envs.step(np.array([0, 0, 3, 0]))"
-    process, workers = run(STEPPING.format(env=env, then=steps))
+    process, workers = run(STEPPING.format(env=env, context=context, then=steps))
     time.sleep(0.1)
     os.killpg(process.pid, how) if how == signal.SIGINT else os.kill(process.pid, how)
     errors = process.communicate(timeout=30)[1]
@@ -256,7 +259,7 @@ def test_a_caller_that_is_killed_or_interrupted_leaves_no_process(env, how):
 
 @pytest.mark.parametrize("then", ["", "raise SystemExit", "del envs; import time; print(); time.sleep(60)"])
 def test_environments_that_nobody_closes_end_with_their_program_or_their_last_reference(then):
-    process, workers = run(STEPPING.format(env="Counter", then=then))
+    process, workers = run(STEPPING.format(env="Counter", context="fork", then=then))
     assert_gone(workers)
     if "del" in then:
         process.kill()

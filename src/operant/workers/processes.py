@@ -301,6 +301,7 @@ def _run(
     """A worker process. `held` are the ends of its caller that it inherited; `caller` is its parent, if known."""
     for end in held:
         end.close()
+    _let_fork_server_end()
     dies = linked and sys.platform == "linux"
     if dies:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -325,6 +326,18 @@ def _run(
         serve(index, envs, block, channel)
     except ConnectionError:  # the caller is gone
         os._exit(1)
+
+
+def _let_fork_server_end() -> None:
+    """Closes the file descriptor by which a worker would keep Python's fork server alive after their caller.
+
+    Every process that the server forks has it, and so have those that its caller forks. Python has no name for it.
+    """
+    server = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
+    alive = getattr(server, "_forkserver_alive_fd", None)
+    if server is not None and alive is not None:
+        os.close(alive)
+        server._forkserver_alive_fd = None
 
 
 def _do_nothing(*_: object) -> None:
