@@ -534,7 +534,7 @@ def test_human_mode_shows_every_step(monkeypatch):
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     envs = OperantVecEnv("operant/CartPole-v1", 2, render_mode="human")
     shown = []
-    monkeypatch.setattr(envs.vector_env.renderer, "_show", shown.append)
+    monkeypatch.setattr("operant.environments.rendering.Window.append", lambda window, frame: shown.append(frame))
     envs.reset()
     envs.step(np.zeros(2, int))
     assert envs.render() is None

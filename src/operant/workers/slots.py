@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from operant.messages import NotCopyable
 from operant.workers.block import copied, mapped, rows_of
 
 
-class Slots:
+class Slots(NotCopyable):
     """The sets of observation arrays in a block, of which each step fills one that nobody holds.
 
     The last one is never handed out. It is filled while the caller holds all others, and then copied; and by
