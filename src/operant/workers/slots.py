@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from operant.messages import NotCopyable
-from operant.workers.block import copied, mapped, rows_of
+from operant.workers.block import INSTEAD, copied, mapped, rows_of
 
 
 class Slots(NotCopyable):
@@ -22,6 +22,8 @@ class Slots(NotCopyable):
         slots: arrays, or dicts and tuples of them.
         copy: False hands out the only slot again and again.
     """
+
+    instead = INSTEAD
 
     def __init__(self, slots: Sequence[Any], copy: bool):
         self._slots = slots
