@@ -137,30 +137,42 @@ def test_returned_arrays_are_the_callers_to_keep_unless_copy_is_false(workers):
         assert envs.step(np.ones(3, int))[0] is first and first[:, 0].tolist() == [1, 1, 1]
 
 
+def _leaves(observations):
+    found = []
+    mapped(found.append, observations)
+    return found
+
+
 @pytest.mark.parametrize("env", [Counter, Nested])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_observations_and_views_of_them_are_never_overwritten_while_the_caller_holds_them(workers, env):
-    def leaves(observations):
-        found = []
-        mapped(found.append, observations)
-        return found
-
     theirs, ours = make(env, 4, workers)
     with ours:
         kept, expected = [], []
         theirs.action_space.seed(0)
         for envs, history in ((ours, kept), (theirs, expected)):
-            history.append([array[1:] for array in leaves(envs.reset(seed=0)[0])])
+            history.append([array[1:] for array in _leaves(envs.reset(seed=0)[0])])
         for _ in range(12):
             actions = theirs.action_space.sample()
             for envs, history in ((ours, kept), (theirs, expected)):
-                history.append([array[1:] for array in leaves(envs.step(actions)[0])])
+                history.append([array[1:] for array in _leaves(envs.step(actions)[0])])
         mask = np.array([True, False, False, False])
         for envs, history in ((ours, kept), (theirs, expected)):
-            history.append([array[1:] for array in leaves(envs.reset(options={"reset_mask": mask})[0])])
+            history.append([array[1:] for array in _leaves(envs.reset(options={"reset_mask": mask})[0])])
         ours.send(actions)
         ours.recv()
         assert_same(tuple(map(tuple, kept)), tuple(map(tuple, expected)))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_array_that_the_caller_made_read_only_is_not_handed_out_again(workers):
+    with operant.vectorize(Nested, 4, workers) as envs:
+        envs.reset(seed=0)
+        for _ in range(5):
+            for part in _leaves(envs.step(envs.action_space.sample())[0]):
+                assert part.flags.writeable
+                part.setflags(write=False)
+            del part
 
 
 def test_observations_are_not_copied_once_the_caller_has_dropped_the_last_but_one():

@@ -44,7 +44,7 @@ class Slots(NotCopyable):
         slot = self._slots[index]
         if index == self.last:
             return copied(slot) if self._copy else slot
-        return slot if isinstance(slot, np.ndarray) else mapped(_itself, slot)
+        return mapped(_view, slot)
 
     def rows(self, rows: np.ndarray) -> Any:
         """Copies rows `[K, ...]` of the last slot."""
@@ -64,5 +64,6 @@ def _arrays(slot: Any) -> Iterator[np.ndarray]:
             yield from _arrays(part)
 
 
-def _itself(array: np.ndarray) -> np.ndarray:
-    return array
+def _view(array: np.ndarray) -> np.ndarray:
+    """A view, so that the slot's array keeps its shape and stays writeable whatever the caller does to the view."""
+    return array.view()
