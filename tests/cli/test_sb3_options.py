@@ -109,6 +109,7 @@ def test_normalisation_may_be_of_observations_alone():
     envs = normalized(DummyVecEnv([lambda: gym.make("CartPole-v1")]), {"normalize": {"norm_reward": False}})
     assert envs.norm_obs and not envs.norm_reward and envs.gamma == 0.99
     assert not isinstance(normalized(envs.venv, {"normalize": False}), VecNormalize)
+    assert normalized(envs.venv, {"gamma": 0.9, "normalize": {"gamma": 0.95}}).gamma == 0.95
     envs.close()
 
 

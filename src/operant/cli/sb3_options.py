@@ -47,7 +47,8 @@ def normalized(envs: Any, options: Mapping[str, Any]) -> Any:
     for name in given:
         if name not in known:
             raise ValueError(unknown("argument of VecNormalize", name, known))
-    return VecNormalize(envs, **{key: options[key] for key in ("gamma",) if key in options}, **given)
+    discount = {"gamma": options["gamma"]} if "gamma" in options else {}
+    return VecNormalize(envs, **(discount | given))
 
 
 def arguments(options: Mapping[str, Any], action_space: gym.Space[Any]) -> dict[str, Any]:
