@@ -55,6 +55,9 @@ def test_a_study_is_named_by_its_file_its_name_or_its_folder(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["plot", "tinny", "--runs", str(tmp_path)])
     assert "unknown study 'tinny': did you mean 'tiny'?" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["plot", str(tmp_path / "tiny.toml"), "--runs", str(tmp_path / "elsewhere")])
+    assert f"no results in {tmp_path / 'elsewhere'} yet: make them with `operant study " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

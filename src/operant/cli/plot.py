@@ -66,6 +66,11 @@ def _find(names: list[str], runs: str | None) -> Study:
         raise ValueError(f"{names[0]} is a study: draw it alone")
     if found:
         return read(found[0])
+    if names[0].endswith(".toml"):
+        raise ValueError(
+            f"the study {first!r} has no results in {root} yet: make them with `operant study {names[0]}`, or name "
+            "their folder with --runs DIR"
+        )
     if os.sep in names[0] and not (Path(names[0]) / "run.json").is_file():
         return read(names[0])  # whose error says that this is no study
     studies = sorted(plan.parent.name.removeprefix("study-") for plan in root.glob(f"study-*/{PLAN}"))
