@@ -64,6 +64,14 @@ def test_a_logarithmic_axis_has_the_same_curves_and_no_zero():
     assert np.allclose(np.interp(linear_x, x, y), linear_y, rtol=0.01)
 
 
+@pytest.mark.parametrize("asked, said", [({"log": True}, "log"), ({"x": "seconds"}, "x='seconds'")])
+def test_what_a_kind_has_no_axis_for_is_refused(asked, said):
+    made = study([run()], [outcome("cartpole", "a", 0)])
+    for kind in ("returns", "profiles"):
+        with pytest.raises(ValueError, match=f"kind='{kind}' has no axis of steps or seconds: leave out {said}, or"):
+            studies.plot(made, kind, **asked)
+
+
 def test_an_axis_of_less_than_two_decades_has_numbers_between_its_powers_of_ten():
     [axes] = studies.plot(curves((0.0, 10.0), (0.0, 20.0), ends=900), log=True).axes
     low, high = axes.get_xlim()

@@ -125,6 +125,9 @@ def draw(
     ):  # fmt: skip
         if value not in known:
             raise ValueError(unknown(name, value, known))
+    if kind in ("returns", "profiles") and (log or x != "steps"):
+        asked = "log" if log else f"x={x!r}"
+        raise ValueError(f"kind={kind!r} has no axis of steps or seconds: leave out {asked}, or draw curves or solved")
     if not study.outcomes:
         raise ValueError(f"the study {study.name!r} has no results yet")
     look = STYLES[style]
