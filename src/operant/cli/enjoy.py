@@ -45,7 +45,10 @@ def _parser() -> Parser:
     add_checkpoint_option(parser)
     add_trust_option(parser)
     parser.add_argument(
-        "--episodes", metavar="N", type=at_least(1), help=f"episodes to play (until the window is closed; {FILMED})"
+        "--episodes",
+        metavar="N",
+        type=at_least(1),
+        help=f"episodes to play (in a window until it is closed, in a video {FILMED})",
     )
     parser.add_argument("--sampled", action="store_true", help="sample the actions instead of taking the likeliest")
     parser.add_argument(
