@@ -133,4 +133,4 @@ def _show(stage: Stage, arguments: Any, title: str) -> None:
 def _episodes(stage: Stage, screen: Screen, numbers: Iterable[int], arguments: Any) -> None:
     seeds = (arguments.seed + number for number in numbers)
     for number, total in enumerate(stage.show(screen, seeds, not arguments.sampled), 1):
-        print(f"episode {number}: return {total:.4g}", flush=True)
+        print(f"episode {number}: return {total:.6g}", flush=True)
