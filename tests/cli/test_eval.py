@@ -117,6 +117,13 @@ def frames_of(film):
     return np.stack([frame for frame in imageio.get_reader(film)])  # noqa: C416 - its length is infinite
 
 
+def test_a_run_that_was_trained_with_workers_is_played_without_them(tmp_path, capsys):
+    pytest.importorskip("Box2D")
+    options = "--workers 2 --timesteps 64 --num-envs 4 --rollout-steps 4 --hidden 8 --quiet --no-tensorboard"
+    assert main(["train", "LunarLander-v3", "--runs", str(tmp_path), *options.split()]) == 0
+    assert "2 greedy episodes of LunarLander-v3" in lines(capsys, "--latest", "--runs", tmp_path, "--episodes", 2)
+
+
 @pytest.fixture
 def lander(tmp_path, monkeypatch):
     """A folder with a run of the scaffold's lander.h, whose descriptor names no class that draws."""
