@@ -12,11 +12,12 @@
 # make windows   does the same for Windows, under Wine
 # make wasm      does the same for WebAssembly, in Node.js
 # make macos     cross-compiles the core for macOS, without running it
+# make cross     does these four
 # make web       compiles the core for pages, and writes those of docs/live.md to build/web
-# make cross     does all four
 # make cuda      compiles the GPU's kernels with nvcc, which needs NVIDIA's CUDA toolkit but no GPU
 # make cuda-wheels  collects what `make cuda-check`, which judges operant on a machine with a GPU, needs there
 # make study     makes the trials of STUDY=bench/studies/algorithms.toml, JOBS at a time (all cores): the table of docs/training.md
+# make agents    trains the agents that come with operant, and those of a release, in five minutes
 # make sdist     builds the source distribution, and from it a wheel for all Pythons, as `make wheel` does
 # make wheels    builds the wheels of PYTHONS="python3.11 ..." and of ARM64=--arm64 and tests each in a fresh environment
 # make docs      builds the site in build/docs; any warning is an error
@@ -63,7 +64,7 @@ TARGETS = $(filter native/targets/%,$(SOURCES))
 OBJECTS = $(patsubst native/%.c,$(BUILD)/%.o,$(filter-out $(TARGETS),$(SOURCES))) \
 	$(foreach part,$(PARTS),$(TARGETS:native/%.c=$(BUILD)/%.$(part).o))
 
-.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv sdist wheel wheels native install uninstall exercise study certificates train-cartpole sanitize \
+.PHONY: demo check test test-all test-long durations test-twin test-compat test-mujoco test-gymnasium venv sdist wheel wheels native install uninstall exercise study agents certificates train-cartpole sanitize \
 	sanitize-address sanitize-address-narrow sanitize-address-wide sanitize-thread sanitize-python fuzz soak cross neon \
 	windows wasm macos web web-modules cuda cuda-wheels cuda-check lint docs hashes clean FORCE
 
