@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from operant.files.toml import read_toml, write_toml
+from operant.messages import unknown
 from operant.runs.checkpoint import CheckpointFolder, load_checkpoint, save_checkpoint
 from operant.runs.run_directory import RunDirectory
 
@@ -81,6 +82,10 @@ def make(name: str, recipe: dict[str, Any], folder: Path) -> None:
 def main(chosen: list[str]) -> int:
     """Makes the agents with these names, or all of them and the file of the release."""
     recipes = read_toml(RECIPES)
+    known = [*recipes["wheel"], *recipes["release"]]
+    for name in chosen:
+        if name not in known:
+            sys.exit(unknown("agent", name, known))
     for where, folder in (("wheel", WHEEL), ("release", BUILD / "release")):
         for name, recipe in recipes[where].items():
             if not chosen or name in chosen:
