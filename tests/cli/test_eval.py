@@ -117,6 +117,25 @@ def frames_of(film):
     return np.stack([frame for frame in imageio.get_reader(film)])  # noqa: C416 - its length is infinite
 
 
+@pytest.mark.parametrize(
+    "environment, options, expected",
+    [
+        ("quadrotor", "", "Gymnasium does not have operant/Quadrotor-v0: leave --gymnasium out"),
+        (
+            "cartpole",
+            "params = { gravity = 3.7 }",
+            "plays CartPole-v1 as Gymnasium has it, and the run was trained with {'params': {'gravity': 3.7}}: leave",
+        ),
+    ],
+)
+def test_what_gymnasium_does_not_have_is_refused(environment, options, expected, tmp_path, capsys):
+    (tmp_path / "run.toml").write_text(f'environment = "{environment}"\n[environment_options]\n{options}\n')
+    config = str(tmp_path / "run.toml")
+    assert main(["train", "--config", config, *TINY, "--runs", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert expected in refusal(capsys, "--latest", "--gymnasium", "--runs", tmp_path)
+
+
 def test_a_run_that_was_trained_with_workers_is_played_without_them(tmp_path, capsys):
     pytest.importorskip("Box2D")
     options = "--workers 2 --timesteps 64 --num-envs 4 --rollout-steps 4 --hidden 8 --quiet --no-tensorboard"

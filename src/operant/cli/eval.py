@@ -93,7 +93,7 @@ def _environment(trained: Trained, name: str | None, gymnasium: bool) -> tuple[s
     """Returns the id to play and its options.
 
     Raises:
-        ValueError: its spaces are not the policy's, or Gymnasium does not have the task.
+        ValueError: its spaces are not the policy's, or Gymnasium does not have the task, or not with its options.
     """
     from operant.cli.names import full_id
     from operant.models.collection.sources import make_environments
@@ -101,10 +101,14 @@ def _environment(trained: Trained, name: str | None, gymnasium: bool) -> tuple[s
 
     config = trained.config
     if gymnasium:
-        reference = None if config.environment_options else reference_id(config.environment)
+        reference = reference_id(config.environment)
         if reference is None:
-            with_options = f" with {config.environment_options}" if config.environment_options else ""
-            raise ValueError(f"Gymnasium does not have {config.environment}{with_options}: leave --gymnasium out")
+            raise ValueError(f"Gymnasium does not have {config.environment}: leave --gymnasium out")
+        if config.environment_options:
+            raise ValueError(
+                f"--gymnasium plays {reference} as Gymnasium has it, and the run was trained with "
+                f"{config.environment_options}: leave --gymnasium out"
+            )
         return reference, {}
     if name is None:
         return config.environment, exact(config.environment, config.environment_options)
