@@ -61,7 +61,9 @@ def test_live_pages_run_from_disk_where_the_site_has_them(site):
         )
         for number, name in enumerate(("learn", "gallery")):
             browser.run(f"document.querySelectorAll('details.live > summary')[{number}].click()")
+            end = time.monotonic() + 60
             while f"live/{name}.html" not in str(browser.call("Page.getFrameTree")):
+                assert time.monotonic() < end, f"the frame of {name} does not load"
                 time.sleep(0.05)
         visit(browser, site / "environments" / "pendulum-v1.html")
         browser.run("document.querySelector('a[href*=gallery]').click()")
