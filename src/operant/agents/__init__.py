@@ -13,7 +13,7 @@ from operant.runs.checkpoint import CheckpointFolder
 from operant.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from operant.models.algorithms.ppo import PPO
+    from operant import models
 
 __all__ = ["find", "load", "names"]
 
@@ -41,7 +41,7 @@ def find(name: str) -> RunDirectory:
     return RunDirectory(FOLDER / short)
 
 
-def load(name: str) -> PPO:
+def load(name: str) -> models.PPO:
     """Loads an agent; torch is not needed, nor any extra.
 
         agent = operant.agents.load("cartpole")
