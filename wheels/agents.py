@@ -32,7 +32,7 @@ RECORD = (
     *("format", "environment", "code", "algorithm", "backend", "arithmetic", "seed", "total_steps", "created"),
     *("versions", "status", "updates", "weights"),
 )
-"""What stays of run.json: nothing of the machine."""
+"""The keys of run.json that are kept: none that tells about the machine."""
 
 
 def operant(*arguments: str) -> str:

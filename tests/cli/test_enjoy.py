@@ -20,7 +20,7 @@ TINY = ["--timesteps", "64", "--num-envs", "4", "--rollout-steps", "4", "--hidde
 
 @pytest.fixture(autouse=True)
 def in_memory(monkeypatch):
-    """Windows that nobody sees, and no time between their frames."""
+    """Windows in memory, without time between their frames."""
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setattr(pygame.time, "Clock", lambda: type("Clock", (), {"tick": lambda self, rate: None})())
 

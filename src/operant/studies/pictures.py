@@ -92,7 +92,7 @@ class Picture(Figure):
 
 
 def _with_a_palette(png: io.BytesIO) -> bytes:
-    """Returns the picture with 256 colours, which nobody sees: a third of the bytes."""
+    """Returns the picture in 256 colours, which look the same in a third of the bytes."""
     small = io.BytesIO()
     Image.open(png).convert("RGB").quantize(256).save(small, "png", optimize=True)
     return small.getvalue()

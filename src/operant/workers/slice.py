@@ -53,7 +53,7 @@ class Slice:
             (self._truncated, block.truncated[rows]),
         ]
         self._current = memoryview(block.current[worker : worker + 1])  # type: ignore[arg-type]
-        self._slot = memoryview(block.slot)  # type: ignore[arg-type]
+        self._slot = block.slot.data
         self._next_step, self._same_step = mode == "NextStep", mode == "SameStep"
         self._shape = self._observation_space.shape
         self._end_to_end: list[np.ndarray] = []
