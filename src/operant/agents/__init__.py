@@ -35,10 +35,18 @@ def find(name: str) -> RunDirectory:
     Raises:
         ValueError: there is no such agent; the message names the nearest.
     """
-    known, short = names(), name.replace("_", "").lower()  # as in other names of environments
-    if short not in known:
-        raise ValueError(unknown("agent", name, known))
-    return RunDirectory(FOLDER / short)
+    if not is_agent(name):
+        raise ValueError(unknown("agent", name, names()))
+    return RunDirectory(FOLDER / _short(name))
+
+
+def is_agent(name: str) -> bool:
+    """Returns True if an agent has this name, with underscores and capitals or without."""
+    return _short(name) in names()
+
+
+def _short(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 def load(name: str) -> models.PPO:

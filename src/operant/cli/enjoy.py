@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from operant.agents import PREFIX, names
+from operant.agents import PREFIX, is_agent, names
 from operant.cli.eval import FILMED
 from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_checkpoint_option, add_run_choice, add_trust_option, chosen_run
@@ -67,7 +67,7 @@ def _chosen(parser: Parser, arguments: Any) -> RunDirectory:
     name, known = arguments.run, names()
     if name is None and not arguments.latest:
         parser.error(f"name an agent ({', '.join(known)}) or a run")
-    if name is not None and not arguments.latest and name.replace("_", "").lower() in known:
+    if name is not None and not arguments.latest and is_agent(name):
         arguments.run = f"{PREFIX}{name}"
     try:
         return chosen_run(parser, arguments, agents=True)
