@@ -52,7 +52,7 @@ class Slice:
             (self._terminated, block.terminated[rows]),
             (self._truncated, block.truncated[rows]),
         ]
-        self._current = memoryview(block.current[worker : worker + 1])  # type: ignore[arg-type]
+        self._current = block.current[worker : worker + 1].data
         self._slot = block.slot.data
         self._next_step, self._same_step = mode == "NextStep", mode == "SameStep"
         self._shape = self._observation_space.shape
