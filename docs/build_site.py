@@ -178,6 +178,8 @@ def main(arguments: list[str]) -> int:
         (SOURCE / "notebooks" / f"{name}.ipynb").write_text(hosted(name, text, os.environ.get("OPERANT_HOME_PAGE", "")))
     # Notebooks call the command of this environment.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    # Their pictures belong into the page, whichever backend the caller's environment names.
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     options = ["--quiet", "--fail-on-warning", "--keep-going", "-c", str(DOCS)]
     return sphinx([*options, *arguments, "-d", str(SITE.with_name("docs-doctrees")), str(SOURCE), str(SITE)])
 
