@@ -95,6 +95,7 @@ typedef struct {
     void *step, *forward, *reset, *post, *get_state, *set_state, *set_const; /* mj_step, ..., mj_setConst */
     void *set_log_handler; /* mju_setLogHandler; NULL before MuJoCo 3.10 */
     void *user_error;      /* the address of the variable mju_user_error */
+    void *time;            /* that of mjcb_time; NULL if there is none */
     int32_t nq, nv, nu, nbody, ntendon;
     int32_t state_size, state_spec; /* of mjSTATE_INTEGRATION */
     int32_t frame_skip;

@@ -7,9 +7,9 @@
  * The states are mjSTATE_INTEGRATION: the warm start of the solver decides bits. The state before the last step and the
  * controls of the present one let Python replay that step, which computes what no state holds, such as positions of
  * bodies. `measured` is what the task compares the next step with. */
-#include <setjmp.h>
 #include <stdio.h>
 
+#include "engines/mujoco/guard.h"
 #include "engines/mujoco/task.h"
 #include "platform/platform.h"
 
@@ -80,61 +80,6 @@ struct operant_simulation {
     mujoco_data *threads;
     varied_field *fields;
 };
-
-/* MuJoCo's fatal errors. mju_error calls a handler and, if that returns, ends the process. Ours does not return while a
- * thread is inside `guard`; elsewhere it calls the handler that was there before. */
-
-static __thread jmp_buf *guarded;
-static __thread char *guard_message;
-static __thread size_t guard_size;
-
-enum { LOG_ERROR = 3 };
-typedef struct { int level, topic; char subject[1024]; } log_message; /* the beginning of mjLogMessage */
-static void (*previous_log_handler)(const log_message *);
-static void (*previous_user_error)(const char *);
-static atomic_bool installed;
-
-static void leave_guard(const char *text) {
-    snprintf(guard_message, guard_size, "%s", text);
-    jmp_buf *to = guarded;
-    guarded = NULL;
-    longjmp(*to, 1);
-}
-
-static void on_log(const log_message *message) {
-    if (guarded && message->level == LOG_ERROR) leave_guard(message->subject);
-    if (previous_log_handler) previous_log_handler(message);
-}
-
-static void on_user_error(const char *text) {
-    if (guarded) leave_guard(text);
-    if (previous_user_error) previous_user_error(text);
-    fprintf(stderr, "ERROR: %s\n", text); /* as MuJoCo does without a handler */
-    exit(EXIT_FAILURE);
-}
-
-typedef void (*log_handler)(const log_message *);
-
-static void install_handlers(const operant_mujoco *m) {
-    if (atomic_exchange(&installed, true)) return;
-    if (m->set_log_handler) {
-        previous_log_handler = ((log_handler(*)(log_handler))m->set_log_handler)(on_log);
-    } else if (m->user_error) {
-        void (**place)(const char *) = m->user_error;
-        previous_user_error = *place;
-        *place = on_user_error;
-    }
-}
-
-static bool guard(void (*work)(void *, int32_t), void *argument, int32_t worker, char *message, size_t size) {
-    jmp_buf here;
-    guard_message = message, guard_size = size;
-    if (setjmp(here)) return false;
-    guarded = &here;
-    work(argument, worker);
-    guarded = NULL;
-    return true;
-}
 
 /* Rows. */
 
@@ -316,12 +261,13 @@ static operant_simulation *open_simulation(const operant_engine_options *o, oper
         .task = task->names.name, .row = 2 * s->state_size + MEASURED + varied,
         .observation = task->observed(&s->constants, s->params), .action = m->nu, .terms = terms, .now = 0,
         .before = s->state_size, .state = s->state_size, .varied = 2 * s->state_size + MEASURED};
-    install_handlers(m);
+    operant_mujoco_install(m);
     return s;
 }
 
-const operant_engine operant_mujoco_engine = {"mujoco", 1,       open_simulation, close_simulation, guard,   prepare,
-                                              bind,     reset,   advance,         after,            observe, save};
+const operant_engine operant_mujoco_engine = {
+    "mujoco", 1, open_simulation, close_simulation, operant_mujoco_guard, prepare, bind, reset, advance, after, observe,
+    save};
 
 double operant_dot(const double *x, int32_t n, int32_t fused) { return numpy_dot(x, n, fused); }
 

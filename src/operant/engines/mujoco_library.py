@@ -69,7 +69,17 @@ def addresses(env_id: str) -> dict[str, Any]:
     except (OSError, AttributeError, ValueError) as problem:
         raise DependencyNotInstalled(f"{env_id}: {found[0]} is damaged ({problem}): {INSTALL}") from None
     pointers["user_error"] = ffi.cast("void *", ctypes.addressof(error))
+    pointers["time"] = variable_address(library, "mjcb_time")
     return pointers
+
+
+def variable_address(library: ctypes.CDLL, name: str) -> Any:
+    """The address of a global variable of a library; NULL if it has none of this name."""
+    try:
+        variable = ctypes.c_void_p.in_dll(library, name)
+    except ValueError:
+        return ffi.NULL
+    return ffi.cast("void *", ctypes.addressof(variable))
 
 
 def _address(function: Any) -> Any:

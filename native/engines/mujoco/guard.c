@@ -1,0 +1,108 @@
+/* guard.c: what a process has once of MuJoCo: the handlers of its fatal errors, and its clock. */
+#include <setjmp.h>
+#include <stdio.h>
+
+#include "core/layout.h"
+#include "engines/mujoco/guard.h"
+
+/* MuJoCo's fatal errors. mju_error calls a handler and, if that returns, ends the process. Ours does not return while a
+ * thread is inside `guard`; elsewhere it calls the handler that was there before. */
+
+static __thread jmp_buf *guarded;
+static __thread char *guard_message;
+static __thread size_t guard_size;
+
+enum { LOG_ERROR = 3 };
+typedef struct { int level, topic; char subject[1024]; } log_message; /* the beginning of mjLogMessage */
+typedef void (*log_handler)(const log_message *);
+static log_handler previous_log_handler;
+static void (*previous_user_error)(const char *);
+static atomic_bool installed;
+
+static void leave_guard(const char *text) {
+    snprintf(guard_message, guard_size, "%s", text);
+    jmp_buf *to = guarded;
+    guarded = NULL;
+    longjmp(*to, 1);
+}
+
+static void on_log(const log_message *message) {
+    if (guarded && message->level == LOG_ERROR) leave_guard(message->subject);
+    if (previous_log_handler) previous_log_handler(message);
+}
+
+static void on_user_error(const char *text) {
+    if (guarded) leave_guard(text);
+    if (previous_user_error) previous_user_error(text);
+    fprintf(stderr, "ERROR: %s\n", text); /* as MuJoCo does without a handler */
+    exit(EXIT_FAILURE);
+}
+
+/* MuJoCo's timers. Each part of mj_step asks the callback mjcb_time twice; the Python package sets it to a clock, which
+ * takes up to a third of a step. While threads are inside `guard`, it is a function that asks the clock for other
+ * threads only: the timers of a user's own mj_step stay right, also between MuJoCo's check for NULL and its call. The
+ * last thread that leaves puts the clock back. `clock_busy` is tried, never waited for: a thread that finds it taken,
+ * by another or in a process that was forked, at worst leaves things as they are, which are right, too. */
+
+typedef double (*clock_function)(void);
+static _Atomic(clock_function *) clock_place; /* &mjcb_time; NULL if this MuJoCo has none */
+static _Atomic clock_function clock_before;
+static atomic_int clock_inside; /* threads inside `guard` */
+static atomic_flag clock_busy = ATOMIC_FLAG_INIT;
+
+static double other_threads_clock(void) {
+    if (guarded) return 0;
+    const clock_function before = atomic_load(&clock_before);
+    return before ? before() : 0;
+}
+
+/** Replaces mjcb_time, unless a user has set another one meanwhile. */
+static void replace_clock(clock_function *place, clock_function from, clock_function to) {
+    __atomic_compare_exchange_n(place, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void stop_timers(void) {
+    clock_function *const place = atomic_load(&clock_place);
+    atomic_fetch_add(&clock_inside, 1);
+    if (!place || atomic_flag_test_and_set(&clock_busy)) return;
+    const clock_function now = __atomic_load_n(place, __ATOMIC_SEQ_CST);
+    if (now && now != other_threads_clock) {
+        atomic_store(&clock_before, now);
+        replace_clock(place, now, other_threads_clock);
+    }
+    atomic_flag_clear(&clock_busy);
+}
+
+static void restart_timers(void) {
+    clock_function *const place = atomic_load(&clock_place);
+    if (atomic_fetch_sub(&clock_inside, 1) > 1 || !place || atomic_flag_test_and_set(&clock_busy)) return;
+    replace_clock(place, other_threads_clock, atomic_load(&clock_before));
+    atomic_flag_clear(&clock_busy);
+}
+
+void operant_mujoco_install(const operant_mujoco *m) {
+    if (atomic_exchange(&installed, true)) return;
+    atomic_store(&clock_place, m->time);
+    if (m->set_log_handler) {
+        previous_log_handler = ((log_handler(*)(log_handler))m->set_log_handler)(on_log);
+    } else if (m->user_error) {
+        void (**place)(const char *) = m->user_error;
+        previous_user_error = *place;
+        *place = on_user_error;
+    }
+}
+
+bool operant_mujoco_guard(void (*work)(void *, int32_t), void *argument, int32_t worker, char *message, size_t size) {
+    jmp_buf here;
+    guard_message = message, guard_size = size;
+    stop_timers();
+    if (setjmp(here)) {
+        restart_timers();
+        return false;
+    }
+    guarded = &here;
+    work(argument, worker);
+    guarded = NULL;
+    restart_timers();
+    return true;
+}
