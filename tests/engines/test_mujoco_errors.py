@@ -24,11 +24,28 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"healthy_z_range": 3}, ValueError, r"healthy_z_range=3 must be a pair \(low, high\)"),
         ({"terminate_when_unhealthy": 2}, ValueError, "terminate_when_unhealthy=2 must be True or False"),
         ({"ctrl_cost_weight": "a"}, ValueError, "ctrl_cost_weight='a' must be a number"),
+        ({"ctrl_cost_weight": 10**400}, ValueError, "ctrl_cost_weight is an integer beyond the largest float"),
+        ({"reset_noise_scale": -0.1}, ValueError, r"reset_noise_scale=-0.1 must be from 0 to 9e\+307"),
+        ({"reset_noise_scale": np.inf}, ValueError, r"reset_noise_scale=inf must be from 0 to 9e\+307"),
         ({"main_body": "tors"}, ValueError, "unknown body 'tors': did you mean 'torso'"),
         ({"main_body": 99}, ValueError, "reads body 99, but .* has 14 bodies"),
         ({"params": {"body_mas": 1}}, ValueError, "unknown field of the model 'body_mas': did you mean 'body_mass'"),
         ({"params": {"body_mass": [1, 2, 3]}}, ValueError, r"has shape \(3,\): give \(14,\), or \(2, 14\)"),
         ({"params": {"body_mass": np.nan}}, ValueError, "must be finite"),
+        ({"params": {"body_mass": 10**400}}, ValueError, r"params\['body_mass'\] = 1000.* must be numbers"),
+        ({"params": {"opt.timestep": 0}}, ValueError, r"params\['opt.timestep'\] = 0 must be above 0"),
+        ({"params": {"opt.timestep": [0.01, -1]}}, ValueError, r"= \[0.01, -1\] must be above 0"),
+        ({"params": {"opt.iterations": 2.7}}, ValueError, r"params\['opt.iterations'\] = 2.7 must be whole numbers"),
+        ({"params": {"opt.iterations": 1e20}}, ValueError, r"= 1e\+20 must be from -2147483648 to 2147483647"),
+        ({"params": {"geom_condim": 2**31}}, ValueError, r"= 2147483648 must be from -2147483648 to 2147483647"),
+        ({"params": {"jnt_limited": -1}}, ValueError, r"params\['jnt_limited'\] = -1 must be from 0 to 255"),
+        ({"params": {"geom_rgba": 1e39}}, ValueError, r"= 1e\+39 must be from -3.4028"),
+        ({"params": {5: 1}}, ValueError, "unknown field of the model 5"),
+        ({"params": [1]}, TypeError, r"params=\[1\] must be a mapping"),
+        ({"randomize": [1]}, TypeError, r"randomize=\[1\] must be a mapping"),
+        ({"randomize": {"opt.timestep": (0, 0.01)}}, ValueError, r"= \(0, 0.01\) must be above 0"),
+        ({"randomize": {"opt.iterations": (1, 1e20)}}, ValueError, "must be from -2147483648 to 2147483647"),
+        ({"randomize": {"body_mass": (0, 10**400)}}, ValueError, r"must be a pair \(low, high\)"),
         ({"randomize": {"body_mass": 3}}, ValueError, r"must be a pair \(low, high\)"),
         ({"randomize": {"opt.timestep": (0.2, 0.1)}}, ValueError, "low 0.2 is above high 0.1"),
         ({"isa": "avx2"}, ValueError, "is computed by mujoco"),
@@ -61,6 +78,13 @@ def test_a_model_without_what_the_task_reads_is_refused(env_id, text, tmp_path):
     path.write_text(NO_BODIES)
     with pytest.raises(ValueError, match=text):
         gym.make(f"operant/{env_id}", xml_file=str(path))
+
+
+def test_a_model_whose_steps_take_no_time_is_refused(tmp_path):
+    path = tmp_path / "still.xml"
+    path.write_text((ASSETS / "ant.xml").read_text().replace('timestep="0.01"', 'timestep="0"'))
+    with pytest.raises(ValueError, match=r"Ant-v5 needs a model with a timestep above 0, but that of .*still.xml is 0"):
+        gym.make("operant/Ant-v5", xml_file=str(path))
 
 
 @pytest.mark.parametrize("make", [gym.make, lambda env_id, **options: gym.make_vec(env_id, 2, **options)])

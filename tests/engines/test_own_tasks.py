@@ -134,6 +134,8 @@ def test_a_registered_task_is_an_id_in_every_form():
         (".toml", "[0.7, inf]", "[0.7]", DescriptorError, r"options.healthy_z_range = \[0.7\] must be a number, true"),
         (".toml", "walker.xml", "walkr.xml", OSError, "walkr.xml does not exist"),
         (".toml", "nq = 3", "nq = 30", ValueError, "needs a model with nq of at least 30, but .* has 7"),
+        (".toml", "nq = 3", "nqq = 3", ValueError, "needs: unknown size of a model 'nqq': did you mean 'nq'"),
+        (".toml", "[0.7, inf]", f"1{'0' * 400}", DescriptorError, "options.healthy_z_range is an integer beyond the"),
         (".xml", 'joint="left_hip"', 'joint="left_hop"', ValueError, "walker.xml.* does not compile: .*left_hop"),
         (".h", "return c->nq - 1", "return nq - 1", CompileError, "walker.h:.*nq"),
         (".h", "double *walker_place(", "double *walker_places(", CompileError, "walker_place"),

@@ -290,9 +290,25 @@ def test_a_forced_isa_that_does_not_exist_is_named(monkeypatch):
 @pytest.mark.parametrize(
     "options, error, says",
     [
+        ({"params": {"gravity": 10**400}}, ValueError, "'gravity' = 1000.* must be a number"),
+        ({"params": {"gravity": [1, 10**400]}}, ValueError, r"'gravity' = \[1, 1000.* must be a number"),
+        ({"params": [("gravity", 1)]}, TypeError, r"params=\[\('gravity', 1\)\] must be a mapping by names"),
+        ({"randomize": {"gravity": (0, 10**400)}}, ValueError, r"randomize\['gravity'\] must be a pair"),
+        ({"randomize": ["gravity"]}, TypeError, r"randomize=\['gravity'\] must be a mapping by names"),
+    ],
+)
+def test_parameters_of_another_form_are_named(options, error, says):
+    with pytest.raises(error, match=says):
+        vector("CartPole-v1", 2, **options)
+
+
+@pytest.mark.parametrize(
+    "options, error, says",
+    [
         ({"lo": 0.1}, ValueError, "'lo': did you mean 'low'"),
         ({"low": 0.2}, ValueError, "must be lower than"),
         ({"low": "a"}, ValueError, "'low' = 'a' could not be converted"),
+        ({"low": 10**400}, ValueError, "'low' = 1000.* could not be converted"),
         ({"high": np.nan}, ValueError, "must be finite"),
         ({"reset_mask": [True] * 5}, TypeError, "must be a numpy array"),
         ({"reset_mask": np.ones(4, bool)}, ValueError, r"shape \(5,\), got \(4,\)"),

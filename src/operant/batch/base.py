@@ -104,7 +104,7 @@ class BatchBase(ABC):
         index = self.parameter_index(name)
         try:
             values = np.atleast_1d(np.asarray(value, np.float64))
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise ValueError(f"parameter {name!r} = {value!r} must be a number, or one for each environment") from None
         if values.shape not in ((1,), (self.num_envs,)):
             raise ValueError(

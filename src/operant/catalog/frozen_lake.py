@@ -76,7 +76,7 @@ def reward_parameters(reward_schedule: Any) -> dict[str, float]:
         for reward in reward_schedule:
             float(reward)
         return dict(zip(names, reward_schedule, strict=True))
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise ValueError(f"reward_schedule={reward_schedule!r} must be three numbers: (goal, hole, frozen)") from None
 
 

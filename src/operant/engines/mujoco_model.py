@@ -49,6 +49,15 @@ KINDS = {
 }
 
 
+WHOLE = (lib.OPERANT_FIELD_INT, lib.OPERANT_FIELD_BYTE)
+LIMITS = {
+    lib.OPERANT_FIELD_FLOAT: (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)),
+    lib.OPERANT_FIELD_INT: (-(2**31), 2**31 - 1),
+    lib.OPERANT_FIELD_BYTE: (0, 255),
+}
+"""The least and largest number of a field's kind; a double has none."""
+
+
 @dataclass(frozen=True)
 class Term:
     """A number, or an array, that a task reports beside its reward: Gymnasium's info of that name.
@@ -80,6 +89,14 @@ class Field:
     def size(self) -> int:
         """The number of numbers."""
         return int(np.prod(self.shape))
+
+    def check(self, numbers: np.ndarray, given: str) -> None:
+        """Raises a ValueError that begins with `given`, if one of the numbers cannot stand in the field."""
+        if self.name == "opt.timestep" and not (numbers > 0).all():
+            raise ValueError(f"{given} must be above 0")
+        low, high = LIMITS.get(self.kind, (-np.inf, np.inf))
+        if not ((low <= numbers) & (numbers <= high)).all():
+            raise ValueError(f"{given} must be from {low} to {high}")
 
 
 def model_path(xml_file: str) -> str:
@@ -121,6 +138,8 @@ class MujocoModel(NotCopyable):
             raise ImportError(self.task.refusal)
         self.path = model_path(self.task.xml_file)
         self.model: Any = self._compile() if like is None else copy.copy(like.model)
+        if not (seconds := self.model.opt.timestep) > 0:
+            raise ValueError(f"{spec.id} needs a model with a timestep above 0, but that of {self.path} is {seconds:g}")
         # Gymnasium's renderer draws at most as large as the model says.
         screen = self.model.vis.global_
         screen.offwidth = max(screen.offwidth, self.task.drawing["width"])
@@ -162,7 +181,11 @@ class MujocoModel(NotCopyable):
 
     def _check_sizes(self) -> None:
         for name, least in {**self.task.needs, "nu": 1}.items():
-            if (found := getattr(self.model, name)) < least:
+            found = getattr(self.model, name, None)
+            if not isinstance(found, int):
+                sizes = [known for known in _names(self.model) if isinstance(getattr(self.model, known), int)]
+                raise ValueError(f"needs: {unknown('size of a model', name, sizes)}")
+            if found < least:
                 raise ValueError(
                     f"{self.spec.id} needs a model with {name} of at least {least}, but {self.path} has {found}"
                 )
@@ -225,6 +248,8 @@ class MujocoModel(NotCopyable):
     def field(self, name: str, model: Any = None) -> Field:
         """Finds a field of the model; raises a ValueError with the nearest name for an unknown one."""
         model = self.model if model is None else model
+        if not isinstance(name, str):
+            raise ValueError(unknown("field of the model", name, field_names(model)))
         holder, _, last = name.rpartition(".")
         owner = getattr(model, holder, None) if holder else model
         value = None if owner is None else getattr(owner, last, None)
@@ -244,6 +269,9 @@ class MujocoModel(NotCopyable):
         for name, value in self.task.params.items():
             field = self.field(name)
             numbers = _numbers(name, value)
+            field.check(numbers, f"params[{name!r}] = {value!r}")
+            if field.kind in WHOLE and (numbers % 1 != 0).any():
+                raise ValueError(f"params[{name!r}] = {value!r} must be whole numbers")
             if numbers.shape in (field.shape, ()):
                 shared[name] = np.broadcast_to(numbers, field.shape)
             elif numbers.shape == (self.num_envs, *field.shape):
@@ -274,8 +302,9 @@ class MujocoModel(NotCopyable):
         field = self.field(name)
         try:
             low, high = (np.broadcast_to(_numbers(name, bound), field.shape).ravel() for bound in bounds)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
+        field.check(np.concatenate([low, high]), f"randomize[{name!r}] = {bounds!r}")
         if not (low <= high).all():
             raise ValueError(f"randomize[{name!r}]: low {low[low > high][0]} is above high {high[low > high][0]}")
         return np.tile(low, (self.num_envs, 1)), (low.copy(), high.copy())
@@ -456,7 +485,7 @@ def find_task(spec: EnvSpec) -> Any:
 def _numbers(name: str, value: Any) -> np.ndarray:
     try:
         numbers = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise ValueError(f"params[{name!r}] = {value!r} must be numbers") from None
     if not np.isfinite(numbers).all():
         raise ValueError(f"params[{name!r}] = {value!r} must be finite")

@@ -230,7 +230,7 @@ def _typed(part: Parameter, value: float, whole: Sequence[str]) -> Any:
 def _number(name: str, part: Parameter, value: Any) -> float:
     try:
         return float(bool(value)) if part.unit == "bool" else float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise ValueError(f"{name} = {value!r} must be a number") from None
 
 
@@ -387,7 +387,7 @@ def _check_numbers(attributes: Attributes, caller: str, name: str, values: Seque
     for row, value in zip(rows.tolist(), values, strict=True):
         try:
             number = np.array([value], np.float64)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise ValueError(f"{caller}: {value!r} must be a number, or one for each environment") from None
         try:
             batch.check_bounds(parameter, number)

@@ -62,6 +62,9 @@ def open_batch(
         max_episode_steps: the time limit. None: the id's own limit; -1: no limit.
         for_one_agent: the caller's name, for the error that refuses environments of several agents; None accepts them.
     """
+    for name, table in (("params", params), ("randomize", randomize)):
+        if table is not None and not isinstance(table, Mapping):
+            raise TypeError(f"{name}={table!r} must be a mapping by names of parameters, not {type(table).__name__}")
     rest = dict(options)
     spec = find_spec(env_id, rest)
     if for_one_agent is not None:

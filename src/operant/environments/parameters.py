@@ -63,7 +63,7 @@ def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[st
     for name, bounds in (randomize or {}).items():
         try:
             low, high = (float(bound) for bound in bounds)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
         batch.randomize(name, low, high)
     names = [part.name for part in batch.parameters]
@@ -105,7 +105,7 @@ def reset_overrides(batch: BatchBase, options: Mapping[str, Any]) -> dict[str, f
             raise ValueError(unknown(f"reset option of {spec.id}", key, (*names, "reset_mask")))
         try:
             overrides[names[key]] = float(value)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise ValueError(f"reset option {key!r} = {value!r} could not be converted to a float") from None
         if not np.isfinite(overrides[names[key]]):
             raise ValueError(f"reset option {key!r} = {value!r} must be finite")

@@ -91,6 +91,7 @@ def _bodies(table: Mapping[str, Any]) -> tuple[str, ...]:
 def _option(name: str, value: Any) -> Any:
     """The default of a constructor argument."""
     if isinstance(value, bool | int | float):
+        as_float(f"options.{name}", value)
         return value
     if isinstance(value, list) and len(value) == 2:
         return tuple(as_float(f"options.{name}", each) for each in value)
