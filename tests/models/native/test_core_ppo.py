@@ -17,6 +17,7 @@ from operant.environments.cuda_vector import CudaVectorEnv
 from operant.models import PPO, RND, ActorCritic
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.algorithms.torch_ppo import TorchPPO
+from operant.models.evaluation import evaluate
 from operant.models.export.c_header import c_header
 from operant.models.export.network import network_of
 from operant.models.native import choice
@@ -33,6 +34,32 @@ ENV = "operant/CartPole-v1"
 
 def made(kind=PPO, env=ENV, seed=0, **options):
     return kind(env, PPOConfig(**{**SMALL, **options}), seed=seed)
+
+
+# The time limit of training.
+
+
+@pytest.mark.parametrize("env", ["operant/Pendulum-v1", "Pendulum-v1"])
+@pytest.mark.parametrize("kind", [NativePPO, TorchPPO])
+def test_training_cuts_episodes_after_episode_steps_and_the_task_keeps_its_own_limit(kind, env, tmp_path):
+    algorithm = made(kind, env, episode_steps=7)
+    lengths = [metrics["episode_length"] for metrics in algorithm.iterate(2 * UPDATE)]
+    assert lengths == [7, 7]
+    assert evaluate(algorithm, env, 2).max() < -200  # 200 steps, each of which costs one or more
+    algorithm.save(tmp_path / "checkpoint")
+    algorithm.close()
+    again = kind.load(tmp_path / "checkpoint")
+    assert again.config.episode_steps == 7 and again.env_options == {}
+    again.close()
+
+
+@pytest.mark.parametrize("kind", [NativePPO, TorchPPO])
+def test_a_limit_of_the_tasks_own_comes_before_episode_steps(kind):
+    algorithm = kind(ENV, PPOConfig(**SMALL, episode_steps=7), env_options={"max_episode_steps": 5})
+    assert algorithm.environments.batch.max_episode_steps == 5
+    algorithm.close()
+    with pytest.raises(ValueError, match=r"options \['max_episode_steps'\] are only for an id"):
+        kind(vector(Countdown), PPOConfig(**SMALL, episode_steps=7))
 
 
 # The choice.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from operant.models.algorithms.options import check_options, option
 
@@ -48,6 +49,9 @@ class OnPolicyConfig:
     )
 
     workers: int = option(0, "processes that step environments written in Python; 0 for this one alone", at_least=0)
+    episode_steps: int = option(
+        0, "steps after which training cuts an episode, without ending it; 0: the environment's own limit", at_least=0
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -55,6 +59,13 @@ class OnPolicyConfig:
             raise ValueError(
                 f"value_hidden={self.value_hidden} is for a network of its own: leave it out, or set share=False"
             )
+
+    def for_training(self, env_options: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the constructor arguments of the environments to train on: with `episode_steps` as time limit.
+
+        A `max_episode_steps` of `env_options` belongs to the task, and comes first.
+        """
+        return {**({"max_episode_steps": self.episode_steps} if self.episode_steps else {}), **env_options}
 
     def for_one(self: Self) -> Self:
         """Returns the options of the same policy on one environment, on the CPU: to check it, or to play with it."""

@@ -67,7 +67,7 @@ class OnPolicy(Algorithm, ABC):
         place = open_workplace(
             env,
             c.num_envs // world_size(),
-            self.env_options,
+            c.for_training(self.env_options),
             c.device,
             explores=explores,
             workers=c.workers,

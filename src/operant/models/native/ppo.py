@@ -59,7 +59,8 @@ class NativePPO(PPO):
                 raise ValueError(f"backend='native' does not train {name}=: choose backend='torch', or leave that out")
         super(PPO, self).__init__(config, seed, env_options)
         c = self.config
-        environments = make_environments(env, c.num_envs, self.env_options, workers=c.workers, threads=c.threads)
+        options = c.for_training(self.env_options)
+        environments = make_environments(env, c.num_envs, options, workers=c.workers, threads=c.threads)
         if isinstance(environments, DeviceEnvironments):
             raise ValueError("backend='native' does not train a CudaVectorEnv: choose backend='torch'")
         self.environments = environments
