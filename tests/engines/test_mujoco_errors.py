@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import gymnasium as gym
@@ -131,6 +132,50 @@ def test_a_fatal_error_of_the_engine_is_an_exception_with_its_text(workers, at_r
     other = gym.make_vec("operant/Ant-v5", 4, workers=workers)
     other.reset(seed=0)
     assert np.isfinite(other.step(np.ones((4, 8)))[0]).all()
+
+
+@pytest.fixture
+def no_callback():
+    yield
+    mujoco.set_mjcb_control(None)
+
+
+class Tripped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("make", [gym.make, lambda env_id: gym.make_vec(env_id, 2)])
+@pytest.mark.parametrize("at_reset", [False, True])
+def test_what_a_callback_of_the_users_raises_is_raised(make, at_reset, no_callback):
+    envs = make("operant/HalfCheetah-v5")
+    envs.reset(seed=0)
+
+    def trip(model, data):
+        raise Tripped("here")
+
+    def call():
+        return envs.reset() if at_reset else envs.step(np.zeros(envs.action_space.shape))
+
+    mujoco.set_mjcb_control(trip)
+    with pytest.raises(Tripped, match="here"):
+        call()
+    with pytest.raises(EngineError, match="Python exception raised: make a new one"):
+        call()
+
+
+def test_a_callback_that_raises_in_another_thread_ends_the_batch_and_not_the_process(no_callback):
+    envs = gym.make_vec("operant/HalfCheetah-v5", 8, workers=2)
+    envs.reset(seed=0)
+    main = threading.get_ident()
+
+    def trip(model, data):
+        if threading.get_ident() != main:
+            raise Tripped("there")
+
+    mujoco.set_mjcb_control(trip)
+    with pytest.raises(EngineError, match="Python exception raised"):
+        for _ in range(1000):
+            envs.step(np.zeros((8, 6)))
 
 
 WITHOUT = """

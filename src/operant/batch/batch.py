@@ -78,6 +78,8 @@ class Batch(BatchBase):
     # The class holds what `close` needs: at the interpreter's exit the module's own names may be gone.
     _NONE_FINISHED: ClassVar[Any] = _NoneFinished()
     _NO_VIEWS: ClassVar[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = (np.empty(0),) * 4
+    core_step: ClassVar[Callable[..., int]] = staticmethod(lib.operant_step)
+    core_reset: ClassVar[Callable[..., int]] = staticmethod(lib.operant_reset)
 
     def __init__(
         self,
@@ -163,7 +165,7 @@ class Batch(BatchBase):
         ring = self._make_ring(module, (self.num_rows, *self.observation_shape))
         stepper: outputs.Stepper = module.Stepper(
             ring,
-            lib.operant_step,
+            self.core_step,
             self._handle,
             ffi.from_buffer,
             self._actions.shape,
@@ -287,7 +289,7 @@ class Batch(BatchBase):
             if actions.ndim == 1:
                 actions = actions[None]
             actions, code = self._actions.convert(actions)
-            status = lib.operant_step(handle, ffi.from_buffer(actions), code, slot.output)
+            status = self.core_step(handle, ffi.from_buffer(actions), code, slot.output)
         if status != _OK:
             raise self._error(status, [action])
         return observation, slot.reward_cell[0], slot.terminated_cell[0] != 0, False, {}
@@ -333,7 +335,7 @@ class Batch(BatchBase):
             numbers = ffi.new("double[]", [overrides.get(part.name, math.nan) for part in self.parameters])
         slot = self.stepper.ring.take()
         masked = ffi.NULL if mask is None else ffi.from_buffer("uint8_t[]", np.ascontiguousarray(mask, np.bool_))
-        self._check(lib.operant_reset(handle, masked, numbers, slot.output.observations))
+        self._check(self.core_reset(handle, masked, numbers, slot.output.observations))
         if mask is not None:
             self._check(lib.operant_observe(handle, slot.output.observations))
         slot.rewards.fill(0)

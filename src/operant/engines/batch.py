@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +40,22 @@ def opened_spec(spec: EnvSpec) -> EnvSpec:
     return batch.spec
 
 
+def _raising(call: Callable[..., int]) -> Callable[..., int]:
+    """A function of the core that raises what a Python callback of the user's in the engine (`mjcb_control`) raised.
+
+    Its status says then that the engine failed, but cffi finds Python's exception. That of another thread is lost: the
+    status is all that there is.
+    """
+
+    def raising(*arguments: Any) -> int:
+        try:
+            return call(*arguments)
+        except SystemError as problem:
+            raise problem.__cause__ or problem from None
+
+    return raising
+
+
 class EngineBatch(Batch):
     """N environments of one model. See `Batch`; precision "float32" changes only what is returned, not the physics.
 
@@ -52,6 +69,8 @@ class EngineBatch(Batch):
     """
 
     model: MujocoModel
+    core_step: ClassVar[Callable[..., int]] = staticmethod(_raising(lib.operant_step))
+    core_reset: ClassVar[Callable[..., int]] = staticmethod(_raising(lib.operant_reset))
 
     def __init__(self, spec: EnvSpec, num_envs: int, *, like: EngineBatch | None = None, **how: Any):
         self._like = like
