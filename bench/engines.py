@@ -53,7 +53,10 @@ def ours(
 
 
 def mj_step_alone(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> Contender:
-    """MuJoCo's own `rollout` from states that environments came to: no rewards, observations, seeds or resets."""
+    """MuJoCo's own `rollout` from states that environments came to: no rewards, observations, seeds or resets.
+
+    It pays for MuJoCo's timers, as every user of its package does; operant's batches do not.
+    """
     import mujoco
     import mujoco.rollout
 
@@ -160,6 +163,7 @@ def mujoco(plan: Plan) -> Iterator[Row]:
         target = Target(at_most=TWO_WORKERS) if judged else None
         row.add_ratio(two.name, f"{env_id}, 2 workers, times mj_step alone", workers, target)
         row.notes.append("Steps that begin an episode cost less than mj_step, and count as steps.")
+        row.notes.append("mj_step alone and Gymnasium pay for MuJoCo's timers, as its users do; operant does not.")
         if isinstance(pool, Contender):
             row.notes.append(f"EnvPool {version('envpool')} has a MuJoCo of its own, another one than Gymnasium's.")
         else:
