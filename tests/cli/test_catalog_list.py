@@ -90,6 +90,24 @@ def test_the_json_describes_gymnasiums_spaces_and_the_parameters(capsys, name):
     assert {part["name"]: part["default"] for part in record["parameters"]} == defaults(CATALOG[name])
 
 
+def test_the_json_of_all_environments_has_the_bounds_of_each_in_the_shape_of_its_space(capsys):
+    def null(bounds):
+        if isinstance(bounds, list):
+            return [null(part) for part in bounds]
+        return bounds if math.isfinite(bounds) else None
+
+    command(["--json"])
+    records = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    specs = [*CATALOG.values(), *MULTIAGENT.values(), *ENGINES.values()]
+    assert [record["id"] for record in records] == [spec.full_id for spec in specs]
+    for record, spec in zip(records, specs, strict=True):
+        values = defaults(spec)
+        space, written = observation_space(spec, values, values), record["observation_space"]
+        assert written["type"] == type(space).__name__
+        if written["type"] == "Box":
+            assert [written["low"], written["high"]] == [null(space.low.tolist()), null(space.high.tolist())], spec.id
+
+
 def test_tasks_on_mujoco_are_listed_with_their_spaces_and_what_their_parameters_are(capsys):
     command(["Humanoid-v5", "--params"])
     output = capsys.readouterr().out

@@ -191,9 +191,14 @@ def _space_record(space: Space[Any]) -> dict[str, Any]:
         "type": "Box",
         "shape": list(space.shape),
         "dtype": str(space.dtype),
-        "low": [_finite(bound) for bound in space.low.tolist()],
-        "high": [_finite(bound) for bound in space.high.tolist()],
+        "low": _finite_bounds(space.low.tolist()),
+        "high": _finite_bounds(space.high.tolist()),
     }
+
+
+def _finite_bounds(bounds: Any) -> Any:
+    """Returns nested lists of bounds, of a Box of any shape, with null for the infinite ones."""
+    return [_finite_bounds(part) for part in bounds] if isinstance(bounds, list) else _finite(bounds)
 
 
 def _finite(bound: float) -> float | None:
