@@ -24,7 +24,9 @@ class OnPolicyConfig:
     learning_rate: float = option(1e-3, "learning rate of Adam", above=0)
     anneal: bool = option(True, "lower the learning rate linearly to 0 over the run")
     gamma: float = option(0.99, "discount factor", at_least=0, at_most=1)
-    max_grad_norm: float = option(0.5, "largest gradient norm; larger gradients are scaled down", above=0)
+    max_grad_norm: float = option(
+        0.5, "largest gradient norm; larger gradients are scaled down", above=0, infinite=True
+    )
     entropy_coefficient: float = option(0.0, "weight of the entropy bonus", at_least=0)
     normalize_observations: bool = option(False, "normalise observations by their running mean and variance")
     normalize_rewards: bool = option(False, "divide rewards by the running deviation of discounted returns")
@@ -78,12 +80,14 @@ class PPOConfig(OnPolicyConfig):
 
     epochs: int = option(4, "passes over each rollout", at_least=1)
     minibatches: int = option(4, "minibatches in each pass", at_least=1)
-    clip: float = option(0.2, "clip the probability ratio to 1 - X .. 1 + X", above=0)
-    value_clip: float = option(0.0, "clip the change of the values to this; 0 for no limit", at_least=0)
+    clip: float = option(0.2, "clip the probability ratio to 1 - X .. 1 + X", above=0, infinite=True)
+    value_clip: float = option(0.0, "clip the change of the values to this; 0 for no limit", at_least=0, infinite=True)
     dual_clip: float = option(
-        0.0, "lower bound of the objective at negative advantages A, as X A; 0 for none", at_least=0
+        0.0, "lower bound of the objective at negative advantages A, as X A; 0 for none", at_least=0, infinite=True
     )
-    target_kl: float = option(0.0, "end an update at 1.5 times this KL divergence; 0 for never", at_least=0)
+    target_kl: float = option(
+        0.0, "end an update at 1.5 times this KL divergence; 0 for never", at_least=0, infinite=True
+    )
     value_coefficient: float = option(0.5, "weight of the value loss", at_least=0)
     gae_lambda: float = option(0.95, "lambda of generalised advantage estimation", at_least=0, at_most=1)
     normalize_advantages: bool = option(True, "scale advantages to mean 0 and deviation 1 in each minibatch")

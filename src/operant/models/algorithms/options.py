@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
+import numpy as np
+
 from operant.messages import as_float, suggestion, unknown
 
 T = TypeVar("T")
@@ -23,9 +25,14 @@ def option(
     above: float | None = None,
     at_most: float | None = None,
     choices: Sequence[str] | None = None,
+    infinite: bool = False,
 ) -> Any:
-    """Makes a dataclass field with its default, its meaning in one line, and its limits."""
+    """Makes a dataclass field with its default, its meaning in one line, and its limits.
+
+    A number must be finite unless `infinite`: infinity is then no limit.
+    """
     limits = {"meaning": meaning, "at_least": at_least, "above": above, "at_most": at_most, "choices": choices}
+    limits |= {"infinite": infinite}
     return dataclasses.field(default=default, metadata=limits)
 
 
@@ -49,18 +56,25 @@ def check_options(config: Any) -> None:
 
 
 def _convert(name: str, value: Any, kind: Any) -> Any:
+    """Returns a value in the type of its option; numbers and arrays may be NumPy's."""
+    value = _plain(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return as_float(name, value)
-    if kind == tuple[int, ...] and isinstance(value, (list, tuple)):
-        value = tuple(value)
-        if all(isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in value):
+    if kind == tuple[int, ...]:
+        value = tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+        if isinstance(value, tuple) and all(type(each) is int and each > 0 for each in value):
             return value
-        raise ValueError(f"{name}={value!r} must be a list of positive integers")
+        raise ValueError(f"{name}={value!r} must be a list of positive integers, such as (64, 64)")
     if kind in (int, float, str, bool) and (type(value) is not kind):
         raise ValueError(f"{name}={value!r} must be {describe(kind)}")
     if kind is float and math.isnan(value):
         raise ValueError(f"{name}={value!r} must be a number")
     return value
+
+
+def _plain(value: Any) -> Any:
+    """Returns a number or an array of NumPy's as Python's numbers, and anything else as it is."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def describe(kind: Any) -> str:
@@ -73,6 +87,8 @@ def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
     limits = field.metadata
     if limits["choices"] is not None and value not in limits["choices"]:
         raise ValueError(f"{field.name}={value!r}: {suggestion(value, limits['choices'])}")
+    if isinstance(value, float) and math.isinf(value) and not limits["infinite"]:
+        raise ValueError(f"{field.name}={value!r} must be finite")
     wrong = []
     if limits["at_least"] is not None and value < limits["at_least"]:
         wrong.append(f"at least {limits['at_least']:g}")

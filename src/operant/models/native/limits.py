@@ -46,9 +46,8 @@ def why_not_options(config: PPOConfig) -> str | None:
         return f"learning_rate={config.learning_rate} (above 1)"
     if abs(config.log_std) > MOST_LOG_STD:
         return f"log_std={config.log_std} (not from {-MOST_LOG_STD} to {MOST_LOG_STD})"
-    for name in ("clip", "value_coefficient", "entropy_coefficient"):
-        if getattr(config, name) == math.inf:
-            return f"{name}=inf"
+    if config.clip == math.inf:
+        return "clip=inf"
     for name in ("epochs", "minibatches"):
         if getattr(config, name) > MOST_COUNT:
             return f"{name}={getattr(config, name)} (above {MOST_COUNT})"
