@@ -32,6 +32,18 @@ class EngineError(RuntimeError):
     """Raised after a fatal error of an engine such as MuJoCo, with its text. The batch cannot go on: make a new one."""
 
 
+class NotFiniteError(ValueError):
+    """Raised when training met an infinite number or NaN. Nothing that it made is saved: the last checkpoint stays."""
+
+
+def not_finite(update: int) -> NotFiniteError:
+    """Returns the error that ends training at the update with the number `update`."""
+    return NotFiniteError(
+        f"update {update} met an infinite number or NaN in the rewards, the observations or the gradient, and training "
+        "ends: the last checkpoint stays; try a lower learning_rate, or check the environment"
+    )
+
+
 def printable(text: str) -> str:
     """Returns a line of a file's text, or a file's name, with control characters and others that draw nothing escaped.
 

@@ -8,9 +8,10 @@ from gymnasium import spaces
 from toys import Nested, vector
 
 from operant.environments.vector import OperantVectorEnv
+from operant.messages import NotFiniteError
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.native.ppo import NativePPO
-from operant.models.native.trainer import NotFiniteError, Trainer, train_version
+from operant.models.native.trainer import Trainer, train_version
 
 BOX = spaces.Box(-np.inf, np.inf, (3,), np.float32)
 # Sums are in another order than torch's: 1e-6 of numbers of order 1 is eight units in the last place.

@@ -13,7 +13,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from operant.messages import integer
+from operant.messages import integer, not_finite
 from operant.models.algorithms.algorithm import Algorithm, backend_of
 from operant.models.algorithms.configs import OnPolicyConfig as OnPolicyConfig
 from operant.models.collection.collector import Rollout
@@ -134,9 +134,12 @@ class OnPolicy(Algorithm, ABC):
         if self.exploration is not None:
             losses |= self.exploration.update(rollout)
         losses["learning_rate"] = torch.tensor(self.optimizer.learning_rate)
-        numbers = torch.stack([value.float().to(self.device) for value in losses.values()])
+        sound = torch.isfinite(self.parameters.detach()).all()
+        numbers = torch.stack([value.float().to(self.device) for value in (*losses.values(), sound)])
         mean_in_place(numbers)
-        values = numbers.tolist()  # waits for the GPU
+        *values, sound_everywhere = numbers.tolist()  # waits for the GPU
+        if sound_everywhere < 1:
+            raise not_finite(self.updates + 1)
         self.collector.settle()
         updated = time.perf_counter()
         steps = rollout.rewards.numel() * world_size()

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from operant.messages import integer
+from operant.messages import NotFiniteError, integer, not_finite
 from operant.models.algorithms.algorithm import backend_of
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.algorithms.ppo import PPO
 from operant.models.collection.sources import DeviceEnvironments, NativeEnvironments, Source, make_environments
 from operant.models.native.limits import is_fast, why_not
 from operant.models.native.rollouts import MOST_DRAWS, make_rollouts
-from operant.models.native.trainer import NotFiniteError, Statistics, Trainer, train_version
+from operant.models.native.trainer import Statistics, Trainer, train_version
 from operant.rollout.normalizer import RunningNormalizer
 from operant.workers.choice import available_cores
 
@@ -100,11 +100,7 @@ class NativePPO(PPO):
             collected = time.perf_counter()
             losses = self.trainer.learn(rollout)
         except NotFiniteError as problem:
-            raise NotFiniteError(
-                f"update {self.updates + 1} met an infinite number or NaN in the rewards, the observations or the "
-                "gradient, and training ends: the last checkpoint stays; try a lower learning_rate, or check the "
-                "environment"
-            ) from problem
+            raise not_finite(self.updates + 1) from problem
         updated = time.perf_counter()
         steps = self.trainer.steps * self.trainer.rows
         self.steps += steps

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from operant._native import ffi, lib
 from operant.batch.batch import Batch
 from operant.environments.layout import Layout
-from operant.messages import NotCopyable, integer
+from operant.messages import NotCopyable, NotFiniteError, integer
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.native.actions import ActionForm
 from operant.models.native.parts import Part, input_parts, mask_part, why_unreadable
@@ -42,10 +42,6 @@ METRICS = (
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _OK = lib.OPERANT_OK
 _from_buffer = ffi.from_buffer
-
-
-class NotFiniteError(ValueError):
-    """Raised when training met an infinite number or NaN; the parameters are those from before."""
 
 
 def train_version() -> int:
