@@ -50,6 +50,26 @@ def train(task, ends):
     return {"square": number * number}
 
 
+class Interrupted:
+    """A function to train with whose process gets Ctrl-C as soon as it has read it, before it runs anything of ours."""
+
+    def __reduce__(self):
+        return _interrupted, ()
+
+
+def _interrupted():
+    os.kill(os.getpid(), signal.SIGINT)
+    return train
+
+
+def test_ctrl_c_does_not_end_a_process_that_is_still_starting(tmp_path, capfd):
+    with Results(tmp_path / "results.jsonl") as results:
+        assert run_trials(Numbers(results, 2), Interrupted(), 2) == 0
+        assert [row["square"] for row in results.rows.values()] == [0, 1]
+    assert capfd.readouterr().err == ""
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_trial_is_made_once_and_only_those_without_a_result(tmp_path, jobs):
     with Results(tmp_path / "results.jsonl") as results:

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, TypeAlias
@@ -74,7 +74,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, train), daemon=True)
-        self.process.start()
+        with _interrupts_held():
+            self.process.start()
         theirs.close()
         self.key = ""
 
@@ -98,6 +99,25 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.connection.close()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Holds Ctrl-C back, for this process until the end of the block, and for processes that are started in it.
+
+    A new process ignores it once `_work` runs; during its imports Ctrl-C would end it with a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which would end the holding, where a process's start begins it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run_in_processes(trials: Trials, train: Train, jobs: int) -> int:
@@ -146,6 +166,8 @@ def _hear(trials: Trials, worker: _Worker, stopping: bool) -> str:
 def _work(connection: Connection, train: Train) -> None:
     """Trains tasks until the other end of the connection is closed, or its process is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the other process decides
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # see `_interrupts_held`
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def ends(steps: int, mean_return: float) -> bool:
