@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -51,13 +53,31 @@ def test_a_network_that_no_memory_holds_is_one_line(operant, width, tmp_path):
     assert finished.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "closed, arguments",
+    [
+        (">&-", "list"),
+        (">&-", "train cartpole --timesteps 1000 --runs runs"),
+        (">&- 2>&-", "train cartpole --timesteps 1000 --runs runs"),
+        ("<&- >&- 2>&-", "train cartpole --timesteps 1000 --runs runs"),
+        ("2>&-", "list"),
+    ],
+)
+def test_a_command_without_standard_streams_does_its_work_and_writes_nothing_in_its_files(tmp_path, closed, arguments):
+    command = f"{sys.executable} -m operant.cli.main {arguments} {closed}"
+    finished = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    if "train" in arguments:
+        [csv] = tmp_path.glob("runs/*/metrics.csv")
+        assert len(csv.read_text().splitlines()) == 2  # titles, and one update
+
+
 def test_the_options_before_a_command_are_those_that_work_there(operant):
     shown = operant("--help").stdout
     assert re.findall(r"^  (-.*?)  ", shown, re.M) == ["-h, --help", "--version"]
 
 
 def test_bench_forwards_its_arguments_and_exit_code(monkeypatch):
-    import sys
     from types import SimpleNamespace
 
     from operant.cli.main import main
@@ -70,9 +90,6 @@ def test_bench_forwards_its_arguments_and_exit_code(monkeypatch):
 
 
 def test_a_closed_pipe_ends_the_command_quietly():
-    import subprocess
-    import sys
-
     process = subprocess.Popen(
         [sys.executable, "-m", "operant.cli.main", "list", "--params"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -42,6 +42,8 @@ TORCH_LACKS_MEMORY = ("allocate memory", "Storage size calculation overflowed")
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` (None: this process's) and returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] != ["run"]:  # which leaves to the script what Python gives it
+        _open_streams()
     if not arguments or arguments[0].startswith("-"):
         return _finish("operant", lambda: _without_command(arguments))
     name, *rest = arguments
@@ -96,6 +98,16 @@ def _remedy(problem: Exception) -> str:
         else:
             problem = disk_error("use", problem.filename, problem)
     return " ".join(str(problem).split()) or "out of memory"  # only Python's own MemoryError has no text
+
+
+def _open_streams() -> None:
+    """Opens the null device for each standard stream with which the process was started closed; Python has None there.
+
+    The lowest free descriptor becomes the stream's own, so that no file that is opened later takes its place.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _discard_output() -> None:
