@@ -119,6 +119,17 @@ def test_an_unknown_id_is_answered_with_the_nearest(tmp_path):
         RunDirectory.find(tmp_path, "")
 
 
+def test_the_newest_run_is_the_one_that_was_created_last_whatever_its_name(tmp_path):
+    _make(tmp_path, "zebra", "cartpole-1")
+    for number, name in enumerate(("zebra", "cartpole-1")):
+        RunDirectory(tmp_path / name).update(created=1000.0 + number)
+    with pytest.raises(RunError, match=r"no run 'q' in .*: the newest is 'cartpole-1'"):
+        RunDirectory.find(tmp_path, "q")
+    (tmp_path / "cartpole-1" / "run.json").write_text("{")
+    with pytest.raises(RunError, match=r"no run 'q' in .*: the newest is 'zebra'"):
+        RunDirectory.find(tmp_path, "q")
+
+
 def test_without_runs_it_says_how_to_start_one(tmp_path):
     for root in (tmp_path, tmp_path / "missing"):
         for find in (lambda root=root: RunDirectory.find(root, "a"), lambda root=root: RunDirectory.latest(root)):

@@ -127,7 +127,8 @@ class RunDirectory:
             shown = ", ".join(matches[:5]) + (", ..." if len(matches) > 5 else "")
             raise RunError(f"run id {run_id!r} is ambiguous: choose one of {shown}")
         near = difflib.get_close_matches(run_id, names, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"the newest is {names[-1]!r}"
+        newest = [run.id for run in cls.all(root)][-1:] or names[-1:]
+        hint = f"did you mean {near[0]!r}?" if near else f"the newest is {newest[0]!r}"
         raise RunError(f"no run {run_id!r} in {folder}: {hint} (`operant runs` lists them)")
 
     @classmethod
