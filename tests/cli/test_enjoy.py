@@ -58,6 +58,14 @@ def test_a_video_of_an_agent_has_every_frame_of_its_episodes(capsys, tmp_path):
     assert np.abs(frames[0].astype(int) - frames[13]).max() > 100  # the figure has walked
 
 
+def test_a_video_that_cannot_be_written_is_refused_before_an_agent_plays(capsys, tmp_path):
+    for film in ("film.gif", "none/film.mp4"):
+        with pytest.raises(SystemExit):
+            main(["enjoy", "cartpole", "--video", str(tmp_path / film)])
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.startswith("operant enjoy: ") and film in said.err
+
+
 def test_the_episodes_are_those_of_eval(capsys, tmp_path):
     said = enjoy(capsys, "acrobot", "--video", tmp_path / "film.mp4", "--episodes", 2, "--seed", 3)
     returns = [float(number) for number in re.findall(r"return (-\d+)", said)]

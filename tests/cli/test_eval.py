@@ -199,6 +199,7 @@ def test_an_episode_without_a_time_limit_ends_in_a_video_too(tmp_path, capsys, m
         (["short", "--env", "pendulum"], "operant/Pendulum-v1 has the observation space"),
         (["short", "--env", "pendulu"], "did you mean 'pendulum'?"),
         (["short", "--video", "film.gif", "--episodes", "1"], "film.gif must end in .mp4"),
+        (["short", "--video", "none/film.mp4"], "cannot write none/film.mp4: the folder does not exist: create it"),
     ],
 )
 def test_a_run_that_cannot_be_played_is_one_line(runs, capsys, arguments, expected):
@@ -209,6 +210,15 @@ def test_the_newest_run_is_played_by_latest(runs, capsys):
     assert lines(capsys, "--latest", "--episodes", 2, "--runs", runs).startswith("short-")
     assert "name a run, or take the newest with --latest" in refusal(capsys, "--runs", runs, code=2)
     assert "--latest and RUN_ID 'short' contradict" in refusal(capsys, "short", "--latest", "--runs", runs, code=2)
+
+
+def test_one_episode_is_one(runs, capsys):
+    assert ": 1 greedy episode of " in lines(capsys, "short", "--episodes", 1, "--runs", runs)
+
+
+def test_a_video_that_cannot_be_written_is_refused_before_anything_is_played(runs, capsys, monkeypatch):
+    monkeypatch.setattr("operant.models.evaluation.evaluate", pytest.fail)
+    assert "film.gif must end in .mp4" in refusal(capsys, "short", "--video", "film.gif", "--runs", runs)
 
 
 def test_zero_episodes_are_refused(runs, capsys):

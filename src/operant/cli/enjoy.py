@@ -99,6 +99,9 @@ def _enjoy(run: RunDirectory, arguments: Any) -> int:
     from operant.models.evaluation import exact
 
     if arguments.video is not None:
+        from operant.cli.video import check_film
+
+        check_film(arguments.video)
         draw_in_memory()
     trained = load_policy(run, arguments.checkpoint, trust=arguments.trust)
     with contextlib.closing(trained.algorithm) as policy:

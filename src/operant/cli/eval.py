@@ -56,6 +56,10 @@ def _evaluate(run: RunDirectory, arguments: Any) -> int:
     from operant.cli.policies import load_policy
     from operant.models.evaluation import evaluate
 
+    if arguments.video is not None:
+        from operant.cli.video import check_film
+
+        check_film(arguments.video)
     trained = load_policy(run, arguments.checkpoint, trust=arguments.trust)
     try:
         env_id, options = _environment(trained, arguments.env, arguments.gymnasium)
@@ -150,7 +154,8 @@ def _statistics(trained: Trained, env_id: str, returns: np.ndarray, arguments: A
 
 
 def _print(result: dict[str, Any]) -> None:
-    played = f"{result['episodes']} {result['actions']} episodes of {printable(result['environment'])}"
+    episodes = f"{result['actions']} episode{'s' * (result['episodes'] > 1)}"
+    played = f"{result['episodes']} {episodes} of {printable(result['environment'])}"
     if result["agents"] > 1:
         played += f", a return for each of its {result['agents']} agents"
     interval = result["t_interval_95"]

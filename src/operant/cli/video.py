@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from operant.files.atomic import disk_errors
+from operant.files.atomic import disk_error, disk_errors
+
+
+def check_film(path: Path) -> None:
+    """Raises what `Film` raises, before anything is played for it; a full disk is found out later."""
+    if path.suffix.lower() != ".mp4":
+        raise ValueError(f"{path} must end in .mp4")
+    try:
+        for module in ("imageio.v2", "imageio_ffmpeg"):
+            import_module(module)
+    except ImportError as problem:
+        raise ImportError(f"--video needs {problem.name}: pip install 'operant[video]'") from None
+    if not path.parent.is_dir():
+        raise disk_error("write", path, FileNotFoundError(errno.ENOENT, "no folder"))
 
 
 class Film:
@@ -23,13 +38,10 @@ class Film:
     """
 
     def __init__(self, path: Path, rate: float):
-        if path.suffix.lower() != ".mp4":
-            raise ValueError(f"{path} must end in .mp4")
-        try:
-            import imageio.v2 as imageio
-            import imageio_ffmpeg
-        except ImportError as problem:
-            raise ImportError(f"--video needs {problem.name}: pip install 'operant[video]'") from None
+        check_film(path)
+        import imageio.v2 as imageio
+        import imageio_ffmpeg
+
         self._path, self._temporary = path, path.with_name(f".{path.stem}.{os.getpid()}.mp4")
         self._count, self.frames = imageio_ffmpeg.count_frames_and_secs, 0
         with disk_errors("write", path):
