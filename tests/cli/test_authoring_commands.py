@@ -161,6 +161,11 @@ def test_check_refuses_what_it_cannot_do(capsys, tmp_path):
     assert "lander-v0 has no reference: name one" in fails(capsys, "check", "lander.h", "--only", "parity")[0]
 
 
+@pytest.mark.parametrize("name", [".", "/"])
+def test_a_folder_is_no_header(capsys, name):
+    assert f"build: {name} must be named like lander.h" in fails(capsys, "build", name)[0]
+
+
 @pytest.mark.parametrize("command", ["train", "list", "build", "check"])
 def test_a_missing_or_invalid_header_is_one_error_line_of_every_command(capsys, tmp_path, command):
     said, code = fails(capsys, command, "moon.h")

@@ -314,6 +314,15 @@ def test_an_invalid_export_is_one_line(error_line, arguments, expected):
     assert expected in error_line("export", *arguments)
 
 
+@pytest.mark.parametrize("arguments", [("agents/cartpole", "--format", "c"), ("cartpole", "--pufferlib")])
+@pytest.mark.parametrize("folder", [".", "/", "sub"])
+def test_a_folder_in_place_of_a_file_is_named(operant, tmp_path, arguments, folder):
+    (tmp_path / "sub").mkdir()
+    finished = operant("export", *arguments, "--out", folder)
+    remedy = "it is a directory: name a file"
+    assert (finished.returncode, finished.stderr) == (1, f"operant export: cannot write {folder}: {remedy}\n")
+
+
 def test_a_file_that_cannot_be_written_is_one_line(operant):
     finished = operant("export", "cartpole", "--pufferlib", "--out", "missing/cartpole.h")
     assert (finished.returncode, finished.stdout) == (1, "")

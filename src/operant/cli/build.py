@@ -36,7 +36,7 @@ def command(argv: list[str]) -> int:
 def find_header(name: str) -> Path:
     """Returns the path of an existing header, from its name with or without the ending ".h"."""
     path = Path(name)
-    return check_header(path if path.suffix else path.with_suffix(".h"))
+    return check_header(path if path.suffix or not path.name else path.with_suffix(".h"))
 
 
 def _build(header: Path, again: bool) -> None:

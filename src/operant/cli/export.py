@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from operant.catalog import ENGINES, bare_id
 from operant.cli.parser import Parser
 from operant.cli.runs import add_checkpoint_option, add_runs_option, add_trust_option, chosen_run
-from operant.files.atomic import disk_errors, write_atomically
+from operant.files.atomic import disk_error, disk_errors, write_atomically
 from operant.headers.single_header import exportable, find_exportable, ocean_header
 from operant.messages import unknown
 from operant.runs.run_directory import RunDirectory
@@ -94,6 +95,8 @@ def _environment(spec: EnvSpec, given: Path | None) -> int:
 def _policy(run: RunDirectory, options: Any) -> int:
     from operant.cli.policies import load_policy
 
+    if options.out is not None and options.out.is_dir():
+        raise disk_error("write", options.out, IsADirectoryError(errno.EISDIR, "a folder"))
     trained = load_policy(run, options.checkpoint, trust=options.trust)
     normalizer = trained.algorithm.observation_statistics()
     path: Path = options.out or Path(f"{Path(run.id).name}.{ENDINGS[options.format]}")

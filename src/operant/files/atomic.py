@@ -50,7 +50,7 @@ def write_atomically(path: str | os.PathLike[str], write: bytes | Callable[[Bina
     which is then flushed to the disk and renamed.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"  # `with_name` refuses ".", which is a folder
     with disk_errors("write", target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a directory")
