@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -107,6 +108,7 @@ def test_ctrl_c_leaves_a_sweep_that_can_continue(tmp_path):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "")
     assert "interrupted: the same command continues it" in out and "no trial has been completed" in out
+    assert re.match(r"sweep \S+: 0 of \d+ trials, in ", out)
     assert [run.status for run in trials(tmp_path)] == ["interrupted"]
     assert sweep(tmp_path, trials=1, prune_every=0) == 0
     assert [run.status for run in trials(tmp_path)] == ["interrupted", "finished"]

@@ -82,9 +82,8 @@ def _sweep(arguments: Any) -> int:
 def _report(config: SweepConfig, trials: Any, folder: Path, code: int) -> None:
     """Prints the best trial, and the command that trains it again."""
     counts = trials.counts()
-    print(
-        f"sweep {config.name}: " + ", ".join(f"{count} {state}" for state, count in counts.items()) + f", in {folder}"
-    )
+    made = ", ".join(f"{count} {state}" for state, count in counts.items()) or f"0 of {config.trials} trials"
+    print(f"sweep {config.name}: {made}, in {folder}")
     if code:
         print("interrupted: the same command continues it")
     best = trials.best()
