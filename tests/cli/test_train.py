@@ -310,6 +310,9 @@ def test_a_gymnasium_environment_trains_by_its_own_id(tmp_path):
         (2, ["train", "cartpole", "--seed", "1e30"], "must be at most 9223372036854775807"),
         (2, ["train", "cartpole", "--hidden", "64,64"], "--hidden '64,64' must be an integer"),
         (2, ["train", "cartpole", "--detach", "--no-run"], "--monitor and --detach need a saved run"),
+        (2, ["train", "cartpole", "--learning-rate", "inf"], "learning_rate=inf must be finite"),
+        (2, ["train", "cartpole", "--checkpoint-every", "-1"], "--checkpoint-every -1 must be at least 0"),
+        (1, ["train", "no_module:Bar-v0"], "unknown environment 'no_module:Bar-v0': there is no module 'no_module'"),
         (2, ["train", "--config", "/nowhere.toml"], "/nowhere.toml does not exist"),
         (1, ["train", "cartpole", "--runs", "/dev/null/runs"], "cannot create a run in /dev/null/runs"),
         (1, ["resume", "nothing", "--runs", "/nowhere"], "no runs in /nowhere"),
@@ -326,6 +329,7 @@ def test_bad_input_is_one_line_that_says_what_to_change(code, arguments, message
         ("environment = 'cartpole'\n[options]\nepoch = 3", "unknown option 'epoch': did you mean 'epochs'?"),
         ("environment = 'cartpole'\n[options]\nepochs = 2.5", "epochs=2.5 must be an integer"),
         ("environment = 'cartpole'\noptions = 3", "options=3 must be a table"),
+        ("environment = 'cartpole'\n[options]\nhidden = 64", "hidden=64 must be a list of positive integers"),
         ("environment = 'cartpole'\n[options]\nclip = 1" + 400 * "0", "clip is an integer beyond the largest float"),
         ("environment = 'cartpole'\nstop_at = 1" + 400 * "0", "stop_at is an integer beyond the largest float"),
         ("environment = ", "cannot be read"),
@@ -336,6 +340,22 @@ def test_a_wrong_config_file_is_answered_in_one_line(tmp_path, text, message):
     file.write_text(text)
     assert message in error("train", "--config", file, "--runs", tmp_path)
     assert not list(tmp_path.glob("*/run.json"))
+
+
+OWN = {
+    "operant/CartPole-v1": ["num_envs", "autoreset_mode", "copy", "device"],
+    "gymnasium.envs:CartPole-v1": ["num_envs", "vectorization_mode", "vector_kwargs"],
+}
+
+
+@pytest.mark.parametrize("env_id, name", [(env_id, name) for env_id, names in OWN.items() for name in names])
+def test_an_environment_option_that_training_chooses_itself_is_named(tmp_path, env_id, name):
+    file = tmp_path / "ppo.toml"
+    file.write_text(f"environment = '{env_id}'\n[environment_options]\n{name} = 3")
+    own = name in ("num_envs", "device")
+    remedy = f"give {name} as an option of the algorithm" if own else "leave it out"
+    said = error("train", "--config", file, "--no-run", code=1)
+    assert said.endswith(f"the environment option {name}=3 is training's own: {remedy}")
 
 
 def test_the_first_update_is_followed_by_a_checkpoint_which_is_not_the_best(tmp_path):

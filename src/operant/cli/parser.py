@@ -46,6 +46,18 @@ def number(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} must be a number")
 
 
+def number_of_at_least(least: float) -> Callable[[str], float]:
+    """A `number` that is at least `least`."""
+
+    def read(text: str) -> float:
+        value = number(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} must be at least {least:g}")
+        return value
+
+    return read
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """An `integer` that is at least `least`."""
 

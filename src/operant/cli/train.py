@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from operant.cli.monitor import command as monitor
 from operant.cli.monitor import missing_package
-from operant.cli.parser import Parser, at_least, fail, integer, number
+from operant.cli.parser import Parser, at_least, fail, integer, number, number_of_at_least
 from operant.cli.runs import add_runs_option, add_trust_option
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _parser() -> Parser:
 def add_saving_options(parser: argparse._ActionsContainer) -> None:
     """Adds --checkpoint-every, --keep, --no-tensorboard and --wandb."""
     seconds, count = "seconds between checkpoints (60)", "checkpoints to keep besides the best (3)"
-    parser.add_argument("--checkpoint-every", metavar="S", type=number, default=60.0, help=seconds)
+    parser.add_argument("--checkpoint-every", metavar="S", type=number_of_at_least(0), default=60.0, help=seconds)
     parser.add_argument("--keep", metavar="N", type=at_least(1), default=3, help=count)
     parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard event file")
     parser.add_argument("--wandb", metavar="PROJECT", help="also record to this project of Weights & Biases")

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 VectorEnv: TypeAlias = gym.vector.VectorEnv[Any, Any, Any]
 
+OPTIONS_OF_ALGORITHMS = ("num_envs", "device", "workers")
+"""The options of an algorithm that its environments are made with."""
+
 Source: TypeAlias = "str | VectorEnv | CpuEnvironments | DeviceEnvironments"
 """Where an algorithm's environments come from: an id, a vector env, or environments made of either."""
 
@@ -271,6 +274,12 @@ def make_environments(
         return GymnasiumEnvironments(env, env.spec.id if env.spec else None)
     _, _, name = env.rpartition(":")
     ours = name if name.startswith("operant/") else env
+    if is_native(ours):
+        _check_own(options, ("num_envs", "autoreset_mode", "copy", "device"))
+    elif workers:
+        _check_own(options, ("num_envs", "workers", "autoreset_mode", "copy"))
+    else:
+        _check_own(options, ("num_envs", "vectorization_mode", "vector_kwargs"))
     if is_native(ours) and workers:
         raise ValueError(
             f"workers={workers} is for environments written in Python, and {ours} is a native batch: omit it"
@@ -298,11 +307,26 @@ def make_environments(
                 env, num_envs, vectorization_mode="sync", vector_kwargs={"autoreset_mode": same_step}, **options
             )
     except (gym.error.UnregisteredEnv, ModuleNotFoundError) as problem:
-        missing = problem.name if isinstance(problem, ModuleNotFoundError) else None
+        missing = None
+        if isinstance(problem, ModuleNotFoundError):  # Gymnasium's, which has no name, or that of an import
+            missing = problem.name or getattr(problem.__cause__, "name", None)
         if missing is not None and not f"{env.rpartition(':')[0]}.".startswith(f"{missing}."):
             raise ImportError(f"{env} needs the module {missing}, which is not installed", name=missing) from None
+        if missing is not None:
+            raise ValueError(
+                f"unknown environment {env!r}: there is no module {missing!r}: install it, or name its folder in "
+                "PYTHONPATH"
+            ) from None
         raise ValueError(unknown("environment", env, (*gym.registry, *known_ids()))) from problem
     return GymnasiumEnvironments(envs, env)
+
+
+def _check_own(options: Mapping[str, Any], own: tuple[str, ...]) -> None:
+    """Raises a ValueError if an option of the environment is one of those that training chooses itself."""
+    for name in own:
+        if name in options:
+            remedy = f"give {name} as an option of the algorithm" if name in OPTIONS_OF_ALGORITHMS else "leave it out"
+            raise ValueError(f"the environment option {name}={options[name]!r} is training's own: {remedy}")
 
 
 def is_on_device(env: VectorEnv) -> TypeGuard[CudaVectorEnv]:
