@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -85,6 +85,22 @@ def integer(name: str, value: Any, low: int, high: int = LARGEST) -> int:
     if not low <= value <= high:
         raise ValueError(f"{name}={value} must be from {low} to {high}")
     return int(value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Returns `value` as a bool; raises a TypeError that names it if it is none: "no" would count as True."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}={value!r} must be True or False")
+    return bool(value)
+
+
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """Returns a dict of `value`, empty for None; raises a TypeError that names it if it has no names and values."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}={value!r} must be a dict of names and values")
+    return dict(value)
 
 
 def as_float(name: str, value: float) -> float:

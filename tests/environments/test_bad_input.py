@@ -439,3 +439,39 @@ def test_two_threads_in_one_environment_get_an_error_or_whole_steps(workers):
         twin.step(actions)
     assert env.get_state().tobytes() == twin.get_state().tobytes()
     same_step(env.step(actions), twin.step(actions))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"params": 3}, TypeError, "params=3 must be a dict of names and values"),
+        ({"params": ["gravity"]}, TypeError, r"params=\['gravity'\] must be a dict"),
+        ({"randomize": [("gravity", 1, 2)]}, TypeError, r"randomize=\[\('gravity', 1, 2\)\] must be a dict"),
+        ({"params": {"gravity": "9"}}, ValueError, "parameter 'gravity' = '9' must be a number, or one for each"),
+        ({"params": {"gravity": None}}, ValueError, "parameter 'gravity' = None must be a number, or one for each"),
+        ({"params": {"gravity": [1, 2, None]}}, ValueError, r"parameter 'gravity' = \[1, 2, None\] must be a number"),
+        ({"copy": "no"}, TypeError, "copy='no' must be True or False"),
+        ({"episode_statistics": "yes"}, TypeError, "episode_statistics='yes' must be True or False"),
+    ],
+)
+def test_an_option_of_another_type_is_named(options, error, message):
+    with pytest.raises(error, match=message):
+        vector("CartPole-v1", 3, **options)
+
+
+@pytest.mark.parametrize("options", [3, "low", [("low", 0.1)]])
+def test_reset_options_that_are_no_dict_are_named(options):
+    env, single = stepped(), OperantEnv("CartPole-v1")
+    with Untouched(env, TypeError, r"^options=.* must be a dict of names and values"):
+        env.reset(options=options)
+    with pytest.raises(TypeError, match=r"^options=.* must be a dict of names and values"):
+        single.reset(options=options)
+    single.close()
+
+
+@pytest.mark.parametrize("mask", [5, [True] * 5, np.ones(4, bool), np.ones(5), np.zeros(5, bool)])
+def test_a_wrong_mask_of_a_snapshot_is_not_called_that_of_a_reset(mask):
+    env = stepped()
+    for call in (env.get_state, lambda mask: env.set_state(env.get_state(), mask)):
+        with Untouched(env, (TypeError, ValueError), "^mask must "):
+            call(mask)

@@ -103,7 +103,13 @@ class BatchBase(ABC):
         """Sets a parameter to one number, or to a number per environment (`[N]`)."""
         index = self.parameter_index(name)
         try:
-            values = np.atleast_1d(np.asarray(value, np.float64))
+            given = np.asarray(value)
+            # NumPy reads numbers in text, too, and None as NaN. Python's large integers are objects to it.
+            if given.dtype.kind not in "biuf" and not all(
+                isinstance(each, int | float) for each in given.ravel().tolist()
+            ):
+                raise TypeError
+            values = np.atleast_1d(given.astype(np.float64))
         except (OverflowError, TypeError, ValueError):
             raise ValueError(f"parameter {name!r} = {value!r} must be a number, or one for each environment") from None
         if values.shape not in ((1,), (self.num_envs,)):

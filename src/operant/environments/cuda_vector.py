@@ -113,15 +113,15 @@ class CudaVectorEnv(VectorEnvBase):
 
     def _reset_mask(self, mask: Any) -> Tensor:
         if not isinstance(mask, Tensor) or mask.device != self.device:
-            return torch.from_numpy(self._check_mask(mask).copy()).to(self.device)
+            return torch.from_numpy(self._check_mask(mask, "options['reset_mask']").copy()).to(self.device)
         if mask.shape != (self.num_envs,):
             raise ValueError(f"options['reset_mask'] must have shape ({self.num_envs},), got {tuple(mask.shape)}")
         if mask.dtype != torch.bool:
             raise TypeError(f"options['reset_mask'] must have dtype bool, got {mask.dtype}")
         return mask.reshape(self._batch.num_envs, self._batch.agents).any(dim=1)
 
-    def _check_mask(self, mask: Any) -> np.ndarray:
-        return super()._check_mask(mask.cpu().numpy() if isinstance(mask, Tensor) else mask)
+    def _check_mask(self, mask: Any, name: str = "mask") -> np.ndarray:
+        return super()._check_mask(mask.cpu().numpy() if isinstance(mask, Tensor) else mask, name)
 
     def step(self, actions: Any) -> tuple[Any, Tensor, Tensor, Tensor, dict[str, Any]]:
         """Steps every environment.

@@ -19,6 +19,7 @@ from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import check_render_mode, flat_state, render_modes
 from operant.environments.results import Results
+from operant.messages import mapping
 from operant.spec import EnvSpec, spans
 
 
@@ -107,7 +108,7 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
             seed: restarts the random numbers; None continues them.
             options: the environment's reset bounds, for this reset.
         """
-        overrides = reset_overrides(self._batch, options or {})
+        overrides = reset_overrides(self._batch, mapping("options", options))
         if seed is not None:
             seed = check_seed(seed)
         self._settle()

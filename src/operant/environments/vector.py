@@ -16,7 +16,7 @@ from operant.environments.lookup import find_spec
 from operant.environments.spaces import ActionMasks, columns
 from operant.environments.vector_base import AutoresetMode as AutoresetMode
 from operant.environments.vector_base import VectorEnvBase
-from operant.messages import unknown
+from operant.messages import boolean, unknown
 from operant.spec import EnvSpec
 
 DEVICES = ("cpu", "cuda", "cuda:1", "emulated")
@@ -101,6 +101,7 @@ class OperantVectorEnv(VectorEnvBase):
     ):
         if device != "cpu":
             raise TypeError(f"OperantVectorEnv steps on the CPU: use gymnasium.make_vec(..., device={device!r})")
+        copy = boolean("copy", copy)
 
         def make_batch(spec: EnvSpec, **how: Any) -> Batch:
             return open_cpu_batch(spec, num_envs, precision=precision, workers=workers, isa=isa, copy=copy, **how)

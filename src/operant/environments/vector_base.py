@@ -19,7 +19,7 @@ from operant.environments.engine_rendering import open_renderer
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import DRAWN, calling_wrapper, check_render_mode, render_modes
-from operant.messages import integer, unknown
+from operant.messages import boolean, integer, mapping, unknown
 from operant.spec import EnvSpec
 
 try:
@@ -96,7 +96,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         self._frame_per_row = render_envs == self.num_envs
         self._seeds: list[int] | int | None = None
         self._same_step = mode == "SameStep"
-        self.episode_statistics = episode_statistics
+        self.episode_statistics = boolean("episode_statistics", episode_statistics)
         self._is_tuple = spec.observation_kind == "Tuple"
 
     # Batched spaces take more memory per environment than the core does: they are made on first use.
@@ -130,7 +130,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
 
         Returns the mask of the environments to reset, None for all, and the parameters that this reset replaces.
         """
-        rest = dict(options or {})
+        rest = mapping("options", options)
         mask = self._reset_mask(rest.pop("reset_mask")) if "reset_mask" in rest else None
         overrides = reset_overrides(self._batch, rest)
         seeds = self._check_seeds(seed)
@@ -171,22 +171,22 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
 
     def _reset_mask(self, mask: Any) -> Any:
         """The mask of environments from a mask of rows, checked and in the batch's memory."""
-        return self._check_mask(mask)
+        return self._check_mask(mask, "options['reset_mask']")
 
-    def _check_mask(self, mask: Any) -> np.ndarray:
-        """Checks a mask of rows; returns the mask of environments, `[N]` bool."""
+    def _check_mask(self, mask: Any, name: str = "mask") -> np.ndarray:
+        """Checks a mask of rows, whose name errors have; returns the mask of environments, `[N]` bool."""
         if not isinstance(mask, np.ndarray):
-            raise TypeError(f"options['reset_mask'] must be a numpy array, got {type(mask)}")
+            raise TypeError(f"{name} must be a numpy array, got {type(mask)}")
         if mask.shape != (self.num_envs,):
-            raise ValueError(f"options['reset_mask'] must have shape ({self.num_envs},), got {mask.shape}")
+            raise ValueError(f"{name} must have shape ({self.num_envs},), got {mask.shape}")
         if mask.dtype != np.bool_:
-            raise TypeError(f"options['reset_mask'] must have dtype bool, got {mask.dtype}")
+            raise TypeError(f"{name} must have dtype bool, got {mask.dtype}")
         if not mask.any():
-            raise ValueError("options['reset_mask'] must have at least one True")
+            raise ValueError(f"{name} must have at least one True")
         each = mask.reshape(self._batch.num_envs, self._batch.agents)
         mixed = (each != each[:, :1]).any(axis=1)
         if mixed.any():
-            raise ValueError(f"options['reset_mask']: all agents of environment {mixed.argmax()} are reset together")
+            raise ValueError(f"{name}: all agents of environment {mixed.argmax()} are reset together")
         environments: np.ndarray = each[:, 0]
         return environments
 

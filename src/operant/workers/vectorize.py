@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -65,6 +65,8 @@ def vectorize(
     elif callable(env):
         functions = [env] * _count(num_envs)
     else:
+        if not isinstance(env, Iterable):
+            raise TypeError(f"env={env!r} must be an id, a function that makes an environment, or a list of functions")
         functions = list(env)
         for function in functions:
             if not callable(function):
