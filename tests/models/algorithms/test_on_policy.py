@@ -205,6 +205,33 @@ def test_a_config_of_another_algorithm_is_an_error():
         PPO("operant/CartPole-v1", A2C.Config())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"env": None}, "env=None must be an id or a vector env"),
+        ({"env": 3}, "env=3 must be an id or a vector env"),
+        ({"env": Countdown()}, "env=<Countdown instance> is one environment, and training takes an id or a vector env"),
+        ({"policy": "MlpPolicy"}, "policy='MlpPolicy' must be an ActorCritic"),
+        ({"env_options": [1]}, r"env_options=\[1\] must be a dict of names and values"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        PPO(**{"env": "operant/CartPole-v1", **arguments})
+
+
+@pytest.mark.parametrize("steps", ["many", None, True, math.nan])
+def test_a_number_of_steps_that_cannot_be_is_named(steps):
+    with pytest.raises(TypeError, match=f"^total_steps={steps!r} must be a number of steps"):
+        made(PPO).learn(steps)
+
+
+@every_algorithm
+def test_an_algorithm_shows_its_environments_and_steps(kind):
+    name = f"{kind.__name__}(operant/CartPole-v1, num_envs=8, seed=0, steps={UPDATE})"
+    assert repr(made(kind).learn(UPDATE)) == name
+
+
 @pytest.mark.parametrize("seed, error", [(-1, ValueError), (2**64, ValueError), (1.5, TypeError)])
 def test_a_seed_that_cannot_be_is_named(seed, error):
     with pytest.raises(error, match=rf"^seed={seed} must be "):

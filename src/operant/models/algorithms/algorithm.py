@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from operant.headers.trust import check_trust, remember
-from operant.messages import NotCopyable, integer
+from operant.messages import NotCopyable, integer, mapping
 from operant.models.algorithms.configs import OnPolicyConfig
 from operant.models.algorithms.options import make_config
 from operant.models.algorithms.progress import ProgressBar
@@ -52,7 +52,7 @@ class Algorithm(NotCopyable):
         if type(self.config) is not self.Config:
             raise TypeError(f"config is a {type(self.config).__name__}, but {self.name} takes a {self.Config.__name__}")
         self.seed = integer("seed", seed, 0, MOST_SEED)
-        self.env_options = dict(env_options or {})
+        self.env_options = mapping("env_options", env_options)
         self.steps, self.updates, self.seconds = 0, 0, 0.0
 
     @classmethod
@@ -76,6 +76,9 @@ class Algorithm(NotCopyable):
 
     def learn(self: Self, total_steps: int, *, progress: bool = False) -> Self:
         """Runs `iterate` to its end, with `progress` under a progress bar; returns the algorithm."""
+        is_number = isinstance(total_steps, int | float | np.integer) and not isinstance(total_steps, bool)
+        if not is_number or total_steps != total_steps:  # NaN
+            raise TypeError(f"total_steps={total_steps!r} must be a number of steps")
         with ProgressBar(total_steps, self.steps) if progress else nullcontext() as bar:
             for metrics in self.iterate(total_steps):
                 if bar is not None:
@@ -244,6 +247,10 @@ class Algorithm(NotCopyable):
         for name in (env, self.environments.env_id):
             if isinstance(name, str):
                 remember(name)
+
+    def __repr__(self) -> str:
+        environments = f"{self.environments.env_id or 'environments'}, num_envs={self.environments.num_envs}"
+        return f"{type(self).__name__}({environments}, seed={self.seed}, steps={self.steps})"
 
     def close(self) -> None:
         """Closes the environments."""

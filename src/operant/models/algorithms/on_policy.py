@@ -60,6 +60,8 @@ class OnPolicy(Algorithm, ABC):
         env_options: Mapping[str, Any] | None = None,
     ):
         super().__init__(config, seed, env_options)
+        if not isinstance(policy, ActorCritic | None):
+            raise TypeError(f"policy={policy!r} must be an ActorCritic, or None for one of the config's sizes")
         c, self.exploration = self.config, exploration
         if c.num_envs % world_size():
             raise ValueError(f"num_envs={c.num_envs} must be a multiple of the {world_size()} processes")

@@ -20,7 +20,7 @@ from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.environments.layout import Layout
 from operant.environments.lookup import AUTHORED, find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
-from operant.messages import NotCopyable, unknown
+from operant.messages import NotCopyable, mapping, unknown
 from operant.models.machine.data_parallel import processes
 from operant.models.networks.spaces import box_actions
 from operant.rollout.buffer import RolloutBuffer
@@ -260,6 +260,7 @@ def make_environments(
     """
     if isinstance(env, CpuEnvironments | DeviceEnvironments):
         return env
+    options = mapping("env_options", options)
     if not isinstance(env, str):
         if options:
             raise ValueError(f"options {sorted(options)} are only for an id: pass them when making the vector env")
@@ -267,6 +268,10 @@ def make_environments(
             raise ValueError(
                 f"workers={workers} is only for an id: give operant.vectorize(..., workers={workers}) as env"
             )
+        if isinstance(env, gym.Env):
+            raise TypeError(f"env={env} is one environment, and training takes an id or a vector env: give its id")
+        if not isinstance(env, gym.vector.VectorEnv):
+            raise TypeError(f"env={env!r} must be an id or a vector env")
         if is_on_device(env):
             return DeviceEnvironments(env)
         if isinstance(env, OperantVectorEnv) and env.autoreset_mode == gym.vector.AutoresetMode.SAME_STEP:
