@@ -444,9 +444,9 @@ def test_two_threads_in_one_environment_get_an_error_or_whole_steps(workers):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"params": 3}, TypeError, "params=3 must be a dict of names and values"),
-        ({"params": ["gravity"]}, TypeError, r"params=\['gravity'\] must be a dict"),
-        ({"randomize": [("gravity", 1, 2)]}, TypeError, r"randomize=\[\('gravity', 1, 2\)\] must be a dict"),
+        ({"params": 3}, TypeError, "params=3 must be a mapping by names"),
+        ({"params": ["gravity"]}, TypeError, r"params=\['gravity'\] must be a mapping"),
+        ({"randomize": [("gravity", 1, 2)]}, TypeError, r"randomize=\[\('gravity', 1, 2\)\] must be a mapping"),
         ({"params": {"gravity": "9"}}, ValueError, "parameter 'gravity' = '9' must be a number, or one for each"),
         ({"params": {"gravity": None}}, ValueError, "parameter 'gravity' = None must be a number, or one for each"),
         ({"params": {"gravity": [1, 2, None]}}, ValueError, r"parameter 'gravity' = \[1, 2, None\] must be a number"),

@@ -13,7 +13,6 @@ from operant.environments.engine_options import configure_task
 from operant.environments.lookup import check_one_agent, find_spec
 from operant.environments.parameters import configure, constructor_parameters, extremes
 from operant.environments.spaces import action_space, observation_space
-from operant.messages import mapping
 from operant.spec import EnvSpec
 
 B = TypeVar("B", bound=BatchBase)
@@ -67,7 +66,6 @@ def open_batch(
         if table is not None and not isinstance(table, Mapping):
             raise TypeError(f"{name}={table!r} must be a mapping by names of parameters, not {type(table).__name__}")
     rest = dict(options)
-    params, randomize = mapping("params", params), mapping("randomize", randomize)
     spec = find_spec(env_id, rest)
     if for_one_agent is not None:
         check_one_agent(spec, for_one_agent)
