@@ -16,10 +16,10 @@ import numpy as np
 
 from operant.bench.peers import prepare_actions, quiet
 from operant.bench.probes import probe_memory
+from operant.bench.python_environments import with_processor_clock
 from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender, timed_over
 from operant.bench.trainers import Trained, sb3_ppo, torch_threads_kept, tuned_options
-from operant.bench.vectorizing import with_processor_clock
 from operant.bench.workloads import Plan, RowFunction, not_installed
 from operant.models.algorithms.configs import PPOConfig
 from operant.workers.choice import available_cores

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from operant.bench import cuda, cuda_training, engines, report, training, vectorizing, workloads
+from operant.bench import cuda, cuda_training, engines, python_environments, report, training, workloads
 from operant.bench.machine import describe
 from operant.cli.names import full_id
 from operant.cli.parser import Parser, integer
@@ -19,7 +19,7 @@ from operant.messages import CudaError, unknown
 
 QUICK = (3, 0.03)  # number of rounds, seconds per round
 CPU_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = (
-    workloads.ROWS | engines.ROWS | vectorizing.ROWS | training.ROWS
+    workloads.ROWS | engines.ROWS | python_environments.ROWS | training.ROWS
 )
 DEVICE_ROWS: dict[str, Callable[[Any], Iterator[report.Row]]] = cuda.ROWS | cuda_training.ROWS
 
@@ -106,7 +106,7 @@ def row_names(given: argparse.Namespace) -> list[str]:
         return list(about_env)
     if given.env is not None:
         return list(cuda.FOR_ANY_ENVIRONMENT if on_device else workloads.FOR_ANY_ENVIRONMENT)
-    return list(DEVICE_ROWS if on_device else workloads.ROWS | vectorizing.ROWS)
+    return list(DEVICE_ROWS if on_device else workloads.ROWS | python_environments.ROWS)
 
 
 def main(argv: list[str] | None = None) -> int:

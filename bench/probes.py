@@ -1,16 +1,20 @@
-"""Figures that need a process of their own: the memory of a batch, and the time of an import."""
+"""Figures that need a process of their own: the memory of a batch, the time of an import, the start of workers."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
+
+import operant
 
 _IMPORT = """
 import json, time
@@ -35,6 +39,29 @@ def probe_memory(env_id: str, num_envs: int) -> dict[str, float]:
     """Calls `measure_memory` in a fresh interpreter."""
     call = f"measure_memory({env_id!r}, {num_envs})"
     return dict(_run(f"import json; from operant.bench.probes import *; print(json.dumps({call}))"))
+
+
+def probe_start(env_id: str, num_envs: int, workers: int) -> dict[str, float]:
+    """Calls `measure_start` in a fresh interpreter."""
+    call = f"measure_start({env_id!r}, {num_envs}, {workers})"
+    return dict(_run(f"import json; from operant.bench.probes import *; print(json.dumps({call}))"))
+
+
+def measure_start(env_id: str, num_envs: int, workers: int) -> dict[str, float]:
+    """Starts Python environments in fresh processes; returns "seconds", and the bytes of all "workers" on Linux.
+
+    A page that several processes share counts in equal parts for each.
+    """
+    begun = time.perf_counter()
+    envs = operant.vectorize(env_id, num_envs, workers, context="spawn")
+    figures = {"seconds": time.perf_counter() - begun}
+    envs.reset(seed=0)
+    rollups = [Path(f"/proc/{process.pid}/smaps_rollup") for process in multiprocessing.active_children()]
+    if all(map(Path.exists, rollups)):
+        texts = [rollup.read_text(encoding="ascii") for rollup in rollups]
+        figures["workers"] = sum(1024 * int(text.split("Pss:")[1].split()[0]) for text in texts)
+    envs.close()
+    return figures
 
 
 def _run(code: str) -> Any:

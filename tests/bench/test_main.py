@@ -146,7 +146,7 @@ def test_targets_and_verdicts_are_shown_on_request(capsys, monkeypatch):
         "kernels",
         "authored",
         "tasks",
-        "vectorize",
+        "python_environments",
     ],
 )
 def test_every_row_that_needs_no_large_batch_yields_figures_or_a_reason(name):
