@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -131,6 +132,60 @@ def test_a_worker_that_dies_in_the_background_is_named_too(idle):
         for _ in range(4):
             envs.recv()
     assert_gone(workers)
+
+
+class Starting(Faulty):
+    """Has a process of its own, as some simulators have."""
+
+    def __init__(self):
+        super().__init__()
+        self.process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True)
+        self.process.start()
+        self.pid = self.process.pid
+
+    def close(self):
+        self.process.kill()
+        self.process.join()
+
+
+def test_environments_may_start_processes_and_vector_environments():
+    with ready(Starting) as envs:
+        started = envs.get_attr("pid")
+        assert all(map(alive, started)) and envs.step(np.zeros(4, int))[0][:, 0].tolist() == [1] * 4
+    assert_gone(started)
+
+    class Nesting(Counter):
+        """Steps two environments."""
+
+        def __init__(self):
+            super().__init__()
+            self.envs = operant.vectorize(Counter, 2, 2)
+
+        def reset(self, **keywords):
+            self.envs.reset(seed=0)
+            return super().reset(**keywords)
+
+        def act(self, action):
+            self.envs.step(np.zeros(2, int))
+
+        def close(self):
+            self.envs.close()
+
+    with ready(Nesting, context="fork") as envs:
+        assert envs.step(np.zeros(4, int))[0][:, 0].tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("kind, how", [("exit", "exit status 3"), ("kill", "SIGKILL")])
+def test_a_worker_that_dies_is_named_although_a_process_that_it_forked_lives_on(kind, how):
+    envs = ready(type("Faulty", (Starting,), {"kind": kind}), context="fork")
+    workers, started = pids(envs), envs.get_attr("pid")
+    try:
+        with pytest.raises(WorkerDied, match=f"{how}.* in environment 2"):
+            envs.step(THIRD)
+        assert_gone(workers)
+    finally:
+        for pid in filter(alive, started):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("context", ["fork", "thread"])

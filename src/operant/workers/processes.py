@@ -66,6 +66,7 @@ class ProcessCrew(NotCopyable):
         self.block = plan.block(memory)
         self._owner = os.getpid()
         self._processes: list[Any] = []
+        self._sentinels: dict[int, int] = {}
         self._commands: list[Connection] = []
         self._messages: list[Connection] = []
         self._traces: list[Connection] = []
@@ -105,7 +106,8 @@ class ProcessCrew(NotCopyable):
             raise
         self._poll = select.poll()
         self._poll.register(self._answers.fileno(), select.POLLIN)
-        self._sentinels = {process.sentinel: w for w, process in enumerate(self._processes)}
+        for w, process in enumerate(self._processes):
+            self._sentinels[_sentinel(process)] = w
         for sentinel in self._sentinels:
             self._poll.register(sentinel, select.POLLIN)
         self._read = self._answers.fileno()
@@ -153,7 +155,8 @@ class ProcessCrew(NotCopyable):
 
     def _died(self, worker: int) -> WorkerDied:
         process = self._processes[worker]
-        process.join(1.0)
+        if process.exitcode is None:
+            process.join(1.0)
         return died(_name(worker, process), int(self.block.current[worker]), process.exitcode, self._trace(worker))
 
     def _trace(self, worker: int) -> str:
@@ -189,9 +192,22 @@ class ProcessCrew(NotCopyable):
                 process.kill()
         for process in started:
             process.join()
+        for sentinel in self._sentinels.keys() - {process.sentinel for process in started}:
+            os.close(sentinel)
+        for process in started:
             process.close()
         for each in (self._answers, *self._commands, *self._messages, *self._traces):
             each.close()
+
+
+def _sentinel(process: Any) -> int:
+    """A file descriptor that is ready once the process has ended.
+
+    That of `multiprocessing` also waits for those that it forked. Linux before 5.3, and macOS, have no other.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        return os.pidfd_open(process.pid)
+    return int(process.sentinel)
 
 
 def _name(worker: int, process: Any) -> str:
@@ -301,6 +317,7 @@ def _run(
     """A worker process. `held` are the ends of its caller that it inherited; `caller` is its parent, if known."""
     for end in held:
         end.close()
+    multiprocessing.current_process().daemon = False  # so that environments may start processes
     _let_fork_server_end()
     dies = linked and sys.platform == "linux"
     if dies:
