@@ -20,6 +20,15 @@ PYTHON_NUMBERS = (int, float, bool)
 NOT_PACKED = ("final_obs", "final_info")  # Gymnasium treats one differently, and `finals` use both
 
 
+def kept(info: dict[str, Any]) -> dict[str, Any]:
+    """Copies an info, its dicts and its arrays, which a reset may change: SyncVectorEnv merges them before it."""
+    copied = dict(info)
+    for key, value in info.items():
+        if isinstance(value, dict | np.ndarray):
+            copied[key] = kept(value) if type(value) is dict else value.copy()
+    return copied
+
+
 def pack(finals: list[Entry], infos: list[Entry]) -> Message:
     """Makes the message of one step of some environments; rows ascend in both lists."""
     if len(infos) > 1 and (columns := _columns([info for _, info in infos])) is not None:
@@ -55,7 +64,8 @@ def _columns(infos: list[dict[str, Any]]) -> dict[str, Any] | None:
             column = np.array(values, kind) if np.dtype(kind).kind in "iufc" else None
         elif isinstance(value, np.ndarray):
             same = {(each.dtype, each.shape) for each in values}
-            column = np.stack(values) if kind is np.ndarray and len(same) == 1 and value.dtype.kind in "?iufc" else None
+            stacks = kind is np.ndarray and len(same) == 1 and value.dtype.kind in "?iufc" and value.dtype.isnative
+            column = np.stack(values) if stacks else None
         if column is None:
             return None
         columns[key] = column

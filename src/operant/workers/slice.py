@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector.utils import concatenate, iterate
 
 from operant.workers.block import Block, copied, rows_of
-from operant.workers.infos import Entry, Message, pack
+from operant.workers.infos import Entry, Message, kept, pack
 
 
 class Slice:
@@ -58,7 +58,7 @@ class Slice:
         self._shape = self._observation_space.shape
         self._end_to_end: list[np.ndarray] = []
         if isinstance(self._slots[0], np.ndarray) and self._shape:
-            self._end_to_end = [each.reshape(-1, *self._shape[1:]) for each in self._slots]
+            self._end_to_end = [each.reshape(k * self._shape[0], *self._shape[1:]) for each in self._slots]
         self._held: list[Any] = [None] * len(envs)  # the latest observation of each
         self._finals: list[Entry] = []
         self._infos: list[Entry] = []
@@ -99,11 +99,10 @@ class Slice:
             else:
                 held[k], rewards[k], terminated[k], truncated[k], info = envs[k].step(action)
                 if same_step and (terminated[k] or truncated[k]):
-                    # Copied, because the environment may clear the same dict in its reset.
-                    self._finals.append((row, {"final_obs": held[k], "final_info": dict(info)}))
+                    self._finals.append((row, {"final_obs": held[k], "final_info": kept(info)}))
                     held[k], info = envs[k].reset()
             if info:
-                self._infos.append((row, info))
+                self._infos.append((row, dict(info)))  # copied, because environments may share one
             yield k
 
     def reset(self, arguments: Sequence[dict[str, Any] | None]) -> Message | None:
@@ -115,7 +114,7 @@ class Slice:
                 self._held[k], info = env.reset(**keywords)
                 self._rewards[k], self._terminated[k], self._truncated[k] = 0.0, False, False
                 if info:
-                    self._infos.append((self._first + k, info))
+                    self._infos.append((self._first + k, dict(info)))
         self._gather()
         return self._message()
 
