@@ -19,8 +19,8 @@ class Crew(Protocol):
     def command(self, worker: int, words: Sequence[int]) -> None:
         """Sends command words to a worker."""
 
-    def command_all(self, word: int) -> None:
-        """Sends a command word to every worker."""
+    def command_all(self, word: int, order: Sequence[int]) -> None:
+        """Sends a command word to every worker, in this order."""
 
     def post(self, worker: int, message: Any) -> None:
         """Sends the message of a command; after the command, so that the worker reads while it is sent."""

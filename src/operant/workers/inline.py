@@ -28,7 +28,7 @@ class InlineCrew:
     def command(self, worker: int, words: Sequence[int]) -> None:
         self._commands.extend(words)
 
-    def command_all(self, word: int) -> None:
+    def command_all(self, word: int, order: Sequence[int]) -> None:
         self._commands.append(word)
 
     def post(self, worker: int, message: Any) -> None:

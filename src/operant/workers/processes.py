@@ -119,11 +119,11 @@ class ProcessCrew(NotCopyable):
         except BrokenPipeError:
             raise self._died(worker) from None
 
-    def command_all(self, word: int) -> None:
+    def command_all(self, word: int, order: Sequence[int]) -> None:
         data = word.to_bytes(4, sys.byteorder)
-        for worker, descriptor in enumerate(self._write):
+        for worker in order:
             try:
-                os.write(descriptor, data)
+                os.write(self._write[worker], data)
             except BrokenPipeError:
                 raise self._died(worker) from None
 

@@ -43,12 +43,15 @@ class Talk:
         self._arrived: deque[int] = deque()  # those of `stepping` whose results are there, in their order
         self._infos: dict[int, Infos] = {}  # and their infos
         self._coming: list[deque[Infos]] = [deque() for _ in rows]
+        # The worker that answered last left an idle core; the caller is mostly on that of the first one. Asked in the
+        # reverse order of their answers, workers stay on their cores, whose caches hold their environments.
+        self._order = list(range(len(rows)))
 
     # Commands that every worker answers.
 
     def ask(self, command: int, messages: Sequence[Any] = (), final: bool = False) -> list[Any]:
         """Gives every worker a command, and its own message; returns `answers(final)`."""
-        self._crew.command_all(command)
+        self._crew.command_all(command, self._order)
         for worker, message in enumerate(messages):
             self._crew.post(worker, message)
         return self.answers(final, self._deadline())
@@ -60,17 +63,20 @@ class Talk:
         """
         answers: list[Any] = [NOTHING] * len(self._rows)
         pending = set(range(len(self._rows)))
+        order: list[int] = []
         problem: Failure | None = None
         while pending:
             for word in self._hear(deadline, pending):
                 worker = word & ~(MESSAGE | FAILED | DONE)
                 pending.discard(worker)
+                order.append(worker)
                 if word & MESSAGE:
                     answers[worker] = self._crew.collect(worker, word)
                 if word & FAILED:
                     problem = problem or answers[worker]
                     if final:
                         answers[worker].throw()
+        self._order = order[::-1]
         if problem:
             raise Harmless(problem)
         return answers

@@ -65,9 +65,9 @@ class ThreadCrew(NotCopyable):
     def command(self, worker: int, words: Sequence[int]) -> None:
         self._channels[worker].commands.put(array("I", words))
 
-    def command_all(self, word: int) -> None:
-        for channel in self._channels:
-            channel.commands.put(array("I", [word]))
+    def command_all(self, word: int, order: Sequence[int]) -> None:
+        for worker in order:
+            self._channels[worker].commands.put(array("I", [word]))
 
     def post(self, worker: int, message: Any) -> None:
         self._channels[worker].down.put(message)
