@@ -16,15 +16,10 @@ static train_normal normal(const operant_trainer *t, const float *mean, int64_t 
 /* A larger output is an error. So differences are finite, and no logit is as low as that of a forbidden choice. */
 static const float MOST_OUTPUT = 1e37f;
 
-void train_take_outputs(operant_trainer *t, train_scratch *c, const float *outputs, int64_t rows) {
-    const int64_t pad = train_padded(t->outputs);
+void train_check_outputs(operant_trainer *t, const train_scratch *c, int64_t rows) {
     bool finite = true;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < t->outputs; k++) {
-            const float x = outputs[i * pad + k];
-            finite &= fabsf(x) <= MOST_OUTPUT;
-            c->outputs[k][i] = x;
-        }
+    for (int64_t k = 0; k < t->outputs; k++)
+        for (int64_t i = 0; i < rows; i++) finite &= fabsf(c->outputs[k][i]) <= MOST_OUTPUT;
     if (!finite) train_report(t, TRAIN_INFINITE);
 }
 
@@ -45,7 +40,7 @@ void train_evaluate_actions(const operant_trainer *t, train_scratch *c, int64_t 
 }
 
 void train_differentiate_actions(const operant_trainer *t, train_scratch *c, int64_t rows, float *gradient) {
-    const int64_t count = train_padded(rows), pad = train_padded(t->outputs);
+    const int64_t count = train_padded(rows);
     const train_derivatives follow = {c->d_log_probs, c->weights, t->o.entropy_coefficient};
     for (int64_t k = 0, first = 0; k < t->action_size; k++) {
         if (discrete(t)) {
@@ -60,9 +55,6 @@ void train_differentiate_actions(const operant_trainer *t, train_scratch *c, int
             gradient[t->model.d_log_std + k] += (float)sum;
         }
     }
-    memset(c->a.d[0], 0, (size_t)(rows * pad) * sizeof(float));
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < t->outputs; k++) c->a.d[0][i * pad + k] = c->d_outputs[k][i];
 }
 
 void train_draw_actions(const operant_trainer *t, train_scratch *c, uint32_t draw, int64_t first, int64_t rows) {

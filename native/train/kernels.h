@@ -58,41 +58,25 @@ typedef struct {
     int64_t c_row;
 } product_tile;
 
-/** Defines the computation of one tile of a product: `rows` rows of `vectors` vectors, both known to the compiler. */
-#define DEFINE_TILE(name, vector, lanes, fma)                                                                    \
-    LANE_FN void name(product_tile t, int64_t i, int64_t j, const int rows, const int vectors) {                 \
-        vector sum[TALL_ROWS > TILE_ROWS ? TALL_ROWS : TILE_ROWS][TILE_VECTORS];                                  \
-        const float *a = t.a + i * t.a_row, *b = t.b + j;                                                         \
-        const float *start = t.start ? t.start + i * t.start_row + j : NULL;                                      \
-        float *c = t.c + i * t.c_row + j;                                                                         \
-        UNROLLED for (int r = 0; r < rows; r++)                                                                   \
-            UNROLLED for (int v = 0; v < vectors; v++)                                                            \
-                sum[r][v] = start ? LOAD(vector, start + r * t.start_row + v * lanes) : (vector){0};              \
-        for (int64_t k = 0; k < t.depth; k++) {                                                                   \
-            vector right[TILE_VECTORS];                                                                           \
-            UNROLLED for (int v = 0; v < vectors; v++) right[v] = LOAD(vector, b + k * t.b_row + v * lanes);      \
-            UNROLLED for (int r = 0; r < rows; r++) {                                                             \
-                const vector left = a[r * t.a_row + k * t.a_step] - (vector){0};                                  \
-                UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] = fma(left, right[v], sum[r][v]);            \
-            }                                                                                                     \
-        }                                                                                                         \
-        UNROLLED for (int r = 0; r < rows; r++)                                                                   \
-            UNROLLED for (int v = 0; v < vectors; v++) STORE(vector, c + r * t.c_row + v * lanes, sum[r][v]);     \
+/** Computes one tile of a product: `rows` rows of `vectors` vectors, both known to the compiler. */
+LANE_FN void compute_tile(product_tile t, int64_t i, int64_t j, const int rows, const int vectors) {
+    vf sum[TALL_ROWS > TILE_ROWS ? TALL_ROWS : TILE_ROWS][TILE_VECTORS];
+    const float *a = t.a + i * t.a_row, *b = t.b + j, *start = t.start ? t.start + i * t.start_row + j : NULL;
+    float *c = t.c + i * t.c_row + j;
+    UNROLLED for (int r = 0; r < rows; r++)
+        UNROLLED for (int v = 0; v < vectors; v++)
+            sum[r][v] = start ? LOAD(vf, start + r * t.start_row + v * LANES) : vreal(0);
+    for (int64_t k = 0; k < t.depth; k++) {
+        vf right[TILE_VECTORS];
+        UNROLLED for (int v = 0; v < vectors; v++) right[v] = LOAD(vf, b + k * t.b_row + v * LANES);
+        UNROLLED for (int r = 0; r < rows; r++) {
+            const vf left = vreal(a[r * t.a_row + k * t.a_step]);
+            UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] = vfma(left, right[v], sum[r][v]);
+        }
     }
-
-DEFINE_TILE(compute_tile, vf, LANES, vfma)
-
-/* Columns that fill less than half of a vector are computed by four. */
-#if defined(__x86_64__) && LANES >= 8 && !defined(OPERANT_UNFUSED)
-enum { NARROW = 4 };
-typedef float vn __attribute__((vector_size(16), may_alias));
-typedef vn vn_anywhere __attribute__((aligned(4), may_alias));
-LANE_FN vn narrow_fma(vn a, vn b, vn c) { return (vn)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c); }
-DEFINE_TILE(compute_narrow_tile, vn, NARROW, narrow_fma)
-#else
-enum { NARROW = LANES };
-#define compute_narrow_tile compute_tile
-#endif
+    UNROLLED for (int r = 0; r < rows; r++)
+        UNROLLED for (int v = 0; v < vectors; v++) STORE(vf, c + r * t.c_row + v * LANES, sum[r][v]);
+}
 
 /** C[m, n] = start[m, n] + A[m, k] B[k, n], where A[m, k] is a[m * a_row + k * a_step], so that A may be transposed.
  *  `start` may be C, or NULL for zeros. Rows of B, C and `start` are padded to TRAIN_PAD columns, of which C's beyond n
@@ -107,17 +91,100 @@ static void product(int64_t m, int64_t n, int64_t depth, const float *a, int64_t
         for (; i + 2 <= m; i += 2) compute_tile(t, i, j, 2, TILE_VECTORS);
         if (i < m) compute_tile(t, i, j, 1, TILE_VECTORS);
     }
-    for (; n - j > LANES / 2; j += LANES) {
+    for (; j < n; j += LANES) {
         int64_t i = 0;
         for (; i + TALL_ROWS <= m; i += TALL_ROWS) compute_tile(t, i, j, TALL_ROWS, 1);
         for (; i + 4 <= m; i += 4) compute_tile(t, i, j, 4, 1);
         for (; i < m; i++) compute_tile(t, i, j, 1, 1);
     }
-    for (; j < n; j += NARROW) {
-        int64_t i = 0;
-        for (; i + TALL_ROWS <= m; i += TALL_ROWS) compute_narrow_tile(t, i, j, TALL_ROWS, 1);
-        for (; i + 4 <= m; i += 4) compute_narrow_tile(t, i, j, 4, 1);
-        for (; i < m; i++) compute_narrow_tile(t, i, j, 1, 1);
+}
+
+/** Loads x[g * row] to x[g * row + 3] to lanes 4 g to 4 g + 3. */
+LANE_FN vf load_quads(const float *x, int64_t row) {
+#if defined(__x86_64__) && LANES == 16
+    __m512 quads = _mm512_castps128_ps512(_mm_loadu_ps(x));
+    quads = _mm512_insertf32x4(quads, _mm_loadu_ps(x + row), 1);
+    quads = _mm512_insertf32x4(quads, _mm_loadu_ps(x + 2 * row), 2);
+    return (vf)_mm512_insertf32x4(quads, _mm_loadu_ps(x + 3 * row), 3);
+#elif defined(__x86_64__) && LANES == 8
+    return (vf)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), _mm_loadu_ps(x + row), 1);
+#else
+    (void)row;
+    return LOAD(vf, x);
+#endif
+}
+
+/* Shuffles of a and b within each four lanes: a0 b0 a1 b1, a2 b2 a3 b3, a0 a1 b0 b1 and a2 a3 b2 b3. */
+#define EACH_LOW(k) ((k) / 4 * 4 + (k) % 4 / 2 + (k) % 2 * LANES)
+#define EACH_HIGH(k) (2 + EACH_LOW(k))
+#define PAIR_LOW(k) ((k) / 4 * 4 + (k) % 2 + (k) % 4 / 2 * LANES)
+#define PAIR_HIGH(k) (2 + PAIR_LOW(k))
+
+/** Loads four numbers of each of LANES rows to four columns. */
+LANE_FN void transpose_quads(const float *x, int64_t row, vf *columns) {
+#if LANES == 1
+    (void)row;
+    for (int j = 0; j < 4; j++) columns[j] = x[j];
+#else
+    const vf a = load_quads(x, 4 * row), b = load_quads(x + row, 4 * row);
+    const vf c = load_quads(x + 2 * row, 4 * row), d = load_quads(x + 3 * row, 4 * row);
+    const vf ab01 = SHUFFLE(a, b, PAIRS(EACH_LOW)), ab23 = SHUFFLE(a, b, PAIRS(EACH_HIGH));
+    const vf cd01 = SHUFFLE(c, d, PAIRS(EACH_LOW)), cd23 = SHUFFLE(c, d, PAIRS(EACH_HIGH));
+    columns[0] = SHUFFLE(ab01, cd01, PAIRS(PAIR_LOW)), columns[1] = SHUFFLE(ab01, cd01, PAIRS(PAIR_HIGH));
+    columns[2] = SHUFFLE(ab23, cd23, PAIRS(PAIR_LOW)), columns[3] = SHUFFLE(ab23, cd23, PAIRS(PAIR_HIGH));
+#endif
+}
+
+enum { HEAD_VECTORS = 2, HEAD_OUTPUTS = 4 };
+
+/** The operands of `head`, moved to the first row of a tile. */
+typedef struct {
+    int64_t depth;
+    const float *x;
+    int64_t x_row;
+    const float *weights;
+    int64_t weights_row;
+    const float *biases;
+    float *out;
+    int64_t out_row;
+} head_tile;
+
+/** Adds `count` terms to the sums of HEAD_VECTORS vectors of rows and of `outputs` outputs from o on. */
+LANE_FN void add_quad(head_tile t, int64_t o, int64_t k, const int outputs, int64_t count, vf (*sum)[HEAD_VECTORS]) {
+    vf x[HEAD_VECTORS][4];
+    UNROLLED for (int v = 0; v < HEAD_VECTORS; v++) transpose_quads(t.x + v * LANES * t.x_row + k, t.x_row, x[v]);
+    UNROLLED for (int j = 0; j < 4; j++) {
+        if (j >= count) return;
+        UNROLLED for (int p = 0; p < outputs; p++) {
+            const vf weight = vreal(t.weights[(o + p) * t.weights_row + k + j]);
+            UNROLLED for (int v = 0; v < HEAD_VECTORS; v++) sum[p][v] = vfma(weight, x[v][j], sum[p][v]);
+        }
+    }
+}
+
+LANE_FN void compute_head(head_tile t, int64_t o, const int outputs) {
+    vf sum[HEAD_OUTPUTS][HEAD_VECTORS];
+    UNROLLED for (int p = 0; p < outputs; p++)
+        UNROLLED for (int v = 0; v < HEAD_VECTORS; v++) sum[p][v] = vreal(t.biases[o + p]);
+    int64_t k = 0;
+    for (; k + 4 <= t.depth; k += 4) add_quad(t, o, k, outputs, 4, sum);
+    if (k < t.depth) add_quad(t, o, k, outputs, t.depth - k, sum);
+    UNROLLED for (int p = 0; p < outputs; p++)
+        UNROLLED for (int v = 0; v < HEAD_VECTORS; v++) STORE(vf, t.out + (o + p) * t.out_row + v * LANES, sum[p][v]);
+}
+
+/** out[n, rows] = biases[n] + weights[n, depth] times the transposed x [rows, depth]: lanes lie along the rows, so that
+ *  a few outputs fill vectors, too. Rows of x and of the weights are padded to TRAIN_PAD numbers. Up to 2 TRAIN_PAD - 1
+ *  rows more are read and written. */
+static void head(int64_t rows, int64_t n, int64_t depth, const float *x, int64_t x_row, const float *weights,
+                 int64_t weights_row, const float *biases, float *out, int64_t out_row) {
+    head_tile t = {depth, x, x_row, weights, weights_row, biases, out, out_row};
+    for (int64_t r = 0; r < rows; r += HEAD_VECTORS * LANES) {
+        int64_t o = 0;
+        for (; o + HEAD_OUTPUTS <= n; o += HEAD_OUTPUTS) compute_head(t, o, HEAD_OUTPUTS);
+        for (; o + 2 <= n; o += 2) compute_head(t, o, 2);
+        if (o < n) compute_head(t, o, 1);
+        t.x += HEAD_VECTORS * LANES * x_row, t.out += HEAD_VECTORS * LANES;
     }
 }
 
@@ -490,7 +557,7 @@ static void remove_parts(int64_t count, int64_t length, const double *rows, doub
 }
 
 static const operant_train_kernels train_kernels = {
-    product, add_chosen, add_to_chosen, activate, deactivate, add_rows, add_strands, loss, categorical,
+    product, head, add_chosen, add_to_chosen, activate, deactivate, add_rows, add_strands, loss, categorical,
     categorical_gradient, categorical_sample, normal_log_prob, normal_gradient, normal_sample, bound, uniforms, permute,
     adam, squares, remove_parts,
 };

@@ -9,7 +9,7 @@ static void add_layer(train_model *model, train_network *network, int64_t out, b
     y->rows = model->packed_size, y->columns = y->rows + y->out * y->in_pad;
     y->biases = y->columns + y->in * y->out_pad, model->packed_size = y->biases + y->out_pad;
     y->chosen = model->chosen && !network->count && (network == model->networks || !model->networks[TRUNK].count);
-    y->by_input = y->chosen || y->in * y->out_pad < y->out * y->in_pad;
+    y->by_input = y->chosen || (!head && y->in * y->out_pad < y->out * y->in_pad);
     y->d_weight = model->gradient_size;
     y->d_bias = y->d_weight + (y->by_input ? y->in * y->out_pad : y->out * y->in_pad);
     model->gradient_size = y->d_bias + y->out_pad;
@@ -22,7 +22,8 @@ void train_shape(train_model *model, const train_sizes *s) {
     memset(model, 0, sizeof *model);
     train_network *trunk = &model->networks[TRUNK], *policy = &model->networks[POLICY];
     train_network *value = &model->networks[VALUE];
-    trunk->in = s->in, model->chosen = s->chosen;
+    trunk->in = s->in;
+    model->chosen = s->hidden_layers && (s->share || s->value_hidden_layers) ? s->chosen : 0; /* heads take numbers */
     for (int32_t l = 0; s->share && l < s->hidden_layers; l++) add_layer(model, trunk, s->hidden[l], false);
     policy->in = value->in = trunk->count ? trunk->layers[trunk->count - 1].out : s->in;
     for (int32_t l = 0; !s->share && l < s->hidden_layers; l++) add_layer(model, policy, s->hidden[l], false);
@@ -128,28 +129,38 @@ void train_unpack_gradient(const train_model *model, const float *gradient, floa
     memcpy(out + model->log_std, gradient + model->d_log_std, (size_t)model->deviations * sizeof(float));
 }
 
-const float *train_forward(const train_model *model, const operant_train_kernels *kernels, int network,
-                           train_activations *a, int64_t rows) {
+void train_forward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
+                   int64_t rows) {
     const train_network *n = &model->networks[network];
     float **x = a->x[network];
     for (int32_t l = 0; l < n->count; l++) {
         const train_layer *y = &n->layers[l];
         const float *weights = model->packed + y->columns, *biases = model->packed + y->biases;
+        if (y->head) {
+            kernels->head(rows, y->out, y->in, x[l], y->in_pad, model->packed + y->rows, y->in_pad, biases, x[l + 1],
+                          TRAIN_BLOCK);
+            return;
+        }
         if (y->chosen)
             kernels->add_chosen(rows, model->chosen, a->chosen, weights, y->out_pad, biases, x[l + 1]);
         else
-            kernels->product(rows, y->head ? y->out : y->out_pad, y->in, x[l], y->in_pad, 1, weights, y->out_pad,
-                             biases, 0, x[l + 1], y->out_pad);
-        if (!y->head) kernels->activate(model->activation, x[l + 1], a->slopes[network][l + 1], rows * y->out_pad);
+            kernels->product(rows, y->out_pad, y->in, x[l], y->in_pad, 1, weights, y->out_pad, biases, 0, x[l + 1],
+                             y->out_pad);
+        kernels->activate(model->activation, x[l + 1], a->slopes[network][l + 1], rows * y->out_pad);
     }
-    return x[n->count];
+}
+
+/** The gradient of a head's biases: sums[out] += the columns' sums, each in the order of the rows. */
+static void add_columns(const float *d, int64_t rows, int64_t out, float *sums) {
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < rows; i++) sums[o] += d[o * TRAIN_BLOCK + i];
 }
 
 void train_backward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
                     int64_t rows, float *gradient) {
     const train_network *n = &model->networks[network];
     const bool on_trunk = network != TRUNK && model->networks[TRUNK].count;
-    float *d = a->d[0], *before = a->d[1];
+    float *d = a->d_head[network], *before = a->d[0];
     if (network == TRUNK) {
         const int32_t last = n->count;
         if (!last) return;
@@ -161,18 +172,19 @@ void train_backward(const train_model *model, const operant_train_kernels *kerne
         const train_layer *y = &n->layers[l];
         const float *x = a->x[network][l];
         float *g = gradient + y->d_weight;
+        const int64_t sample = y->head ? 1 : y->out_pad, output = y->head ? TRAIN_BLOCK : 1; /* steps through d */
         if (y->chosen) kernels->add_to_chosen(rows, model->chosen, a->chosen, d, y->out_pad, g);
         else if (y->by_input)
             kernels->product(y->in, y->out_pad, rows, x, 1, y->in_pad, d, y->out_pad, g, y->out_pad, g, y->out_pad);
-        else kernels->product(y->out, y->in_pad, rows, d, 1, y->out_pad, x, y->in_pad, g, y->in_pad, g, y->in_pad);
-        kernels->add_rows(d, rows, y->out_pad, gradient + y->d_bias);
+        else kernels->product(y->out, y->in_pad, rows, d, output, sample, x, y->in_pad, g, y->in_pad, g, y->in_pad);
+        if (y->head) add_columns(d, rows, y->out, gradient + y->d_bias);
+        else kernels->add_rows(d, rows, y->out_pad, gradient + y->d_bias);
         if (l == 0 && !on_trunk) break;
         float *const to = l ? before : a->d_trunk, *const start = l || network == POLICY ? NULL : to;
-        kernels->product(rows, y->in_pad, y->out, d, y->out_pad, 1, model->packed + y->rows, y->in_pad, start,
+        kernels->product(rows, y->in_pad, y->out, d, sample, output, model->packed + y->rows, y->in_pad, start,
                          start ? y->in_pad : 0, to, y->in_pad);
         if (l == 0) break;
         kernels->deactivate(model->activation, before, x, a->slopes[network][l], rows * y->in_pad);
-        float *const spare = d == a->d_trunk ? a->d[0] : d;
-        d = before, before = spare;
+        d = before, before = d == a->d[0] ? a->d[1] : a->d[0];
     }
 }

@@ -15,9 +15,9 @@ typedef struct {
     int64_t in, out, in_pad, out_pad;
     int64_t weight, bias;            /* places in the parameters */
     int64_t rows, columns, biases;   /* places in `packed`: [out, in_pad], [in, out_pad], [out_pad] */
-    bool by_input;                   /* the layout of the gradient, whichever is smaller: */
+    bool by_input;                   /* the layout of the gradient, of a hidden layer whichever is smaller: */
     int64_t d_weight, d_bias;        /* [in, out_pad] or [out, in_pad], then [out_pad] */
-    bool head;                       /* without an activation */
+    bool head;                       /* without an activation; the outputs are columns */
     bool chosen;                     /* the inputs are one-hot: see train_activations */
 } train_layer;
 
@@ -42,9 +42,11 @@ typedef struct {
 
 /** One thread's activations and gradients. */
 typedef struct {
-    float *x[NETWORKS][TRAIN_LAYERS + 2];     /* [TRAIN_BLOCK, pad]: the input, then each layer's output */
+    float *x[NETWORKS][TRAIN_LAYERS + 2];     /* [TRAIN_BLOCK, pad]: the input, then each hidden layer's output, then
+                                               * the head's [out, TRAIN_BLOCK] */
     int32_t *chosen;                          /* [TRAIN_BLOCK, model.chosen] the inputs that are 1, instead of x */
     float *slopes[NETWORKS][TRAIN_LAYERS + 2]; /* SiLU's derivatives; else NULL */
+    float *d_head[NETWORKS];                  /* the gradients of the heads' outputs, [out, TRAIN_BLOCK] */
     float *d[2], *d_trunk;                    /* the gradients of two layers in turn, and of the trunk's output */
 } train_activations;
 
@@ -70,11 +72,11 @@ int64_t train_work_size(const train_model *model);
 /** Copies the parameters to `packed`. */
 void train_pack(train_model *model, const float *parameters);
 
-/** Evaluates a network on `rows` rows at x[network][0]; returns its outputs [rows, out_pad]. */
-const float *train_forward(const train_model *model, const operant_train_kernels *kernels, int network,
-                           train_activations *a, int64_t rows);
+/** Evaluates a network on `rows` rows at x[network][0]. */
+void train_forward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
+                   int64_t rows);
 
-/** Adds what follows from the outputs' gradient, at d[0], to `gradient` [gradient_size]. The policy writes the gradient
+/** Adds what follows from the outputs' gradient, at d_head[network], to `gradient` [gradient_size]. The policy writes the gradient
  *  of a trunk's outputs, the value adds to it, and then the trunk starts from it. */
 void train_backward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
                     int64_t rows, float *gradient);

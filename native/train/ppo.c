@@ -23,10 +23,10 @@ static void value_block(void *argument, train_scratch *c, int64_t block) {
     const int64_t first = block * TRAIN_BLOCK, rows = train_least(s->rows - first, TRAIN_BLOCK);
     for (int64_t i = 0; i < rows; i++) train_take_row(t, c, i, s->observations + (first + i) * t->row_bytes);
     train_forward(&t->model, t->kernels, TRUNK, &c->a, rows);
-    const float *values = train_forward(&t->model, t->kernels, VALUE, &c->a, rows);
+    train_forward(&t->model, t->kernels, VALUE, &c->a, rows);
     for (int64_t i = 0; i < rows; i++) {
-        s->values[first + i] = values[i * TRAIN_PAD];
-        if (!isfinite(values[i * TRAIN_PAD])) train_report(t, TRAIN_INFINITE);
+        s->values[first + i] = c->values[i];
+        if (!isfinite(c->values[i])) train_report(t, TRAIN_INFINITE);
     }
 }
 
@@ -92,10 +92,10 @@ static void gather(const minibatch *m, int64_t p, int64_t rows, float centre, fl
 static void evaluate_block(const minibatch *m, int64_t p, int64_t rows, train_scratch *c) {
     operant_trainer *t = m->trainer;
     train_forward(&t->model, t->kernels, TRUNK, &c->a, rows);
-    train_take_outputs(t, c, train_forward(&t->model, t->kernels, POLICY, &c->a, rows), rows);
+    train_forward(&t->model, t->kernels, POLICY, &c->a, rows);
+    train_check_outputs(t, c, rows);
     for (int64_t i = 0; i < rows; i++) train_mask_row(t, c, i, m->observations + m->order[p + i] * t->row_bytes);
-    const float *values = train_forward(&t->model, t->kernels, VALUE, &c->a, rows);
-    for (int64_t i = 0; i < rows; i++) c->values[i] = values[i * TRAIN_PAD];
+    train_forward(&t->model, t->kernels, VALUE, &c->a, rows);
     train_evaluate_actions(t, c, rows);
     const train_loss loss = {
         .count = train_padded(rows), .log_probs = c->log_probs, .entropies = c->entropies, .values = c->values,
@@ -129,8 +129,6 @@ static void descend_strand(void *argument, train_scratch *c, int64_t strand) {
             for (int k = 0; k < TRAIN_TERMS; k++) own->terms[k] += c->terms[k][i];
         train_differentiate_actions(t, c, rows, gradient);
         train_backward(&t->model, t->kernels, POLICY, &c->a, rows, gradient);
-        memset(c->a.d[0], 0, (size_t)(rows * TRAIN_PAD) * sizeof(float));
-        for (int64_t i = 0; i < rows; i++) c->a.d[0][i * TRAIN_PAD] = c->d_values[i];
         train_backward(&t->model, t->kernels, VALUE, &c->a, rows, gradient);
         train_backward(&t->model, t->kernels, TRUNK, &c->a, rows, gradient);
     }

@@ -45,6 +45,8 @@ typedef struct {
 typedef struct operant_train_kernels {
     void (*product)(int64_t m, int64_t n, int64_t depth, const float *a, int64_t a_row, int64_t a_step, const float *b,
                     int64_t b_row, const float *start, int64_t start_row, float *c, int64_t c_row);
+    void (*head)(int64_t rows, int64_t n, int64_t depth, const float *x, int64_t x_row, const float *weights,
+                 int64_t weights_row, const float *biases, float *out, int64_t out_row);
     void (*add_chosen)(int64_t rows, int64_t count, const int32_t *chosen, const float *weights, int64_t n,
                        const float *start, float *out);
     void (*add_to_chosen)(int64_t rows, int64_t count, const int32_t *chosen, const float *x, int64_t n, float *sums);

@@ -52,7 +52,8 @@ static void act_block(void *argument, train_scratch *c, int64_t block) {
     const uint8_t *observations = s->observations + first * t->row_bytes;
     for (int64_t i = 0; i < rows; i++) train_take_row(t, c, i, observations + i * t->row_bytes);
     train_forward(&t->model, t->kernels, TRUNK, &c->a, rows);
-    train_take_outputs(t, c, train_forward(&t->model, t->kernels, POLICY, &c->a, rows), rows);
+    train_forward(&t->model, t->kernels, POLICY, &c->a, rows);
+    train_check_outputs(t, c, rows);
     for (int64_t i = 0; i < rows; i++)
         if (!train_mask_row(t, c, i, observations + i * t->row_bytes)) train_report(t, TRAIN_MISFIT);
     const int64_t at = first * t->action_size;
@@ -261,20 +262,25 @@ static void lay_out_scratch(operant_trainer *t, train_scratch *c, layout *at) {
             if (pad > widest) widest = pad;
         }
     }
+    c->a.d_head[POLICY] = FLOATS(TRAIN_BLOCK * t->outputs), c->a.d_head[VALUE] = COLUMN();
     c->a.chosen = grab(at, TRAIN_BLOCK * t->model.chosen, sizeof(int32_t));
     for (int k = 0; k < 2; k++) c->a.d[k] = FLOATS(TRAIN_BLOCK * widest);
     c->a.d_trunk = t->model.networks[TRUNK].count ? FLOATS(TRAIN_BLOCK * widest) : NULL;
     c->outputs = grab(at, t->outputs, sizeof *c->outputs), c->d_outputs = grab(at, t->outputs, sizeof *c->d_outputs);
     c->taken = grab(at, t->action_size, sizeof *c->taken);
     if (at->memory) { /* else only measured */
-        for (int64_t k = 0; k < t->outputs; k++) c->outputs[k] = COLUMN(), c->d_outputs[k] = COLUMN();
+        for (int64_t k = 0; k < t->outputs; k++) {
+            c->outputs[k] = c->a.x[POLICY][t->model.networks[POLICY].count] + k * TRAIN_BLOCK;
+            c->d_outputs[k] = c->a.d_head[POLICY] + k * TRAIN_BLOCK;
+        }
         for (int64_t k = 0; k < t->action_size; k++) c->taken[k] = COLUMN();
     } else
-        for (int64_t k = 0; k < 2 * t->outputs + t->action_size; k++) COLUMN();
+        for (int64_t k = 0; k < t->action_size; k++) COLUMN();
+    c->values = c->a.x[VALUE][t->model.networks[VALUE].count], c->d_values = c->a.d_head[VALUE];
     for (int k = 0; k < TRAIN_TERMS; k++) c->terms[k] = COLUMN();
-    c->bounded = COLUMN(), c->log_probs = COLUMN(), c->entropies = COLUMN(), c->values = COLUMN();
+    c->bounded = COLUMN(), c->log_probs = COLUMN(), c->entropies = COLUMN();
     c->old_log_probs = COLUMN(), c->old_values = COLUMN(), c->advantages = COLUMN(), c->returns = COLUMN();
-    c->weights = COLUMN(), c->d_log_probs = COLUMN(), c->d_values = COLUMN(), c->d_log_std = COLUMN();
+    c->weights = COLUMN(), c->d_log_probs = COLUMN(), c->d_log_std = COLUMN();
     c->uniform = COLUMN(), c->other = COLUMN();
 #undef COLUMN
 #undef FLOATS

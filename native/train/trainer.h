@@ -20,11 +20,12 @@ enum {
 /** One worker's memory; columns have TRAIN_BLOCK numbers. */
 typedef struct {
     train_activations a;
-    float **outputs, **d_outputs;     /* [outputs] columns: logits or means */
+    float **outputs, **d_outputs;     /* [outputs] columns of `a`: logits or means */
     float **taken, *bounded;          /* [K] columns of int32_t or float */
     float *terms[TRAIN_TERMS];
-    float *log_probs, *entropies, *values, *old_log_probs, *old_values, *advantages, *returns, *weights;
-    float *d_log_probs, *d_values, *d_log_std, *uniform, *other;
+    float *log_probs, *entropies, *old_log_probs, *old_values, *advantages, *returns, *weights;
+    float *values, *d_values;         /* columns of `a` */
+    float *d_log_probs, *d_log_std, *uniform, *other;
 } train_scratch;
 
 /** A strand's part of a minibatch's sums. */
@@ -115,11 +116,11 @@ bool train_mask_row(const operant_trainer *, train_scratch *, int64_t row, const
 
 /* heads.c: `rows` rows, whose outputs are in the columns of the worker's memory. */
 
-/** Copies the policy's outputs to columns, and reports those that are not finite. */
-void train_take_outputs(operant_trainer *, train_scratch *, const float *outputs, int64_t rows);
+/** Reports outputs of the policy that are not finite. */
+void train_check_outputs(operant_trainer *, const train_scratch *, int64_t rows);
 /** Sets log_probs and entropies of the actions that are in `taken`. */
 void train_evaluate_actions(const operant_trainer *, train_scratch *, int64_t rows);
-/** Writes the gradient of the outputs to d[0], and adds that of the deviations. */
+/** Writes the gradient of the outputs to d_outputs, and adds that of the deviations. */
 void train_differentiate_actions(const operant_trainer *, train_scratch *, int64_t rows, float *gradient);
 /** Draws actions for rows `first` on; they go to `taken`, and their log probabilities to log_probs. */
 void train_draw_actions(const operant_trainer *, train_scratch *, uint32_t draw, int64_t first, int64_t rows);
