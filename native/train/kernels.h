@@ -228,26 +228,37 @@ static void activate(int activation, float *x, float *slope, int64_t count) {
         }
 }
 
-/** gradient *= f'(x), where y = f(x). */
-static void deactivate(int activation, float *gradient, const float *y, const float *slope, int64_t count) {
-    for (int64_t i = 0; i < count; i += LANES) {
-        const vf g = LOAD(vf, gradient + i);
-        if (activation == OPERANT_TANH) {
-            const vf t = LOAD(vf, y + i);
-            STORE(vf, gradient + i, vfma(-(t * t), g, g));
-        } else if (activation == OPERANT_RELU)
-            STORE(vf, gradient + i, vsel(LOAD(vf, y + i) > vreal(0), g, vreal(0)));
-        else STORE(vf, gradient + i, g * LOAD(vf, slope + i));
+enum { DEACTIVATED = 4 }; /* vectors, whose sums hide the latency of an addition */
+
+/** gradient *= f'(x), where y = f(x), and sums[n] += the rows of the result in their order, for `vectors` vectors of
+ *  columns from j on. */
+LANE_FN void deactivate_columns(int activation, int64_t rows, int64_t n, int64_t j, float *gradient, const float *y,
+                                const float *slope, float *sums, const int vectors) {
+    vf sum[DEACTIVATED];
+    UNROLLED for (int v = 0; v < vectors; v++) sum[v] = LOAD(vf, sums + j + v * LANES);
+    for (int64_t i = j; i < rows * n; i += n) {
+        UNROLLED for (int v = 0; v < vectors; v++) {
+            const int64_t k = i + v * LANES;
+            vf g = LOAD(vf, gradient + k);
+            if (activation == OPERANT_TANH) {
+                const vf t = LOAD(vf, y + k);
+                g = vfma(-(t * t), g, g);
+            } else if (activation == OPERANT_RELU) g = vsel(LOAD(vf, y + k) > vreal(0), g, vreal(0));
+            else g *= LOAD(vf, slope + k);
+            STORE(vf, gradient + k, g);
+            sum[v] += g;
+        }
     }
+    UNROLLED for (int v = 0; v < vectors; v++) STORE(vf, sums + j + v * LANES, sum[v]);
 }
 
-/** sums[n] += each of `rows` rows, in their order. */
-static void add_rows(const float *x, int64_t rows, int64_t n, float *sums) {
-    for (int64_t j = 0; j < n; j += LANES) {
-        vf sum = LOAD(vf, sums + j);
-        for (int64_t r = 0; r < rows; r++) sum += LOAD(vf, x + r * n + j);
-        STORE(vf, sums + j, sum);
-    }
+/** The same for all columns. */
+static void deactivate(int activation, int64_t rows, int64_t n, float *gradient, const float *y, const float *slope,
+                       float *sums) {
+    int64_t j = 0;
+    for (; j + DEACTIVATED * LANES <= n; j += DEACTIVATED * LANES)
+        deactivate_columns(activation, rows, n, j, gradient, y, slope, sums, DEACTIVATED);
+    for (; j < n; j += LANES) deactivate_columns(activation, rows, n, j, gradient, y, slope, sums, 1);
 }
 
 /** sums[count] = the sum of `strands` rows, in their order. `sums` may be the first of them. */
@@ -557,7 +568,7 @@ static void remove_parts(int64_t count, int64_t length, const double *rows, doub
 }
 
 static const operant_train_kernels train_kernels = {
-    product, head, add_chosen, add_to_chosen, activate, deactivate, add_rows, add_strands, loss, categorical,
+    product, head, add_chosen, add_to_chosen, activate, deactivate, add_strands, loss, categorical,
     categorical_gradient, categorical_sample, normal_log_prob, normal_gradient, normal_sample, bound, uniforms, permute,
     adam, squares, remove_parts,
 };

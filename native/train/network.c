@@ -156,17 +156,23 @@ static void add_columns(const float *d, int64_t rows, int64_t out, float *sums) 
         for (int64_t i = 0; i < rows; i++) sums[o] += d[o * TRAIN_BLOCK + i];
 }
 
+/** Turns the gradient of a hidden layer's outputs to that of its sums, and adds that of its biases. */
+static void deactivate(const train_model *model, const operant_train_kernels *kernels, int network,
+                       const train_activations *a, int32_t l, int64_t rows, float *d, float *gradient) {
+    const train_layer *y = &model->networks[network].layers[l];
+    kernels->deactivate(model->activation, rows, y->out_pad, d, a->x[network][l + 1], a->slopes[network][l + 1],
+                        gradient + y->d_bias);
+}
+
 void train_backward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
                     int64_t rows, float *gradient) {
     const train_network *n = &model->networks[network];
     const bool on_trunk = network != TRUNK && model->networks[TRUNK].count;
     float *d = a->d_head[network], *before = a->d[0];
     if (network == TRUNK) {
-        const int32_t last = n->count;
-        if (!last) return;
+        if (!n->count) return;
         d = a->d_trunk;
-        kernels->deactivate(model->activation, d, a->x[TRUNK][last], a->slopes[TRUNK][last],
-                            rows * n->layers[last - 1].out_pad);
+        deactivate(model, kernels, TRUNK, a, n->count - 1, rows, d, gradient);
     }
     for (int32_t l = n->count - 1; l >= 0; l--) {
         const train_layer *y = &n->layers[l];
@@ -178,13 +184,12 @@ void train_backward(const train_model *model, const operant_train_kernels *kerne
             kernels->product(y->in, y->out_pad, rows, x, 1, y->in_pad, d, y->out_pad, g, y->out_pad, g, y->out_pad);
         else kernels->product(y->out, y->in_pad, rows, d, output, sample, x, y->in_pad, g, y->in_pad, g, y->in_pad);
         if (y->head) add_columns(d, rows, y->out, gradient + y->d_bias);
-        else kernels->add_rows(d, rows, y->out_pad, gradient + y->d_bias);
         if (l == 0 && !on_trunk) break;
         float *const to = l ? before : a->d_trunk, *const start = l || network == POLICY ? NULL : to;
         kernels->product(rows, y->in_pad, y->out, d, sample, output, model->packed + y->rows, y->in_pad, start,
                          start ? y->in_pad : 0, to, y->in_pad);
         if (l == 0) break;
-        kernels->deactivate(model->activation, before, x, a->slopes[network][l], rows * y->in_pad);
+        deactivate(model, kernels, network, a, l - 1, rows, before, gradient);
         d = before, before = d == a->d[0] ? a->d[1] : a->d[0];
     }
 }

@@ -51,8 +51,8 @@ typedef struct operant_train_kernels {
                        const float *start, float *out);
     void (*add_to_chosen)(int64_t rows, int64_t count, const int32_t *chosen, const float *x, int64_t n, float *sums);
     void (*activate)(int activation, float *x, float *slope, int64_t count);
-    void (*deactivate)(int activation, float *gradient, const float *y, const float *slope, int64_t count);
-    void (*add_rows)(const float *x, int64_t rows, int64_t n, float *sums);
+    void (*deactivate)(int activation, int64_t rows, int64_t n, float *gradient, const float *y, const float *slope,
+                       float *sums);
     void (*add_strands)(const float *x, int64_t strands, int64_t count, float *sums);
     void (*loss)(const train_loss *);
     void (*categorical)(const train_categorical *, const int32_t *taken, float *log_probs, float *entropies);
