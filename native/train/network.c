@@ -107,11 +107,9 @@ void train_pack(train_model *model, const float *parameters) {
             const train_layer *y = &model->networks[n].layers[l];
             const float *w = parameters + y->weight;
             float *rows = model->packed + y->rows, *columns = model->packed + y->columns;
-            for (int64_t o = 0; o < y->out; o++)
-                for (int64_t i = 0; i < y->in; i++) {
-                    rows[o * y->in_pad + i] = w[o * y->in + i];
-                    columns[i * y->out_pad + o] = w[o * y->in + i];
-                }
+            for (int64_t o = 0; o < y->out; o++) memcpy(rows + o * y->in_pad, w + o * y->in, (size_t)y->in * sizeof *w);
+            for (int64_t i = 0; i < y->in && !y->head; i++)
+                for (int64_t o = 0; o < y->out; o++) columns[i * y->out_pad + o] = w[o * y->in + i];
             memcpy(model->packed + y->biases, parameters + y->bias, (size_t)y->out * sizeof(float));
         }
 }
@@ -121,9 +119,10 @@ void train_unpack_gradient(const train_model *model, const float *gradient, floa
         for (int32_t l = 0; l < model->networks[n].count; l++) {
             const train_layer *y = &model->networks[n].layers[l];
             const float *d = gradient + y->d_weight;
-            for (int64_t o = 0; o < y->out; o++)
-                for (int64_t i = 0; i < y->in; i++)
-                    out[y->weight + o * y->in + i] = d[y->by_input ? i * y->out_pad + o : o * y->in_pad + i];
+            float *to = out + y->weight;
+            for (int64_t o = 0; o < y->out; o++, to += y->in)
+                if (!y->by_input) memcpy(to, d + o * y->in_pad, (size_t)y->in * sizeof *to);
+                else for (int64_t i = 0; i < y->in; i++) to[i] = d[i * y->out_pad + o];
             memcpy(out + y->bias, gradient + y->d_bias, (size_t)y->out * sizeof(float));
         }
     memcpy(out + model->log_std, gradient + model->d_log_std, (size_t)model->deviations * sizeof(float));
