@@ -135,6 +135,23 @@ LANE_FN void transpose_quads(const float *x, int64_t row, vf *columns) {
 #endif
 }
 
+/** to [columns, rows] = the transposed `from` [rows, columns]. */
+static void transpose(int64_t rows, int64_t columns, const float *from, int64_t from_row, float *to, int64_t to_row) {
+    int64_t i = 0;
+    for (; i + LANES <= rows; i += LANES) {
+        int64_t j = 0;
+        for (; j + 4 <= columns; j += 4) {
+            vf quads[4];
+            transpose_quads(from + i * from_row + j, from_row, quads);
+            UNROLLED for (int k = 0; k < 4; k++) STORE(vf, to + (j + k) * to_row + i, quads[k]);
+        }
+        for (; j < columns; j++)
+            for (int k = 0; k < LANES; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+    }
+    for (; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+}
+
 enum { HEAD_VECTORS = 2, HEAD_OUTPUTS = 4 };
 
 /** The operands of `head`, moved to the first row of a tile. */
@@ -578,7 +595,7 @@ static void remove_parts(int64_t count, int64_t length, const double *rows, doub
 }
 
 static const operant_train_kernels train_kernels = {
-    product, head, add_chosen, add_to_chosen, activate, deactivate, add_strands, loss, categorical,
+    product, head, transpose, add_chosen, add_to_chosen, activate, deactivate, add_strands, loss, categorical,
     categorical_gradient, categorical_sample, normal_log_prob, normal_gradient, normal_sample, bound, uniforms, permute,
     adam, squares, remove_parts,
 };

@@ -101,28 +101,32 @@ void train_initialize(const train_model *model, const operant_train_kernels *ker
     for (int64_t k = 0; k < model->deviations; k++) parameters[model->log_std + k] = log_std;
 }
 
-void train_pack(train_model *model, const float *parameters) {
+/** Copies matrices whose rows are padded to different lengths. */
+static void copy_rows(int64_t rows, int64_t columns, const float *from, int64_t from_row, float *to, int64_t to_row) {
+    if (from_row == columns && to_row == columns) columns *= rows, rows = 1;
+    for (int64_t i = 0; i < rows; i++) memcpy(to + i * to_row, from + i * from_row, (size_t)columns * sizeof *to);
+}
+
+void train_pack(train_model *model, const operant_train_kernels *kernels, const float *parameters) {
     for (int n = 0; n < NETWORKS; n++)
         for (int32_t l = 0; l < model->networks[n].count; l++) {
             const train_layer *y = &model->networks[n].layers[l];
             const float *w = parameters + y->weight;
             float *rows = model->packed + y->rows, *columns = model->packed + y->columns;
-            for (int64_t o = 0; o < y->out; o++) memcpy(rows + o * y->in_pad, w + o * y->in, (size_t)y->in * sizeof *w);
-            for (int64_t i = 0; i < y->in && !y->head; i++)
-                for (int64_t o = 0; o < y->out; o++) columns[i * y->out_pad + o] = w[o * y->in + i];
+            copy_rows(y->out, y->in, w, y->in, rows, y->in_pad);
+            if (!y->head) kernels->transpose(y->out, y->in, w, y->in, columns, y->out_pad);
             memcpy(model->packed + y->biases, parameters + y->bias, (size_t)y->out * sizeof(float));
         }
 }
 
-void train_unpack_gradient(const train_model *model, const float *gradient, float *out) {
+void train_unpack_gradient(const train_model *model, const operant_train_kernels *kernels, const float *gradient,
+                           float *out) {
     for (int n = 0; n < NETWORKS; n++)
         for (int32_t l = 0; l < model->networks[n].count; l++) {
             const train_layer *y = &model->networks[n].layers[l];
             const float *d = gradient + y->d_weight;
-            float *to = out + y->weight;
-            for (int64_t o = 0; o < y->out; o++, to += y->in)
-                if (!y->by_input) memcpy(to, d + o * y->in_pad, (size_t)y->in * sizeof *to);
-                else for (int64_t i = 0; i < y->in; i++) to[i] = d[i * y->out_pad + o];
+            if (y->by_input) kernels->transpose(y->in, y->out, d, y->out_pad, out + y->weight, y->in);
+            else copy_rows(y->out, y->in, d, y->in_pad, out + y->weight, y->in);
             memcpy(out + y->bias, gradient + y->d_bias, (size_t)y->out * sizeof(float));
         }
     memcpy(out + model->log_std, gradient + model->d_log_std, (size_t)model->deviations * sizeof(float));

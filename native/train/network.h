@@ -70,7 +70,7 @@ void train_initialize(const train_model *model, const operant_train_kernels *ker
 int64_t train_work_size(const train_model *model);
 
 /** Copies the parameters to `packed`. */
-void train_pack(train_model *model, const float *parameters);
+void train_pack(train_model *model, const operant_train_kernels *kernels, const float *parameters);
 
 /** Evaluates a network on `rows` rows at x[network][0]. */
 void train_forward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
@@ -82,6 +82,7 @@ void train_backward(const train_model *model, const operant_train_kernels *kerne
                     int64_t rows, float *gradient);
 
 /** Copies a gradient from its layout to that of the parameters. */
-void train_unpack_gradient(const train_model *model, const float *gradient, float *out);
+void train_unpack_gradient(const train_model *model, const operant_train_kernels *kernels, const float *gradient,
+                           float *out);
 
 #endif

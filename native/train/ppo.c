@@ -141,7 +141,7 @@ static void compute_gradient(minibatch *m) {
     train_run(t, m->strands, sum_strand, m);
     train_run(t, m->strands, descend_strand, m);
     t->kernels->add_strands(t->strand_gradients, m->strands, t->model.gradient_size, t->strand_gradients);
-    train_unpack_gradient(&t->model, t->strand_gradients, t->gradient);
+    train_unpack_gradient(&t->model, t->kernels, t->strand_gradients, t->gradient);
 }
 
 /** Takes one step of Adam with the clipped gradient; returns the gradient's norm, and changes nothing if it is not
@@ -156,7 +156,7 @@ static double descend(operant_trainer *t) {
     t->kernels->adam(count, t->state.parameters, t->state.mean, t->state.square, t->gradient,
                      scale < 1 ? (float)scale : 1, (float)(t->learning_rate / (1 - t->power1)),
                      (float)sqrt(1 - t->power2));
-    train_pack(&t->model, t->state.parameters);
+    train_pack(&t->model, t->kernels, t->state.parameters);
     return norm;
 }
 

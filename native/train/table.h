@@ -47,6 +47,7 @@ typedef struct operant_train_kernels {
                     int64_t b_row, const float *start, int64_t start_row, float *c, int64_t c_row);
     void (*head)(int64_t rows, int64_t n, int64_t depth, const float *x, int64_t x_row, const float *weights,
                  int64_t weights_row, const float *biases, float *out, int64_t out_row);
+    void (*transpose)(int64_t rows, int64_t columns, const float *from, int64_t from_row, float *to, int64_t to_row);
     void (*add_chosen)(int64_t rows, int64_t count, const int32_t *chosen, const float *weights, int64_t n,
                        const float *start, float *out);
     void (*add_to_chosen)(int64_t rows, int64_t count, const int32_t *chosen, const float *x, int64_t n, float *sums);

@@ -229,7 +229,7 @@ operant_status operant_train_restored(operant_trainer *t) {
     if (s->descents < 0 || s->descents > MOST_EVENTS || s->episodes < 0 || s->episodes > MOST_EVENTS)
         return train_leave(t, OPERANT_BAD_ARGUMENT);
     t->power1 = power(0.9, s->descents), t->power2 = power(0.999, s->descents);
-    train_pack(&t->model, s->parameters);
+    train_pack(&t->model, t->kernels, s->parameters);
     train_freeze_normalizer(t);
     return train_leave(t, OPERANT_OK);
 }
@@ -436,7 +436,7 @@ static bool initialize(operant_trainer *t) {
     if (!work) return false;
     train_initialize(&t->model, t->kernels, t->o.seed, t->o.log_std, t->state.parameters, work);
     free(work);
-    train_pack(&t->model, t->state.parameters);
+    train_pack(&t->model, t->kernels, t->state.parameters);
     return true;
 }
 
