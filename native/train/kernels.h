@@ -88,6 +88,7 @@ static void product(int64_t m, int64_t n, int64_t depth, const float *a, int64_t
     for (; j + TILE_VECTORS * LANES <= n; j += TILE_VECTORS * LANES) {
         int64_t i = 0;
         for (; i + TILE_ROWS <= m; i += TILE_ROWS) compute_tile(t, i, j, TILE_ROWS, TILE_VECTORS);
+        for (; TILE_ROWS > 4 && i + 4 <= m; i += 4) compute_tile(t, i, j, 4, TILE_VECTORS);
         for (; i + 2 <= m; i += 2) compute_tile(t, i, j, 2, TILE_VECTORS);
         if (i < m) compute_tile(t, i, j, 1, TILE_VECTORS);
     }
