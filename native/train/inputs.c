@@ -142,7 +142,12 @@ static void take_choices(operant_trainer *t, int32_t *to, const uint8_t *observa
     }
 }
 
-void train_take_row(operant_trainer *t, train_scratch *c, int64_t row, const uint8_t *observation) {
+static const uint8_t *row_at(const operant_trainer *t, train_rows from, int64_t i) {
+    return from.first + (from.order ? from.order[i] : i) * t->row_bytes;
+}
+
+/** Writes row `row` of inputs that are not copied as they are. */
+static void take_row(operant_trainer *t, train_scratch *c, int64_t row, const uint8_t *observation) {
     if (t->model.chosen) {
         take_choices(t, c->a.chosen + row * t->model.chosen, observation);
         return;
@@ -150,10 +155,6 @@ void train_take_row(operant_trainer *t, train_scratch *c, int64_t row, const uin
     float *to = c->a.x[TRUNK][0] + row * train_padded(t->inputs);
     if (t->o.normalize_observations) {
         t->target->rollout->standardize((const float *)observation, t->inputs, t->inputs, t->centre, t->scale, 10, to);
-        return;
-    }
-    if (t->plain) {
-        copy_floats(to, observation, t->inputs);
         return;
     }
     for (int32_t k = 0; k < t->o.part_count; k++) {
@@ -172,13 +173,23 @@ void train_take_row(operant_trainer *t, train_scratch *c, int64_t row, const uin
     }
 }
 
-bool train_mask_row(const operant_trainer *t, train_scratch *c, int64_t row, const uint8_t *observation) {
+void train_take_rows(operant_trainer *t, train_scratch *c, train_rows from, int64_t rows) {
+    const bool copied = t->plain && !t->o.normalize_observations;
+    float *to = c->a.x[TRUNK][0];
+    const int64_t count = t->inputs, pad = train_padded(count);
+    for (int64_t i = 0; i < rows; i++)
+        if (copied) copy_floats(to + i * pad, row_at(t, from, i), count);
+        else take_row(t, c, i, row_at(t, from, i));
+}
+
+/** Forbids the choices of row `row`; returns false if none is left. */
+static bool mask_row(const operant_trainer *t, train_scratch *c, int64_t row, const uint8_t *observation) {
     const uint8_t *table = t->o.mask_table;
     if (table) {
         const int64_t place = choice(t->o.parts, observation, 0);
         if (place < 0) return false;
         table += place * t->outputs;
-    } else if (!t->o.mask.count) return true;
+    }
     bool any = true;
     for (int64_t k = 0, a = 0; k < t->action_size; k++) {
         bool some = false;
@@ -193,5 +204,12 @@ bool train_mask_row(const operant_trainer *t, train_scratch *c, int64_t row, con
         }
         any &= some;
     }
+    return any;
+}
+
+bool train_mask_rows(const operant_trainer *t, train_scratch *c, train_rows from, int64_t rows) {
+    bool any = true;
+    if (t->o.mask_table || t->o.mask.count)
+        for (int64_t i = 0; i < rows; i++) any &= mask_row(t, c, i, row_at(t, from, i));
     return any;
 }

@@ -21,7 +21,7 @@ static void value_block(void *argument, train_scratch *c, int64_t block) {
     const values_stage *s = argument;
     operant_trainer *t = s->trainer;
     const int64_t first = block * TRAIN_BLOCK, rows = train_least(s->rows - first, TRAIN_BLOCK);
-    for (int64_t i = 0; i < rows; i++) train_take_row(t, c, i, s->observations + (first + i) * t->row_bytes);
+    train_take_rows(t, c, (train_rows){s->observations + first * t->row_bytes, NULL}, rows);
     train_forward(&t->model, t->kernels, TRUNK, &c->a, rows);
     train_forward(&t->model, t->kernels, VALUE, &c->a, rows);
     for (int64_t i = 0; i < rows; i++) {
@@ -77,9 +77,9 @@ static void sum_strand(void *argument, train_scratch *c, int64_t strand) {
 static void gather(const minibatch *m, int64_t p, int64_t rows, float centre, float scale, float weight,
                    train_scratch *c) {
     operant_trainer *t = m->trainer;
+    train_take_rows(t, c, (train_rows){m->observations, m->order + p}, rows);
     for (int64_t i = 0; i < train_padded(rows); i++) {
         const int64_t q = m->order[p + (i < rows ? i : 0)];
-        train_take_row(t, c, i, m->observations + q * t->row_bytes);
         for (int64_t k = 0; k < t->action_size; k++)
             memcpy(c->taken[k] + i, m->actions + q * t->action_size + k, sizeof(float));
         c->old_log_probs[i] = m->log_probs[q], c->old_values[i] = m->values[q], c->returns[i] = m->returns[q];
@@ -94,7 +94,7 @@ static void evaluate_block(const minibatch *m, int64_t p, int64_t rows, train_sc
     train_forward(&t->model, t->kernels, TRUNK, &c->a, rows);
     train_forward(&t->model, t->kernels, POLICY, &c->a, rows);
     train_check_outputs(t, c, rows);
-    for (int64_t i = 0; i < rows; i++) train_mask_row(t, c, i, m->observations + m->order[p + i] * t->row_bytes);
+    train_mask_rows(t, c, (train_rows){m->observations, m->order + p}, rows);
     train_forward(&t->model, t->kernels, VALUE, &c->a, rows);
     train_evaluate_actions(t, c, rows);
     const train_loss loss = {

@@ -49,13 +49,12 @@ static void act_block(void *argument, train_scratch *c, int64_t block) {
     const act_stage *s = argument;
     operant_trainer *t = s->trainer;
     const int64_t first = block * TRAIN_BLOCK, rows = train_least(s->rows - first, TRAIN_BLOCK);
-    const uint8_t *observations = s->observations + first * t->row_bytes;
-    for (int64_t i = 0; i < rows; i++) train_take_row(t, c, i, observations + i * t->row_bytes);
+    const train_rows from = {s->observations + first * t->row_bytes, NULL};
+    train_take_rows(t, c, from, rows);
     train_forward(&t->model, t->kernels, TRUNK, &c->a, rows);
     train_forward(&t->model, t->kernels, POLICY, &c->a, rows);
     train_check_outputs(t, c, rows);
-    for (int64_t i = 0; i < rows; i++)
-        if (!train_mask_row(t, c, i, observations + i * t->row_bytes)) train_report(t, TRAIN_MISFIT);
+    if (!train_mask_rows(t, c, from, rows)) train_report(t, TRAIN_MISFIT);
     const int64_t at = first * t->action_size;
     if (s->greedy) train_choose_actions(t, c, rows);
     else {

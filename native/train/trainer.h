@@ -108,11 +108,13 @@ int32_t train_chosen_count(const operant_train_options *);
 bool train_rows_are_plain(const operant_train_options *);
 /** Takes over the normaliser's statistics for the next rollout. */
 void train_freeze_normalizer(operant_trainer *);
-/** Writes row `row` of the networks' inputs from an observation. */
-void train_take_row(operant_trainer *, train_scratch *, int64_t row, const uint8_t *observation);
-/** Forbids choices by the mask of an observation: their logits in row `row` of the columns become the lowest. Returns
- *  false if none is left. */
-bool train_mask_row(const operant_trainer *, train_scratch *, int64_t row, const uint8_t *observation);
+/** Observations: row i is at first + order[i] * row_bytes, or without an order at first + i * row_bytes. */
+typedef struct { const uint8_t *first; const int32_t *order; } train_rows;
+/** Writes the networks' inputs from `rows` observations. */
+void train_take_rows(operant_trainer *, train_scratch *, train_rows, int64_t rows);
+/** Forbids choices by the masks of `rows` observations: their logits in the columns become the lowest. Returns false if
+ *  a row has none left. */
+bool train_mask_rows(const operant_trainer *, train_scratch *, train_rows, int64_t rows);
 
 /* heads.c: `rows` rows, whose outputs are in the columns of the worker's memory. */
 
