@@ -279,12 +279,12 @@ static void deactivate(int activation, int64_t rows, int64_t n, float *gradient,
     for (; j < n; j += LANES) deactivate_columns(activation, rows, n, j, gradient, y, slope, sums, 1);
 }
 
-/** sums[count] = the sum of `strands` rows, in their order. `sums` may be the first of them. */
-static void add_strands(const float *x, int64_t strands, int64_t count, float *sums) {
+/** x[0, count] += the rows 1 to `strands` - 1 of x [strands, row], in their order. */
+static void add_strands(int64_t strands, int64_t row, int64_t count, float *x) {
     for (int64_t j = 0; j < count; j += LANES) {
         vf sum = LOAD(vf, x + j);
-        for (int64_t k = 1; k < strands; k++) sum += LOAD(vf, x + k * count + j);
-        STORE(vf, sums + j, sum);
+        for (int64_t k = 1; k < strands; k++) sum += LOAD(vf, x + k * row + j);
+        STORE(vf, x + j, sum);
     }
 }
 

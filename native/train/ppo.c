@@ -6,7 +6,8 @@
 
 enum {
     STRAND = 128,   /* samples that a strand has at least, if there are two */
-    SHUFFLED = 4096 /* samples that a ticket shuffles */
+    SHUFFLED = 4096, /* samples that a ticket shuffles */
+    ADDED = 2048    /* numbers of a gradient that a ticket adds */
 };
 static const double EPSILON = 1e-8; /* of standardised rewards and advantages */
 
@@ -134,13 +135,22 @@ static void descend_strand(void *argument, train_scratch *c, int64_t strand) {
     }
 }
 
+/** Adds the strands' gradients, to that of the first. */
+static void add_part(void *argument, train_scratch *c, int64_t part) {
+    (void)c;
+    const minibatch *m = argument;
+    operant_trainer *t = m->trainer;
+    const int64_t size = t->model.gradient_size, first = part * ADDED;
+    t->kernels->add_strands(m->strands, size, train_least(size - first, ADDED), t->strand_gradients + first);
+}
+
 /** Leaves the gradient of a minibatch in t->gradient, and its sums in t->strands. */
 static void compute_gradient(minibatch *m) {
     operant_trainer *t = m->trainer;
     m->strands = strand_count(m->last - m->first);
     train_run(t, m->strands, sum_strand, m);
     train_run(t, m->strands, descend_strand, m);
-    t->kernels->add_strands(t->strand_gradients, m->strands, t->model.gradient_size, t->strand_gradients);
+    if (m->strands > 1) train_run(t, (t->model.gradient_size + ADDED - 1) / ADDED, add_part, m);
     train_unpack_gradient(&t->model, t->kernels, t->strand_gradients, t->gradient);
 }
 

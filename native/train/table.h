@@ -54,7 +54,7 @@ typedef struct operant_train_kernels {
     void (*activate)(int activation, float *x, float *slope, int64_t count);
     void (*deactivate)(int activation, int64_t rows, int64_t n, float *gradient, const float *y, const float *slope,
                        float *sums);
-    void (*add_strands)(const float *x, int64_t strands, int64_t count, float *sums);
+    void (*add_strands)(int64_t strands, int64_t row, int64_t count, float *x);
     void (*loss)(const train_loss *);
     void (*categorical)(const train_categorical *, const int32_t *taken, float *log_probs, float *entropies);
     void (*categorical_gradient)(const train_categorical *, const train_derivatives *, const int32_t *taken,
