@@ -306,8 +306,20 @@ LANE_FN void vput_int(vi *cells, vi index, vi value) { vput((vf *)cells, index, 
 #define SIGN_BIT ((lane_bits)1 << (8 * sizeof(real) - 1))
 
 LANE_FN vf vabs(vf x) { return from_bits(bits_of(x) & ~SIGN_BIT); }
+/* The smaller and the larger one; a if neither is, as for NaN. x86 has instructions that do just this. */
+#if defined(__x86_64__) && LANES == 16
+LANE_FN vf vmin(vf a, vf b) { return (vf)_mm512_min_ps((__m512)b, (__m512)a); }
+LANE_FN vf vmax(vf a, vf b) { return (vf)_mm512_max_ps((__m512)b, (__m512)a); }
+#elif defined(__x86_64__) && LANES == 8
+LANE_FN vf vmin(vf a, vf b) { return (vf)_mm256_min_ps((__m256)b, (__m256)a); }
+LANE_FN vf vmax(vf a, vf b) { return (vf)_mm256_max_ps((__m256)b, (__m256)a); }
+#elif defined(__x86_64__) && LANES == 4
+LANE_FN vf vmin(vf a, vf b) { return (vf)_mm_min_ps((__m128)b, (__m128)a); }
+LANE_FN vf vmax(vf a, vf b) { return (vf)_mm_max_ps((__m128)b, (__m128)a); }
+#else
 LANE_FN vf vmin(vf a, vf b) { return vsel(b < a, b, a); }
 LANE_FN vf vmax(vf a, vf b) { return vsel(b > a, b, a); }
+#endif
 LANE_FN vf vclip(vf x, vf low, vf high) { return vmin(vmax(x, low), high); }
 
 /** The correctly rounded square root. */
