@@ -168,10 +168,15 @@ static void deactivate(const train_model *model, const operant_train_kernels *ke
 }
 
 void train_backward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
-                    int64_t rows, float *gradient) {
+                    int64_t rows, bool fresh, float *gradient) {
     const train_network *n = &model->networks[network];
     const bool on_trunk = network != TRUNK && model->networks[TRUNK].count;
     float *d = a->d_head[network], *before = a->d[0];
+    for (int32_t l = 0; fresh && l < n->count; l++) {
+        const train_layer *y = &n->layers[l];
+        float *const from = gradient + (y->chosen ? y->d_weight : y->d_bias);
+        memset(from, 0, (size_t)(gradient + y->d_bias + y->out_pad - from) * sizeof *from);
+    }
     if (network == TRUNK) {
         if (!n->count) return;
         d = a->d_trunk;
@@ -180,12 +185,13 @@ void train_backward(const train_model *model, const operant_train_kernels *kerne
     for (int32_t l = n->count - 1; l >= 0; l--) {
         const train_layer *y = &n->layers[l];
         const float *x = a->x[network][l];
-        float *g = gradient + y->d_weight;
+        float *const g = gradient + y->d_weight, *const sum = fresh ? NULL : g;
         const int64_t sample = y->head ? 1 : y->out_pad, output = y->head ? TRAIN_BLOCK : 1; /* steps through d */
         if (y->chosen) kernels->add_to_chosen(rows, model->chosen, a->chosen, d, y->out_pad, g);
         else if (y->by_input)
-            kernels->product(y->in, y->out_pad, rows, x, 1, y->in_pad, d, y->out_pad, g, y->out_pad, g, y->out_pad);
-        else kernels->product(y->out, y->in_pad, rows, d, output, sample, x, y->in_pad, g, y->in_pad, g, y->in_pad);
+            kernels->product(y->in, y->out_pad, rows, x, 1, y->in_pad, d, y->out_pad, sum, y->out_pad, g, y->out_pad);
+        else
+            kernels->product(y->out, y->in_pad, rows, d, output, sample, x, y->in_pad, sum, y->in_pad, g, y->in_pad);
         if (y->head) add_columns(d, rows, y->out, gradient + y->d_bias);
         if (l == 0 && !on_trunk) break;
         float *const to = l ? before : a->d_trunk, *const start = l || network == POLICY ? NULL : to;

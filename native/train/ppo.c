@@ -112,7 +112,7 @@ static void descend_strand(void *argument, train_scratch *c, int64_t strand) {
     operant_trainer *t = m->trainer;
     train_sums *own = &t->strands[strand];
     float *gradient = t->strand_gradients + strand * t->model.gradient_size;
-    memset(gradient, 0, (size_t)t->model.gradient_size * sizeof *gradient);
+    memset(gradient + t->model.d_log_std, 0, (size_t)train_padded(t->model.deviations) * sizeof *gradient);
     const double n = (double)(m->last - m->first);
     float centre = 0, scale = 1;
     if (t->o.normalize_advantages) {
@@ -121,17 +121,18 @@ static void descend_strand(void *argument, train_scratch *c, int64_t strand) {
         const double mean = sum / n, variance = n > 1 ? (squares - n * mean * mean) / (n - 1) : 0;
         centre = (float)mean, scale = (float)(1 / (sqrt(variance > 0 ? variance : 0) + EPSILON));
     }
-    const int64_t end = strand_begin(m, strand + 1);
-    for (int64_t p = strand_begin(m, strand); p < end; p += TRAIN_BLOCK) {
+    const int64_t begin = strand_begin(m, strand), end = strand_begin(m, strand + 1);
+    for (int64_t p = begin; p < end; p += TRAIN_BLOCK) {
         const int64_t rows = train_least(end - p, TRAIN_BLOCK);
+        const bool fresh = p == begin;
         gather(m, p, rows, centre, scale, (float)(1 / n), c);
         evaluate_block(m, p, rows, c);
         for (int64_t i = 0; i < rows; i++)
             for (int k = 0; k < TRAIN_TERMS; k++) own->terms[k] += c->terms[k][i];
         train_differentiate_actions(t, c, rows, gradient);
-        train_backward(&t->model, t->kernels, POLICY, &c->a, rows, gradient);
-        train_backward(&t->model, t->kernels, VALUE, &c->a, rows, gradient);
-        train_backward(&t->model, t->kernels, TRUNK, &c->a, rows, gradient);
+        train_backward(&t->model, t->kernels, POLICY, &c->a, rows, fresh, gradient);
+        train_backward(&t->model, t->kernels, VALUE, &c->a, rows, fresh, gradient);
+        train_backward(&t->model, t->kernels, TRUNK, &c->a, rows, fresh, gradient);
     }
 }
 
