@@ -528,8 +528,8 @@ static void permute(int64_t first, int64_t last, int64_t count, uint32_t key, in
 /** True where |x| is one of the `most` smallest numbers above 0. */
 LANE_FN vm vsmallest(vf x, uint32_t most) { return (vm)((bits_of(vabs(x)) - 1u) < most); }
 
-/** A step of Adam (Kingma and Ba 2015) with b1 = 0.9, b2 = 0.999 and epsilon = 1e-5. `scale` clips the gradient; `rate`,
- *  at most 10, holds the first moment's correction, and `root` is the square root of the second's.
+/** A step of Adam (Kingma and Ba 2015) with b1 = 0.9, b2 = 0.999 and epsilon = 1e-5. `scale` clips the gradient;
+ *  `rate`, at most 10, holds the first moment's correction, and `root` is the square root of the second's.
  *
  *  Where the gradient is 0 from some step on, as of a dead ReLU, the moments decay until rounding leaves them as they
  *  are: at 4 and 500 times the smallest number. A CPU takes a hundred cycles for such numbers, so they are passed by.

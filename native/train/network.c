@@ -155,8 +155,11 @@ void train_forward(const train_model *model, const operant_train_kernels *kernel
 
 /** The gradient of a head's biases: sums[out] += the columns' sums, each in the order of the rows. */
 static void add_columns(const float *d, int64_t rows, int64_t out, float *sums) {
-    for (int64_t o = 0; o < out; o++)
-        for (int64_t i = 0; i < rows; i++) sums[o] += d[o * TRAIN_BLOCK + i];
+    for (int64_t o = 0; o < out; o++) {
+        float sum = sums[o];
+        for (int64_t i = 0; i < rows; i++) sum += d[o * TRAIN_BLOCK + i];
+        sums[o] = sum;
+    }
 }
 
 /** Turns the gradient of a hidden layer's outputs to that of its sums, and adds that of its biases. */

@@ -76,9 +76,9 @@ void train_pack(train_model *model, const operant_train_kernels *kernels, const 
 void train_forward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
                    int64_t rows);
 
-/** Adds what follows from the outputs' gradient, at d_head[network], to `gradient` [gradient_size], or if it is `fresh`,
- *  whatever it holds, writes it. The policy writes the gradient
- *  of a trunk's outputs, the value adds to it, and then the trunk starts from it. */
+/** Adds what follows from the outputs' gradient, at d_head[network], to `gradient` [gradient_size]; if it is `fresh`,
+ *  writes over what it holds. The policy writes the gradient of a trunk's outputs, the value adds to it, and then the
+ *  trunk starts from it. */
 void train_backward(const train_model *model, const operant_train_kernels *kernels, int network, train_activations *a,
                     int64_t rows, bool fresh, float *gradient);
 

@@ -199,6 +199,34 @@ def test_a_restored_state_continues_with_the_same_bits_on_another_target_and_wit
     assert list(resumed.state.returns) == list(straight.state.returns)
 
 
+def test_moments_decayed_to_the_smallest_numbers_change_as_adam_says(isa):
+    """Weights of inputs that are always 0 have no gradient."""
+    inputs, width = 64, 32
+    options = {"hidden": (width,), "parts": (("float32", inputs),), "epochs": 1, "minibatches": 1}
+    trainer = Trainer("categorical", isa=isa, learning_rate=1.0, **options)
+    smallest, weights = np.float32(2.0**-149), slice(inputs * width)
+    number = np.arange(inputs * width)
+    mean, square, parameters = (trainer.array(name)[weights] for name in ("mean", "square", "parameters"))
+    mean[:] = (number % 17 - 8) * smallest
+    square[:] = np.where(number % 19 < 12, 494 + number % 19, number % 19 - 12) * smallest
+    parameters[:] = np.array([0.1, 0, 1e-31, -1e-38, 2e-30], np.float32)[number % 5]
+    assert lib.operant_train_restored(trainer.handle) == lib.OPERANT_OK
+
+    tenth, kept = np.float32(0.1), np.float32(0.999)
+    new_mean = (mean - np.float64(tenth) * mean).astype(np.float32)  # exact in float64, then rounded once
+    new_square = square * kept
+    rate, root = np.float32(1 / (1 - 0.9)), np.float32(np.sqrt(1 - 0.999))
+    expected = parameters - rate * new_mean / (np.sqrt(new_square) / root + np.float32(1e-5))
+    assert (new_mean == mean).mean() > 0.5  # many stay as they are ...
+    assert (expected != parameters).mean() > 0.1  # ... but move a parameter that is tiny
+    experience = trainer.experience()
+    experience["observations"].view(np.uint8)[:] = 0
+    assert trainer.learn(experience)[0] == lib.OPERANT_OK
+    assert (mean == new_mean).all()
+    assert (square == new_square).all()
+    assert (parameters == expected).all()
+
+
 @pytest.mark.parametrize("name", ["parameters", "mean", "square"])
 def test_a_state_that_is_not_finite_is_refused(name):
     trainer = Trainer("normal")
