@@ -52,7 +52,7 @@ def lines_at(widths):
 
 def test_it_is_as_wide_as_the_terminal_also_after_a_change():
     wide, narrow, wider = lines_at([100, 40, 120])
-    assert re.fullmatch(r" 10%\|█+ *\| 100/1\.00k \[\d\d:\d\d<.*, return 21\.5, .*steps/s\]", wide)
+    assert re.fullmatch(r" 10%\|█+[▏▎▍▌▋▊▉]? *\| 100/1\.00k \[\d\d:\d\d<.*, return 21\.5, .*steps/s\]", wide)
     assert narrow.startswith(" 20%|") and " 200/1.00k [00:0" in narrow
     assert [len(wide), len(narrow), len(wider)] == [99, 39, 119]  # in the last column the cursor would wrap
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from operant.messages import mapping
 from operant.models.algorithms.options import check_options, option
 
 ACTIVATIONS = ("tanh", "relu", "elu", "gelu", "silu")
@@ -62,12 +63,13 @@ class OnPolicyConfig:
                 f"value_hidden={self.value_hidden} is for a network of its own: leave it out, or set share=False"
             )
 
-    def for_training(self, env_options: Mapping[str, Any]) -> dict[str, Any]:
+    def for_training(self, env_options: Mapping[str, Any] | None) -> dict[str, Any]:
         """Returns the constructor arguments of the environments to train on: with `episode_steps` as time limit.
 
         A `max_episode_steps` of `env_options` belongs to the task, and comes first.
         """
-        return {**({"max_episode_steps": self.episode_steps} if self.episode_steps else {}), **env_options}
+        limit = {"max_episode_steps": self.episode_steps} if self.episode_steps else {}
+        return limit | mapping("env_options", env_options)
 
     def for_one(self: Self) -> Self:
         """Returns the options of the same policy on one environment, on the CPU: to check it, or to play with it."""
