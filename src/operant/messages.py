@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -88,19 +89,37 @@ def integer(name: str, value: Any, low: int, high: int = LARGEST) -> int:
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Returns `value` as a bool; raises a TypeError that names it if it is none: "no" would count as True."""
+    """Returns `value` as a bool; raises a TypeError that names anything else: "no" would count as True."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name}={value!r} must be True or False")
     return bool(value)
 
 
 def mapping(name: str, value: Any) -> dict[str, Any]:
-    """Returns a dict of `value`, empty for None; raises a TypeError that names it if it has no names and values."""
+    """Returns a mapping as a new dict, empty for None; raises a TypeError that names anything else."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise TypeError(f"{name}={value!r} must be a dict of names and values")
     return dict(value)
+
+
+def is_number(value: Any) -> bool:
+    """Returns True for a real number of Python's or NumPy's types, infinity and NaN included; False for a bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def float_array(value: Any) -> np.ndarray:
+    """Returns a number, or numbers in lists or arrays, as a float64 array of the same shape.
+
+    Raises:
+        OverflowError, TypeError, ValueError: a part is no number. NumPy would read numbers in text, and None as NaN.
+    """
+    given = np.asarray(value)
+    kind = given.dtype.kind  # "V" has bfloat16; Python's large integers and fractions are objects
+    if kind not in "biufVO" or (kind == "O" and not all(isinstance(each, Real) for each in given.ravel().tolist())):
+        raise TypeError(f"{value!r} has parts that are not numbers")
+    return given.astype(np.float64)
 
 
 def as_float(name: str, value: float) -> float:

@@ -323,7 +323,8 @@ def test_any_other_name_is_set_as_on_any_object_with_one_warning_if_it_resembles
 
 def test_a_number_out_of_bounds_is_refused_by_name():
     env = gym.make("operant/CartPole-v1").unwrapped
-    for value, message in ((-1.0, "outside"), (float("nan"), "nan"), ("long", "length = 'long' must be a number")):
+    no_number = [(text, f"length = {text!r} must be a number") for text in ("long", "1")]
+    for value, message in ((-1.0, "outside"), (float("nan"), "nan"), *no_number):
         with pytest.raises(ValueError, match=message):
             env.length = value
     randomized = gym.make("operant/CartPole-v1", randomize={"gravity": (8.0, 12.0)}).unwrapped

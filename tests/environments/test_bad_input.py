@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from fractions import Fraction
 
 import gymnasium as gym
 import numpy as np
@@ -292,9 +293,13 @@ def test_a_forced_isa_that_does_not_exist_is_named(monkeypatch):
     [
         ({"params": {"gravity": 10**400}}, ValueError, "'gravity' = 1000.* must be a number"),
         ({"params": {"gravity": [1, 10**400]}}, ValueError, r"'gravity' = \[1, 1000.* must be a number"),
-        ({"params": [("gravity", 1)]}, TypeError, r"params=\[\('gravity', 1\)\] must be a mapping by names"),
         ({"randomize": {"gravity": (0, 10**400)}}, ValueError, r"randomize\['gravity'\] must be a pair"),
-        ({"randomize": ["gravity"]}, TypeError, r"randomize=\['gravity'\] must be a mapping by names"),
+        (
+            {"randomize": {"gravity": "12"}},
+            ValueError,
+            r"randomize\['gravity'\] must be a pair \(low, high\), not '12'",
+        ),
+        ({"randomize": {"gravity": (None, 1)}}, ValueError, r"randomize\['gravity'\] must be a pair"),
     ],
 )
 def test_parameters_of_another_form_are_named(options, error, says):
@@ -444,12 +449,13 @@ def test_two_threads_in_one_environment_get_an_error_or_whole_steps(workers):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"params": 3}, TypeError, "params=3 must be a mapping by names"),
-        ({"params": ["gravity"]}, TypeError, r"params=\['gravity'\] must be a mapping"),
-        ({"randomize": [("gravity", 1, 2)]}, TypeError, r"randomize=\[\('gravity', 1, 2\)\] must be a mapping"),
+        ({"params": 3}, TypeError, "params=3 must be a dict of names and values"),
+        ({"params": ["gravity"]}, TypeError, r"params=\['gravity'\] must be a dict of names and values"),
+        ({"randomize": ["gravity"]}, TypeError, r"randomize=\['gravity'\] must be a dict of names and values"),
         ({"params": {"gravity": "9"}}, ValueError, "parameter 'gravity' = '9' must be a number, or one for each"),
         ({"params": {"gravity": None}}, ValueError, "parameter 'gravity' = None must be a number, or one for each"),
         ({"params": {"gravity": [1, 2, None]}}, ValueError, r"parameter 'gravity' = \[1, 2, None\] must be a number"),
+        ({"params": {"gravity": 1j}}, ValueError, r"parameter 'gravity' = 1j must be a number"),
         ({"copy": "no"}, TypeError, "copy='no' must be True or False"),
         ({"episode_statistics": "yes"}, TypeError, "episode_statistics='yes' must be True or False"),
     ],
@@ -457,6 +463,23 @@ def test_two_threads_in_one_environment_get_an_error_or_whole_steps(workers):
 def test_an_option_of_another_type_is_named(options, error, message):
     with pytest.raises(error, match=message):
         vector("CartPole-v1", 3, **options)
+
+
+@pytest.mark.parametrize(
+    "nine",
+    [
+        9,
+        np.float32(9),
+        np.array(9, np.int8),
+        Fraction(9),
+        [9, np.float32(9), Fraction(9)],
+        np.array([np.float32(9)] * 3, object),
+    ],
+)
+def test_a_parameter_is_a_number_of_any_type(nine):
+    envs = vector("CartPole-v1", 3, params={"gravity": nine})
+    assert envs.batch.parameter("gravity").tolist() == [9, 9, 9]
+    envs.close()
 
 
 @pytest.mark.parametrize("options", [3, "low", [("low", 0.1)]])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from gymnasium.error import ResetNeeded
 
-from operant.messages import printable, unknown
+from operant.messages import float_array, printable, unknown
 from operant.spec import EnvSpec, Parameter
 
 PRECISIONS = ("float32", "float64")
@@ -103,13 +103,7 @@ class BatchBase(ABC):
         """Sets a parameter to one number, or to a number per environment (`[N]`)."""
         index = self.parameter_index(name)
         try:
-            given = np.asarray(value)
-            # NumPy reads numbers in text, too, and None as NaN. Python's large integers are objects to it.
-            if given.dtype.kind not in "biuf" and not all(
-                isinstance(each, int | float) for each in given.ravel().tolist()
-            ):
-                raise TypeError
-            values = np.atleast_1d(given.astype(np.float64))
+            values = np.atleast_1d(float_array(value))
         except (OverflowError, TypeError, ValueError):
             raise ValueError(f"parameter {name!r} = {value!r} must be a number, or one for each environment") from None
         if values.shape not in ((1,), (self.num_envs,)):

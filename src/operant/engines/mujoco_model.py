@@ -17,7 +17,7 @@ from operant.batch.core import load_with
 from operant.catalog.mujoco import MujocoTask
 from operant.engines.mujoco_library import addresses, array_address, mujoco_module, numpy_fuses, version_of
 from operant.headers import library
-from operant.messages import NotCopyable, printable, unknown
+from operant.messages import NotCopyable, float_array, printable, unknown
 from operant.spec import EnvSpec
 
 ARRAYS = (
@@ -484,7 +484,7 @@ def find_task(spec: EnvSpec) -> Any:
 
 def _numbers(name: str, value: Any) -> np.ndarray:
     try:
-        numbers = np.asarray(value, np.float64)
+        numbers = float_array(value)
     except (OverflowError, TypeError, ValueError):
         raise ValueError(f"params[{name!r}] = {value!r} must be numbers") from None
     if not np.isfinite(numbers).all():

@@ -14,7 +14,7 @@ from gymnasium import logger
 from gymnasium.error import ClosedEnvironmentError
 
 from operant.batch.base import BatchBase
-from operant.messages import unknown
+from operant.messages import float_array, unknown
 from operant.spec import Parameter
 
 ALIKE = 0.75
@@ -229,7 +229,7 @@ def _typed(part: Parameter, value: float, whole: Sequence[str]) -> Any:
 
 def _number(name: str, part: Parameter, value: Any) -> float:
     try:
-        return float(bool(value)) if part.unit == "bool" else float(value)
+        return float(bool(value)) if part.unit == "bool" else float(float_array(value))
     except (OverflowError, TypeError, ValueError):
         raise ValueError(f"{name} = {value!r} must be a number") from None
 
@@ -386,7 +386,7 @@ def _check_numbers(attributes: Attributes, caller: str, name: str, values: Seque
         raise ValueError(f"{caller}: it is randomised for every episode: remove it from randomize to set it")
     for row, value in zip(rows.tolist(), values, strict=True):
         try:
-            number = np.array([value], np.float64)
+            number = float_array([value])
         except (OverflowError, TypeError, ValueError):
             raise ValueError(f"{caller}: {value!r} must be a number, or one for each environment") from None
         try:

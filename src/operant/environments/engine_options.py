@@ -10,7 +10,7 @@ import numpy as np
 
 from operant.catalog.mujoco import MujocoTask
 from operant.environments.parameters import keywords
-from operant.messages import as_float, integer, suggestion
+from operant.messages import as_float, integer, is_number, suggestion
 from operant.spec import EnvSpec
 
 MOST_NOISE = float(np.finfo(np.float64).max) / 2  # NumPy draws from no interval whose length is infinite, or negative
@@ -77,8 +77,7 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         if pair.shape == (2,) and pair.dtype.kind in "fiu" and not np.isnan(pair).any():
             return (float(pair[0]), float(pair[1]))
         raise ValueError(f"{name}={value!r} must be a pair (low, high) of numbers")
-    numeric = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not numeric or np.isnan(as_float(name, value)):
+    if not is_number(value) or np.isnan(as_float(name, value)):
         raise ValueError(f"{name}={value!r} must be a number")
     if name == "reset_noise_scale" and not 0 <= value <= MOST_NOISE:
         raise ValueError(f"{name}={value!r} must be from 0 to {MOST_NOISE:.2g}")

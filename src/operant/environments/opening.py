@@ -13,6 +13,7 @@ from operant.environments.engine_options import configure_task
 from operant.environments.lookup import check_one_agent, find_spec
 from operant.environments.parameters import configure, constructor_parameters, extremes
 from operant.environments.spaces import action_space, observation_space
+from operant.messages import mapping
 from operant.spec import EnvSpec
 
 B = TypeVar("B", bound=BatchBase)
@@ -62,9 +63,7 @@ def open_batch(
         max_episode_steps: the time limit. None: the id's own limit; -1: no limit.
         for_one_agent: the caller's name, for the error that refuses environments of several agents; None accepts them.
     """
-    for name, table in (("params", params), ("randomize", randomize)):
-        if table is not None and not isinstance(table, Mapping):
-            raise TypeError(f"{name}={table!r} must be a mapping by names of parameters, not {type(table).__name__}")
+    params, randomize = mapping("params", params), mapping("randomize", randomize)
     rest = dict(options)
     spec = find_spec(env_id, rest)
     if for_one_agent is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from operant.batch.base import BatchBase
-from operant.messages import suggestion, unknown
+from operant.messages import float_array, suggestion, unknown
 from operant.spec import EnvSpec
 
 
@@ -62,7 +62,7 @@ def configure(batch: BatchBase, params: Mapping[str, Any], randomize: Mapping[st
         batch.set_parameter(name, value)
     for name, bounds in (randomize or {}).items():
         try:
-            low, high = (float(bound) for bound in bounds)
+            low, high = (float(float_array(bound)) for bound in bounds)
         except (OverflowError, TypeError, ValueError):
             raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
         batch.randomize(name, low, high)

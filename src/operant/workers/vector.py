@@ -18,7 +18,7 @@ from gymnasium.vector.utils import batch_differing_spaces, batch_space, iterate
 from operant.batch.outputs import choose_reuse
 from operant.environments.sending import check_stepping, sent_ids
 from operant.environments.vector_base import AutoresetMode
-from operant.messages import NotCopyable, boolean, integer, unknown
+from operant.messages import NotCopyable, boolean, integer, is_number, unknown
 from operant.workers import attributes
 from operant.workers.arguments import conforming, reset_arguments, scatter
 from operant.workers.block import check_fixed, store
@@ -72,7 +72,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             raise ValueError("there are no environments: give at least one function")
         if context is not None and context not in CONTEXTS:
             raise ValueError(f"context={context!r} must be one of {', '.join(CONTEXTS)}, or None")
-        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        if timeout is not None and not (is_number(timeout) and timeout > 0):
             raise ValueError(f"timeout={timeout!r} must be a positive number of seconds, or None to wait forever")
         if isinstance(workers, str) and workers != "auto":
             raise ValueError(f'workers={workers!r} must be an int or "auto"')
@@ -85,7 +85,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         if not isinstance(autoreset_mode, AutoresetMode) and autoreset_mode not in modes:
             raise ValueError(unknown("autoreset_mode", autoreset_mode, modes))
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.copy = boolean("copy", copy)
+        self.copy = copy = boolean("copy", copy)
         self.timeout = timeout
 
         first = functions[0]()

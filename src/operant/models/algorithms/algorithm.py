@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from operant.headers.trust import check_trust, remember
-from operant.messages import NotCopyable, integer, mapping
+from operant.messages import NotCopyable, integer, is_number, mapping
 from operant.models.algorithms.configs import OnPolicyConfig
 from operant.models.algorithms.options import make_config
 from operant.models.algorithms.progress import ProgressBar
@@ -76,8 +76,7 @@ class Algorithm(NotCopyable):
 
     def learn(self: Self, total_steps: int, *, progress: bool = False) -> Self:
         """Runs `iterate` to its end, with `progress` under a progress bar; returns the algorithm."""
-        is_number = isinstance(total_steps, int | float | np.integer) and not isinstance(total_steps, bool)
-        if not is_number or total_steps != total_steps:  # NaN
+        if not is_number(total_steps) or total_steps != total_steps:  # NaN
             raise TypeError(f"total_steps={total_steps!r} must be a number of steps")
         with ProgressBar(total_steps, self.steps) if progress else nullcontext() as bar:
             for metrics in self.iterate(total_steps):
