@@ -186,7 +186,7 @@ class Reused(Counter):
 
     def info(self):
         self.array[:] = self.steps, self.length
-        return {"array": self.array, "nested": {"array": self.array}}
+        return {"array": self.array, "nested": {"array": self.array}, "own": Subclass(array=self.array)}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -7,6 +7,7 @@ the environments they belong to. If not, `columns` is None and `rows` are `(row,
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,10 +23,12 @@ NOT_PACKED = ("final_obs", "final_info")  # Gymnasium treats one differently, an
 
 def kept(info: dict[str, Any]) -> dict[str, Any]:
     """Copies an info, its dicts and its arrays, which a reset may change: SyncVectorEnv merges them before it."""
-    copied = dict(info)
+    copied = copy.copy(info)
     for key, value in info.items():
-        if isinstance(value, dict | np.ndarray):
-            copied[key] = kept(value) if type(value) is dict else value.copy()
+        if isinstance(value, dict):
+            copied[key] = kept(value)
+        elif isinstance(value, np.ndarray):
+            copied[key] = value.copy()
     return copied
 
 
