@@ -33,6 +33,8 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"params": {"body_mas": 1}}, ValueError, "unknown field of the model 'body_mas': did you mean 'body_mass'"),
         ({"params": {"body_mass": [1, 2, 3]}}, ValueError, r"has shape \(3,\): give \(14,\), or \(2, 14\)"),
         ({"params": {"body_mass": np.nan}}, ValueError, "must be finite"),
+        ({"params": {"body_mass": "9"}}, ValueError, r"params\['body_mass'\] = '9' must be numbers"),
+        ({"params": {"body_mass": None}}, ValueError, r"params\['body_mass'\] = None must be numbers"),
         ({"params": {"body_mass": 10**400}}, ValueError, r"params\['body_mass'\] = 1000.* must be numbers"),
         ({"params": {"opt.timestep": 0}}, ValueError, r"params\['opt.timestep'\] = 0 must be above 0"),
         ({"params": {"opt.timestep": [0.01, -1]}}, ValueError, r"= \[0.01, -1\] must be above 0"),
@@ -42,8 +44,8 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"params": {"jnt_limited": -1}}, ValueError, r"params\['jnt_limited'\] = -1 must be from 0 to 255"),
         ({"params": {"geom_rgba": 1e39}}, ValueError, r"= 1e\+39 must be from -3.4028"),
         ({"params": {5: 1}}, ValueError, "unknown field of the model 5"),
-        ({"params": [1]}, TypeError, r"params=\[1\] must be a mapping"),
-        ({"randomize": [1]}, TypeError, r"randomize=\[1\] must be a mapping"),
+        ({"params": [1]}, TypeError, r"params=\[1\] must be a dict of names and values"),
+        ({"randomize": [1]}, TypeError, r"randomize=\[1\] must be a dict of names and values"),
         ({"randomize": {"opt.timestep": (0, 0.01)}}, ValueError, r"= \(0, 0.01\) must be above 0"),
         ({"randomize": {"opt.iterations": (1, 1e20)}}, ValueError, "must be from -2147483648 to 2147483647"),
         ({"randomize": {"body_mass": (0, 10**400)}}, ValueError, r"must be a pair \(low, high\)"),
@@ -151,14 +153,15 @@ def test_what_a_callback_of_the_users_raises_is_raised(make, at_reset, no_callba
     envs.reset(seed=0)
 
     def trip(model, data):
-        raise Tripped("here")
+        raise Tripped("here") from KeyError("why")
 
     def call():
         return envs.reset() if at_reset else envs.step(np.zeros(envs.action_space.shape))
 
     mujoco.set_mjcb_control(trip)
-    with pytest.raises(Tripped, match="here"):
+    with pytest.raises(Tripped, match="here") as tripped:
         call()
+    assert isinstance(tripped.value.__cause__, KeyError)
     with pytest.raises(EngineError, match="Python exception raised: make a new one"):
         call()
 

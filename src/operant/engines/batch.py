@@ -51,7 +51,8 @@ def _raising(call: Callable[..., int]) -> Callable[..., int]:
         try:
             return call(*arguments)
         except SystemError as problem:
-            raise problem.__cause__ or problem from None
+            found = problem.__cause__ or problem
+            raise found from found.__cause__  # the user's own cause, if there is one
 
     return raising
 
