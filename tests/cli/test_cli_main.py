@@ -72,6 +72,20 @@ def test_a_command_without_standard_streams_does_its_work_and_writes_nothing_in_
         assert len(csv.read_text().splitlines()) == 2  # titles, and one update
 
 
+INHERITED = """
+import subprocess, sys
+from operant.cli.main import main
+main(["list"])
+child = "import sys; sys.exit(None in (sys.stdin, sys.stdout, sys.stderr))"
+sys.exit(subprocess.run([sys.executable, "-c", child]).returncode)
+"""
+
+
+def test_processes_of_a_command_without_standard_streams_have_them(tmp_path):
+    command = [sys.executable, "-c", INHERITED]
+    assert subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *command], cwd=tmp_path).returncode == 0
+
+
 def test_the_options_before_a_command_are_those_that_work_there(operant):
     shown = operant("--help").stdout
     assert re.findall(r"^  (-.*?)  ", shown, re.M) == ["-h, --help", "--version"]

@@ -101,13 +101,16 @@ def _remedy(problem: Exception) -> str:
 
 
 def _open_streams() -> None:
-    """Opens the null device for each standard stream with which the process was started closed; Python has None there.
+    """Opens the null device for each standard stream that was closed when the process started; Python has None there.
 
-    The lowest free descriptor becomes the stream's own, so that no file that is opened later takes its place.
+    The lowest free descriptor is the stream's own, and processes that are started inherit it: no file that is opened
+    later takes its place, here or there.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode))
 
 
 def _discard_output() -> None:
