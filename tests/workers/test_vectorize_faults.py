@@ -188,6 +188,29 @@ def test_a_worker_that_dies_is_named_although_a_process_that_it_forked_lives_on(
             os.kill(pid, signal.SIGKILL)
 
 
+INTERRUPTED_WHILE_STARTING = """
+import os, signal
+import operant
+from python_environments import Counter
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+os.register_at_fork(after_in_parent=interrupt, after_in_child=interrupt)
+try:
+    operant.vectorize(Counter, 2, 2, context="fork")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_while_workers_start_is_neither_lost_nor_a_dead_worker():
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_STARTING], capture_output=True, text=True, cwd=TESTS, timeout=60
+    )
+    assert (ran.stdout, ran.stderr) == ("interrupted\n", "")
+
+
 @pytest.mark.parametrize("context", ["fork", "thread"])
 def test_a_worker_that_hangs_is_named_with_its_environment_and_traceback(context):
     released = threading.Event()
@@ -398,6 +421,7 @@ class Odd(Counter):
         ({"env": Counter, "workers": "many"}, ValueError, "workers='many' must be an int or \"auto\""),
         ({"env": Counter, "workers": 1, "context": "spoon"}, ValueError, "context='spoon' must be one of fork"),
         ({"env": Counter, "workers": 1, "timeout": 0}, ValueError, "timeout=0 must be a positive number"),
+        ({"env": Counter, "workers": 1, "timeout": True}, ValueError, "timeout=True must be a positive number"),
         ({"env": Counter, "workers": 1, "timeout": "5"}, ValueError, "timeout='5' must be a positive number"),
         ({"env": Counter, "workers": 0, "autoreset_mode": "Nextstep"}, ValueError, "did you mean 'NextStep'"),
         ({"env": Counter, "workers": 0, "copy": "no"}, TypeError, "copy='no' must be True or False"),

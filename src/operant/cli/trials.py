@@ -8,13 +8,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, TypeAlias
 
 from operant.cli.run_config import RunConfig
 from operant.cli.training import INTERRUPTED, asked_to_stop
+from operant.workers.interrupts import interrupts_held, take_interrupts
 
 Ends: TypeAlias = Callable[[int, float], bool]
 """Called during a trial with the steps so far and the mean return; True ends the trial."""
@@ -74,7 +75,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, train), daemon=True)
-        with _interrupts_held():
+        with interrupts_held():
             self.process.start()
         theirs.close()
         self.key = ""
@@ -99,25 +100,6 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.connection.close()
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Holds Ctrl-C back, for this process until the end of the block, and for processes that are started in it.
-
-    A new process ignores it once `_work` runs; during its imports Ctrl-C would end it with a traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # which would end the holding, where a process's start begins it
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run_in_processes(trials: Trials, train: Train, jobs: int) -> int:
@@ -166,8 +148,7 @@ def _hear(trials: Trials, worker: _Worker, stopping: bool) -> str:
 def _work(connection: Connection, train: Train) -> None:
     """Trains tasks until the other end of the connection is closed, or its process is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the other process decides
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # see `_interrupts_held`
+    take_interrupts()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def ends(steps: int, mean_return: float) -> bool:

@@ -18,6 +18,7 @@ from operant.doctor.rule import Rule, pair
 from operant.doctor.rules import BASICS, RULES, VALUES
 from operant.doctor.script import HIGHS, SAMPLED, ZEROS, Dialect, Failure, Situation, close, plain_action, run
 from operant.doctor.subject import Subject, from_function
+from operant.workers.interrupts import interrupts_held, take_interrupts
 
 FORKS = hasattr(os, "fork")
 """True where a program can run in a forked process; Windows has none."""
@@ -221,7 +222,8 @@ def run_isolated(program: str, subject: Subject) -> Failure | None:
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(program, subject, sender))
-    child.start()
+    with interrupts_held():
+        child.start()
     sender.close()
     call = [line for line in program.splitlines() if "envs." in line][-1].strip().rpartition(" = ")[2]
     try:
@@ -249,6 +251,8 @@ def _child(program: str, subject: Subject, sender: Any) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    take_interrupts()
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -31,6 +31,7 @@ from gymnasium.vector.utils import clear_mpi_env_vars
 from operant.messages import NotCopyable
 from operant.workers.block import INSTEAD, NOTE, Block
 from operant.workers.faults import NOTHING, WorkerDied, died, failure
+from operant.workers.interrupts import interrupts_held, take_interrupts
 from operant.workers.loop import CLOSE, DONE, FAILED, report, serve
 from operant.workers.plan import MakeEnv, Plan
 
@@ -96,7 +97,8 @@ class ProcessCrew(NotCopyable):
                     self._messages.append(ours)
                     self._traces.append(shown)
                     try:
-                        process.start()
+                        with interrupts_held():
+                            process.start()
                     finally:
                         for end in (read, theirs, trace):
                             end.close()
@@ -325,6 +327,7 @@ def _run(
     # Ctrl-C reaches every process of the terminal, and the caller ends the workers. Programs that environments start
     # inherit an ignored signal, but not a handler.
     signal.signal(signal.SIGINT, _do_nothing)
+    take_interrupts()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     trace = ends[3].fileno()
     faulthandler.enable(trace, all_threads=False)
