@@ -188,6 +188,28 @@ def test_a_worker_that_dies_is_named_although_a_process_that_it_forked_lives_on(
             os.kill(pid, signal.SIGKILL)
 
 
+class Forking(Counter):
+    """Has a process that it forked itself and does not end."""
+
+    def __init__(self):
+        super().__init__()
+        self.pid = os.fork()
+        if not self.pid:
+            time.sleep(60)
+            os._exit(0)
+
+
+def test_closing_waits_for_workers_and_not_for_what_they_forked():
+    envs = ready(Forking, context="fork")
+    started = envs.get_attr("pid")
+    try:
+        envs.close(timeout=3600)
+        assert all(map(alive, started))
+    finally:
+        for pid in filter(alive, started):
+            os.kill(pid, signal.SIGKILL)
+
+
 INTERRUPTED_WHILE_STARTING = """
 import os, signal
 import operant

@@ -187,8 +187,10 @@ class ProcessCrew(NotCopyable):
             with contextlib.suppress(OSError):
                 _write_words(end.fileno(), (CLOSE,))
         until = time.monotonic() + grace
-        for process in started:
-            process.join(max(until - time.monotonic(), 0.0))
+        running = list(self._sentinels)
+        while running and (left := until - time.monotonic()) > 0:
+            ended = connection.wait(running, left)
+            running = [sentinel for sentinel in running if sentinel not in ended]
         for process in started:
             if process.exitcode is None:
                 process.kill()
