@@ -153,7 +153,7 @@ def test_the_studies_that_ship_are_valid():
         ("seeds = 2", "seed = 2", "unknown key of [study] 'seed': did you mean 'seeds'?"),
         ("seeds = 2", "seeds = 0", "seeds=0 must be an integer of at least 1"),
         ("seeds = 2", "seeds = 1e9", "seeds=1000000000 must be at most 10000"),
-        ("seeds = 2", 'name = "../up"', "name='../up' may have only letters, digits"),
+        ("seeds = 2", 'name = "../up"', "name='../up' may have only ASCII letters, digits"),
         ("seeds = 2", 'measure = "speed"', "unknown measure 'speed': choose from steps, return"),
         ("seeds = 2", 'environments = "cartpole"', "environments must be a list of names"),
         ("options = { hidden = [8] }", "seed = 3", "unknown key of [contenders.wide] 'seed'"),

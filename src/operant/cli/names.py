@@ -88,6 +88,16 @@ def _short_names() -> dict[str, str]:
     return {short_name(key): key for key in (*MULTIAGENT, *ENGINES, *CATALOG)}  # the latest version comes last
 
 
+def folder_name(given: str, name: str) -> str:
+    """Returns the name of a run, a study or a sweep; raises a ValueError that names an invalid one behind `given`."""
+    if not re.fullmatch(r"\w([\w.-]*\w)?", name, re.ASCII):
+        raise ValueError(
+            f"{given}{name!r} may have only ASCII letters, digits and '_', and '.' and '-' between them: "
+            "it names a folder"
+        )
+    return name
+
+
 def short_name(env_id: str) -> str:
     """Returns the name used for runs: "cartpole" for "operant/CartPole-v1", "lander" for the path of lander.h."""
     name = env_id.rpartition("/")[2].rpartition(":")[2].removesuffix(".h")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from operant.cli.names import ALGORITHMS, short_name
+from operant.cli.names import ALGORITHMS, folder_name, short_name
 from operant.cli.run_config import FIELDS, RunConfig, merge, whole
 from operant.cli.study_sb3 import SB3, SB3Config
 from operant.cli.trials import one_thread
@@ -137,10 +136,7 @@ def study_name(path: Path) -> str:
 
 
 def _name(path: Path, study: Mapping[str, Any]) -> str:
-    name = str(study.get("name", path.stem))
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
-    return name
+    return folder_name("name=", str(study.get("name", path.stem)))
 
 
 def _seeds(value: Any) -> int:

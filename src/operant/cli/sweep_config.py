@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from operant.cli.names import folder_name
 from operant.cli.run_config import RunConfig, merge, whole
 from operant.files.toml import read_toml
 from operant.messages import as_float, unknown
@@ -54,9 +54,7 @@ def read_sweep(path: Path, *, trust: bool = False) -> SweepConfig:
     direction = sweep.get("direction", "maximize")
     if direction not in ("maximize", "minimize"):
         raise ValueError(unknown("direction", str(direction), ("maximize", "minimize")))
-    name = str(sweep.get("name", path.stem))
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        raise ValueError(f"name={name!r} may have only letters, digits, '.', '_' and '-': it names a folder")
+    name = folder_name("name=", str(sweep.get("name", path.stem)))
     base = merge(run, {}, trust=trust)
     kinds = get_type_hints(type(base.options))
     names = [field.name for field in dataclasses.fields(base.options)]

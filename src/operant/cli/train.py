@@ -27,12 +27,18 @@ PROGRAM = "operant train"
 
 def command(argv: list[str]) -> int:
     """Returns 0, or 130 after Ctrl-C; exits with 1 on a run-time error, 2 on wrong arguments."""
+    from operant.cli.names import folder_name
     from operant.cli.run_config import parse
     from operant.models.machine.data_parallel import join, leave, processes
     from operant.monitor.recorder import require_wandb
 
     parser = _parser()
     arguments, config = parse(parser, argv)
+    if arguments.name is not None:
+        try:
+            folder_name("--name ", arguments.name)
+        except ValueError as problem:
+            parser.error(str(problem))
     if (arguments.monitor or arguments.detach) and arguments.no_run:
         parser.error("--monitor and --detach need a saved run: omit --no-run")
     if (arguments.monitor or arguments.detach) and processes() > 1:
