@@ -31,6 +31,11 @@ def test_a_strange_file_is_refused_in_one_line(tmp_path, text, says):
         read_toml(path)
 
 
+def test_a_byte_order_mark_is_no_statement(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfa = 1")
+    assert read_toml(tmp_path / "a.toml") == {"a": 1}
+
+
 def test_values_may_be_nested(tmp_path):
     (tmp_path / "a.toml").write_text("a = " + "[" * (DEEPEST - 1) + "]" * (DEEPEST - 1))
     read_toml(tmp_path / "a.toml")

@@ -25,7 +25,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         import tomli as tomllib
 
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))  # editors on Windows begin with a mark
         _check_depth(table)
         return table
     except FileNotFoundError:
