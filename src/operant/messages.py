@@ -71,6 +71,10 @@ def suggestion(value: object, known: Iterable[str]) -> str:
     listed = f"choose from {', '.join(names[:MOST])}{', ...' if len(names) > MOST else ''}"
     near = [name for name in difflib.get_close_matches(str(value), names) if name != value]
     if not near:
+        by_lower_case = {name.lower(): name for name in reversed(names)}
+        near = [by_lower_case[found] for found in difflib.get_close_matches(str(value).lower(), by_lower_case)]
+        near = [name for name in near if name != value]
+    if not near:
         return listed
     return f"did you mean {near[0]!r}?{f' ({listed})' if len(names) <= FEW else ''}"
 
