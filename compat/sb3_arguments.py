@@ -97,12 +97,14 @@ def read_network(policy_kwargs: Mapping[str, Any] | None) -> Network:
     if isinstance(sizes, Mapping):
         if unknown := [name for name in sizes if name not in ("pi", "vf")]:
             raise ValueError(f"net_arch has {unknown[0]!r}: give pi=[...] and vf=[...]")
-        pi, vf = (tuple(sizes.get(name, ())) for name in ("pi", "vf"))
+        pi, vf = (sizes.get(name, ()) for name in ("pi", "vf"))
     else:
-        pi = vf = tuple(sizes)
+        pi = vf = sizes
+    if not (isinstance(pi, list | tuple) and isinstance(vf, list | tuple)):
+        raise TypeError(f"net_arch={sizes!r} must be a list of sizes, such as [64, 64], or a dict of lists pi and vf")
     if pi and not vf:
         refuse(f"net_arch={sizes!r}, a value network without hidden layers beside a policy with some")
-    return Network(pi, vf, word, log_std)
+    return Network(tuple(pi), tuple(vf), word, log_std)
 
 
 def at(schedule: Schedule, remaining: float, name: str, most: float) -> float:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from operant.batch.seeds import check_seed
 from operant.compat import framework
 from operant.engines.batch import EngineBatch
 from operant.environments.attributes import check_rows
@@ -59,6 +61,10 @@ class OperantVecEnv(VecEnv):
     def is_plain(self) -> bool:
         """True if nothing but the batch sees a step: no file of Monitor's, no window, and no float64 rewards."""
         return self._writer is None and self.render_mode != "human" and not self.vector_env.batch.exact
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Notes the seeds of the next reset, which count up from `seed`, and returns them; None draws the first."""
+        return super().seed(None if seed is None else check_seed(seed))
 
     def step_async(self, actions: np.ndarray) -> None:
         """Notes the actions for `step_wait`: `[N]` integers if discrete, else `[N, A]` float32 or float64."""

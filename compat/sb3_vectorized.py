@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from operant.batch.seeds import check_seed
 from operant.compat import framework
 from operant.environments.attributes import check_rows
 from operant.workers import attributes
@@ -59,6 +60,10 @@ class VectorizedVecEnv(VecEnv):
         except BaseException:
             self.vector_env.close()
             raise
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Notes the seeds of the next reset, which count up from `seed`, and returns them; None draws the first."""
+        return super().seed(None if seed is None else check_seed(seed))
 
     def step_async(self, actions: np.ndarray) -> None:
         """Notes the actions for `step_wait`, one for each environment."""

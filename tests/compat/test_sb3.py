@@ -33,7 +33,7 @@ from stable_baselines3.common.vec_env import (
 
 import operant.compat
 from operant.catalog import CATALOG
-from operant.compat.sb3 import OperantVecEnv
+from operant.compat.sb3 import OperantVecEnv, VectorizedVecEnv
 from operant.environments.single import OperantEnv
 from operant.environments.vector import OperantVectorEnv
 
@@ -318,6 +318,16 @@ def test_copies_and_pickles_continue_like_the_original():
 
 
 # Seeds and options of the next reset.
+
+
+@pytest.mark.parametrize("kind", [OperantVecEnv, VectorizedVecEnv])
+def test_a_seed_that_cannot_be_is_named(kind):
+    envs = kind("operant/CartPole-v1" if kind is OperantVecEnv else "CartPole-v1", 2)
+    for seed, error, says in (("a", TypeError, "seed 'a' must be an int"), (-1, ValueError, "seed -1 must not be neg")):
+        with pytest.raises(error, match=says):
+            envs.seed(seed)
+    assert envs.seed(np.int64(3)) == [3, 4]
+    envs.close()
 
 
 def test_seeds_hold_for_the_next_reset_and_go_up_from_environment_to_environment():

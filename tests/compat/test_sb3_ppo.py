@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import re
 import subprocess
 import sys
 
@@ -459,6 +460,9 @@ def test_what_is_no_number_is_named():
             PPO("MlpPolicy", "operant/CartPole-v1", **SMALL, **{name: "auto"})
     with pytest.raises(TypeError, match="policy_kwargs='relu' must be a dict"):
         PPO("MlpPolicy", "operant/CartPole-v1", policy_kwargs="relu")
+    for sizes in (64, "64", {"pi": 64, "vf": 64}):
+        with pytest.raises(TypeError, match=rf"^net_arch={re.escape(repr(sizes))} must be a list of sizes, such as"):
+            PPO("MlpPolicy", "operant/CartPole-v1", policy_kwargs={"net_arch": sizes})
 
 
 def test_a_whole_number_of_steps_may_be_a_float_as_for_sb3():
