@@ -303,7 +303,7 @@ def test_an_output_that_cannot_be_written_is_one_line(arguments):
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        ([], "the following arguments are required: ENV"),
+        ([], "the following arguments are required: ENV or RUN_ID"),
         (["cartpole"], "say for which framework: --pufferlib"),
         (["cartpol", "--pufferlib"], "unknown environment 'cartpol': did you mean 'cartpole'?"),
         (["CartPole-v2", "--pufferlib"], "did you mean 'CartPole-v1'?"),

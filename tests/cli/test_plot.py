@@ -55,6 +55,11 @@ def test_a_study_is_named_by_its_file_its_name_or_its_folder(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["plot", "tinny", "--runs", str(tmp_path)])
     assert "unknown study 'tinny': did you mean 'tiny'?" in capsys.readouterr().err
+    RunDirectory.create(tmp_path, "alone", {})
+    with pytest.raises(SystemExit):
+        main(["plot", "tinny", "--runs", str(tmp_path)])
+    error = capsys.readouterr().err
+    assert "no run 'tinny' in " in error and "; unknown study 'tinny': did you mean 'tiny'?" in error
     with pytest.raises(SystemExit):
         main(["plot", str(tmp_path / "tiny.toml"), "--runs", str(tmp_path / "elsewhere")])
     assert f"no results in {tmp_path / 'elsewhere'} yet: make them with `operant study " in capsys.readouterr().err
@@ -64,6 +69,7 @@ def test_a_study_is_named_by_its_file_its_name_or_its_folder(tmp_path, capsys):
     "arguments, expected",
     [
         (["nothing"], "no runs in"),
+        (["nothing"], "; nor are there studies"),
         (["./empty"], "empty is not the folder of a study: it has neither study.json nor results.jsonl"),
         (["./made", "other"], "./made is a study: draw it alone"),
         (["./made", "--kind", "bars"], "unknown kind 'bars'"),

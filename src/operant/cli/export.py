@@ -36,7 +36,7 @@ def command(argv: list[str]) -> int:
     parser = _parser()
     options = parser.parse(argv)
     if options.run is None and not options.latest:
-        parser.error("the following arguments are required: ENV")
+        parser.error("the following arguments are required: ENV or RUN_ID")
     if options.format is None:
         if options.latest:
             parser.error(f"--latest is for the policy of a run: --format {FORMATS}")
@@ -60,7 +60,7 @@ def _parser() -> Parser:
     parser = Parser(PROGRAM, usage=usage, description=DESCRIPTION)
     parser.add_argument(
         "run",
-        metavar="ENV",
+        metavar="ENV | RUN_ID",
         nargs="?",
         help="a run's id or its beginning, or agents/NAME; or an environment such as cartpole",
     )

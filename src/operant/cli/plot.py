@@ -54,7 +54,7 @@ def command(argv: list[str]) -> int:
 def _find(names: list[str], runs: str | None) -> Study:
     """Returns the study that is named, or one that is made of the runs that are."""
     from operant.cli.study_config import study_name
-    from operant.runs.run_directory import RunDirectory, runs_root
+    from operant.runs.run_directory import RunDirectory, RunError, runs_root
     from operant.studies.of_runs import study_of_runs
     from operant.studies.study import PLAN, RESULTS, read
 
@@ -76,4 +76,11 @@ def _find(names: list[str], runs: str | None) -> Study:
     studies = sorted(plan.parent.name.removeprefix("study-") for plan in root.glob(f"study-*/{PLAN}"))
     if len(names) == 1 and studies and not RunDirectory.all(root):
         raise ValueError(unknown("study", first, studies))
-    return study_of_runs([RunDirectory.find(root, name) for name in names])
+    try:
+        chosen = [RunDirectory.find(root, name) for name in names]
+    except RunError as problem:
+        if len(names) > 1:
+            raise
+        known = f"; {unknown('study', first, studies)}" if studies else "; nor are there studies"
+        raise ValueError(f"{problem}{known}") from None
+    return study_of_runs(chosen)

@@ -94,7 +94,7 @@ def test_a_run_becomes_a_header_named_for_its_file(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        (["--format", "onnx"], (2, "the following arguments are required: ENV")),
+        (["--format", "onnx"], (2, "the following arguments are required: ENV or RUN_ID")),
         (["short", "--latest", "--format", "onnx"], (2, "--latest and RUN_ID 'short' contradict each other")),
         (["--latest", "--pufferlib"], (2, "--latest is for the policy of a run: --format onnx|c|html")),
         (["short", "--format", "onx"], (2, "unknown format 'onx': did you mean 'onnx'?")),
