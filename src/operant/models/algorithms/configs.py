@@ -20,7 +20,7 @@ Self = TypeVar("Self", bound="OnPolicyConfig")
 class OnPolicyConfig:
     """Options of every on-policy algorithm."""
 
-    num_envs: int = option(256, "environments in the batch", at_least=1)
+    num_envs: int = option(256, "environments in the batch; a vector env that is given has its own number", at_least=1)
     rollout_steps: int = option(32, "steps of each environment between updates", at_least=1)
     learning_rate: float = option(1e-3, "learning rate of Adam", above=0)
     anneal: bool = option(True, "lower the learning rate linearly to 0 over the run")
