@@ -51,6 +51,10 @@ def test_training_cuts_episodes_after_episode_steps_and_the_task_keeps_its_own_l
     again = kind.load(tmp_path / "checkpoint")
     assert again.config.episode_steps == 7 and again.env_options == {}
     again.close()
+    if env.startswith("operant/"):
+        given = kind.load(tmp_path / "checkpoint", env=gym.make_vec(env, 8, autoreset_mode="SameStep"))
+        assert (given.config.episode_steps, given.environments.batch.max_episode_steps) == (0, 200)
+        given.close()
 
 
 @pytest.mark.parametrize("kind", [NativePPO, TorchPPO])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -215,6 +215,8 @@ class Algorithm(NotCopyable):
                 raise ValueError(f"{path} was trained on a vector env without an id: pass it as env=")
             check_trust(str(given), str(path), f"pass env={given!r}")
         trained_with = make_config(cls.Config, config)
+        if not isinstance(env, str | None):  # whose time limit is its own
+            trained_with = replace(trained_with, episode_steps=0)
         return cls.make(
             env or str(given),
             trained_with.for_one() if alone else trained_with,

@@ -73,7 +73,7 @@ class OnPolicyConfig:
 
     def for_one(self: Self) -> Self:
         """Returns the options of the same policy on one environment, on the CPU: to check it, or to play with it."""
-        return replace(self, num_envs=1, rollout_steps=1, threads=1, workers=0, device="cpu")
+        return replace(self, num_envs=1, rollout_steps=1, threads=1, workers=0, episode_steps=0, device="cpu")
 
 
 @dataclass(frozen=True)
