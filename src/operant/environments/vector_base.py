@@ -174,7 +174,7 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         return self._check_mask(mask, "options['reset_mask']")
 
     def _check_mask(self, mask: Any, name: str = "mask") -> np.ndarray:
-        """Checks a mask of rows, whose name errors have; returns the mask of environments, `[N]` bool."""
+        """Checks a mask of rows, which errors call `name`; returns the mask of environments, `[N]` bool."""
         if not isinstance(mask, np.ndarray):
             raise TypeError(f"{name} must be a numpy array, got {type(mask)}")
         if mask.shape != (self.num_envs,):

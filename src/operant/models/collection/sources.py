@@ -20,7 +20,7 @@ from operant.catalog import CATALOG, ENGINES, MULTIAGENT
 from operant.environments.layout import Layout
 from operant.environments.lookup import AUTHORED, find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
-from operant.messages import NotCopyable, mapping, unknown
+from operant.messages import NotCopyable, unknown
 from operant.models.machine.data_parallel import processes
 from operant.models.networks.spaces import box_actions
 from operant.rollout.buffer import RolloutBuffer
@@ -260,7 +260,6 @@ def make_environments(
     """
     if isinstance(env, CpuEnvironments | DeviceEnvironments):
         return env
-    options = mapping("env_options", options)
     if not isinstance(env, str):
         if options:
             raise ValueError(f"options {sorted(options)} are only for an id: pass them when making the vector env")
