@@ -49,7 +49,7 @@ def own_data():
 
 
 def counter():
-    """A clock that counts how often it is asked, and that list of answers."""
+    """A clock that counts how often it is asked, and the list of its answers."""
     answers = []
     numbers = itertools.count(1)
 
@@ -159,6 +159,26 @@ def test_a_clock_that_is_set_while_a_batch_steps_stays(clock):
     model, data = own_data()
     mujoco.mj_step(model, data)
     assert data.timer[STEP].duration == int(data.timer[STEP].duration) > 0
+
+
+def test_a_batch_whose_callback_steps_another_batch_is_not_timed(clock):
+    before, outer, inner = clock.value, gym.make_vec("operant/HalfCheetah-v5", 1), open_batch()
+    outer.reset(seed=0)
+    stepped = []
+
+    def control(model, data):
+        if model.nu == 6:
+            stepped.append(inner.step(np.zeros((4, 8))))
+
+    mujoco.set_mjcb_control(control)
+    try:
+        outer.step(np.zeros((1, 6)))
+    finally:
+        mujoco.set_mjcb_control(None)
+    assert stepped
+    assert not any(durations(outer.unwrapped.batch.model.datas[0]))
+    assert not any(durations(inner.unwrapped.batch.model.datas[0]))
+    assert clock.value == before
 
 
 @pytest.mark.parametrize("workers", [1, 2])

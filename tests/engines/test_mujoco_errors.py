@@ -181,6 +181,34 @@ def test_a_callback_that_raises_in_another_thread_ends_the_batch_and_not_the_pro
             envs.step(np.zeros((8, 6)))
 
 
+@pytest.mark.parametrize("at_fault", ["callback", "inner batch"])
+def test_a_fatal_error_after_a_callback_stepped_another_batch_is_an_exception(at_fault, no_callback, tmp_path):
+    outer = gym.make_vec("operant/HalfCheetah-v5", 1)
+    path = tmp_path / "small.xml"
+    path.write_text(
+        (ASSETS / "ant.xml").read_text().replace('<mujoco model="ant">', '<mujoco model="ant"><size memory="9K"/>')
+    )
+    inner = gym.make_vec("operant/Ant-v5", 1, **({"xml_file": str(path)} if at_fault == "inner batch" else {}))
+    outer.reset(seed=0)
+    inner.reset(seed=0)
+
+    def control(model, data):
+        if model.nu != 6:
+            return
+        for _ in range(100):
+            inner.step(np.ones((1, 8)))
+        raise Tripped("here")
+
+    mujoco.set_mjcb_control(control)
+    with pytest.raises(Tripped if at_fault == "callback" else EngineError):
+        outer.step(np.zeros((1, 6)))
+    mujoco.set_mjcb_control(None)
+    with pytest.raises(EngineError, match="Python exception raised: make a new one"):
+        outer.step(np.zeros((1, 6)))
+    if at_fault == "callback":
+        assert np.isfinite(inner.step(np.zeros((1, 8)))[0]).all()
+
+
 WITHOUT = """
 import sys
 sys.modules["mujoco"] = None

@@ -8,9 +8,15 @@
 /* MuJoCo's fatal errors. mju_error calls a handler and, if that returns, ends the process. Ours does not return while a
  * thread is inside `guard`; elsewhere it calls the handler that was there before. */
 
-static __thread jmp_buf *guarded;
-static __thread char *guard_message;
-static __thread size_t guard_size;
+/** A call of `guard`: where an error returns to, and the place of its text. */
+typedef struct guard_call {
+    jmp_buf end;
+    char *message;
+    size_t size;
+    struct guard_call *outer; /* if a user's callback steps another batch; else NULL */
+    bool done;
+} guard_call;
+static __thread guard_call *guarded;
 
 enum { LOG_ERROR = 3 };
 typedef struct { int level, topic; char subject[1024]; } log_message; /* the beginning of mjLogMessage */
@@ -20,10 +26,8 @@ static void (*previous_user_error)(const char *);
 static atomic_bool installed;
 
 static void leave_guard(const char *text) {
-    snprintf(guard_message, guard_size, "%s", text);
-    jmp_buf *to = guarded;
-    guarded = NULL;
-    longjmp(*to, 1);
+    snprintf(guarded->message, guarded->size, "%s", text);
+    longjmp(guarded->end, 1);
 }
 
 static void on_log(const log_message *message) {
@@ -93,16 +97,14 @@ void operant_mujoco_install(const operant_mujoco *m) {
 }
 
 bool operant_mujoco_guard(void (*work)(void *, int32_t), void *argument, int32_t worker, char *message, size_t size) {
-    jmp_buf here;
-    guard_message = message, guard_size = size;
-    stop_timers();
-    if (setjmp(here)) {
-        restart_timers();
-        return false;
+    guard_call here = {.message = message, .size = size, .outer = guarded};
+    if (!here.outer) stop_timers();
+    if (!setjmp(here.end)) {
+        guarded = &here;
+        work(argument, worker);
+        here.done = true;
     }
-    guarded = &here;
-    work(argument, worker);
-    guarded = NULL;
-    restart_timers();
-    return true;
+    guarded = here.outer;
+    if (!here.outer) restart_timers();
+    return here.done;
 }
