@@ -194,11 +194,14 @@ def test_the_clock_is_back_after_a_fatal_error(workers, clock, tmp_path):
 
 
 FORKED = """
-import os, sys, threading, time
+import ctypes, os, sys, threading, time
 import gymnasium as gym, mujoco, numpy as np
-import operant
+from operant._native import ffi
+from operant.engines.mujoco_library import addresses
 
 mujoco.set_mjcb_time(time.perf_counter)
+clock = ctypes.c_void_p.from_address(int(ffi.cast("uintptr_t", addresses("operant/Ant-v5")["time"])))
+before = clock.value
 envs = gym.make_vec("operant/Ant-v5", 8, workers=2)
 envs.reset(seed=0)
 ended = threading.Event()
@@ -224,7 +227,7 @@ for _ in range(20):
         mujoco.mj_step(model, data)
         now = data.timer[int(mujoco.mjtTimer.mjTIMER_STEP)].duration
         idle = other.unwrapped.batch.model.datas[0].timer[int(mujoco.mjtTimer.mjTIMER_STEP)].duration
-        os._exit(0 if 0 < last < now and idle == 0 else 1)
+        os._exit(0 if 0 < last < now and idle == 0 and clock.value == before else 1)
     codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ended.set()
 thread.join()

@@ -4,6 +4,7 @@
 
 #include "core/layout.h"
 #include "engines/mujoco/guard.h"
+#include "platform/platform.h"
 
 /* MuJoCo's fatal errors. mju_error calls a handler and, if that returns, ends the process. Ours does not return while a
  * thread is inside `guard`; elsewhere it calls the handler that was there before. */
@@ -45,8 +46,9 @@ static void on_user_error(const char *text) {
 /* MuJoCo's timers. Each part of mj_step asks the callback mjcb_time twice; the Python package sets it to a clock, which
  * takes up to a third of a step. While threads are inside `guard`, it is a function that asks the clock for other
  * threads only: the timers of a user's own mj_step stay right, also between MuJoCo's check for NULL and its call. The
- * last thread that leaves puts the clock back. `clock_busy` is tried, never waited for: a thread that finds it taken,
- * by another or in a process that was forked, at worst leaves things as they are, which are right, too. */
+ * last thread that leaves puts the clock back. `clock_busy` is tried, never waited for: a thread that finds it taken at
+ * worst leaves things as they are, which are right, too. A forked child may begin with our function in place though no
+ * thread is inside: it asks the clock, and the next thread that leaves puts the clock back. */
 
 typedef double (*clock_function)(void);
 static _Atomic(clock_function *) clock_place; /* &mjcb_time; NULL if this MuJoCo has none */
@@ -84,8 +86,15 @@ static void restart_timers(void) {
     atomic_flag_clear(&clock_busy);
 }
 
+/** In a forked child the other threads do not exist. */
+static void forget_other_threads(void) {
+    atomic_store(&clock_inside, guarded != NULL);
+    atomic_flag_clear(&clock_busy);
+}
+
 void operant_mujoco_install(const operant_mujoco *m) {
     if (atomic_exchange(&installed, true)) return;
+    platform_on_fork(forget_other_threads);
     atomic_store(&clock_place, m->time);
     if (m->set_log_handler) {
         previous_log_handler = ((log_handler(*)(log_handler))m->set_log_handler)(on_log);
