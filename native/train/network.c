@@ -7,7 +7,7 @@ static void add_layer(train_model *model, train_network *network, int64_t out, b
     y->out = out, y->head = head;
     y->in_pad = train_padded(y->in), y->out_pad = train_padded(y->out);
     y->rows = model->packed_size, y->columns = y->rows + y->out * y->in_pad;
-    y->biases = y->columns + y->in * y->out_pad, model->packed_size = y->biases + y->out_pad;
+    y->biases = y->columns + (head ? 0 : y->in * y->out_pad), model->packed_size = y->biases + y->out_pad;
     y->chosen = model->chosen && !network->count && (network == model->networks || !model->networks[TRUNK].count);
     y->by_input = y->chosen || (!head && y->in * y->out_pad < y->out * y->in_pad);
     y->d_weight = model->gradient_size;

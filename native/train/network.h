@@ -2,8 +2,8 @@
  *
  * The parameters are in PyTorch's order: the layers that both share, the policy's hidden layers, the value's, the logs
  * of a continuous policy's deviations, the policy's head, the value's head; of each layer the weights [out, in], then
- * the biases. For the products, weights are kept a second time, packed: as rows for the gradient of the inputs, and
- * transposed for the outputs, both padded with zeros. */
+ * the biases. For the products, weights are kept a second time, packed: as rows for the gradient of the inputs and for
+ * a head's outputs, and transposed for a hidden layer's outputs, both padded with zeros. */
 #ifndef OPERANT_TRAIN_NETWORK_H
 #define OPERANT_TRAIN_NETWORK_H
 #include "core/layout.h"
@@ -14,7 +14,7 @@ enum { TRAIN_LAYERS = 8, TRAIN_BLOCK = 64 /* rows at once: their activations sta
 typedef struct {
     int64_t in, out, in_pad, out_pad;
     int64_t weight, bias;            /* places in the parameters */
-    int64_t rows, columns, biases;   /* places in `packed`: [out, in_pad], [in, out_pad], [out_pad] */
+    int64_t rows, columns, biases;   /* places in `packed`: [out, in_pad], unless a head [in, out_pad], [out_pad] */
     bool by_input;                   /* the layout of the gradient, of a hidden layer whichever is smaller: */
     int64_t d_weight, d_bias;        /* [in, out_pad] or [out, in_pad], then [out_pad] */
     bool head;                       /* without an activation; the outputs are columns */
@@ -49,6 +49,8 @@ typedef struct {
     float *d_head[NETWORKS];                  /* the gradients of the heads' outputs, [out, TRAIN_BLOCK] */
     float *d[2], *d_trunk;                    /* the gradients of two layers in turn, and of the trunk's output */
 } train_activations;
+
+_Static_assert(TRAIN_BLOCK % (2 * TRAIN_PAD) == 0, "the kernel `head` reads and writes so many rows at once");
 
 static inline int64_t train_padded(int64_t n) { return (n + TRAIN_PAD - 1) / TRAIN_PAD * TRAIN_PAD; }
 

@@ -255,13 +255,16 @@ static void lay_out_scratch(operant_trainer *t, train_scratch *c, layout *at) {
         else c->a.x[n][0] = t->model.chosen ? NULL : FLOATS(TRAIN_BLOCK * train_padded(network->in));
         if (train_padded(network->in) > widest) widest = train_padded(network->in);
         for (int32_t l = 0; l < network->count; l++) {
-            const int64_t pad = network->layers[l].out_pad;
-            c->a.x[n][l + 1] = FLOATS(TRAIN_BLOCK * pad);
-            c->a.slopes[n][l + 1] = slopes && !network->layers[l].head ? FLOATS(TRAIN_BLOCK * pad) : NULL;
-            if (pad > widest) widest = pad;
+            const train_layer *y = &network->layers[l];
+            if (y->head) {
+                c->a.x[n][l + 1] = FLOATS(TRAIN_BLOCK * y->out), c->a.d_head[n] = FLOATS(TRAIN_BLOCK * y->out);
+                continue;
+            }
+            c->a.x[n][l + 1] = FLOATS(TRAIN_BLOCK * y->out_pad);
+            c->a.slopes[n][l + 1] = slopes ? FLOATS(TRAIN_BLOCK * y->out_pad) : NULL;
+            if (y->out_pad > widest) widest = y->out_pad;
         }
     }
-    c->a.d_head[POLICY] = FLOATS(TRAIN_BLOCK * t->outputs), c->a.d_head[VALUE] = COLUMN();
     c->a.chosen = grab(at, TRAIN_BLOCK * t->model.chosen, sizeof(int32_t));
     for (int k = 0; k < 2; k++) c->a.d[k] = FLOATS(TRAIN_BLOCK * widest);
     c->a.d_trunk = t->model.networks[TRUNK].count ? FLOATS(TRAIN_BLOCK * widest) : NULL;
