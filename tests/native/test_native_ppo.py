@@ -43,6 +43,69 @@ def test_any_number_of_threads_trains_to_the_same_bits(kind, workers, scalar_has
     assert trained(kind, workers=workers) == scalar_hashes[kind]
 
 
+WIDTHS = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 31, 32, 33, 47, 48, 49, 63, 64, 65, 80, 100, 130]
+RANDOM_SHAPES = 16
+
+
+def trained_with_random_shapes(seed, **options):
+    """The hash of the parameters of networks, actions and minibatches of any sizes, after an update."""
+    rng = np.random.default_rng(seed)
+    layers = [tuple(int(width) for width in rng.choice(WIDTHS, rng.integers(0, 4))) for _ in range(2)]
+    share = int(rng.integers(0, 2))
+    shape = {"share": share, "hidden": layers[0], "value_hidden": () if share else layers[1]}
+    shape |= {"activation": rng.choice(["tanh", "relu", "silu"]), "parts": (("float32", int(rng.choice(WIDTHS))),)}
+    shape |= {name: int(rng.integers(1, most)) for name, most in (("rows", 150), ("steps", 12), ("minibatches", 6))}
+    if rng.random() < 0.5:
+        shape["choices"] = tuple(int(choices) for choices in rng.integers(1, 9, rng.integers(1, 5)))
+    else:
+        numbers = int(rng.integers(1, 12))
+        shape |= {"low": (-1.0,) * numbers, "high": (1.5,) * numbers, "squash": int(rng.integers(0, 2))}
+    trainer = Trainer("categorical" if "choices" in shape else "normal", epochs=2, **shape, **options)
+    trainer.randomize(seed)
+    assert trainer.learn(trainer.experience(seed))[0] == lib.OPERANT_OK
+    return digest(trainer)
+
+
+@pytest.fixture(scope="module")
+def scalar_hashes_of_random_shapes():
+    return [trained_with_random_shapes(seed, isa="scalar") for seed in range(RANDOM_SHAPES)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_networks_of_any_shape_train_to_the_same_bits(isa, workers, scalar_hashes_of_random_shapes):
+    found = [trained_with_random_shapes(seed, isa=isa, workers=workers) for seed in range(RANDOM_SHAPES)]
+    assert found == scalar_hashes_of_random_shapes
+    assert len(set(found)) == RANDOM_SHAPES
+
+
+def gradient_arguments(experience, count):
+    """The first samples of a rollout, as a minibatch whose old values are 0."""
+    rewards, returns = experience["rewards"], experience["final_values"]
+    columns = [experience["log_probs"], np.zeros_like(rewards), rewards, returns]
+    actions = experience["actions"].reshape(rewards.size, -1)
+    return [experience["observations"][:-1].ravel()[:count], actions[:count], *(c.ravel()[:count] for c in columns)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_that_are_not_finite_leave_no_trace_in_the_trainers_memory(kind, isa):
+    """Of a gradient in four strands, and of activations; the next one has fewer samples, in two strands."""
+    untouched, trainer = Trainer(kind, isa=isa), Trainer(kind, isa=isa)
+    for each in (untouched, trainer):
+        each.randomize(0)
+    experience = trainer.experience()
+    wrong = {"log_probs": -np.inf, "final_values": np.nan}  # ratios of 1e38, and NaN in the value's gradient
+    broken = {name: np.full_like(experience[name], number) for name, number in wrong.items()}
+    assert np.isnan(trainer.gradient(gradient_arguments(experience | broken, 512))).any()
+    rows = experience["observations"][0].copy()
+    for name in rows.dtype.names:
+        if rows.dtype[name].base.kind == "f":
+            rows[name] = np.nan
+            with pytest.raises(RuntimeError, match=str(lib.OPERANT_NOT_FINITE)):
+                trainer.act(rows)
+    good = gradient_arguments(experience, 300)
+    assert trainer.gradient(good).tobytes() == untouched.gradient(good).tobytes()
+
+
 def test_another_seed_trains_to_other_bits(scalar_hashes):
     assert trained("categorical", seed=2) != scalar_hashes["categorical"]
 
