@@ -141,7 +141,7 @@ def test_frames_are_mpe2s(name):
         (
             lambda: simple_spread_v3.parallel_env(n=4),
             TypeError,
-            "got an unexpected keyword argument 'n': choose from .* N, ",
+            "got an unexpected keyword argument 'n': did you mean 'N'",
         ),
         (lambda: simple_spread_v3.parallel_env(curriculum=True), ValueError, "supports only curriculum=False"),
         (lambda: simple_tag_v3.parallel_env(num_good=2), ValueError, "supports only num_good=1"),
