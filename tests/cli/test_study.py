@@ -308,6 +308,27 @@ def test_a_contender_that_was_changed_is_refused_with_what_may_change(file, tmp_
     assert "(options.hidden was [8], and is [9]): seeds, contenders and runs may be added or removed" in message
 
 
+def without(option, path):
+    """Makes the results such as a release wrote them that did not have the option."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        del row["config"]["options"][option]
+        row["key"] = row["key"][:-1] + ("0" if row["key"][-1] != "0" else "1")
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path.read_text()
+
+
+def test_results_of_a_release_with_fewer_options_are_kept(file, tmp_path, capsys):
+    assert study(file, tmp_path) == 0
+    path = tmp_path / "study-widths" / "results.jsonl"
+    before = without("dual_clip", path)
+    file.write_text(FILE.replace("seeds = 2", "seeds = 3"))
+    assert study(file, tmp_path) == 0
+    assert path.read_text().startswith(before) and path.read_text().count("\n") == before.count("\n") + 2
+    file.write_text(FILE.replace("hidden = [8]", "hidden = [8], dual_clip = 3.0"))
+    assert "(options.dual_clip was 0.0, and is 3.0)" in failing(capsys, file, tmp_path)
+
+
 def test_a_folder_of_someone_elses_is_refused(file, tmp_path, capsys):
     folder = tmp_path / "study-widths"
     folder.mkdir()

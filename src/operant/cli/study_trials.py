@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import math
 import sys
 import time
@@ -36,7 +37,10 @@ class StudyTrials:
         self.config, self.results = config, results
         read_outcomes(results.path, results.rows)  # raises if they are not of a study
         _check_unchanged(config.trials, results)
-        self._missing = [trial for trial in config.trials if trial.key not in results.rows]
+        made = {_place(row) for row in results.rows.values()}
+        self._missing = [
+            trial for trial in config.trials if (trial.run, trial.contender, trial.config.seed) not in made
+        ]
         _check_fit(self._missing)
         self._missing.reverse()
         self._running: dict[str, Trial] = {}
@@ -118,13 +122,28 @@ def _check_unchanged(trials: tuple[Trial, ...], results: Results) -> None:
     """Raises a ValueError if a trial that has a result is now another."""
     planned: dict[Any, Trial] = {(trial.run, trial.contender, trial.config.seed): trial for trial in trials}
     for key, row in results.rows.items():
-        trial = planned.get((row.get("run"), row.get("contender"), row.get("seed")))
-        if trial is not None and trial.key != key:
-            change = _change(row.get("config"), trial.config.as_toml())
+        trial = planned.get(_place(row))
+        if trial is None or trial.key == key:
+            continue
+        before, now = _with_new_options(row.get("config"), trial.config), json.loads(json.dumps(trial.config.as_toml()))
+        if before != now:
+            change = _change(before, now)
             raise ValueError(
                 f"{trial.contender} on {trial.run} is not as it was when {results.path} began{change}: seeds, "
                 "contenders and runs may be added or removed, but to change one, give it or the study another name"
             )
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return row.get("run"), row.get("contender"), row.get("seed")
+
+
+def _with_new_options(before: Any, config: RunConfig | SB3Config) -> Any:
+    """Returns what a trial's result says of it, with the defaults of options that its release did not have."""
+    if not isinstance(config, RunConfig) or not isinstance(before, dict) or not isinstance(before.get("options"), dict):
+        return before
+    defaults = dataclasses.replace(config, options=type(config.options)()).as_toml()["options"]
+    return {**before, "options": {**defaults, **before["options"]}}
 
 
 def _change(before: Any, now: dict[str, Any]) -> str:
