@@ -222,8 +222,10 @@ def test_an_argument_of_another_type_is_named(arguments, message):
 
 @pytest.mark.parametrize("steps", ["many", None, True, math.nan])
 def test_a_number_of_steps_that_cannot_be_is_named(steps):
-    with pytest.raises(TypeError, match=f"^total_steps={steps!r} must be a number of steps"):
-        made(PPO).learn(steps)
+    algorithm = made(PPO)
+    for train in (algorithm.learn, algorithm.iterate):
+        with pytest.raises(TypeError, match=f"^total_steps={steps!r} must be a number of steps"):
+            train(steps)
 
 
 @every_algorithm

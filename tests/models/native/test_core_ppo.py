@@ -57,13 +57,20 @@ def test_training_cuts_episodes_after_episode_steps_and_the_task_keeps_its_own_l
         given.close()
 
 
+@pytest.mark.parametrize("kind", [PPO, NativePPO, TorchPPO])
+def test_episode_steps_of_a_vector_env_are_refused(kind):
+    envs = gym.make_vec(ENV, 8, autoreset_mode="SameStep")
+    message = "^episode_steps=7 is only for an id: make the vector env with max_episode_steps=7$"
+    with pytest.raises(ValueError, match=message):
+        made(kind, envs, episode_steps=7)
+    envs.close()
+
+
 @pytest.mark.parametrize("kind", [NativePPO, TorchPPO])
 def test_a_limit_of_the_tasks_own_comes_before_episode_steps(kind):
     algorithm = kind(ENV, PPOConfig(**SMALL, episode_steps=7), env_options={"max_episode_steps": 5})
     assert algorithm.environments.batch.max_episode_steps == 5
     algorithm.close()
-    with pytest.raises(ValueError, match=r"options \['max_episode_steps'\] are only for an id"):
-        kind(vector(Countdown), PPOConfig(**SMALL, episode_steps=7))
 
 
 # The choice.

@@ -72,14 +72,18 @@ class Algorithm(NotCopyable):
 
         The loop may be left early; another call continues. With `anneal`, the learning rate falls to 0 at the end.
         """
+        if not is_number(total_steps) or total_steps != total_steps:  # NaN
+            raise TypeError(f"total_steps={total_steps!r} must be a number of steps")
+        return self._iterations(total_steps)
+
+    def _iterations(self, total_steps: int) -> Iterator[dict[str, float]]:
         raise NotImplementedError
 
     def learn(self: Self, total_steps: int, *, progress: bool = False) -> Self:
         """Runs `iterate` to its end, with `progress` under a progress bar; returns the algorithm."""
-        if not is_number(total_steps) or total_steps != total_steps:  # NaN
-            raise TypeError(f"total_steps={total_steps!r} must be a number of steps")
+        iterations = self.iterate(total_steps)
         with ProgressBar(total_steps, self.steps) if progress else nullcontext() as bar:
-            for metrics in self.iterate(total_steps):
+            for metrics in iterations:
                 if bar is not None:
                     bar.update(metrics)
         return self

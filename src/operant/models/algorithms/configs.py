@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import gymnasium
+
 from operant.messages import mapping
 from operant.models.algorithms.options import check_options, option
 
@@ -63,11 +65,19 @@ class OnPolicyConfig:
                 f"value_hidden={self.value_hidden} is for a network of its own: leave it out, or set share=False"
             )
 
-    def for_training(self, env_options: Mapping[str, Any] | None) -> dict[str, Any]:
+    def for_training(self, env: object, env_options: Mapping[str, Any] | None) -> dict[str, Any]:
         """Returns the constructor arguments of the environments to train on: with `episode_steps` as time limit.
 
         A `max_episode_steps` of `env_options` belongs to the task, and comes first.
+
+        Raises:
+            ValueError: `episode_steps` is given for a vector env, which has its time limit already.
         """
+        if self.episode_steps and isinstance(env, gymnasium.vector.VectorEnv):
+            raise ValueError(
+                f"episode_steps={self.episode_steps} is only for an id: make the vector env with "
+                f"max_episode_steps={self.episode_steps}"
+            )
         limit = {"max_episode_steps": self.episode_steps} if self.episode_steps else {}
         return limit | mapping("env_options", env_options)
 

@@ -69,7 +69,7 @@ class OnPolicy(Algorithm, ABC):
         place = open_workplace(
             env,
             c.num_envs // world_size(),
-            c.for_training(self.env_options),
+            c.for_training(env, self.env_options),
             c.device,
             explores=explores,
             workers=c.workers,
@@ -118,7 +118,7 @@ class OnPolicy(Algorithm, ABC):
         # The losses are detached: otherwise they keep their autograd graph, and with it the stream of the first call.
         return {name: value.detach() for name, value in self.update(self.collector.rollout).items()}
 
-    def iterate(self, total_steps: int) -> Iterator[dict[str, float]]:
+    def _iterations(self, total_steps: int) -> Iterator[dict[str, float]]:
         torch.set_num_threads(self.threads)
         while self.steps < total_steps:
             if self.config.anneal:

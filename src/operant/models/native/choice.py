@@ -39,7 +39,7 @@ def make(
         env = make_environments(
             env,
             options.num_envs,
-            options.for_training(arguments.get("env_options")),
+            options.for_training(env, arguments.get("env_options")),
             workers=options.workers,
             threads=options.threads,
         )

@@ -59,7 +59,7 @@ class NativePPO(PPO):
                 raise ValueError(f"backend='native' does not train {name}=: choose backend='torch', or leave that out")
         super(PPO, self).__init__(config, seed, env_options)
         c = self.config
-        options = c.for_training(self.env_options)
+        options = c.for_training(env, self.env_options)
         environments = make_environments(env, c.num_envs, options, workers=c.workers, threads=c.threads)
         if isinstance(environments, DeviceEnvironments):
             raise ValueError("backend='native' does not train a CudaVectorEnv: choose backend='torch'")
@@ -82,7 +82,7 @@ class NativePPO(PPO):
         self._sampled = 0  # the number of the next draw of `predict`
         self.seed_actions(self.seed)
 
-    def iterate(self, total_steps: int) -> Iterator[dict[str, float]]:
+    def _iterations(self, total_steps: int) -> Iterator[dict[str, float]]:
         c = self.config
         if not is_fast():
             warnings.warn(SLOW, stacklevel=2)
