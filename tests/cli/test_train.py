@@ -472,6 +472,25 @@ def test_resume_refuses_what_it_cannot_continue(tmp_path):
     assert "run id 'done' is ambiguous" in error("resume", "done", "--runs", tmp_path, code=1)
 
 
+def test_a_run_goes_on_without_a_damaged_checkpoint(tmp_path):
+    for command, name in (("train", "cartpole"), ("resume", "--latest")):
+        more = (*SHORT, "--timesteps", 1024) if command == "train" else ("--timesteps", 2048)
+        run(command, name, *more, "--runs", tmp_path, "--quiet")
+    kept = RunDirectory.latest(tmp_path)
+    folder = CheckpointFolder(kept.checkpoints)
+    earlier, newest = folder.steps()
+    for file in (newest, folder.best()):
+        file.write_bytes(newest.read_bytes()[:1000])
+    resume = ["resume", "--latest", "--runs", tmp_path, "--quiet", "--timesteps", 4096]
+    said = error(*resume, code=1)
+    assert f"{newest.name} is truncated or corrupt" in said
+    assert said.endswith(f"without that file, this command goes on from {earlier.name}")
+    newest.unlink()
+    run(*resume)
+    assert final_state(kept)["counters"]["steps"] == 4096
+    assert load_checkpoint(folder.best())
+
+
 def test_debug_shows_the_traceback():
     process = start("train", "cartpole", "--squash", "--no-run", "--debug")
     _, errors = process.communicate(timeout=300)

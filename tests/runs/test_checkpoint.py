@@ -240,6 +240,18 @@ def test_the_best_score_is_known_after_a_resume(tmp_path):
     assert load_checkpoint(CheckpointFolder(tmp_path).best()) == {"steps": 3}
 
 
+def test_a_damaged_best_checkpoint_is_replaced(tmp_path):
+    CheckpointFolder(tmp_path).save({"steps": 1}, 1, score=5.0)
+    best = CheckpointFolder(tmp_path).best()
+    best.write_bytes(best.read_bytes()[:-1])
+    folder = CheckpointFolder(tmp_path)
+    folder.save({"steps": 2}, 2)
+    with pytest.raises(CheckpointError, match="is truncated or corrupt"):
+        load_checkpoint(folder.best())
+    folder.save({"steps": 3}, 3, score=4.0)
+    assert load_checkpoint(folder.best()) == {"steps": 3}
+
+
 def test_a_resumed_run_that_saves_a_lower_step_keeps_that(tmp_path):
     folder = CheckpointFolder(tmp_path, keep=2)
     for steps in (10, 20, 15):

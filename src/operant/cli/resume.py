@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 from operant.cli.parser import Parser, at_least
 from operant.cli.runs import add_run_options, add_trust_option, chosen_run
 from operant.cli.train import add_saving_options
+
+if TYPE_CHECKING:
+    from operant.models.algorithms.algorithm import Algorithm
+    from operant.runs.checkpoint import CheckpointFolder
 
 DESCRIPTION = """\
 Continues a run that was interrupted, has crashed, or needs more steps; a run that was killed after its last step is
@@ -15,6 +20,19 @@ recorded as finished. On the CPU the final weights equal those of an uninterrupt
 changes what computes them. Records made after the last checkpoint are dropped, because those steps are repeated.
 """
 PROGRAM = "operant resume"
+
+
+def _restore(algorithm: Algorithm, checkpoints: CheckpointFolder) -> None:
+    from operant.runs.checkpoint import CheckpointError
+
+    *earlier, latest = checkpoints.steps()
+    try:
+        algorithm.restore(latest)
+    except CheckpointError as problem:
+        if not earlier:
+            raise
+        remedy = f"without that file, this command goes on from {earlier[-1].name}"
+        raise CheckpointError(f"{problem}; {remedy}") from None
 
 
 def command(argv: list[str]) -> int:
@@ -55,7 +73,7 @@ def command(argv: list[str]) -> int:
             again = shlex.join(["operant", "train", "--config", str(run.path / "config.toml")])
             raise ValueError(f"run {run.id} has no checkpoint to go on from: begin it anew with {again}")
         algorithm = config.make(recorded)
-        algorithm.restore(checkpoints.latest())
+        _restore(algorithm, checkpoints)
         if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
             asked = "" if arguments.timesteps is None else f", and --timesteps is {config.timesteps:,}"
             raise ValueError(f"run {run.id} has made {algorithm.steps:,} steps{asked}: ask for more with --timesteps")

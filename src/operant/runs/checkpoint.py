@@ -49,7 +49,8 @@ class CheckpointFolder:
     """The checkpoints of a run in the folder `path`: the last `keep` and the best.
 
     `save` writes step-000008192.safetensors. If its score is higher than that of best.safetensors, this becomes a hard
-    link to it (or a copy, if the file system has no hard links); this also holds after a resume.
+    link to it (or a copy, if the file system has no hard links); this also holds after a resume. A damaged
+    best.safetensors is replaced by the next checkpoint that has a score.
     """
 
     def __init__(self, path: str | os.PathLike[str], keep: int = 3):
@@ -109,7 +110,10 @@ class CheckpointFolder:
     def _score_to_beat(self) -> float:
         if self._best_score is None:
             best = self.path / BEST
-            self._best_score = _load(best)[1] if best.exists() else -math.inf
+            try:
+                self._best_score = _load(best)[1] if best.exists() else -math.inf
+            except CheckpointError:
+                self._best_score = -math.inf
         return self._best_score
 
     def _link_best(self, path: Path) -> None:
