@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from operant.engines.mujoco_model import field_names
 from operant.messages import EngineError
 
 ASSETS = Path(gym.__file__).parent / "envs" / "mujoco" / "assets"
@@ -41,6 +42,14 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"params": {"opt.iterations": 2.7}}, ValueError, r"params\['opt.iterations'\] = 2.7 must be whole numbers"),
         ({"params": {"opt.iterations": 1e20}}, ValueError, r"= 1e\+20 must be from -2147483648 to 2147483647"),
         ({"params": {"geom_condim": 2**31}}, ValueError, r"= 2147483648 must be from -2147483648 to 2147483647"),
+        ({"params": {"geom_condim": [[3] * 14, [2] * 14]}}, ValueError, "must be 1, 3, 4 or 6"),
+        ({"params": {"opt.cone": 7}}, ValueError, r"params\['opt.cone'\] = 7 must be 0 or 1"),
+        ({"randomize": {"geom_condim": (1, 6)}}, ValueError, "draw numbers between its choices: give params one for"),
+        (
+            {"randomize": {"geom_type": (2, 3)}},
+            ValueError,
+            "geom_type says how the model is built, so give another xml",
+        ),
         ({"params": {"jnt_limited": -1}}, ValueError, r"params\['jnt_limited'\] = -1 must be from 0 to 255"),
         ({"params": {"geom_rgba": 1e39}}, ValueError, r"= 1e\+39 must be from -3.4028"),
         ({"params": {5: 1}}, ValueError, "unknown field of the model 5"),
@@ -59,6 +68,20 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
 def test_an_option_is_refused(options, error, text):
     with pytest.raises(error, match=text):
         gym.make_vec("operant/Ant-v5", 2, **options)
+
+
+def test_no_whole_number_that_says_how_the_model_is_built_can_be_set():
+    """MuJoCo takes such numbers as places in its memory. Humanoid's model has joints, tendons, cameras and textures."""
+    env = gym.make("operant/Humanoid-v5")
+    model, places = env.unwrapped.model, ("id", "adr", "num", "type", "ind", "nnz", "mapM2D", "simple", "frame")
+    names = [name for name in field_names(model) if not name.startswith("opt.") and name.endswith(places)]
+    names = [name for name in names if not name.endswith("contype") and getattr(model, name).size]
+    names = [name for name in names if getattr(model, name).dtype in (np.int32, np.uint8, np.bool_)]
+    env.close()
+    assert len(names) > 60
+    for name in names:
+        with pytest.raises(ValueError, match=f"{name} says how the model is built, so give another xml_file instead"):
+            gym.make_vec("operant/Humanoid-v5", 1, params={name: 1})
 
 
 def test_a_model_that_does_not_compile_shows_mujocos_message_with_the_line(tmp_path):

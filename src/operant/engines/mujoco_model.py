@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,20 @@ LIMITS = {
     lib.OPERANT_FIELD_BYTE: (0, 255),
 }
 """The least and largest number of a field's kind; a double has none."""
+CHOICES = {
+    "opt.cone": (0, 1),
+    "opt.jacobian": (0, 1, 2),
+    "opt.solver": (0, 1, 2),
+    "geom_condim": (1, 3, 4, 6),
+    "flex_condim": (1, 3, 4, 6),
+    "pair_dim": (1, 3, 4, 6),
+}
+"""The numbers that these fields may hold: MuJoCo reads memory that is not its own at others."""
+SETTINGS = re.compile(
+    r"opt\..*|tex_data|pair_dim|[a-z]+_(contype|conaffinity|condim|priority|group|(act|ctrl|force|actfrc|)limited|"
+    r"actgravcomp|actearly|active|active0|castshadow)"
+)
+"""The whole numbers of a model that do not say how it is built."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +107,16 @@ class Field:
 
     def check(self, numbers: np.ndarray, given: str) -> None:
         """Raises a ValueError that begins with `given`, if one of the numbers cannot stand in the field."""
+        if self.kind in WHOLE and not SETTINGS.fullmatch(self.name):
+            raise ValueError(f"{given}: {self.name} says how the model is built, so give another xml_file instead")
         if self.name == "opt.timestep" and not (numbers > 0).all():
             raise ValueError(f"{given} must be above 0")
         low, high = LIMITS.get(self.kind, (-np.inf, np.inf))
         if not ((low <= numbers) & (numbers <= high)).all():
             raise ValueError(f"{given} must be from {low} to {high}")
+        choices = CHOICES.get(self.name)
+        if choices and not np.isin(numbers, choices).all():
+            raise ValueError(f"{given} must be {', '.join(map(str, choices[:-1]))} or {choices[-1]}")
 
 
 def model_path(xml_file: str) -> str:
@@ -305,6 +325,10 @@ class MujocoModel(NotCopyable):
         except (OverflowError, TypeError, ValueError):
             raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
         field.check(np.concatenate([low, high]), f"randomize[{name!r}] = {bounds!r}")
+        if name in CHOICES and (low != high).any():
+            raise ValueError(
+                f"randomize[{name!r}] would draw numbers between its choices: give params one for each environment"
+            )
         if not (low <= high).all():
             raise ValueError(f"randomize[{name!r}]: low {low[low > high][0]} is above high {high[low > high][0]}")
         return np.tile(low, (self.num_envs, 1)), (low.copy(), high.copy())
