@@ -9,7 +9,15 @@ from making import outcome, run, study, two
 
 from operant.studies.comparison import compare, sentences
 from operant.studies.study import StudyError, read, read_outcomes, with_outcomes, write_plan
-from operant.studies.tables import caveats, comparison_table, outcome_table, report, together_table, write_csv
+from operant.studies.tables import (
+    against_the_first,
+    caveats,
+    comparison_table,
+    outcome_table,
+    report,
+    together_table,
+    write_csv,
+)
 
 
 def test_a_sentence_says_who_is_better_and_how_many_seeds_would_have_been_enough():
@@ -118,6 +126,25 @@ def test_comparisons_of_all_runs_are_adjusted_together():
         "| cartpole | fast | slow | reached | 10 and 10 of 10 | 1 | 1 | no difference found |",
         "| cartpole | fast | slow | steps | 1.00 (1.00 to 1.00) | 0.002 | 0.0078 | differ |",
     ]
+
+
+def test_a_run_without_a_goal_is_compared_by_returns_alone(tmp_path):
+    def outcomes(solved):
+        return [outcome("cartpole", name, seed, 100.0 * seed, solved=solved) for name in "ab" for seed in range(6)]
+
+    made = study([run(goal=None, seeds=6)], outcomes(solved=False), folder=tmp_path, measure="return")
+    (row,) = outcome_table(made).splitlines()[2:3]
+    assert row.startswith("| cartpole | a | - | - | 250.0 (") and "inf" not in row.split("|")[7].split("(")[0]
+    (comparison,) = against_the_first(made)
+    assert comparison.reached == {}
+    (line,) = comparison_table([comparison]).splitlines()[2:]
+    assert line.startswith("| cartpole | a | b | return | 0.50 (")
+    with open(write_csv(made)) as lines:
+        assert {(each["reached"], each["steps"], each["steps_to_goal"]) for each in csv.DictReader(lines)} == {
+            ("", "1000", "")
+        }
+    made = study([run(goal=None, seeds=6)], outcomes(solved=True), measure="return")  # results without their plan
+    assert "| cartpole | a | - | 6 of 6 |" in outcome_table(made)
 
 
 def test_an_interval_of_two_seeds_is_given_with_a_warning_that_says_how_wide_it_is():

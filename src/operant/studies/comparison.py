@@ -97,6 +97,8 @@ def compare(study: Study, first: str, second: str, measure: str | None = None) -
         outcomes = [[each[seed] for seed in common] for each in of_seed]
         seeds[run.name] = len(common)
         pairs[run.name] = (values(outcomes[0], measure, run.threshold), values(outcomes[1], measure, run.threshold))
+        if not study.has_goal(run.name):
+            continue
         hits = [sum(each.until(run.threshold)[2] for each in those) for those in outcomes]
         reached[run.name] = (hits[0], hits[1], fisher_exact((hits[0], hits[1]), (len(common), len(common))))
     if not pairs:

@@ -123,6 +123,12 @@ class Study:
         """Returns the outcomes of a contender on a run, sorted by seed."""
         return self.outcomes.get((run, contender), ())
 
+    def has_goal(self, run: str) -> bool:
+        """Returns True if a run has a goal or a threshold, or has no plan and one of its trials reached a goal."""
+        plan = self.runs[run]
+        known = plan.goal is not None or plan.threshold is not None
+        return known or any(each.solved for contender in self.contenders for each in self.of(run, contender))
+
     def missing(self) -> int:
         """Counts the trials of the plan that have no outcome."""
         return sum(

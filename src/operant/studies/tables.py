@@ -51,14 +51,15 @@ def outcome_table(study: Study) -> str:
         run = study.runs[name]
         returns = np.array([each.score for each in outcomes])
         times = np.array([each.until(run.threshold) for each in outcomes], float)
-        reached = times[:, 2] == 1
+        goal = study.has_goal(name)
+        reached = times[:, 2] == 1 if goal else np.ones(len(outcomes), bool)  # without a goal: the end of the training
         target = run.goal if run.threshold is None else run.threshold
         rows.append(
             (
                 name,
                 contender,
                 "-" if target is None else f"{target:g}",
-                f"{reached.sum()} of {len(outcomes)}",
+                f"{reached.sum()} of {len(outcomes)}" if goal else "-",
                 interval(estimate([returns]), returns_format(returns)),
                 returns_format(returns).format(returns.min()),
                 interval(median_time(times[:, 0], reached), "{:,.0f}"),
@@ -110,13 +111,14 @@ def common_scores(study: Study, runs: Sequence[Run], contender: str) -> list[np.
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> str:
-    """Writes two rows for each comparison and run: the seeds that reach the goal, and the study's measure."""
+    """Writes rows for each comparison and run: the seeds that reach its goal, if any, and the study's measure."""
     rows, p_values = [], []
     for each in comparisons:
         for run, found in each.runs.items():
-            first, second, p = each.reached[run]
-            rows.append((run, each.first, each.second, REACHED, f"{first} and {second} of {each.seeds[run]}"))
-            p_values.append(p)
+            if run in each.reached:
+                first, second, p = each.reached[run]
+                rows.append((run, each.first, each.second, REACHED, f"{first} and {second} of {each.seeds[run]}"))
+                p_values.append(p)
             better = f"{found.probability:.2f} ({found.low:.2f} to {found.high:.2f})"
             rows.append((run, each.first, each.second, each.measure, better))
             p_values.append(found.p)
@@ -178,7 +180,7 @@ def write_csv(study: Study) -> Path:
             writer.writerow(
                 (
                     *(name, contender, each.seed, run.environment or "", "" if target is None else target),
-                    *(int(reached), each.score, score, each.steps, each.seconds),
+                    *(int(reached) if study.has_goal(name) else "", each.score, score, each.steps, each.seconds),
                     *((int(steps), seconds) if reached else ("", "")),
                 )
             )
