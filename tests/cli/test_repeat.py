@@ -108,6 +108,21 @@ def test_each_part_of_a_run_has_the_learning_rate_of_its_own_total_steps(kept):
     assert repeat(kept).startswith(f"the same weights: {kept.record['weights']} after 5 updates")
 
 
+def test_steps_that_were_made_again_from_an_earlier_checkpoint_count_once(kept):
+    config = merge(kept.config, {})
+    algorithm = PPO(config.environment, config.options, seed=config.seed)
+    for _ in zip(range(2), algorithm.iterate(4096), strict=False):
+        pass
+    algorithm.learn(5120)
+    kept.update(updates=5, total_steps=5120, weights=algorithm.weights_hash())
+    first, discarded, torchs = (
+        {"steps": steps, "total_steps": total, "backend": backend, "arithmetic": train_version()}
+        for steps, total, backend in ((3072, 4096, "native"), (4096, 8192, "native"), (2048, 9216, "torch"))
+    )
+    kept.update(parts=[first, discarded, torchs])
+    assert repeat(kept).startswith(f"the same weights: {kept.record['weights']} after 5 updates")
+
+
 def test_a_run_that_was_made_longer_is_repeated_with_the_learning_rates_of_both_parts(kept, tmp_path):
     longer = train(tmp_path, "cartpole", "--timesteps", 2048, "--seed", 3)
     run("resume", longer.id, "--timesteps", 4096, "--runs", tmp_path, "--quiet")

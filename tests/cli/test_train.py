@@ -195,6 +195,24 @@ def test_a_killed_run_resumes_with_another_number_of_threads_to_the_same_hash(tm
     assert cut["status"] == "finished" and cut["backend"] == "native"
 
 
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_a_run_that_was_made_longer_and_killed_goes_on_to_the_new_number_of_steps(tmp_path, backend):
+    run("train", "cartpole", "--timesteps", 1024, *SHORT, "--runs", tmp_path, "--backend", backend)
+    longer = ["resume", "--latest", "--runs", tmp_path, "--quiet", "--keep", 9]
+    run(*longer, "--timesteps", 4096, "--checkpoint-every", 0)
+    directory = RunDirectory.latest(tmp_path)
+    before = final_state(directory), rows(directory)
+    checkpoints = CheckpointFolder(directory.checkpoints).steps()
+    assert [path.stem for path in checkpoints[-3:]] == ["step-000002048", "step-000003072", "step-000004096"]
+    for path in checkpoints[-2:]:
+        path.unlink()
+    directory.update(status="running", pid_started="1")
+    run(*longer)
+    directory.refresh()
+    assert directory.record["total_steps"] == 4096
+    assert same((final_state(directory), rows(directory)), before)
+
+
 def test_resume_with_the_other_backend_says_that_the_bits_differ(tmp_path):
     options = ["cartpole", "--timesteps", 2048, *SHORT, "--quiet", "--name", "one", "--runs", tmp_path]
     run("train", *options, "--backend", "torch")

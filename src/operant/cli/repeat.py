@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from operant.cli.parser import Parser, at_least
@@ -88,7 +89,7 @@ class Ended:
                 parts = [_part(part, part["steps"]) for part in record.get("parts", ())]
                 parts.append(_part(record, math.inf))
                 updates, weights, version = record["updates"], record["weights"], record["versions"]["operant"]
-                ended = cls(int(updates), str(weights), parts, str(version))
+                ended = cls(int(updates), str(weights), _without_discarded(parts), str(version))
             except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
                 raise RunError(f"{run.path / 'run.json'} does not say how the run was trained") from None
             reason = _why_not(run, ended)
@@ -101,6 +102,17 @@ def _part(record: dict[str, Any], end: float) -> Part:
     version = record["arithmetic"]
     arithmetic = None if version is None else int(version)
     return Part(float(end), int(record["total_steps"]), str(record["backend"]), arithmetic)
+
+
+def _without_discarded(parts: Sequence[Part]) -> list[Part]:
+    """Returns the parts without the steps that were made again, by a resumption from an earlier checkpoint."""
+    kept: list[Part] = []
+    for part in parts:
+        covering = part
+        while kept and kept[-1].end >= part.end:
+            covering = kept.pop()
+        kept.append(replace(covering, end=part.end))
+    return kept
 
 
 def _why_unfinished(run: RunDirectory) -> str | None:

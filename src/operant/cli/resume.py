@@ -39,7 +39,9 @@ def command(argv: list[str]) -> int:
     """Continues the training; the exit codes are those of `operant train`."""
     parser = Parser(PROGRAM, description=DESCRIPTION)
     add_run_options(parser)
-    parser.add_argument("--timesteps", metavar="N", type=at_least(1), help="new total number of steps")
+    parser.add_argument(
+        "--timesteps", metavar="N", type=at_least(1), help="new total number of steps, which later resumptions keep"
+    )
     parser.add_argument("--threads", metavar="N", type=at_least(0), help="another number of threads")
     parser.add_argument("--backend", metavar="NAME", help="native or torch, instead of the one that trained it so far")
     add_saving_options(parser)
@@ -63,7 +65,8 @@ def command(argv: list[str]) -> int:
         options = {"threads": arguments.threads, "backend": arguments.backend}
         if arguments.backend is not None and run.config.get("algorithm") != "ppo":
             parser.error(f"--backend is for ppo, not for {run.config.get('algorithm')}: leave it out")
-        flags = {"timesteps": arguments.timesteps, "stop_at": run.config.get("stop_at"), "options": options}
+        total = arguments.timesteps or run.record.get("total_steps")  # which an earlier --timesteps may have changed
+        flags = {"timesteps": total, "stop_at": run.config.get("stop_at"), "options": options}
         config = merge(run.config, flags, trust=arguments.trust)
         if arguments.backend is None and getattr(config.options, "backend", recorded) not in ("auto", recorded):
             options["backend"] = recorded  # an earlier resume changed it
