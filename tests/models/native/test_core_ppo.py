@@ -167,6 +167,24 @@ def test_isinstance_and_explicit_backends():
         made(backend="cuda")
 
 
+@pytest.mark.parametrize("backend", ["auto", "native", "torch"])
+def test_empty_parts_of_an_observation_are_no_inputs(backend):
+    class Empty(Countdown):
+        observation_space = spaces.Dict(a=spaces.Box(-1, 1, (0,), np.float32), b=BOX)
+
+        def reset(self, *, seed=None, options=None):
+            self.made = 0
+            return self.observation_space.sample(), {}
+
+        def step(self, action):
+            _, *rest = super().step(action)
+            return self.observation_space.sample(), *rest
+
+    algorithm = made(env=vector(Empty, Empty), num_envs=2, backend=backend).learn(100)
+    assert algorithm.backend == ("torch" if backend == "torch" else "native")
+    assert algorithm.weights()["actor.0.weight"].shape == (16, 3)
+
+
 def test_a_class_derives_from_one_backend():
     class Unknown(PPO):
         pass

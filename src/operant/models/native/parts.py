@@ -38,8 +38,9 @@ class Part:
 
 
 def input_parts(layout: Layout) -> list[Part]:
-    """Lists the inputs of a policy in the order of `models.networks.extractors`, without the mask."""
-    return [part for leaf in layout.leaves() if leaf.keys != (MASK,) for part in _parts(leaf)]
+    """Lists the inputs of a policy in the order of `models.networks.extractors`, without the mask and empty parts."""
+    leaves = (leaf for leaf in layout.leaves() if leaf.keys != (MASK,) and 0 not in leaf.shape)
+    return [part for leaf in leaves for part in _parts(leaf)]
 
 
 def mask_part(layout: Layout) -> Part | None:
