@@ -197,14 +197,31 @@ def test_a_class_derives_from_one_backend():
     assert Known(ENV, PPOConfig(**SMALL)).backend == "torch"
 
 
-def test_environments_that_cannot_be_trained_on_are_closed():
+def test_environments_that_cannot_be_trained_on_are_closed_if_they_were_made_of_an_id():
+    closed = []
+
     class Matrix(Countdown):
         action_space = spaces.MultiDiscrete([[2, 2], [2, 2]])
 
-    envs = vector(Matrix)
-    with pytest.raises(TypeError, match="no policy supports the action space MultiDiscrete"):
-        made(env=envs, num_envs=1)
-    assert envs.closed
+        def close(self):
+            closed.append(True)
+
+    gym.register("Matrix-v0", Matrix)
+    try:
+        with pytest.raises(TypeError, match="no policy supports the action space MultiDiscrete"):
+            made(env="Matrix-v0", num_envs=1)
+    finally:
+        gym.registry.pop("Matrix-v0")
+    assert closed
+
+
+@pytest.mark.parametrize("backend", ["auto", "native", "torch"])
+def test_a_vector_env_stays_open_when_the_options_do_not_suit_it(backend):
+    envs = gym.make_vec(ENV, 8, autoreset_mode="SameStep")
+    with pytest.raises(ValueError, match="squash=True is for a Box"):
+        made(env=envs, squash=True, backend=backend)
+    assert made(env=envs, backend=backend).learn(UPDATE).updates == 1
+    envs.close()
 
 
 def test_a_cpu_without_fused_multiply_add_trains_by_torch_if_it_is_installed(monkeypatch):

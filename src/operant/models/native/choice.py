@@ -34,7 +34,7 @@ def make(
     options = PPOConfig() if config is None else config
     if not isinstance(options, PPOConfig):
         raise TypeError(f"config is a {type(options).__name__}, but ppo takes a PPOConfig")
-    reason = _why_not_arguments(env, options, arguments)
+    reason, given = _why_not_arguments(env, options, arguments), env
     if reason is None and options.backend != "torch":
         env = make_environments(
             env,
@@ -48,7 +48,7 @@ def make(
             reason = reason or why_not_spaces(env.observation_space, env.action_space)
         return _class(_chosen(options.backend, reason, earlier), reason)(env, options, **arguments)
     except BaseException:
-        if isinstance(env, Environments):
+        if isinstance(given, str) and isinstance(env, Environments):
             env.close()
         raise
 
