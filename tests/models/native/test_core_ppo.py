@@ -336,6 +336,16 @@ def test_load_takes_the_backend_that_saved(tmp_path, monkeypatch):
     assert type(PPO.load(tmp_path / "state.safetensors")) is NativePPO  # though torch saved it
 
 
+@pytest.mark.parametrize("kind", [NativePPO, TorchPPO])
+def test_a_checkpoint_of_one_environment_is_not_spread_over_several(kind, tmp_path):
+    """They would all play the same episodes."""
+    made(kind, num_envs=1).learn(UPDATE).save(tmp_path / "state.safetensors")
+    with pytest.raises(CheckpointError, match="the snapshot holds 1 environment, but 4 are to be set"):
+        made(kind, num_envs=4).restore(tmp_path / "state.safetensors")
+    with pytest.raises(CheckpointError, match="the snapshot holds 1 environment, but 4 are to be set"):
+        kind.load(tmp_path / "state.safetensors", gym.make_vec(ENV, 4, autoreset_mode="SameStep"))
+
+
 STRANGE = [None, -1, 0.5, math.inf, "x", [None], {}, b"x", np.zeros(3), np.zeros(2, [("a", "f4")])]
 PLACES = ["algorithm", "config", "seed", "policy", "processes", "counters", "counters.steps", "draw", "shuffle"]
 PLACES += ["optimizer", "optimizer.steps", "optimizer.mean", "collector", "collector.environments"]

@@ -122,7 +122,10 @@ class BatchEnvironments(Environments):
         return {"environments": self.batch.get_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.batch.set_state(state["environments"])
+        snapshot, count = state["environments"], self.batch.num_envs
+        if isinstance(snapshot, np.ndarray) and snapshot.shape == (1,) and count > 1:  # `set_state` would branch it
+            raise ValueError(f"the snapshot holds 1 environment, but {count} are to be set")
+        self.batch.set_state(snapshot)
 
     def close(self) -> None:
         self.envs.close()
