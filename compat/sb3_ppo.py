@@ -261,9 +261,8 @@ class PPO(NotCopyable):
 
     def _adjust(self, remaining: float) -> None:
         """Sets the learning rate and the clip range of the next update."""
-        self.algorithm.learning_rate = learning_rate_at(self.learning_rate, remaining)
         self._clip_range = clip_at(self.clip_range, remaining)
-        self.algorithm.trainer.adjust(self.algorithm.learning_rate, self._clip_range)
+        self.algorithm.adjust(learning_rate_at(self.learning_rate, remaining), self._clip_range)
 
     def _row(self, metrics: dict[str, float], updates: int, start: int, seconds: float) -> dict[str, float]:
         """The numbers of an update under SB3's names; losses are means over the minibatches."""

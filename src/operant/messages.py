@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -23,6 +23,23 @@ class NotCopyable:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"{type(self).__name__} cannot be copied or pickled: {self.instead}")
+
+
+class FixedAttributes(NotCopyable):
+    """Base of classes with attributes that were read when an object was made: another value would have no effect.
+
+    `fixed` has the remedy of each by its name; an assignment is an AttributeError that names it. The same object may be
+    assigned again, as `attribute *= 2` does with an array.
+    """
+
+    fixed: ClassVar[Mapping[str, str]] = {}
+
+    if not TYPE_CHECKING:  # mypy would take it for leave to assign any attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in self.fixed and getattr(self, name, value) is not value:
+                raise AttributeError(f"{type(self).__name__}.{name} cannot be replaced: {self.fixed[name]}")
+            super().__setattr__(name, value)
 
 
 class CudaError(RuntimeError):

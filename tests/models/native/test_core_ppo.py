@@ -483,3 +483,40 @@ def test_bad_options_are_errors_of_both_backends():
             kind(ENV, __import__("operant.models", fromlist=["A2C"]).A2C.Config())
     with pytest.raises(ValueError, match=r"value_hidden=\(8,\) is for a network of its own: leave it out"):
         PPOConfig(value_hidden=(8,), share=True)
+
+
+# Attributes.
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "says"),
+    [
+        (NativePPO, "learning_rate", 1e-9, r"it is config\.learning_rate, which falls over the run with config\.ann"),
+        (NativePPO, "config", PPOConfig(), r"make another with config=, and restore\(path\) what this one saved"),
+        (NativePPO, "threads", 3, r"make another with PPO\.Config\(threads=\.\.\.\)"),
+        *((kind, "seed", 7, "make another with seed=") for kind in (NativePPO, TorchPPO)),
+        *((kind, "env_options", {}, "make another with env_options=") for kind in (NativePPO, TorchPPO)),
+        (TorchPPO, "policy", None, "make another with policy=, or load weights into it"),
+    ],
+)
+def test_an_attribute_that_would_have_no_effect_cannot_be_assigned(kind, name, value, says):
+    algorithm = made(kind, threads=1)
+    before = getattr(algorithm, name)
+    with pytest.raises(AttributeError, match=rf"^{kind.__name__}\.{name} cannot be replaced: {says}"):
+        setattr(algorithm, name, value)
+    assert getattr(algorithm, name) is before
+    algorithm.steps = UPDATE  # which others heed
+    assert algorithm.learn(UPDATE).updates == 0
+
+
+def test_another_config_continues_what_was_saved(tmp_path):
+    made().learn(UPDATE).save(tmp_path / "state.safetensors")
+    other = made(entropy_coefficient=0.1)
+    other.restore(tmp_path / "state.safetensors")
+    assert other.learn(2 * UPDATE).updates == 2
+
+
+def test_the_learning_rate_is_that_of_the_last_update():
+    algorithm = made(learning_rate=1e-3)
+    rates = [(algorithm.learning_rate, metrics["learning_rate"]) for metrics in algorithm.iterate(2 * UPDATE)]
+    assert rates == [(1e-3, 1e-3), (5e-4, 5e-4)]

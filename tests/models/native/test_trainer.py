@@ -218,3 +218,26 @@ def test_an_unknown_target_is_refused(monkeypatch):
     monkeypatch.setenv("OPERANT_ISA", "scalar")
     assert Trainer(BOX, spaces.Discrete(2), PPOConfig(rollout_steps=2), rows=4).greedy(np.zeros((1, 3), np.float32)) < 2
     assert train_version() == 1
+
+
+def test_arrays_of_the_core_are_written_into_and_not_replaced():
+    """A replaced array would be freed, and the core would go on reading its memory."""
+    config = PPOConfig(rollout_steps=2, hidden=(4,), normalize_observations=True, normalize_rewards=True)
+    trainer = Trainer(BOX, spaces.Discrete(2), config, rows=4)
+    rollout, state = trainer.new_rollout(), trainer.state
+    arrays = [(rollout, name) for name, value in vars(rollout).items() if isinstance(value, np.ndarray)]
+    arrays += [(state, name) for name, value in vars(state).items() if isinstance(value, np.ndarray)]
+    arrays += [(statistics, name) for statistics in (state.observations, state.rewards) for name in ("mean", "squares")]
+    assert len(arrays) == 7 + 6 + 4
+    for owner, name in arrays:
+        before = getattr(owner, name)
+        with pytest.raises(
+            AttributeError, match=rf"{name} cannot be replaced: .* write into it, {name}\[\.\.\.\] = nu"
+        ):
+            setattr(owner, name, before.copy())
+        assert getattr(owner, name) is before
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        state.weights["value_head.bias"] = np.zeros(1, np.float32)
+    state.parameters *= 0  # in place
+    trainer.restored()
+    assert not trainer.values(np.ones((4, 3), np.float32)).any()

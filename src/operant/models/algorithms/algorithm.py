@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from operant.headers.trust import check_trust, remember
-from operant.messages import NotCopyable, integer, is_number, mapping
+from operant.messages import FixedAttributes, integer, is_number, mapping
 from operant.models.algorithms.configs import OnPolicyConfig
 from operant.models.algorithms.options import make_config
 from operant.models.algorithms.progress import ProgressBar
@@ -26,7 +26,7 @@ MOST_SEED = (1 << 63) - 1
 Self = TypeVar("Self", bound="Algorithm")
 
 
-class Algorithm(NotCopyable):
+class Algorithm(FixedAttributes):
     """An algorithm with its environments.
 
     Attributes:
@@ -41,6 +41,10 @@ class Algorithm(NotCopyable):
 
     instead = "save it with save(path) and make another with load(path), or copy its policy alone"
 
+    fixed: ClassVar[Mapping[str, str]] = {
+        "seed": "make another with seed=",
+        "env_options": "make another with env_options=",
+    }
     Config: ClassVar[type[OnPolicyConfig]]
     name: ClassVar[str]
     backend: ClassVar[str]

@@ -6,7 +6,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -48,6 +48,10 @@ class OnPolicy(Algorithm, ABC):
     """
 
     backend = "torch"
+    fixed: ClassVar[Mapping[str, str]] = {
+        **Algorithm.fixed,
+        "policy": "make another with policy=, or load weights into it",
+    }
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +43,12 @@ class NativePPO(PPO):
     """
 
     backend = "native"
+    fixed: ClassVar[Mapping[str, str]] = {
+        **PPO.fixed,
+        "config": "make another with config=, and restore(path) what this one saved",
+        "learning_rate": "it is config.learning_rate, which falls over the run with config.anneal",
+        "threads": "make another with PPO.Config(threads=...)",
+    }
 
     def __init__(
         self,
@@ -78,7 +84,7 @@ class NativePPO(PPO):
             workers=self.threads,
         )
         self.rollouts = make_rollouts(self.trainer, environments, self.seed)
-        self.learning_rate = c.learning_rate
+        self._learning_rate = c.learning_rate
         self._sampled = 0  # the number of the next draw of `predict`
         self.seed_actions(self.seed)
 
@@ -88,9 +94,18 @@ class NativePPO(PPO):
             warnings.warn(SLOW, stacklevel=2)
         while self.steps < total_steps:
             if c.anneal:
-                self.learning_rate = c.learning_rate * max(0.0, 1 - self.steps / total_steps)
-                self.trainer.adjust(self.learning_rate, c.clip)
+                self.adjust(c.learning_rate * max(0.0, 1 - self.steps / total_steps), c.clip)
             yield self._iteration()
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the last update, or of the first one."""
+        return self._learning_rate
+
+    def adjust(self, learning_rate: float, clip: float) -> None:
+        """Sets learning rate and clip for the updates from now on; with `anneal`, each update sets them again."""
+        self.trainer.adjust(learning_rate, clip)
+        self._learning_rate = learning_rate
 
     def _iteration(self) -> dict[str, float]:
         """Collects one rollout and makes one update; returns the metrics."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from gymnasium import spaces
 from operant._native import ffi, lib
 from operant.batch.batch import Batch
 from operant.environments.layout import Layout
-from operant.messages import NotCopyable, NotFiniteError, integer
+from operant.messages import FixedAttributes, NotCopyable, NotFiniteError, integer
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.native.actions import ActionForm
 from operant.models.native.parts import Part, input_parts, mask_part, why_unreadable
@@ -49,7 +50,12 @@ def train_version() -> int:
     return int(lib.operant_train_version())
 
 
-class Rollout(NotCopyable):
+def _in_place(*names: str) -> dict[str, str]:
+    """The remedy for each array, at whose memory the core looks."""
+    return {name: f"the core uses its memory, so write into it, {name}[...] = numbers" for name in names}
+
+
+class Rollout(FixedAttributes):
     """T steps of N rows in NumPy arrays, for environments outside the core; `Trainer.new_rollout` makes the arrays.
 
     Args:
@@ -61,6 +67,7 @@ class Rollout(NotCopyable):
     """
 
     instead = "copy its arrays"
+    fixed = _in_place(*("observations", "actions", "log_probs", "rewards", "terminated", "truncated", "final_values"))
 
     def __init__(
         self,
@@ -404,7 +411,7 @@ class Trainer(NotCopyable):
         return None
 
 
-class TrainerState(NotCopyable):
+class TrainerState(FixedAttributes):
     """The state on which further training depends, except the environments'; arrays are views of the core's memory.
 
     Whoever writes to it calls `Trainer.restored`.
@@ -420,6 +427,7 @@ class TrainerState(NotCopyable):
     """
 
     instead = "copy its arrays"
+    fixed = _in_place("parameters", "mean", "square", "reward_sums", "returns", "lengths")
 
     def __init__(self, handle: Any, rows: int, names: dict[str, tuple[int, ...]]):
         view = lib.operant_train_view(handle)
@@ -427,7 +435,7 @@ class TrainerState(NotCopyable):
         count = view.parameter_count
         self.parameters = self._array(view.parameters, count, FLOAT32)
         self.mean, self.square = (self._array(each, count, FLOAT32) for each in (view.mean, view.square))
-        self.weights = named_weights(self.parameters, names)
+        self.weights = MappingProxyType(named_weights(self.parameters, names))
         self.observations, self.rewards = (self._statistics(each) for each in (view.observations, view.rewards))
         self.reward_sums = self._array(view.reward_sums, rows, FLOAT32)
         self.returns = self._array(view.returns, lib.OPERANT_EPISODES, FLOAT64)
@@ -481,10 +489,11 @@ class TrainerState(NotCopyable):
         self._view.episodes = count
 
 
-class Statistics(NotCopyable):
+class Statistics(FixedAttributes):
     """Running mean `[D]` and sum of squared deviations `[D]` of `count` rows, float64 in the core's memory."""
 
     instead = "copy its arrays"
+    fixed = _in_place("mean", "squares")
 
     def __init__(self, moments: Any, mean: np.ndarray, squares: np.ndarray):
         self._moments, self.mean, self.squares = moments, mean, squares
