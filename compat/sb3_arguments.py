@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
+import numpy as np
 from gymnasium import spaces
 
-from operant.messages import integer
+from operant.messages import boolean, integer
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.native.limits import ACTIVATIONS, why_not
 from operant.models.networks.spaces import has_mask
@@ -102,6 +103,8 @@ def read_network(policy_kwargs: Mapping[str, Any] | None) -> Network:
         pi = vf = sizes
     if not (isinstance(pi, list | tuple) and isinstance(vf, list | tuple)):
         raise TypeError(f"net_arch={sizes!r} must be a list of sizes, such as [64, 64], or a dict of lists pi and vf")
+    if not all(isinstance(size, int | np.integer) and size > 0 for size in (*pi, *vf)):
+        raise ValueError(f"net_arch={sizes!r} must have sizes of at least 1, such as [64, 64]")
     if pi and not vf:
         refuse(f"net_arch={sizes!r}, a value network without hidden layers beside a policy with some")
     return Network(tuple(pi), tuple(vf), word, log_std)
@@ -140,7 +143,7 @@ def make_config(
     Raises:
         ValueError: an argument is out of its range, or the core does not train it.
     """
-    normalize = bool(arguments["normalize_advantage"])
+    normalize = boolean("normalize_advantage", arguments["normalize_advantage"])
     n_steps = integer("n_steps", arguments["n_steps"], 1)
     batch_size = integer("batch_size", arguments["batch_size"], 2 if normalize else 1)
     if normalize and n_steps * num_envs < 2:

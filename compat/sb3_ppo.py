@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import secrets
 import time
 from contextlib import nullcontext
@@ -24,7 +25,7 @@ from operant.compat.sb3_arguments import (
 from operant.compat.sb3_environments import NoEnvironments, open_environments, vec_env_of
 from operant.compat.sb3_log import Log, run_folder
 from operant.compat.sb3_spaces import describe_space, read_space
-from operant.messages import NotCopyable, integer
+from operant.messages import FixedAttributes, integer
 from operant.models.algorithms.progress import ProgressBar
 from operant.models.collection.sources import CpuEnvironments
 from operant.models.native.ppo import NativePPO
@@ -37,9 +38,13 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 SCHEDULES = {"learning_rate": "learning_rate", "clip_range": "clip"}
 """Arguments that may be functions, and the core's options with their values at the beginning."""
+ASSIGNABLE = ("learning_rate", "clip_range", "verbose", "tensorboard_log")
+"""Attributes that `learn` reads anew."""
+MADE_OF = ("action_space", "algorithm", "arguments", "device", "n_envs", "network", "observation_space")
+"""Attributes that only the constructor sets, besides the other arguments."""
 
 
-class PPO(NotCopyable):
+class PPO(FixedAttributes):
     """PPO in the core, which takes the arguments of `stable_baselines3.PPO` and has its methods.
 
         model = PPO("MlpPolicy", "operant/CartPole-v1", n_steps=1024).learn(100_000, progress_bar=True)
@@ -67,6 +72,8 @@ class PPO(NotCopyable):
     Attributes:
         num_timesteps: the number of steps so far.
         n_envs: N, the number of environments, or of their agents.
+        learning_rate, clip_range, verbose, tensorboard_log: as given; may be assigned, and hold for the next `learn`.
+            To change another argument, save the model and load it with the new one.
 
     Raises:
         TypeError: `env` is nothing that can be trained on.
@@ -163,6 +170,8 @@ class PPO(NotCopyable):
             NotFiniteError: a gradient, a reward or an observation was infinite or NaN.
             ValueError: there is a callback, or a schedule's value is out of its range.
         """
+        if log_interval is not None:
+            log_interval = integer("log_interval", log_interval, 1)
         if callback is not None and callback != []:
             raise ValueError(
                 f"callback={callback!r}: operant.compat.sb3.PPO calls nothing while it learns: {ELSEWHERE}, or call "
@@ -215,8 +224,10 @@ class PPO(NotCopyable):
             )
         return actions, state
 
-    def set_random_seed(self, seed: int) -> None:
-        """Seeds the actions that `predict` samples, and the environments' next reset."""
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """Seeds the actions that `predict` samples, and the environments' next reset; None changes nothing."""
+        if seed is None:
+            return
         self.algorithm.seed_actions(integer("seed", seed, 0))
         self._seed_of_reset = seed
 
@@ -391,9 +402,15 @@ class PPO(NotCopyable):
 
     def _arguments(self) -> dict[str, Any]:
         """The arguments of the constructor, except policy and environments, as they are now."""
-        own = ("learning_rate", "clip_range", "verbose", "tensorboard_log")
-        now = {name: getattr(self, name) for name in own}
+        now = {name: getattr(self, name) for name in ASSIGNABLE}
         return {**self.arguments, **now, "policy_kwargs": self.network.policy_kwargs()}
+
+
+PPO.fixed = {
+    name: f"save(path), and load(path, env, {name}=...)"
+    for name in inspect.signature(PPO).parameters
+    if name not in ("policy", "env", *ASSIGNABLE)
+} | dict.fromkeys((*MADE_OF, "policy_class", "policy_kwargs"), "make a new model")
 
 
 class _Missing:

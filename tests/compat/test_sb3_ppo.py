@@ -463,6 +463,38 @@ def test_what_is_no_number_is_named():
     for sizes in (64, "64", {"pi": 64, "vf": 64}):
         with pytest.raises(TypeError, match=rf"^net_arch={re.escape(repr(sizes))} must be a list of sizes, such as"):
             PPO("MlpPolicy", "operant/CartPole-v1", policy_kwargs={"net_arch": sizes})
+    for layers in ([0], [64, {"pi": [8], "vf": [8]}], {"pi": [8], "vf": [1.5]}):
+        with pytest.raises(ValueError, match=rf"^net_arch={re.escape(repr(layers))} must have sizes of at least 1"):
+            PPO("MlpPolicy", "operant/CartPole-v1", policy_kwargs={"net_arch": layers})
+    with pytest.raises(TypeError, match=r"^normalize_advantage='no' must be True or False$"):
+        PPO("MlpPolicy", "operant/CartPole-v1", normalize_advantage="no")
+
+
+def test_an_attribute_that_sb3_would_heed_and_the_core_not_cannot_be_assigned():
+    model = PPO("MlpPolicy", "operant/CartPole-v1", **SMALL)
+    values = {"gamma": 0.5, "n_steps": 64, "ent_coef": 0.1, "target_kl": 0.01, "normalize_advantage": False, "seed": 3}
+    for name, value in values.items():
+        message = rf"^PPO\.{name} cannot be replaced: save\(path\), and load\(path, env, {name}=\.\.\.\)$"
+        before = getattr(model, name)
+        with pytest.raises(AttributeError, match=message):
+            setattr(model, name, value)
+        assert getattr(model, name) == before
+    for name in ("policy_kwargs", "device", "n_envs", "observation_space", "algorithm"):
+        with pytest.raises(AttributeError, match=rf"^PPO\.{name} cannot be replaced: make a new model$"):
+            setattr(model, name, {})
+    before = model.algorithm.weights_hash()
+    model.learning_rate, model.clip_range = 0.0, 0.1  # which the next `learn` heeds
+    assert model.learn(128).algorithm.weights_hash() == before
+
+
+def test_a_seed_of_none_changes_nothing_as_in_sb3():
+    def sampled(*seeds):
+        model = PPO("MlpPolicy", "operant/CartPole-v1", **SMALL)
+        for seed in seeds:
+            model.set_random_seed(seed)
+        return model.predict(np.zeros((50, 4), np.float32))[0].tolist()
+
+    assert sampled(None) == sampled() != sampled(2) == sampled(2, None)
 
 
 def test_a_whole_number_of_steps_may_be_a_float_as_for_sb3():
@@ -476,6 +508,11 @@ def test_misuse_after_the_making_is_named():
     model = PPO("MlpPolicy", "operant/CartPole-v1", **SMALL)
     with pytest.raises(ValueError, match=r"calls nothing while it learns: use stable_baselines3\.PPO, or call learn\("):
         model.learn(32, callback=lambda *_: True)
+    with pytest.raises(ValueError, match=r"^log_interval=0 must be from 1 to \d+$"):
+        model.learn(32, log_interval=0)
+    with pytest.raises(TypeError, match=r"^log_interval='all' must be an int, not str$"):
+        model.learn(32, log_interval="all")
+    assert model.num_timesteps == 0
     with pytest.raises(ValueError, match=r"the observation is a tuple: reset\(\) of Gymnasium's"):
         model.predict(short().reset())
     with pytest.raises(ValueError, match="too many dimensions"):
