@@ -109,3 +109,20 @@ def test_bounds_between_two_float32_are_kept(kind, library):
     assert (taken == [0.1, 1e-3]).any(0).all() and (taken[:, 0] == -0.1).any()
     np.testing.assert_allclose(taken, np.clip(drawn, [-0.1, -np.inf], [0.1, 1e-3]), rtol=1e-7)  # rounded to float32
     algorithm.close()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("kind", [TorchPPO, NativePPO])
+def test_predicted_actions_are_of_the_space(kind, dtype):
+    class Narrow(Taken):
+        high = 1e300 if dtype is np.float64 else np.inf  # beyond float32
+        action_space = spaces.Box(np.array([-0.01, -high], dtype), np.array([0.01, high], dtype), dtype=dtype)
+
+    algorithm = kind(vector(Narrow, Narrow), config())
+    observations = np.random.default_rng(0).normal(0, 9, (50, 2)).astype(np.float32)
+    for deterministic in (True, False):
+        actions = algorithm.predict(observations, deterministic=deterministic)[0]
+        assert all(action in Narrow.action_space for action in actions)
+    assert (abs(actions[:, 0]).astype(np.float32) == np.float32(Narrow.action_space.high[0])).any()
+    algorithm.close()

@@ -12,6 +12,8 @@ from operant.models.networks.distributions import Categorical, MultiCategorical,
 
 torch.set_num_threads(1)
 
+WIDE = spaces.Box(-1e300, 1e300, (2,), np.float64)
+FLAT = spaces.Box(np.float32([0, 1]), np.float32([1, 1]))
 VECTOR = spaces.Box(-np.inf, np.inf, (4,), np.float32)
 BOUNDED = spaces.Box(np.float32([-1, -2]), np.float32([1, 3]))
 NESTED = spaces.Dict(
@@ -216,6 +218,12 @@ def test_a_custom_extractor_and_value_head_replace_the_defaults():
         ((VECTOR, spaces.Dict(a=spaces.Discrete(2)), {}), TypeError, "no policy supports the action space Dict"),
         ((VECTOR, spaces.Box(0, 9, (2,), np.int32), {}), TypeError, "Box of floating-point numbers"),
         ((VECTOR, VECTOR, {"squash": True}), ValueError, "squash=True needs finite bounds.*set squash=False"),
+        (
+            (VECTOR, WIDE, {"squash": True}),
+            ValueError,
+            r"finite bounds in float32, low below high, but .* Box\(-1e\+300",
+        ),
+        ((VECTOR, FLAT, {"squash": True}), ValueError, "finite bounds in float32, low below high, but .* set squash=F"),
         ((VECTOR, spaces.Discrete(2), {"squash": True}), ValueError, "squash=True is for a Box.*not Discrete"),
         ((VECTOR, spaces.Discrete(2), {"activation": "tan"}), ValueError, "activation='tan' must be one of tanh, relu"),
         ((VECTOR, spaces.Discrete(2), {"hidden": (64, 0)}), ValueError, r"hidden=\(64, 0\)"),

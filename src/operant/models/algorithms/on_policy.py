@@ -178,7 +178,9 @@ class OnPolicy(Algorithm, ABC):
             actions = distribution.mode() if deterministic else distribution.sample(self.generator)
         actions = (actions[0] if policy.recurrent else actions).cpu().numpy()
         space = self.environments.action_space
-        return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions, state
+        if isinstance(space, spaces.Box):
+            actions = np.clip(actions, space.low, space.high).astype(space.dtype, copy=False)
+        return actions, state
 
     def seed_actions(self, seed: int) -> None:
         self.generator.manual_seed(seed)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from operant.models.networks.spaces import action_choices, box_actions
+from operant.models.networks.spaces import action_choices, box_actions, float32_bounds
 
 INT32, FLOAT32 = np.dtype(np.int32), np.dtype(np.float32)
 
@@ -37,8 +37,8 @@ class ActionForm:
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """The bounds of a continuous action, `[K]` float32 each."""
         assert isinstance(self.space, spaces.Box)
-        low, high = (np.ravel(bound).astype(FLOAT32) for bound in (self.space.low, self.space.high))
-        return low, high
+        low, high = float32_bounds(self.space)
+        return low.ravel(), high.ravel()
 
     def for_environment(self, actions: np.ndarray) -> np.ndarray:
         """Converts the core's actions `[..., K]` to the space's, `[..., *shape]` of int64 or the space's dtype."""

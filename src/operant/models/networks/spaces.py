@@ -42,14 +42,24 @@ def box_actions(space: spaces.Box, actions: np.ndarray) -> np.ndarray:
     return converted if converted.itemsize <= actions.itemsize else np.clip(converted, space.low, space.high)
 
 
+def float32_bounds(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the bounds of a Box in float32; those beyond its largest number are infinite."""
+    with np.errstate(over="ignore"):
+        return space.low.astype(np.float32), space.high.astype(np.float32)
+
+
 def check_squash(space: spaces.Space[Any], squash: bool) -> None:
     """Raises ValueError if actions of the space cannot be squashed to their bounds, and `squash` is set."""
     if not squash:
         return
     if not is_continuous(space) or not isinstance(space, spaces.Box):
         raise ValueError(f"squash=True is for a Box of floating-point actions, not {space}: set squash=False")
-    if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
-        raise ValueError(f"squash=True needs finite bounds, but the action space is {space}: set squash=False")
+    low, high = float32_bounds(space)
+    with np.errstate(all="ignore"):
+        fit = np.isfinite(high - low) & (low < high)
+    if not fit.all():
+        needs = "squash=True needs finite bounds in float32, low below high"
+        raise ValueError(f"{needs}, but the action space is {space}: set squash=False")
 
 
 def has_mask(space: spaces.Space[Any]) -> bool:
