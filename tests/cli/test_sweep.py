@@ -70,6 +70,13 @@ def test_every_trial_is_a_run_and_the_same_command_continues(tmp_path, capsys):
     assert len(trials(tmp_path)) == 3
 
 
+@pytest.mark.parametrize("seed", [2**32 - 1, 2**63 - 1])
+def test_a_sweep_takes_and_continues_with_every_seed(tmp_path, seed):
+    for count in (1, 2):
+        assert sweep(tmp_path, trials=count, seed=("[run]", f"seed = {seed}\n[run]")) == 0
+    assert len({run.config["options"]["learning_rate"] for run in trials(tmp_path)}) == 2
+
+
 def test_the_best_trial_is_that_of_the_highest_return_and_its_command_trains_it_again(tmp_path, capsys):
     sweep(tmp_path, trials=3)
     out = capsys.readouterr().out

@@ -20,6 +20,7 @@ from operant.runs.results import Results
 from operant.runs.run_directory import RunDirectory
 
 STARTUP = 5  # the first trials are random and never ended early: the sampler learns from them
+SEEDS = 1 << 32  # that Optuna takes
 COMPLETE, PRUNED = "complete", "pruned"
 
 
@@ -49,7 +50,9 @@ class SweepTrials:
             direction=optuna.study.StudyDirection[config.direction.upper()],
             pruner=optuna.pruners.MedianPruner(STARTUP) if config.prune_every else optuna.pruners.NopPruner(),
             # The seed differs between processes; otherwise each would draw the same values.
-            sampler=optuna.samplers.TPESampler(n_startup_trials=STARTUP, seed=config.seed + len(self.results.rows)),
+            sampler=optuna.samplers.TPESampler(
+                n_startup_trials=STARTUP, seed=(config.seed + len(self.results.rows)) % SEEDS
+            ),
         )
         self._distributions = {name: _distribution(range_) for name, range_ in config.parameters.items()}
         self._running: dict[str, optuna.Trial] = {}
