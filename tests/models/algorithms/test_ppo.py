@@ -57,6 +57,15 @@ def test_an_update_ends_at_the_target_kl():
     assert not torch.equal(weights(stopped), weights(on)) and metrics["approximate_kl"] > 1e-3
 
 
+def test_an_update_that_ends_at_once_changes_nothing():
+    """In bfloat16 the probabilities of the first minibatch are already others than those of the rollout."""
+    algorithm = made(amp=True, target_kl=1e-9)
+    before = algorithm.weights_hash()
+    metrics = next(algorithm.iterate(1000))
+    assert metrics["approximate_kl"] > 1.5e-9 and algorithm.weights_hash() == before
+    assert metrics["policy_loss"] == metrics["value_loss"] == metrics["gradient_norm"] == 0
+
+
 @pytest.mark.parametrize(
     "option",
     [

@@ -30,6 +30,7 @@ class TorchPPO(PPO, OnPolicy):
         advantages, returns = self._advantages(rollout, c.gae_lambda)
         variance = losses.explained_variance(rollout.values.flatten(), returns.flatten())
         targets = self._scaled_returns(returns)
+        policy_loss = value_loss = gradient = torch.zeros((), device=self.device)  # if `target_kl` ends it at once
         for batch in self._batches(rollout, advantages, targets):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=c.amp):
                 distribution, values, _ = self.policy(*batch.inputs)
