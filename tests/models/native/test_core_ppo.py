@@ -89,6 +89,12 @@ CANNOT = {
     "learning_rate=2.0 (above 1)": {"learning_rate": 2.0},
     "log_std=21.0 (not from -20 to 20)": {"log_std": 21.0},
     "clip=inf": {"clip": math.inf},
+    "clip=1e+39 (as a float32 it is inf)": {"clip": 1e39},
+    "learning_rate=1e-50 (as a float32 it is 0)": {"learning_rate": 1e-50},
+    "value_clip=1e-50 (as a float32 it is 0)": {"value_clip": 1e-50},
+    "target_kl=1e-50 (as a float32 it is 0)": {"target_kl": 1e-50},
+    "max_grad_norm=1e-50 (as a float32 it is 0)": {"max_grad_norm": 1e-50},
+    "value_coefficient=1e+300 (as a float32 it is inf)": {"value_coefficient": 1e300},
     "minibatches=2147483648 (above 2147483647)": {"minibatches": 1 << 31},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from gymnasium import spaces
 
 from operant.batch.core import isas
@@ -16,6 +17,11 @@ from operant.models.native.parts import input_parts, why_unreadable
 ACTIVATIONS = ("tanh", "relu", "silu")
 FUSED = ("avx512", "avx2", "neon")
 """The targets with a fused multiply-add; the scalar one computes the same bits, slowly."""
+FLOATS = (
+    *("learning_rate", "clip", "value_clip", "dual_clip", "target_kl", "max_grad_norm"),
+    *("value_coefficient", "entropy_coefficient"),
+)
+"""The options that the core holds in float32, and for which 0 or infinity has another meaning or is refused."""
 MOST_COUNT = (1 << 31) - 1  # an int32_t
 MOST_LOG_STD = 20  # log standard deviations are from -20 to 20
 MOST_LAYERS, MOST_WIDTH, MOST_NUMBERS, MOST_CHOICES = 8, 4096, 256, 1024
@@ -48,6 +54,12 @@ def why_not_options(config: PPOConfig) -> str | None:
         return f"log_std={config.log_std} (not from {-MOST_LOG_STD} to {MOST_LOG_STD})"
     if config.clip == math.inf:
         return "clip=inf"
+    for name in FLOATS:
+        value = getattr(config, name)
+        with np.errstate(over="ignore"):
+            rounded = np.float32(value)
+        if (value != 0 and rounded == 0) or (math.isfinite(value) and not math.isfinite(rounded)):
+            return f"{name}={value} (as a float32 it is {rounded:g})"
     for name in ("epochs", "minibatches"):
         if getattr(config, name) > MOST_COUNT:
             return f"{name}={getattr(config, name)} (above {MOST_COUNT})"
