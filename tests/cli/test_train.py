@@ -401,6 +401,26 @@ def test_a_run_that_was_killed_after_its_last_step_is_finished_by_resume(tmp_pat
     assert "has made 2,048 steps: ask" in error("resume", killed.id, "--runs", tmp_path, code=1)
 
 
+@pytest.mark.parametrize("backend", ["native", "torch"])
+def test_a_run_that_was_killed_after_it_had_solved_its_task_is_finished_by_resume(tmp_path, backend):
+    sizes = ["--num-envs", 16, "--rollout-steps", 64, "--backend", backend]
+    whole = run("train", "cartpole", *sizes, "--stop-at", 20, "--quiet", "--runs", tmp_path)
+    assert "; solved: mean " in whole
+    killed = RunDirectory.latest(tmp_path)
+    before, updates = (final_state(killed), rows(killed)), killed.record["updates"]
+    killed.update(status="running", pid_started="1")
+    again = run("resume", "--latest", "--quiet", "--runs", tmp_path)
+    assert (
+        again.partition("; solved: mean ")[2].splitlines()[0] == whole.partition("; solved: mean ")[2].splitlines()[0]
+    )
+    killed.refresh()
+    assert (killed.status, killed.record["updates"]) == ("finished", updates)
+    assert same((final_state(killed), rows(killed)), before)
+    run("resume", "--latest", "--quiet", "--runs", tmp_path)  # a finished run goes on
+    killed.refresh()
+    assert killed.record["updates"] > updates
+
+
 @pytest.mark.parametrize("where", [[], ["--detach"]])
 @pytest.mark.parametrize(
     "module, arguments, message",

@@ -80,6 +80,7 @@ def command(argv: list[str]) -> int:
         if algorithm.steps >= config.timesteps and (run.status == "finished" or arguments.timesteps is not None):
             asked = "" if arguments.timesteps is None else f", and --timesteps is {config.timesteps:,}"
             raise ValueError(f"run {run.id} has made {algorithm.steps:,} steps{asked}: ask for more with --timesteps")
+        cut = run.status != "finished"
         all_gather_object(run.id)  # a barrier: every process has now seen that the run was not running
         if rank() == 0:
             # What `operant repeat` needs of the run so far: the learning rate fell with the total of steps.
@@ -93,7 +94,8 @@ def command(argv: list[str]) -> int:
         show = rank() == 0 and not arguments.quiet and sys.stderr.isatty()
         mine = run if rank() == 0 else None
         training = Training(config, algorithm, mine, every=arguments.checkpoint_every, keep=arguments.keep, show=show)
-        code = training.train(resume=True, tensorboard=not arguments.no_tensorboard, wandb=arguments.wandb)
+        recording = {"tensorboard": not arguments.no_tensorboard, "wandb": arguments.wandb}
+        code = training.train(resume=True, judge_first=cut, **recording)
         report(training, code)
         algorithm.close()
         return code

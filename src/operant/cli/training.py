@@ -54,12 +54,18 @@ class Training:
         self.checkpoints = CheckpointFolder(run.checkpoints, keep=keep) if run else None
         self.solved: float | None = None
 
-    def train(self, *, resume: bool = False, **recording: Any) -> int:
+    def train(self, *, resume: bool = False, judge_first: bool = False, **recording: Any) -> int:
         """Trains until the timesteps are done, `stop_at` is reached, or a signal asks the process to stop.
+
+        With `judge_first` there may be nothing to do: the run was killed after the update that reached `stop_at`.
 
         Returns:
             The exit code: 0, or 130 if it was interrupted.
         """
+        if judge_first:
+            algorithm = self.algorithm
+            last = {"episode_return": algorithm.recent_return, "updates": algorithm.updates, "steps": algorithm.steps}
+            self.solved = evaluation(self.config, algorithm, last)
         if self.run is None:
             return self._loop(None)
         if resume:
@@ -92,7 +98,7 @@ class Training:
         interrupted = False
         bar = ProgressBar(self.config.timesteps, algorithm.steps) if self.show else None
         with asked_to_stop() as asked, bar or contextlib.nullcontext():
-            for metrics in algorithm.iterate(self.config.timesteps):
+            for metrics in algorithm.iterate(self.config.timesteps) if self.solved is None else ():
                 if recorder is not None:
                     recorder.record(metrics)
                 if bar is not None:
