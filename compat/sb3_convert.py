@@ -41,10 +41,14 @@ def to_sb3(
         env: a VecEnv, or None.
 
     Raises:
-        ValueError: actions do not begin with 0, as SB3's do.
+        ValueError: actions or observations do not begin with 0, as SB3's do.
     """
     if any(action_choices(action_space)[1]):
         raise ValueError(f"SB3 counts actions from 0, which {action_space} does not: it has no form of this model")
+    if any(part.start for part in algorithm.trainer.parts):
+        raise ValueError(
+            f"SB3 counts observations from 0, which {observation_space} does not: it has no form of this model"
+        )
     framework("stable_baselines3", "sb3", at_least="2.7")
     import torch
     from stable_baselines3 import PPO

@@ -25,7 +25,7 @@ from operant.models.collection.sources import (
     NativeEnvironments,
     make_environments,
 )
-from operant.models.networks.spaces import box_actions
+from operant.models.networks.spaces import actions_of
 from operant.rollout.buffer import RolloutBuffer
 
 SAME_STEP = gym.vector.AutoresetMode.SAME_STEP
@@ -74,8 +74,7 @@ class SteppedVecEnv(NoEnvironments):
         self.returns[:], self.lengths[:] = 0, 0
 
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
-        space, actions = self.action_space, buffer.actions[t]
-        actions = box_actions(space, actions) if isinstance(space, spaces.Box) else actions.astype(space.dtype)
+        actions = actions_of(self.action_space, buffer.actions[t])
         observations, rewards, dones, infos = self.vec_env.step(actions)
         truncated = dones & [bool(info.get("TimeLimit.truncated")) for info in infos]
         buffer.record(t, self.layout.flatten(observations), rewards, dones & ~truncated, truncated)

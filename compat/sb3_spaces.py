@@ -18,9 +18,10 @@ def describe_space(space: spaces.Space[Any]) -> dict[str, Any]:
     if isinstance(space, spaces.Box):
         return {"kind": kind, "low": space.low, "high": space.high}
     if isinstance(space, spaces.Discrete):
-        return {"kind": kind, "n": int(space.n), "start": int(space.start)}
+        return {"kind": kind, "n": int(space.n), "start": int(space.start), "dtype": np.dtype(space.dtype).name}
     if isinstance(space, spaces.MultiDiscrete):
-        return {"kind": kind, "nvec": space.nvec}
+        start = getattr(space, "start", np.zeros_like(space.nvec))  # gymnasium 0.29 has no start
+        return {"kind": kind, "nvec": space.nvec, "start": start}
     if isinstance(space, spaces.MultiBinary):
         return {"kind": kind, "n": space.n if isinstance(space.n, int) else list(space.shape)}
     if isinstance(space, spaces.Dict):
@@ -35,9 +36,15 @@ def read_space(described: dict[str, Any]) -> spaces.Space[Any]:
         low, high = described["low"], described["high"]
         return spaces.Box(low, high, dtype=low.dtype.type)
     if kind == "Discrete":
-        return spaces.Discrete(described["n"], start=described["start"])
+        dtype: dict[str, Any] = {"dtype": np.dtype(described.get("dtype", "int64")).type}
+        if dtype["dtype"] is np.int64:  # the only one of older releases of gymnasium
+            dtype = {}
+        return spaces.Discrete(described["n"], start=described["start"], **dtype)
     if kind == "MultiDiscrete":
-        return spaces.MultiDiscrete(np.asarray(described["nvec"]))
+        nvec = np.asarray(described["nvec"])
+        start = np.asarray(described.get("start", 0))
+        begins: dict[str, Any] = {"start": start} if start.any() else {}
+        return spaces.MultiDiscrete(nvec, nvec.dtype.type, **begins)
     if kind == "MultiBinary":
         return spaces.MultiBinary(described["n"])
     if kind == "Dict":

@@ -144,6 +144,18 @@ def test_a_converted_model_predicts_the_same_actions(name):
     np.testing.assert_allclose(ours, other, rtol=0, atol=1e-5 if ours.dtype == np.float32 else 0)
 
 
+COUNTED = spaces.MultiDiscrete([3, 2], np.int16, start=[1, -1])
+
+
+@pytest.mark.parametrize("observation", [COUNTED, spaces.Dict(a=COUNTED, b=BOX), spaces.Discrete(3, start=-1)], ids=str)
+def test_sb3_has_no_form_of_observations_that_do_not_begin_with_0(observation):
+    model = PPO(policy_for(observation), Toy(observation, spaces.Discrete(2)), **SMALL).learn(32)
+    with pytest.raises(
+        ValueError, match=r"^SB3 counts observations from 0, which (Dict|Multi|Disc).* does not: it has no"
+    ):
+        model.to_sb3()
+
+
 def test_sb3_has_no_form_of_actions_that_begin_with_1():
     model = PPO("MlpPolicy", Toy(BOX, spaces.Discrete(2, start=1)), **SMALL).learn(32)
     with pytest.raises(ValueError, match=r"SB3 counts actions from 0, which Discrete\(2, start=1\) does not"):
@@ -334,6 +346,20 @@ def test_a_loaded_model_needs_no_environment_to_predict(name, tmp_path):
     assert loaded.get_env() is None and loaded.to_sb3().num_timesteps == 64
     with pytest.raises(ValueError, match=r"no environment: call set_env\(env\)"):
         loaded.learn(64)
+
+
+NARROW = {"dtype": np.int32} if "dtype" in inspect.signature(spaces.Discrete).parameters else {}  # later gymnasium's
+
+
+@pytest.mark.parametrize("space", [COUNTED, spaces.Discrete(3, start=5, **NARROW)], ids=str)
+def test_spaces_are_saved_with_their_first_number_and_dtype(space, tmp_path):
+    model = PPO("MlpPolicy", Toy(space, space), **SMALL).learn(32)
+    model.save(tmp_path / "model")
+    alone, on = PPO.load(tmp_path / "model"), PPO.load(tmp_path / "model", Toy(space, space))
+    for loaded in (alone, on):
+        assert loaded.observation_space == loaded.action_space == space
+    observation = space.sample()
+    assert len({str(each.predict(observation, deterministic=True)[0]) for each in (model, alone, on)}) == 1
 
 
 def test_a_model_is_loaded_for_another_number_of_environments_and_with_other_arguments(tmp_path):

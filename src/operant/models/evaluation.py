@@ -11,6 +11,7 @@ import numpy as np
 from operant.catalog import CATALOG, ENGINES, bare_id
 from operant.environments.lookup import find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
+from operant.models.networks.spaces import actions_of
 
 LONGEST = 1000  # steps after which an episode without a time limit is truncated
 
@@ -104,6 +105,8 @@ def _play(policy: Policy, envs: Any, deterministic: bool, seed: int) -> np.ndarr
     state = None
     while running.any():
         actions, state = policy.predict(observations, state, deterministic=deterministic)
+        if isinstance(actions, np.ndarray):
+            actions = actions_of(envs.single_action_space, actions)
         observations, rewards, terminated, truncated, _ = envs.step(actions)
         returns += np.where(running, rewards, 0.0)
         running &= ~(terminated | truncated)

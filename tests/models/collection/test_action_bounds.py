@@ -13,6 +13,7 @@ from operant.compat.sb3_environments import SteppedVecEnv
 from operant.models.algorithms.configs import PPOConfig
 from operant.models.algorithms.torch_ppo import TorchPPO
 from operant.models.collection.sources import make_environments
+from operant.models.evaluation import evaluate
 from operant.models.native.ppo import NativePPO
 
 ENV = "MountainCarContinuous-v0"  # a step costs 0.1 a^2, of the action that the environment was given
@@ -126,3 +127,24 @@ def test_predicted_actions_are_of_the_space(kind, dtype):
         assert all(action in Narrow.action_space for action in actions)
     assert (abs(actions[:, 0]).astype(np.float32) == np.float32(Narrow.action_space.high[0])).any()
     algorithm.close()
+
+
+@pytest.mark.parametrize("space", [spaces.MultiDiscrete([2, 3], np.int16), spaces.MultiBinary(3)], ids=str)
+@pytest.mark.parametrize("kind", [TorchPPO, NativePPO])
+def test_environments_get_discrete_actions_in_the_spaces_dtype(kind, space):
+    class Checks(Taken):
+        action_space = space
+
+        def step(self, action):
+            assert action in space and action.dtype == space.dtype
+            return np.zeros(2, np.float32), 0.0, False, False, {}
+
+    gym.register("Checks-v0", Checks, max_episode_steps=3)
+    try:
+        algorithm = kind("Checks-v0", config()).learn(T * N)
+        assert algorithm.updates == 1
+        for deterministic in (True, False):
+            assert evaluate(algorithm, "Checks-v0", 2, deterministic=deterministic).tolist() == [0, 0]
+        algorithm.close()
+    finally:
+        gym.registry.pop("Checks-v0")

@@ -22,7 +22,7 @@ from operant.environments.lookup import AUTHORED, find_spec, is_native
 from operant.environments.vector import OperantVectorEnv
 from operant.messages import NotCopyable, unknown
 from operant.models.machine.data_parallel import processes
-from operant.models.networks.spaces import box_actions
+from operant.models.networks.spaces import actions_of
 from operant.rollout.buffer import RolloutBuffer
 from operant.workers.choice import available_cores
 
@@ -218,9 +218,7 @@ class GymnasiumEnvironments(CpuEnvironments):
         self.returns[:], self.lengths[:] = 0, 0
 
     def step(self, buffer: RolloutBuffer, t: int) -> Episodes | None:
-        space, actions = self.action_space, buffer.actions[t]
-        if isinstance(space, spaces.Box):
-            actions = box_actions(space, actions)
+        actions = actions_of(self.action_space, buffer.actions[t])
         observations, rewards, terminated, truncated, infos = self.envs.step(actions)
         buffer.record(t, self.layout.flatten(observations), rewards, terminated, truncated)
         self.returns += rewards

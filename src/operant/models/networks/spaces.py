@@ -42,6 +42,11 @@ def box_actions(space: spaces.Box, actions: np.ndarray) -> np.ndarray:
     return converted if converted.itemsize <= actions.itemsize else np.clip(converted, space.low, space.high)
 
 
+def actions_of(space: spaces.Space[Any], actions: np.ndarray) -> np.ndarray:
+    """Converts a trainer's actions `[..., *A]` to the dtype of their space, and to the bounds of a Box."""
+    return box_actions(space, actions) if isinstance(space, spaces.Box) else actions.astype(space.dtype, copy=False)
+
+
 def float32_bounds(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
     """Returns the bounds of a Box in float32; those beyond its largest number are infinite."""
     with np.errstate(over="ignore"):
