@@ -12,6 +12,7 @@ import pytest
 
 from operant.engines.mujoco_model import field_names
 from operant.messages import EngineError
+from operant.models import PPO
 
 ASSETS = Path(gym.__file__).parent / "envs" / "mujoco" / "assets"
 NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody></mujoco>'
@@ -187,6 +188,25 @@ def test_what_a_callback_of_the_users_raises_is_raised(make, at_reset, no_callba
     assert isinstance(tripped.value.__cause__, KeyError)
     with pytest.raises(EngineError, match="Python exception raised: make a new one"):
         call()
+
+
+def test_training_in_the_core_raises_what_the_engine_and_its_callbacks_raise(no_callback, tmp_path):
+    path = tmp_path / "small.xml"
+    text = (ASSETS / "ant.xml").read_text()
+    path.write_text(text.replace('<mujoco model="ant">', '<mujoco model="ant"><size memory="9K"/>'))
+    sizes = PPO.Config(backend="native", num_envs=4, rollout_steps=16, hidden=(8,), log_std=1.0, threads=1)
+    with pytest.raises(EngineError, match="mj_stackAlloc"):
+        PPO("operant/Ant-v5", sizes, env_options={"xml_file": str(path)}).learn(100_000)
+    runs = PPO("operant/HalfCheetah-v5", sizes).learn(64)
+    judged = gym.make_vec("operant/HalfCheetah-v5", 4, autoreset_mode="SameStep", precision="float32")
+
+    def trip(model, data):
+        raise Tripped("here")
+
+    mujoco.set_mjcb_control(trip)
+    for call in (lambda: runs.learn(1000), lambda: runs.trainer.evaluate(judged.batch)):
+        with pytest.raises(Tripped, match="here"):
+            call()
 
 
 def test_a_callback_that_raises_in_another_thread_ends_the_batch_and_not_the_process(no_callback):

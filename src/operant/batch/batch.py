@@ -298,6 +298,15 @@ class Batch(BatchBase):
         """Converts actions for these rows; raises the error that `step` would raise."""
         return self._actions.check(actions, rows)
 
+    @staticmethod
+    def raising(call: Callable[..., int]) -> Callable[..., int]:
+        """Returns a function of the core that steps a batch, so that it raises what an engine's callbacks raised."""
+        return call
+
+    def failure(self, status: int) -> Exception:
+        """Returns the exception for a status, other than OPERANT_OK, of a function that steps this batch."""
+        return self._error(status)
+
     def _error(self, status: int, actions: Any = None) -> Exception:
         return self._actions.failure(self._handle, status, actions)
 

@@ -72,6 +72,7 @@ class EngineBatch(Batch):
     model: MujocoModel
     core_step: ClassVar[Callable[..., int]] = staticmethod(_raising(lib.operant_step))
     core_reset: ClassVar[Callable[..., int]] = staticmethod(_raising(lib.operant_reset))
+    raising = staticmethod(_raising)
 
     def __init__(self, spec: EnvSpec, num_envs: int, *, like: EngineBatch | None = None, **how: Any):
         self._like = like

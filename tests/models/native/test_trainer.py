@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 from toys import Nested, vector
 
+from operant.batch.batch import Batch
+from operant.environments.lookup import find_spec
 from operant.environments.vector import OperantVectorEnv
 from operant.messages import NotFiniteError
 from operant.models.algorithms.configs import PPOConfig
@@ -210,6 +213,45 @@ def test_no_call_returns_what_follows_from_an_observation_that_is_not_finite(num
     for call in calls:
         with pytest.raises(NotFiniteError, match="the observation of row 2 has an infinite number or NaN"):
             call()
+
+
+def taxi(rows, autoreset="SameStep"):
+    batch = Batch(find_spec("operant/Taxi-v4"), rows, autoreset=autoreset)
+    batch.seed(0)
+    return batch
+
+
+def test_a_batch_or_rollout_that_cannot_be_learned_from_is_named():
+    config = PPOConfig(rollout_steps=2, hidden=(4,))
+    trainer, narrow = (Trainer(spaces.Discrete(choices), spaces.Discrete(6), config, rows=4) for choices in (500, 10))
+    batch = taxi(4)
+    with pytest.raises(ValueError, match=r"^nothing was collected: call collect\(batch\) first, or give a rollout$"):
+        trainer.learn()
+    with pytest.raises(ResetNeeded, match="reset the whole environment before the first step"):
+        trainer.collect(batch)
+    batch.reset()
+    first = int(batch.observe().observations[0])
+    assert first > 9
+    with pytest.raises(ValueError, match=f"^the observation of row 0 has {first}, which is not from 0 to 9$"):
+        narrow.collect(batch)
+    for other in (taxi(5), taxi(4, "NextStep")):
+        other.reset()
+        with pytest.raises(ValueError, match=r"^the batch's rows, .* do not suit the trainer of 4 rows: make one of i"):
+            trainer.collect(other)
+    rollout = trainer.new_rollout()
+    rollout.actions[1, 2] = 6
+    with pytest.raises(
+        ValueError, match=r"^an action of the rollout is none of its choices, or not finite: give those"
+    ):
+        trainer.learn(rollout)
+    rollout.actions[:] = 5
+    rollout.observations.view(np.int64)[1, 3] = 500
+    with pytest.raises(ValueError, match=r"^the observation of row 7 has 500, which is not from 0 to 499$"):
+        trainer.learn(rollout)
+    with pytest.raises(ValueError, match=r"^learning_rate=2 must be from 0 to 1, and clip=0\.1 positive and finite$"):
+        trainer.adjust(2, 0.1)
+    trainer.collect(batch)
+    assert np.isfinite(trainer.learn()["policy_loss"])  # the trainer goes on
 
 
 def test_an_unknown_target_is_refused(monkeypatch):

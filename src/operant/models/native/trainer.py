@@ -292,38 +292,66 @@ class Trainer(NotCopyable):
     # Learning.
 
     def collect(self, batch: Batch) -> None:
-        """Plays T steps in a batch of N rows under "SameStep", which has been reset; `learn()` learns from them."""
-        status = lib.operant_train_collect(self._open_handle(), batch.stepper.handle, self._collected)
+        """Plays T steps in a batch of N rows under "SameStep", which has been reset; `learn()` learns from them.
+
+        Raises:
+            ResetNeeded: it has not been reset.
+            EngineError: its engine failed; what a callback of the user's raised is raised itself.
+            NotFiniteError: an observation, or what follows from it, is infinite or NaN.
+            ValueError: the batch is not as the trainer, or an observation is not of the space.
+        """
+        collect = batch.raising(lib.operant_train_collect)
+        status = collect(self._open_handle(), batch.stepper.handle, self._collected)
         if status != _OK:
-            raise self._error(status)
+            raise self._refused(status, batch)
 
     def learn(self, rollout: Rollout | None = None) -> dict[str, float]:
         """Learns from a rollout (None: that of the last `collect`), and returns the means over all minibatches.
 
         Raises:
             NotFiniteError: a gradient, a reward or an observation was infinite or NaN.
+            ValueError: nothing was collected, or an action or an observation is not of its space.
         """
         if rollout is not None:
             _check(rollout.observations, (self.steps + 1, self.rows, *self.layout.shape), self.layout.dtype)
             _check(rollout.actions, (self.steps, self.rows, self.form.size), self.form.dtype)
         experience = self._collected if rollout is None else rollout.experience
         status = lib.operant_train_learn(self._open_handle(), experience, self._metrics)
+        if status == lib.OPERANT_BAD_ARGUMENT and rollout is None:
+            raise ValueError("nothing was collected: call collect(batch) first, or give a rollout")
+        if status == lib.OPERANT_BAD_ACTION:
+            raise ValueError(
+                "an action of the rollout is none of its choices, or not finite: give those that act() drew"
+            )
         if status != _OK:
-            raise self._error(status)
+            raise self._error(status, None if rollout is None else rollout.observations.reshape(-1, *self.layout.shape))
         return {name: float(getattr(self._metrics, name)) for name in METRICS}
 
     def adjust(self, learning_rate: float, clip: float) -> None:
-        """Sets learning rate and clip for the calls of `learn` from now on."""
-        self._check(lib.operant_train_adjust(self._open_handle(), learning_rate, clip))
+        """Sets learning rate and clip for the calls of `learn` from now on.
+
+        Raises:
+            ValueError: one of them is out of range.
+        """
+        status = lib.operant_train_adjust(self._open_handle(), learning_rate, clip)
+        if status == lib.OPERANT_BAD_ARGUMENT:
+            raise ValueError(f"learning_rate={learning_rate} must be from 0 to 1, and clip={clip} positive and finite")
+        self._check(status)
 
     def evaluate(self, batch: Batch) -> float:
         """Resets a batch under "SameStep" with a time limit, and plays an episode in each environment greedily.
 
         Returns:
             Their mean return.
+
+        Raises:
+            EngineError, NotFiniteError, ValueError: as in `collect`; or the batch has no time limit.
         """
         mean = ffi.new("double *")
-        self._check(lib.operant_train_evaluate(self._open_handle(), batch.stepper.handle, mean))
+        evaluate = batch.raising(lib.operant_train_evaluate)
+        status = evaluate(self._open_handle(), batch.stepper.handle, mean)
+        if status != _OK:
+            raise self._refused(status, batch)
         return float(mean[0])
 
     def restored(self) -> None:
@@ -358,6 +386,27 @@ class Trainer(NotCopyable):
         if status != _OK:
             raise self._error(status)
 
+    def _refused(self, status: int, batch: Batch) -> Exception:
+        """The exception for the status of a call that plays in a batch, which has kept the observations at fault."""
+        if status in (lib.OPERANT_NOT_RESET, lib.OPERANT_ENGINE_FAILED):
+            return batch.failure(status)
+        if status not in (lib.OPERANT_BAD_ARGUMENT, lib.OPERANT_NOT_FINITE):
+            return self._error(status)
+        row_bytes = int(np.prod(self.layout.shape, dtype=np.int64)) * self.layout.dtype.itemsize
+        found = batch.observe().observations if batch.ready else np.empty(0)
+        if found.size and found.nbytes % row_bytes == 0:
+            rows = np.frombuffer(found.tobytes(), self.layout.dtype).reshape(-1, *self.layout.shape)
+            if status == lib.OPERANT_NOT_FINITE:
+                return self._error(status, rows)
+            if (text := self._misfit(rows)) is not None:
+                return ValueError(text)
+        if status == lib.OPERANT_NOT_FINITE:
+            return self._error(status)
+        return ValueError(
+            f"the batch's rows, observations, actions or time limit do not suit the trainer of {self.rows} rows: make "
+            'one of its environment with precision="float32" and autoreset="SameStep"'
+        )
+
     def _error(self, status: int, observations: np.ndarray | None = None, rows: np.ndarray | None = None) -> Exception:
         if status == lib.OPERANT_NOT_FINITE:
             if observations is not None and (row := self._not_finite(observations)) is not None:
@@ -369,11 +418,11 @@ class Trainer(NotCopyable):
         if status == lib.OPERANT_NO_MEMORY:
             return MemoryError("out of memory")
         if status == lib.OPERANT_BAD_ARGUMENT and observations is not None:
-            return ValueError(self._fault(observations))
+            return ValueError(self._misfit(observations) or f"the core refused these {len(observations)} observations")
         return ValueError(f"the core refused the call (status {status})")
 
-    def _fault(self, observations: np.ndarray) -> str:
-        """Names the first row of observations that the core cannot act on."""
+    def _misfit(self, observations: np.ndarray) -> str | None:
+        """Names the first row of observations that the core cannot act on, or returns None."""
         rows = observations.reshape(len(observations), -1).view(np.uint8)
         for part in self.parts:
             if part.choices:
@@ -390,7 +439,7 @@ class Trainer(NotCopyable):
             if not each.all():
                 row = int(np.argwhere(~each)[0][0])
                 return f"the action mask of row {row} allows no action: allow at least one in each row"
-        return f"the core refused these {len(observations)} observations"
+        return None
 
     def _not_finite(self, observations: np.ndarray) -> int | None:
         """The first row of observations with an infinite number or NaN, or None."""
