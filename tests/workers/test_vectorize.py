@@ -222,6 +222,13 @@ def test_an_id_is_made_by_gymnasium_with_its_options_and_the_spec_is_kept():
         assert [spec.max_episode_steps for spec in envs.get_attr("spec")] == [3, 3]
 
 
+def test_an_id_without_a_version_is_the_newest():
+    with operant.vectorize("CartPole", num_envs=2, workers=1) as envs:
+        assert [spec.id for spec in envs.get_attr("spec")] == ["CartPole-v1"] * 2
+    with pytest.raises(gym.error.NameNotFound, match="CartPoe"):
+        operant.vectorize("CartPoe", num_envs=2)
+
+
 def test_different_bounds_are_batched_where_they_are_allowed():
     functions = [functools.partial(Counter, low=-1.0), functools.partial(Counter, low=-2.0)]
     theirs = SyncVectorEnv(functions, observation_mode="different")

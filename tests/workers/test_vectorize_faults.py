@@ -408,6 +408,50 @@ def test_closed_environments_say_so(workers, context):
             call()
 
 
+class Unclosable(Counter):
+    """Writes its name when it is closed, and then raises if that is told to."""
+
+    def __init__(self, folder, name, raises):
+        super().__init__()
+        self.path, self.raises = Path(folder, name), raises
+
+    def close(self):
+        self.path.touch()
+        if self.raises:
+            raise KeyError(self.path.name)
+
+
+@pytest.mark.parametrize("workers, context", [(0, None), (2, "fork"), (2, "thread")])
+def test_what_an_environment_raises_when_it_is_closed_is_raised_after_all_others_were_closed(
+    workers, context, tmp_path
+):
+    makers = [functools.partial(Unclosable, tmp_path, str(k), k == 2) for k in range(4)]
+    envs = operant.vectorize(makers, workers=workers, context=context)
+    envs.reset(seed=0)
+    (tmp_path / "0").unlink(missing_ok=True)  # of the one that told its spaces
+    with pytest.raises(KeyError, match="2") as caught:
+        envs.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2", "3"}
+    if workers:
+        assert "raised by environment 2" in str(caught.value.__cause__)
+    envs.close()  # it is closed
+
+
+@pytest.mark.parametrize("context", ["fork", "thread"])
+@pytest.mark.parametrize("timeout", [1e300, float("inf"), 10**400, np.float32(60)])
+def test_any_positive_number_of_seconds_is_a_timeout(timeout, context):
+    envs = ready(Counter, context=context, timeout=timeout)
+    assert envs.step(np.full(4, 3))[1].tolist() == [3.0] * 4
+    envs.close(timeout=timeout)
+    with pytest.raises(ValueError, match="timeout=-1 must be a number of seconds from 0 on"):
+        envs.close_extras(timeout=-1)
+
+
+def test_threads_that_are_heard_after_the_timeout_have_not_answered():
+    with operant.vectorize(Counter, 2, 2, context="thread") as envs:
+        assert len(envs._crew.listen(-0.1)) == 0
+
+
 class Words(Counter):
     """Observes text."""
 
@@ -445,6 +489,7 @@ class Odd(Counter):
         ({"env": Counter, "workers": 1, "timeout": 0}, ValueError, "timeout=0 must be a positive number"),
         ({"env": Counter, "workers": 1, "timeout": True}, ValueError, "timeout=True must be a positive number"),
         ({"env": Counter, "workers": 1, "timeout": "5"}, ValueError, "timeout='5' must be a positive number"),
+        ({"env": Counter, "workers": 1, "timeout": float("nan")}, ValueError, "timeout=nan must be a positive number"),
         ({"env": Counter, "workers": 0, "autoreset_mode": "Nextstep"}, ValueError, "did you mean 'NextStep'"),
         ({"env": Counter, "workers": 0, "copy": "no"}, TypeError, "copy='no' must be True or False"),
         ({"env": Counter()}, TypeError, "must be an id, a function that makes an environment, or a list of functions"),

@@ -154,6 +154,29 @@ def test_methods_may_be_called_while_environments_step(workers, context):
         assert rewards.tolist() == [2.0] * 4 and sorted(infos["env_id"]) == [0, 1, 2, 3]
 
 
+class Heavy(Counter):
+    """Has more infos than a pipe takes."""
+
+    def info(self):
+        return {"heavy": np.zeros(1 << 18)}
+
+
+@kinds
+def test_large_values_may_be_sent_while_large_infos_are_on_their_way(workers, context):
+    large = np.arange(1 << 18)
+    with operant.vectorize(Heavy, 2, workers, batch_size=2, context=context, timeout=60) as envs:
+        envs.async_reset(seed=0)
+        envs.recv()
+        envs.send(np.full(2, 1))
+        envs.set_attr("other", [large, large + 1])
+        assert (envs.get_attr("other")[1] == large + 1).all()
+        infos = envs.recv()[4]
+        assert infos["heavy"].shape == (2, 1 << 18)
+        envs.send(np.full(1, 1), [0])
+        envs.reset(options={"reset_mask": np.array([False, True]), "length": 5, "other": large})
+        assert envs.get_attr("length")[1] == 5
+
+
 @kinds
 def test_a_reset_discards_what_was_not_received(workers, context):
     with operant.vectorize(Counter, 4, workers, batch_size=2, context=context) as envs:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from operant.workers.faults import NOTHING
-from operant.workers.loop import CLOSE, Worker
+from operant.workers.loop import END, Worker
 from operant.workers.plan import MakeEnv, Plan
 
 
@@ -51,7 +51,7 @@ class InlineCrew:
 
     def end(self, grace: float) -> None:
         if self._worker.open:
-            self._worker.handle(array("I", [CLOSE]))
+            self._worker.handle(array("I", [END]))
 
     # The worker's end of the way.
 

@@ -14,8 +14,9 @@ from operant.workers.block import Block
 from operant.workers.faults import NOTHING, Failure, failure
 from operant.workers.slice import Slice
 
-# Commands. A word below STEP is the index in the slice of an environment to step.
-STEP, STEP_GIVEN, RESET, APPLY, CLOSE = range(1 << 31, (1 << 31) + 5)
+# Commands. A word below STEP is the index in the slice of an environment to step. CLOSE closes the environments; END
+# also ends the worker.
+STEP, STEP_GIVEN, RESET, APPLY, CLOSE, END = range(1 << 31, (1 << 31) + 6)
 # Answers. A word below DONE is an environment whose step is finished. DONE and FAILED are added to a worker's index,
 # and MESSAGE to a word if a message follows the words.
 MESSAGE, FAILED, DONE = 1 << 31, 1 << 30, 1 << 29
@@ -72,7 +73,7 @@ class Worker:
         elif word == APPLY:
             message = self._slice.apply(*self._channel.fetch())
         else:
-            self.open = False
+            self.open = word != END
             self._slice.close()
         self._slice.rest()
         self._channel.answer([DONE + self._index + (0 if message is NOTHING else MESSAGE)], message)
@@ -96,7 +97,7 @@ class Worker:
 
 
 def serve(index: int, envs: Slice, block: Block, channel: Channel) -> None:
-    """Executes commands until the caller closes the slice or is gone."""
+    """Executes commands until the caller ends the worker or is gone."""
     worker = Worker(index, envs, channel)
     while worker.open and (words := channel.receive()):
         try:

@@ -32,7 +32,7 @@ from operant.messages import NotCopyable
 from operant.workers.block import INSTEAD, NOTE, Block
 from operant.workers.faults import NOTHING, WorkerDied, died, failure
 from operant.workers.interrupts import interrupts_held, take_interrupts
-from operant.workers.loop import CLOSE, DONE, FAILED, report, serve
+from operant.workers.loop import DONE, END, FAILED, report, serve
 from operant.workers.plan import MakeEnv, Plan
 
 LOOK = 1000  # milliseconds after which a worker that waits looks whether its caller lives
@@ -185,7 +185,7 @@ class ProcessCrew(NotCopyable):
         started = [process for process in self._processes if process.pid is not None]
         for end in self._commands:
             with contextlib.suppress(OSError):
-                _write_words(end.fileno(), (CLOSE,))
+                _write_words(end.fileno(), (END,))
         until = time.monotonic() + grace
         running = list(self._sentinels)
         while running and (left := until - time.monotonic()) > 0:

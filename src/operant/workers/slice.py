@@ -151,7 +151,14 @@ class Slice:
         self._current[0] = -1
 
     def close(self) -> None:
-        """Closes every environment."""
-        for k, env in enumerate(self._envs):
-            self._current[0] = self._first + k
-            env.close()
+        """Closes every environment, once, then raises what the first one raised."""
+        problems, envs, self._envs = [], self._envs, ()
+        for row, env in enumerate(envs, self._first):
+            self._current[0] = row
+            try:
+                env.close()
+            except Exception as problem:
+                problems.append((row, problem))
+        if problems:
+            self._current[0], first = problems[0]
+            raise first

@@ -9,7 +9,7 @@ from typing import Any
 
 from operant.workers.crew import Crew
 from operant.workers.faults import NOTHING, Failure, hangs
-from operant.workers.loop import DONE, FAILED, MESSAGE
+from operant.workers.loop import CLOSE, DONE, FAILED, MESSAGE
 
 Infos = list[dict[str, Any]]
 
@@ -51,10 +51,23 @@ class Talk:
 
     def ask(self, command: int, messages: Sequence[Any] = (), final: bool = False) -> list[Any]:
         """Gives every worker a command, and its own message; returns `answers(final)`."""
+        if messages:  # a worker that sends the infos of a step in the background does not read its message
+            self._await_steps()
         self._crew.command_all(command, self._order)
         for worker, message in enumerate(messages):
             self._crew.post(worker, message)
         return self.answers(final, self._deadline())
+
+    def close(self, seconds: float) -> Failure | None:
+        """Lets workers close their environments; returns what one of them raised, if all answer in time."""
+        try:
+            self._crew.command_all(CLOSE, self._order)
+            self.answers(False, time.monotonic() + seconds)
+        except Harmless as harmless:
+            return harmless.problem
+        except Exception:  # they are ended by force
+            return None
+        return None
 
     def answers(self, final: bool, deadline: float | None = None) -> list[Any]:
         """Waits for every worker, and returns their messages, NOTHING where there was none.
@@ -110,11 +123,15 @@ class Talk:
 
     def discard(self) -> None:
         """Waits for everything that steps, and forgets its results."""
-        while len(self.stepping) > len(self._arrived):
-            self._hear(self._deadline())
+        self._await_steps()
         self.stepping.clear()
         self._arrived.clear()
         self._infos.clear()
+
+    def _await_steps(self) -> None:
+        """Waits until everything that steps in the background has arrived."""
+        while len(self.stepping) > len(self._arrived):
+            self._hear(self._deadline())
 
     def _hear(self, deadline: float | None, pending: set[int] | None = None) -> list[int]:
         """Waits for answers. Notes environments that finished; returns the words that answer a command.

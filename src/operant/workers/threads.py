@@ -13,7 +13,7 @@ from typing import Any
 from operant.messages import NotCopyable
 from operant.workers.block import INSTEAD, Block
 from operant.workers.faults import NOTHING, failure
-from operant.workers.loop import CLOSE, DONE, report, serve
+from operant.workers.loop import DONE, END, report, serve
 from operant.workers.plan import MakeEnv, Plan
 
 
@@ -74,7 +74,7 @@ class ThreadCrew(NotCopyable):
 
     def listen(self, seconds: float | None) -> array[int]:
         try:
-            return self._answers.get(timeout=seconds)
+            return self._answers.get(timeout=None if seconds is None else max(seconds, 0.0))
         except queue.Empty:
             return array("I")
 
@@ -93,7 +93,7 @@ class ThreadCrew(NotCopyable):
 
     def end(self, grace: float) -> None:
         for channel in self._channels:
-            channel.commands.put(array("I", [CLOSE]))
+            channel.commands.put(array("I", [END]))
             channel.commands.put(array("I"))
         for thread in self._threads:
             if thread is not threading.current_thread():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
@@ -36,6 +37,7 @@ from operant.workers.threads import ThreadCrew
 
 CONTEXTS = ("fork", "spawn", "forkserver", "thread")
 SLOTS = 3  # the caller holds the last observations while it asks for the next, and the third is never handed out
+LONGEST = 1e6  # seconds, eleven days: the system's waits take no number, so longer ones are for ever
 GRACE = 5.0  # seconds in which environments may close
 GRACE_AFTER_FAULT = 0.03  # seconds: the error shall not be late
 
@@ -119,7 +121,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             first.close()
             self._crew = ThreadCrew(plan, functions) if context == "thread" else ProcessCrew(plan, functions, context)
             self._end = weakref.finalize(self, self._crew.end, GRACE)
-        self._talk = Talk(self._crew, self._rows, timeout)
+        self._talk = Talk(self._crew, self._rows, None if timeout is None or timeout > LONGEST else float(timeout))
         if workers:
             with self._guard:
                 self._talk.answers(final=True)
@@ -372,7 +374,7 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
             worker = self._talk.owner[row]
             parts[worker].append((row - self._rows[worker].start, own))
             places[worker].append(place)
-        with self._receiving:
+        with self._receiving, self._sending:
             answers = self._ask(APPLY, [(function, part) for part in parts])
         results: list[Any] = [None] * sum(map(len, parts))
         for where, values in zip(places, answers, strict=True):
@@ -391,9 +393,27 @@ class VectorizedEnv(NotCopyable, VectorEnv[Any, Any, Any]):
         return self.get_attr("np_random_seed")
 
     def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
-        """Closes the environments and ends the workers, by force after `timeout` seconds, 5 by default."""
-        if os.getpid() == self._process and hasattr(self, "_crew"):  # the constructor may have failed
-            self._finish(0.0 if terminate else GRACE if timeout is None else timeout)
+        """Closes the environments and ends the workers, by force after `timeout` seconds, 5 by default.
+
+        Raises:
+            What an environment raised when it was closed; all workers have ended then.
+        """
+        if timeout is not None and not (is_number(timeout) and timeout >= 0):
+            raise ValueError(f"timeout={timeout!r} must be a number of seconds from 0 on, or None for {GRACE:g}")
+        if self.closed or os.getpid() != self._process or not hasattr(self, "_talk"):  # the constructor may have failed
+            return
+        until = time.monotonic() + (0.0 if terminate else GRACE if timeout is None else float(min(timeout, LONGEST)))
+        problem = None
+        hears = self._receiving.acquire(blocking=False)  # else another thread does, and the workers are only ended
+        try:
+            if self.workers and hears:
+                problem = self._talk.close(max(until - time.monotonic(), 0.0))
+        finally:
+            self._finish(max(until - time.monotonic(), 0.0))
+            if hears:
+                self._receiving.release()
+        if problem is not None:
+            problem.throw()
 
     def __enter__(self) -> VectorizedEnv:
         return self

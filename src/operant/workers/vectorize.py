@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import find_highest_version, get_env_id, parse_env_id
 
 from operant.environments.vector_base import AutoresetMode
 from operant.messages import integer
@@ -94,8 +95,13 @@ def _count(num_envs: int | None) -> int:
 
 
 def _find(env_id: str) -> Any:
-    """The spec of an id; workers that share no memory with this process may not have registered it."""
+    """The spec of an id; workers that share no memory with this process may not have registered it.
+
+    An id without a version is that of the newest one, as for `gymnasium.make`.
+    """
     module, _, name = env_id.rpartition(":")
     if module:
         importlib.import_module(module)
-    return gymnasium.spec(name)
+    namespace, short, version = parse_env_id(name)
+    newest = find_highest_version(namespace, short) if version is None and name not in gymnasium.registry else None
+    return gymnasium.spec(name if newest is None else get_env_id(namespace, short, newest))
