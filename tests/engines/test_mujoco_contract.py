@@ -57,6 +57,20 @@ def test_a_snapshot_of_another_model_is_refused():
         walker.set_state(cheetah.get_state())
 
 
+def test_a_snapshot_with_a_number_that_a_field_of_the_model_cannot_hold_is_refused():
+    """MuJoCo reads memory that is not its own at the most of them."""
+    envs = gym.make_vec("operant/Ant-v5", 2, params={"opt.cone": [0, 1]}, randomize={"geom_friction": (0.1, 0.2)})
+    envs.reset(seed=0)
+    records = envs.get_state()
+    envs.set_state(records)
+    records["model:opt.cone"][1] = 7
+    with pytest.raises(ValueError, match=r"the snapshot's opt.cone = \[7.0\] must be 0 or 1"):
+        envs.set_state(records)
+    other = gym.make_vec("operant/Ant-v5", 2, params={"opt.solver": [0, 1]}, randomize={"geom_friction": (0.1, 0.2)})
+    with pytest.raises(ValueError, match=r"has the fields .*model:opt.cone.* here they are .*model:opt.solver"):
+        other.set_state(envs.get_state())
+
+
 @pytest.mark.parametrize("env_id", IDS)
 def test_data_is_what_gymnasiums_environment_has(env_id):
     ours, theirs = gym.make(f"operant/{env_id}").unwrapped, gym.make(env_id).unwrapped
@@ -97,6 +111,45 @@ def test_set_state_and_changes_in_place_do_what_they_do_in_gymnasium(env_id):
     assert_same(ours.data.xpos, theirs.data.xpos, "after a snapshot was restored")
     with pytest.raises(ValueError, match="qpos has shape"):
         ours.set_state(np.zeros(2), np.zeros(2))
+
+
+def test_set_state_before_the_first_reset_does_what_it_does_in_gymnasium():
+    ours, theirs = gym.make("operant/HalfCheetah-v5").unwrapped, gym.make("HalfCheetah-v5").unwrapped
+    for env in (ours, theirs):
+        env.set_state(qpos=env.init_qpos + 0.1, qvel=env.init_qvel + 0.2)
+    action = np.full(6, 0.5, np.float32)
+    for _ in range(3):
+        assert_same(results(ours.step(action)), results(theirs.step(action)), "step")
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_has_the_model_as_it_was_changed_in_place(copied):
+    env = gym.make("operant/HalfCheetah-v5").unwrapped
+    env.reset(seed=0)
+    env.model.body_mass[:] *= 2
+    env.model.opt.gravity[2] = -1.6
+    env.model.opt.timestep = 0.005
+    twin, action = copied(env), np.full(6, 0.5, np.float32)
+    for _ in range(3):
+        assert_same(results(twin.step(action)), results(env.step(action)), "copy")
+
+
+def test_methods_that_would_change_a_copy_of_a_batchs_environment_are_refused():
+    envs = gym.make_vec("operant/HalfCheetah-v5", 2)
+    envs.reset(seed=0)
+    for name, arguments in (("set_state", (np.zeros(9), np.zeros(9))), ("do_simulation", (np.zeros(6), 1))):
+        with pytest.raises(AttributeError, match=f"{name} of operant/HalfCheetah-v5 would change a copy"):
+            envs.call(name, *arguments)
+    with pytest.raises(ValueError, match="lend is for a batch of one, not of 2"):
+        envs.batch.lend()
+    envs.step(np.zeros((2, 6)))
+
+
+def test_what_draws_an_environment_is_at_hand_as_in_gymnasium():
+    env = gym.make("operant/HalfCheetah-v5").unwrapped
+    env.reset(seed=0)
+    assert env.mujoco_renderer.data is env.data and env.mujoco_renderer.model is env.model
+    assert env.mujoco_renderer is env.mujoco_renderer  # so that a camera that was moved stays there
 
 
 MASSES = np.array([1.0, 1.1, 1.3])

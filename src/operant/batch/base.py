@@ -186,7 +186,7 @@ class BatchBase(ABC):
         snapshot["environment"], snapshot["version"] = self.spec.header.encode(), SNAPSHOT_VERSION
         return snapshot
 
-    def set_state(self, snapshot: np.ndarray | np.void, mask: np.ndarray | None = None) -> None:
+    def set_state(self, snapshot: np.ndarray | np.void | None, mask: np.ndarray | None = None) -> None:
         """Writes records that `get_state` returned into the environments of `mask` (None: all), in order.
 
         A single record is written into each of them: one state branches into many.

@@ -15,7 +15,7 @@ from operant.batch.batch import Batch, check_opened
 from operant.batch.core import AUTORESET
 from operant.engines.mujoco_model import MujocoModel, Term
 from operant.messages import NotCopyable
-from operant.spec import EnvSpec, Observation, Quantity
+from operant.spec import EnvSpec, Observation, Quantity, spans
 
 _FLOAT64, _UINT8 = np.dtype(np.float64), np.dtype(np.uint8)
 
@@ -102,7 +102,11 @@ class EngineBatch(Batch):
         self._row_size = row.observation + model.observation_size
         self.spec = dataclasses.replace(
             self.spec,
-            state=(Quantity("engine", shape=(row.observation,)), Quantity("observed", shape=(model.observation_size,))),
+            state=(
+                Quantity("engine", shape=(row.varied,)),
+                *(Quantity(f"model:{name}", shape=rows.shape[1:]) for name, (rows, _) in model.varied.items()),
+                Quantity("observed", shape=(model.observation_size,)),
+            ),
             observation=(Observation("observation", -math.inf, math.inf, (model.observation_size,)),),
             observation_dtype=self.precision,
             action_bounds=model.action_bounds,
@@ -114,8 +118,17 @@ class EngineBatch(Batch):
         self._lent = self._stale = False
 
     def _state_views(self, view: Any) -> dict[str, np.ndarray]:
-        rows = self._array(view.state, (self.num_envs, self._row_size), _FLOAT64)
-        return {"engine": rows[:, : self._row.observation], "observed": rows[:, self._row.observation :]}
+        rows = self._rows(view)
+        return {part.name: rows[:, span] for part, span in spans(self.spec.state)}
+
+    def _rows(self, view: Any) -> np.ndarray:
+        """The environments' memory, `[N, row]`: a view."""
+        return self._array(view.state, (self.num_envs, self._row_size), _FLOAT64)
+
+    def _check_numbers(self, records: np.ndarray) -> None:
+        super()._check_numbers(records)
+        for name in self.model.varied:
+            self.model.check_varied(name, records[f"model:{name}"])
 
     def _views(self) -> dict[str, np.ndarray]:
         self._adopt()
@@ -129,6 +142,14 @@ class EngineBatch(Batch):
 
     def _arguments(self) -> dict[str, Any]:
         return super()._arguments() | {"spec": self._given_spec}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Who was lent the mjData of the only environment may have changed its model, too.
+        return super().__getstate__() | {"model": self.model.fields() if self._lent else {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.model.write_fields(state["model"])
 
     # What the last call reported.
 
@@ -149,6 +170,8 @@ class EngineBatch(Batch):
 
     def lend(self) -> Any:
         """The mjData of the only environment, which later steps read: what is changed in it in place takes effect."""
+        if self.num_envs != 1:
+            raise ValueError(f"lend is for a batch of one, not of {self.num_envs}: data(i) is a copy")
         data = self.model.datas[0]
         if self._stale:
             self.simulation(0, (self.model.model, data))
@@ -164,7 +187,7 @@ class EngineBatch(Batch):
     def place(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
         """Sets the positions `[nq]` and velocities `[nv]` of the only environment, as Gymnasium's `set_state` does.
 
-        Steps go on from there, also after the end of an episode.
+        Steps go on from there, also before the first reset and after the end of an episode.
         """
         data = self.lend()
         for name, given, held in (("qpos", qpos, data.qpos), ("qvel", qvel, data.qvel)):
@@ -173,6 +196,7 @@ class EngineBatch(Batch):
         data.qpos[:], data.qvel[:] = qpos, qvel
         self.model.mujoco.mj_forward(self.model.model, data)
         self.set_finished(np.zeros(1, np.bool_))
+        lib.operant_mark_ready(self._open_handle())
 
     def step_one(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         self._adopt()
@@ -196,7 +220,7 @@ class EngineBatch(Batch):
             held: what this returned for it before: its mjData is filled again. None makes a new one.
         """
         self._adopt()
-        row = self._state_views(lib.operant_view(self._open_handle()))["engine"][index]
+        row = self._rows(lib.operant_view(self._open_handle()))[index, : self._row.observation]
         if held is None:
             model = self.model.model_of(row[self._row.varied :])
             held = (model, self.model.mujoco.MjData(model))

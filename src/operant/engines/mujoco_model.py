@@ -6,6 +6,7 @@ import copy
 import ctypes
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,7 @@ class MujocoModel(NotCopyable):
         self.core_terms = self._list_terms()
         self.terms = self._reported_terms()
         self.varied = self._set_fields() if like is None else like.first_fields(num_envs)
+        self._check_awake()
         shared = not self.varied
         self.models = [self.model] + [self.model if shared else copy.copy(self.model) for _ in range(workers - 1)]
         self.datas = [self.mujoco.MjData(model) for model in self.models]
@@ -220,6 +222,18 @@ class MujocoModel(NotCopyable):
             raise ValueError(
                 f"{self.spec.id} makes {self.task.render_fps} steps a second, but with {self.path} it would be "
                 f"{self.render_fps}: give a model with a timestep of {wanted:g}, or take v5"
+            )
+
+    def _check_awake(self) -> None:
+        """Raises a ValueError if bodies can fall asleep in one of several environments: no state of MuJoCo holds it."""
+        sleep = int(getattr(self.mujoco.mjtEnableBit, "mjENBL_SLEEP", 0))
+        rows, bounds = self.varied.get("opt.enableflags", (np.array([self.model.opt.enableflags]), None))
+        asleep = (rows.astype(np.int64) & sleep).any() or (sleep and bounds is not None and bounds[1].max() >= sleep)
+        if self.num_envs > 1 and asleep:
+            raise ValueError(
+                f"{self.spec.id} with {self.path} lets bodies sleep, which is in no state that MuJoCo can save, so "
+                f'{self.num_envs} environments cannot share a thread: give <flag sleep="disable"/>, or step '
+                f"single environments by operant.vectorize({self.spec.full_id!r}, {self.num_envs}, ...)"
             )
 
     @property
@@ -317,6 +331,15 @@ class MujocoModel(NotCopyable):
     def first_fields(self, num_envs: int) -> dict[str, tuple[np.ndarray, Any]]:
         """The fields that differ between environments, as `varied` has them, of the first `num_envs`."""
         return {name: (rows[:num_envs], bounds) for name, (rows, bounds) in self.varied.items()}
+
+    def check_varied(self, name: str, rows: np.ndarray) -> None:
+        """Raises a ValueError for rows `[K, size]` of a snapshot that a field which differs cannot hold."""
+        field = self.field(name)
+        try:
+            field.check(rows, "")
+        except ValueError:
+            for row in rows:
+                field.check(row, f"the snapshot's {name} = {row.tolist()}")
 
     def _range(self, name: str, bounds: Any) -> tuple[np.ndarray, Any]:
         field = self.field(name)
@@ -425,6 +448,21 @@ class MujocoModel(NotCopyable):
             raise ValueError(f"{lists}, but its descriptor has {', '.join(numbers) or 'none'}: give the same ones")
         return [numbers[name] for name in names]
 
+    # What a user changed in place.
+
+    def fields(self) -> dict[str, Any]:
+        """Every field of the shared model by name: copies."""
+        return {name: copy.copy(_value(self.model, name)) for name in field_names(self.model)}
+
+    def write_fields(self, fields: Mapping[str, Any]) -> None:
+        """Writes what `fields` returned for the same model."""
+        for name, value in fields.items():
+            if isinstance(value, np.ndarray):
+                _value(self.model, name)[...] = value
+            else:
+                holder, _, last = name.rpartition(".")
+                setattr(getattr(self.model, holder), last, value)
+
     # One environment's mjData.
 
     def replay(self, model: Any, data: Any, now: np.ndarray, before: np.ndarray, fresh: bool) -> None:
@@ -485,10 +523,15 @@ def _names(owner: Any) -> list[str]:
     return [name for name in dir(owner) if not name.startswith("_") and not callable(getattr(owner, name))]
 
 
+def _value(model: Any, name: str) -> Any:
+    """A field of the model: an array in its memory, or a number."""
+    holder, _, last = name.rpartition(".")
+    return getattr(getattr(model, holder) if holder else model, last)
+
+
 def _read(model: Any, name: str) -> np.ndarray:
     """The numbers of a field, flat: a copy."""
-    holder, _, last = name.rpartition(".")
-    return np.array(getattr(getattr(model, holder) if holder else model, last), np.float64).ravel()
+    return np.array(_value(model, name), np.float64).ravel()
 
 
 def find_task(spec: EnvSpec) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -15,10 +15,20 @@ from operant.engines.batch import EngineBatch
 from operant.environments.attributes import Attributes
 from operant.messages import unknown
 
+CHANGING = ("do_simulation", "reset_model", "set_state", "step", "_step_mujoco_simulation")
+"""The methods of Gymnasium's classes that change the environment."""
 
-def open_attributes(batch: BatchBase, given: Mapping[str, Any]) -> Attributes:
-    """The attributes of a batch's environments; `given` are the parameters by name, as they were given."""
-    return EngineAttributes(batch) if isinstance(batch, EngineBatch) else Attributes(batch, given)
+
+def open_attributes(
+    batch: BatchBase, given: Mapping[str, Any], painter: Callable[[int], Any] | None = None
+) -> Attributes:
+    """The attributes of a batch's environments.
+
+    Args:
+        given: the parameters by name, as they were given.
+        painter: returns what draws an environment of a batch of one.
+    """
+    return EngineAttributes(batch, painter) if isinstance(batch, EngineBatch) else Attributes(batch, given)
 
 
 def reference_class(task: MujocoTask) -> Any:
@@ -37,8 +47,9 @@ class EngineAttributes(Attributes):
 
     batch: EngineBatch
 
-    def __init__(self, batch: EngineBatch):
+    def __init__(self, batch: EngineBatch, painter: Callable[[int], Any] | None = None):
         super().__init__(batch, {})
+        self._painter = painter
         self._instance: Any = None
 
     @property
@@ -69,6 +80,13 @@ class EngineAttributes(Attributes):
     def read(self, name: str, environments: Iterable[int]) -> list[Any]:
         if name not in self:
             raise AttributeError(unknown("attribute", name, self.names))
+        if self.batch.num_envs > 1 and name in CHANGING:
+            raise AttributeError(
+                f"{name} of {self.batch.spec.full_id} would change a copy of what a batch holds: change one that "
+                "get_state returns and give it to set_state, or make single environments"
+            )
+        if name == "mujoco_renderer" and self._painter is not None:
+            return [self._painter(i) for i in environments]
         return [getattr(self._with_data(i), name) for i in environments]
 
     def _with_data(self, i: int) -> Any:

@@ -36,12 +36,16 @@ class EngineRenderer(Renderer):
         return None if self.mode == "human" else frames
 
     def _picture(self, i: int) -> Any:
+        return self.painter(i).render(self.mode)
+
+    def painter(self, i: int) -> Any:
+        """The MujocoRenderer of an environment, whose mjData is brought to where the environment is."""
         if i not in self._drawn:
             held = self._simulation(i, None)
             self._drawn[i] = (held, self._open(*held))
-        held, renderer = self._drawn[i]
+        held, painter = self._drawn[i]
         self._simulation(i, held)
-        return renderer.render(self.mode)
+        return painter
 
     def _simulation(self, i: int, held: Any) -> tuple[Any, Any]:
         batch, model = self.batch, self.batch.model
@@ -61,8 +65,8 @@ class EngineRenderer(Renderer):
         """Does nothing: a picture keeps nothing of earlier ones."""
 
     def close(self) -> None:
-        for _, renderer in self._drawn.values():
-            renderer.close()
+        for _, painter in self._drawn.values():
+            painter.close()
         self._drawn = {}
 
     def __getstate__(self) -> dict[str, Any]:

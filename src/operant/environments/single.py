@@ -14,7 +14,7 @@ from operant.batch.seeds import check_seed
 from operant.engines.batch import EngineBatch, open_cpu_batch
 from operant.environments.attributes import HasAttributes
 from operant.environments.engine_attributes import open_attributes
-from operant.environments.engine_rendering import open_renderer
+from operant.environments.engine_rendering import EngineRenderer, open_renderer
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import check_render_mode, flat_state, render_modes
@@ -78,7 +78,8 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
         self._exact = self._batch.has_generators  # the batch draws from `np_random`
         self._shared = False  # other code may draw from `np_random`
         self._seeded = False
-        attributes = open_attributes(self._batch, opened.given)
+        painter = self.renderer.painter if isinstance(self.renderer, EngineRenderer) else None
+        attributes = open_attributes(self._batch, opened.given, painter)
         self._results = Results(self._batch, attributes)
         self._step = self._batch.step_one if self._results.plain else self._results.step
         self._run: Any = None  # `_step`, if a step has nothing else to look at
@@ -225,13 +226,15 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
         self._settle()
         return self._batch.get_state()
 
-    def set_state(self, snapshot: np.ndarray | np.void, qvel: np.ndarray | None = None) -> Any:
+    def set_state(
+        self, snapshot: np.ndarray | np.void | None = None, qvel: np.ndarray | None = None, *, qpos: Any = None
+    ) -> Any:
         """Restores a snapshot; returns the observation, as `step` does.
 
-        MuJoCo's tasks also take Gymnasium's arguments, positions `[nq]` and velocities `[nv]`.
+        MuJoCo's tasks also take Gymnasium's arguments, positions `[nq]` and velocities `[nv]`, the first as `qpos` too.
         """
         if isinstance(self._batch, EngineBatch) and qvel is not None:
-            self._batch.place(np.asarray(snapshot), np.asarray(qvel))
+            self._batch.place(np.asarray(snapshot if qpos is None else qpos), np.asarray(qvel))
             return self._observation()
         self._batch.set_state(snapshot)
         self._loans.clear()
