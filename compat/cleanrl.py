@@ -24,6 +24,7 @@ from operant.compat.cleanrl_infos import describe_ended
 from operant.compat.cleanrl_sync import SyncMethods
 from operant.engines.batch import open_cpu_batch
 from operant.environments.engine_attributes import open_attributes
+from operant.environments.engine_rendering import open_renderer
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.spaces import array_space
@@ -78,7 +79,7 @@ class CleanRLVectorEnv(SyncMethods, gymnasium.vector.VectorEnv):  # type: ignore
             env_id, type(self), make, options, params=params, randomize=randomize, max_episode_steps=max_episode_steps
         )
         spec, self.batch = opened.spec, opened.batch
-        self._attributes = open_attributes(self.batch, opened.given)
+        self._attributes = open_attributes(self.batch, opened.given, open_renderer(self.batch, None, 1))
         spaces = array_space(opened.observation_space), opened.action_space
         self.num_envs = self.batch.num_rows
         self.single_observation_space, self.single_action_space = spaces

@@ -150,6 +150,10 @@ def test_what_draws_an_environment_is_at_hand_as_in_gymnasium():
     env.reset(seed=0)
     assert env.mujoco_renderer.data is env.data and env.mujoco_renderer.model is env.model
     assert env.mujoco_renderer is env.mujoco_renderer  # so that a camera that was moved stays there
+    envs = gym.make_vec("operant/HalfCheetah-v5", 2)
+    envs.reset(seed=0)
+    for painter, data in zip(envs.get_attr("mujoco_renderer"), envs.get_attr("data"), strict=True):
+        assert_same(painter.data.xpos, data.xpos, "xpos")
 
 
 MASSES = np.array([1.0, 1.1, 1.3])

@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from operant.batch.base import BatchBase
-from operant.catalog.mujoco import MujocoTask
 from operant.engines.batch import EngineBatch
 from operant.environments.attributes import Attributes
+from operant.environments.engine_rendering import EngineRenderer, reference_class
+from operant.environments.rendering import Renderer
 from operant.messages import unknown
 
 CHANGING = ("do_simulation", "reset_model", "set_state", "step", "_step_mujoco_simulation")
 """The methods of Gymnasium's classes that change the environment."""
 
 
-def open_attributes(
-    batch: BatchBase, given: Mapping[str, Any], painter: Callable[[int], Any] | None = None
-) -> Attributes:
-    """The attributes of a batch's environments.
+def open_attributes(batch: BatchBase, given: Mapping[str, Any], renderer: Renderer) -> Attributes:
+    """The attributes of a batch's environments, which `renderer` draws.
 
-    Args:
-        given: the parameters by name, as they were given.
-        painter: returns what draws an environment of a batch of one.
+    `given` are the parameters by name, as they were given.
     """
-    return EngineAttributes(batch, painter) if isinstance(batch, EngineBatch) else Attributes(batch, given)
-
-
-def reference_class(task: MujocoTask) -> Any:
-    """Gymnasium's class of a task; for a user's its base class."""
-    if not task.reference:
-        return import_module("gymnasium.envs.mujoco.mujoco_env").MujocoEnv
-    module, name = task.reference.split(":")
-    return getattr(import_module(f"gymnasium.envs.mujoco.{module}"), name)
+    if isinstance(batch, EngineBatch) and isinstance(renderer, EngineRenderer):
+        return EngineAttributes(batch, renderer)
+    return Attributes(batch, given)
 
 
 class EngineAttributes(Attributes):
@@ -47,9 +37,9 @@ class EngineAttributes(Attributes):
 
     batch: EngineBatch
 
-    def __init__(self, batch: EngineBatch, painter: Callable[[int], Any] | None = None):
+    def __init__(self, batch: EngineBatch, renderer: EngineRenderer):
         super().__init__(batch, {})
-        self._painter = painter
+        self._renderer = renderer
         self._instance: Any = None
 
     @property
@@ -85,8 +75,8 @@ class EngineAttributes(Attributes):
                 f"{name} of {self.batch.spec.full_id} would change a copy of what a batch holds: change one that "
                 "get_state returns and give it to set_state, or make single environments"
             )
-        if name == "mujoco_renderer" and self._painter is not None:
-            return [self._painter(i) for i in environments]
+        if name == "mujoco_renderer":
+            return [self._renderer.painter(i) for i in environments]
         return [getattr(self._with_data(i), name) for i in environments]
 
     def _with_data(self, i: int) -> Any:

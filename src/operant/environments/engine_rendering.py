@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import inspect
 import sys
+from importlib import import_module
 from typing import Any
 
 from operant.batch.base import BatchBase
 from operant.catalog.mujoco import MujocoTask
 from operant.engines.batch import EngineBatch
-from operant.environments.engine_attributes import reference_class
 from operant.environments.rendering import Renderer
 
 
 def open_renderer(batch: BatchBase, mode: str | None, count: int) -> Renderer:
     """The renderer of the first `count` environments of a batch."""
     return EngineRenderer(batch, mode, count) if isinstance(batch, EngineBatch) else Renderer(batch, mode, count)
+
+
+def reference_class(task: MujocoTask) -> Any:
+    """Gymnasium's class of a task; for a user's its base class."""
+    if not task.reference:
+        return import_module("gymnasium.envs.mujoco.mujoco_env").MujocoEnv
+    module, name = task.reference.split(":")
+    return getattr(import_module(f"gymnasium.envs.mujoco.{module}"), name)
 
 
 class EngineRenderer(Renderer):

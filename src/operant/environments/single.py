@@ -14,7 +14,7 @@ from operant.batch.seeds import check_seed
 from operant.engines.batch import EngineBatch, open_cpu_batch
 from operant.environments.attributes import HasAttributes
 from operant.environments.engine_attributes import open_attributes
-from operant.environments.engine_rendering import EngineRenderer, open_renderer
+from operant.environments.engine_rendering import open_renderer
 from operant.environments.opening import open_batch
 from operant.environments.parameters import reset_overrides
 from operant.environments.rendering import check_render_mode, flat_state, render_modes
@@ -78,8 +78,7 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
         self._exact = self._batch.has_generators  # the batch draws from `np_random`
         self._shared = False  # other code may draw from `np_random`
         self._seeded = False
-        painter = self.renderer.painter if isinstance(self.renderer, EngineRenderer) else None
-        attributes = open_attributes(self._batch, opened.given, painter)
+        attributes = open_attributes(self._batch, opened.given, self.renderer)
         self._results = Results(self._batch, attributes)
         self._step = self._batch.step_one if self._results.plain else self._results.step
         self._run: Any = None  # `_step`, if a step has nothing else to look at

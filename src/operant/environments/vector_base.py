@@ -89,10 +89,10 @@ class VectorEnvBase(VectorEnv[Any, Any, Any]):
         }
         self.num_envs = self._batch.num_rows
         self.agents = spec.agents
-        self.attributes = open_attributes(self._batch, opened.given)
         self.single_observation_space, self.single_action_space = opened.observation_space, opened.action_space
         drawn = DRAWN if render_envs is None else integer("render_envs", render_envs, 1, (1 << 31) - 1)
         self.renderer = open_renderer(self._batch, self.render_mode, drawn)
+        self.attributes = open_attributes(self._batch, opened.given, self.renderer)
         self._frame_per_row = render_envs == self.num_envs
         self._seeds: list[int] | int | None = None
         self._same_step = mode == "SameStep"

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from operant.catalog.mujoco import MujocoTask
-from operant.messages import as_float, unknown
+from operant.messages import as_float, is_number, unknown
 from operant.spec import EnvSpec
 
 REQUIRED = ("id", "engine", "xml_file", "frame_skip", "max_episode_steps")
 KEYS = (*REQUIRED, "summary", "reward_threshold", "bodies", "needs", "options")
 MOST_BODIES = 4
+MOST_SKIPPED = 1 << 20
+MOST_STEPS = (1 << 31) - 1
 
 
 def task_spec(path: Path, table: Mapping[str, Any]) -> EnvSpec:
@@ -44,13 +46,15 @@ def task_spec(path: Path, table: Mapping[str, Any]) -> EnvSpec:
         reference="",
         options={name: _option(name, value) for name, value in _of(dict, table, "options", {}).items()},
         xml_file=str((path.parent / _of(str, table, "xml_file")).resolve()),
-        frame_skip=_count(table, "frame_skip"),
+        frame_skip=_count(table, "frame_skip", MOST_SKIPPED),
         fixed={},
         takes=("xml_file", "frame_skip", "default_camera_config"),
         bodies=_bodies(table),
         needs={name: _count(table["needs"], name) for name in _of(dict, table, "needs", {})},
     )
     threshold = table.get("reward_threshold")
+    if threshold is not None and not is_number(threshold):
+        raise ValueError(f"reward_threshold = {threshold!r} must be a number")
     return EnvSpec(
         id=_of(str, table, "id"),
         header="",
@@ -58,7 +62,7 @@ def task_spec(path: Path, table: Mapping[str, Any]) -> EnvSpec:
         state=(),
         observation=(),
         observation_dtype="float64",
-        max_episode_steps=_count(table, "max_episode_steps"),
+        max_episode_steps=_count(table, "max_episode_steps", MOST_STEPS),
         reward_threshold=None if threshold is None else as_float("reward_threshold", threshold),
         numpy_rewards=True,
         engine="mujoco",
@@ -74,10 +78,10 @@ def _of(kind: type, table: Mapping[str, Any], key: str, default: Any = None) -> 
     return value
 
 
-def _count(table: Mapping[str, Any], key: str) -> int:
+def _count(table: Mapping[str, Any], key: str, most: int = MOST_STEPS) -> int:
     value = table[key]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{key} = {value!r} must be an integer of at least 1")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ValueError(f"{key} = {value!r} must be an integer from 1 to {most}")
     return value
 
 
