@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import gymnasium as gym
 import mujoco
@@ -15,6 +16,8 @@ from judge import IDS, assert_same, compare, make_pair
 
 import operant
 
+ASSETS = Path(gym.__file__).parent / "envs" / "mujoco" / "assets"
+IDS_OF_BOTH = ("operant/HalfCheetah-v5", "HalfCheetah-v5")
 FIELDS = ("qpos", "qvel", "xpos", "cfrc_ext", "cinert", "time", "qacc", "subtree_com", "qfrc_constraint", "ten_length")
 
 
@@ -154,6 +157,22 @@ def test_what_draws_an_environment_is_at_hand_as_in_gymnasium():
     envs.reset(seed=0)
     for painter, data in zip(envs.get_attr("mujoco_renderer"), envs.get_attr("data"), strict=True):
         assert_same(painter.data.xpos, data.xpos, "xpos")
+
+
+def test_a_models_file_may_be_gone_and_the_working_directory_another(tmp_path, monkeypatch):
+    path = tmp_path / "short_lived.xml"
+    path.write_text((ASSETS / "half_cheetah.xml").read_text().replace('timestep="0.01"', 'timestep="0.002"'))
+    monkeypatch.chdir(tmp_path)
+    ours, theirs = (gym.make(name, xml_file="./short_lived.xml").unwrapped for name in IDS_OF_BOTH)
+    monkeypatch.chdir("/")
+    copy.deepcopy(ours)
+    path.unlink()
+    for env in (ours, theirs):
+        env.reset(seed=0)
+    assert ours.dt == theirs.dt == 0.01
+    assert ours.fullpath == str(path)
+    assert_same(ours.state_vector(), theirs.state_vector(), "state_vector")
+    assert_same(ours.get_body_com("torso"), theirs.get_body_com("torso"), "torso")
 
 
 MASSES = np.array([1.0, 1.1, 1.3])

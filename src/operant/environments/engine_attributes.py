@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from operant.batch.base import BatchBase
+from operant.catalog.mujoco import MujocoTask
 from operant.engines.batch import EngineBatch
 from operant.environments.attributes import Attributes
 from operant.environments.engine_rendering import EngineRenderer, reference_class
 from operant.environments.rendering import Renderer
 from operant.messages import unknown
 
+ANY_MODEL = "ant.xml"  # Gymnasium's base class looks whether there is a file
 CHANGING = ("do_simulation", "reset_model", "set_state", "step", "_step_mujoco_simulation")
 """The methods of Gymnasium's classes that change the environment."""
 
@@ -27,6 +28,21 @@ def open_attributes(batch: BatchBase, given: Mapping[str, Any], renderer: Render
     if isinstance(batch, EngineBatch) and isinstance(renderer, EngineRenderer):
         return EngineAttributes(batch, renderer)
     return Attributes(batch, given)
+
+
+def _instance(task: MujocoTask, model: Any, data: Any) -> Any:
+    """An instance of Gymnasium's class with a model that was compiled: its file may be gone."""
+    kind = reference_class(task)
+
+    def _initialize_simulation(self: Any) -> tuple[Any, Any]:
+        return model, data
+
+    compiled = type(kind.__name__, (kind,), {"_initialize_simulation": _initialize_simulation})
+    drawing = {name: value for name, value in task.drawing.items() if value is not None}
+    if not task.reference:
+        return compiled(ANY_MODEL, task.frame_skip, None, **drawing)
+    skips = {"frame_skip": task.frame_skip} if "frame_skip" in task.takes else {}
+    return compiled(**skips, **task.options, **drawing)
 
 
 class EngineAttributes(Attributes):
@@ -45,15 +61,9 @@ class EngineAttributes(Attributes):
     @property
     def _theirs(self) -> Any:
         if self._instance is None:
-            task = self.batch.model.task
-            drawing = {name: value for name, value in task.drawing.items() if value is not None}
-            kind = reference_class(task)
-            if not task.reference:
-                self._instance = kind(task.xml_file, task.frame_skip, None, **drawing)
-                return self._instance
-            chosen = {"xml_file": task.xml_file, "frame_skip": task.frame_skip}
-            chosen = {name: value for name, value in chosen.items() if name in task.takes}
-            self._instance = kind(**chosen, **task.options, **drawing)
+            model = self.batch.model
+            self._instance = _instance(model.task, model.model, model.mujoco.MjData(model.model))
+            self._instance.fullpath = model.path
         return self._instance
 
     @_theirs.setter
@@ -80,7 +90,8 @@ class EngineAttributes(Attributes):
         return [getattr(self._with_data(i), name) for i in environments]
 
     def _with_data(self, i: int) -> Any:
-        batch, theirs = self.batch, copy.copy(self._theirs)
+        batch, theirs = self.batch, object.__new__(type(self._theirs))
+        theirs.__dict__.update(self._theirs.__dict__)  # copy.copy would make Gymnasium's class anew, model and all
         theirs.model, theirs.data = (batch.model.model, batch.lend()) if batch.num_envs == 1 else batch.simulation(i)
         theirs.init_qpos, theirs.init_qvel = batch.model.init_qpos, batch.model.init_qvel
         return theirs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,7 +45,8 @@ def configure_task(
             kind = bool if name == "set_const" else str
             if not isinstance(value, kind):
                 raise ValueError(f"{name}={value!r} must be a {kind.__name__}")
-            changes[name] = value
+            # A plain name is one of Gymnasium's models; another is found again from every working directory.
+            changes[name] = os.path.abspath(value) if name == "xml_file" and value.startswith(".") else value
         else:
             known = dict.fromkeys((*task.options, *task.takes, "set_const", *drawable(task), *keywords(presenter)))
             # In Python's own words: TorchRL's GymEnv tries again without the argument that this text names.
