@@ -29,7 +29,7 @@ typedef struct {
 
 typedef enum {
     OPERANT_TERM_REAL,   /* a double */
-    OPERANT_TERM_COST,   /* in the type of the actions, float or double */
+    OPERANT_TERM_COST,   /* in the type of the actions, float or double, unless costs are wide */
     OPERANT_TERM_COUNT   /* an integer */
 } operant_term_kind;
 
@@ -102,6 +102,7 @@ typedef struct {
     int32_t skipped;          /* how many positions the observation leaves out */
     int32_t body[4];          /* the bodies that the task names */
     int32_t fused;            /* 1: NumPy's dot product of doubles fuses multiply and add */
+    int32_t wide_costs;       /* 1: the weight of the actions' cost is a double of NumPy's, which makes it one */
     const double *init_qpos, *init_qvel;
     const double *options;    /* [option_count] */
     const operant_mujoco_thread *threads; /* [workers] */

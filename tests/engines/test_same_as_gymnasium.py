@@ -71,6 +71,15 @@ def test_every_result_is_gymnasiums_with_other_options(env_id):
     compare(*make_pair(env_id, 2, "SameStep", limit=15, **OTHERS[env_id]), steps=25)
 
 
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Ant-v5", "Hopper-v5", "Swimmer-v5", "Reacher-v5", "Pusher-v5"])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, np.int8, np.float16])
+def test_every_result_is_gymnasiums_with_weights_of_numpys_types(env_id, kind):
+    names = {name for name in ENGINES[env_id].task.options if name.endswith("_weight")}
+    options = {name: kind(3) if np.issubdtype(kind, np.integer) else kind(0.3) for name in names}
+    for dtype in (np.float32, np.float64):
+        compare(*make_pair(env_id, 2, "SameStep", limit=9, **options), steps=12, dtype=dtype)
+
+
 @pytest.mark.parametrize("env_id", UNENDING)
 def test_every_result_is_gymnasiums_where_the_unhealthy_go_on(env_id):
     compare(*make_pair(env_id, 2, limit=60, **UNENDING[env_id]), steps=70)

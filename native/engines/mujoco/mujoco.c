@@ -217,7 +217,7 @@ static const mujoco_task *task_of(const operant_mujoco *m) { return (const mujoc
 static mujoco_constants constants_of(const operant_mujoco *m) {
     mujoco_constants c = {
         .nq = m->nq, .nv = m->nv, .nu = m->nu, .nbody = m->nbody, .ntendon = m->ntendon, .skipped = m->skipped,
-        .frame_skip = m->frame_skip, .fused = m->fused};
+        .frame_skip = m->frame_skip, .fused = m->fused, .wide_costs = m->wide_costs};
     memcpy(c.body, m->body, sizeof m->body);
     return c;
 }

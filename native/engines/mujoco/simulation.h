@@ -29,7 +29,7 @@ typedef struct {
     int32_t skipped; /* positions that the observation leaves out */
     int32_t body[4]; /* the bodies that the task names */
     int32_t frame_skip;
-    bool fused;
+    bool fused, wide_costs; /* see operant_mujoco */
     const double *init_qpos, *init_qvel;
 } mujoco_constants;
 
@@ -38,10 +38,11 @@ static inline double step_seconds(const mujoco_data *d, const mujoco_constants *
     return *d->timestep * (double)c->frame_skip;
 }
 
-/** weight * np.sum(np.square(action)), in the action's type. */
+/** weight * np.sum(np.square(action)), in the action's type; the product in that of the weight if costs are wide. */
 static inline double action_cost(double weight, const operant_action *a, const mujoco_constants *c) {
     if (a->wide) return weight * numpy_square_sum(a->values, c->nu);
-    return (double)((float)weight * numpy_square_sum_float(a->values, c->nu));
+    const float sum = numpy_square_sum_float(a->values, c->nu);
+    return c->wide_costs ? weight * (double)sum : (double)((float)weight * sum);
 }
 
 static inline bool within(double x, double low, double high) { return low < x && x < high; }

@@ -37,6 +37,7 @@ ARRAYS = (
     "ten_length",
     "ten_velocity",
 )
+COST_WEIGHTS = ("ctrl_cost_weight", "reward_control_weight")
 TERM_KINDS = {
     lib.OPERANT_TERM_REAL: "real",
     lib.OPERANT_TERM_COST: "cost",
@@ -246,6 +247,12 @@ class MujocoModel(NotCopyable):
         """The number of positions that an observation leaves out."""
         return self.task.excluded if self.task.values.get("exclude_current_positions_from_observation", False) else 0
 
+    @property
+    def wide_costs(self) -> bool:
+        """True if a weight of NumPy's makes the cost of float32 actions float64, as in Gymnasium."""
+        weights = [self.task.options.get(name) for name in COST_WEIGHTS]
+        return any(isinstance(each, np.generic) and np.multiply(each, np.float32(1)).itemsize > 4 for each in weights)
+
     def _observed(self) -> int:
         """The number of numbers of an observation: D."""
         described, held = self._describe_model()
@@ -265,7 +272,8 @@ class MujocoModel(NotCopyable):
             size = self.model.ntendon if each.size < 0 else each.size
             shape = (int(size),) if each.size < 0 else ()
             span = slice(first, first + size)
-            terms.append(Term(ffi.string(each.name).decode(), bool(each.at_reset), TERM_KINDS[each.kind], span, shape))
+            kind = "real" if each.kind == lib.OPERANT_TERM_COST and self.wide_costs else TERM_KINDS[each.kind]
+            terms.append(Term(ffi.string(each.name).decode(), bool(each.at_reset), kind, span, shape))
             first += size
         return tuple(terms)
 
@@ -388,6 +396,7 @@ class MujocoModel(NotCopyable):
         for name in ("nq", "nv", "nu", "nbody", "ntendon"):
             setattr(described, name, getattr(self.model, name))
         described.frame_skip, described.skipped, described.fused = self.task.frame_skip, self.skipped, numpy_fuses()
+        described.wide_costs = self.wide_costs
         for k, body in enumerate(self.bodies):
             described.body[k] = body
         return described, [options]

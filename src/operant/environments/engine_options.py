@@ -46,7 +46,7 @@ def configure_task(
             if not isinstance(value, kind):
                 raise ValueError(f"{name}={value!r} must be a {kind.__name__}")
             # A plain name is one of Gymnasium's models; another is found again from every working directory.
-            changes[name] = os.path.abspath(value) if name == "xml_file" and value.startswith(".") else value
+            changes[name] = os.path.abspath(value) if isinstance(value, str) and value.startswith(".") else value
         else:
             known = dict.fromkeys((*task.options, *task.takes, "set_const", *drawable(task), *keywords(presenter)))
             # In Python's own words: TorchRL's GymEnv tries again without the argument that this text names.
