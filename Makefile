@@ -337,7 +337,7 @@ test-long: venv
 # MuJoCo's tasks on the oldest MuJoCo, with operant's wheel; .venv has the newest.
 test-mujoco: build/dist/built build/mujoco/installed
 	build/mujoco/bin/pip install --no-compile --quiet --no-deps --force-reinstall build/dist/*.whl
-	build/mujoco/bin/python -m pytest --confcutdir=tests/engines -m "not test_all" $(ON_MUJOCO)
+	PYTHONPATH=tests build/mujoco/bin/python -m pytest --confcutdir=tests/engines -m "not test_all" $(ON_MUJOCO)
 
 ON_MUJOCO = $(foreach name,same_as_gymnasium mujoco_contract mujoco_clock,tests/engines/test_$(name).py)
 
