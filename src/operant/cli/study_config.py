@@ -33,6 +33,11 @@ class Trial:
     config: RunConfig | SB3Config
 
     @property
+    def place(self) -> tuple[str, str, int]:
+        """Run, contender and seed, of which a study has one trial."""
+        return self.run, self.contender, self.config.seed
+
+    @property
     def key(self) -> str:
         """Names the trial in the file of results, with a digest of what is trained."""
         digest = hashlib.sha256(json.dumps(self.config.as_toml(), sort_keys=True).encode()).hexdigest()

@@ -38,9 +38,7 @@ class StudyTrials:
         read_outcomes(results.path, results.rows)  # raises if they are not of a study
         _check_unchanged(config.trials, results)
         made = {_place(row) for row in results.rows.values()}
-        self._missing = [
-            trial for trial in config.trials if (trial.run, trial.contender, trial.config.seed) not in made
-        ]
+        self._missing = [trial for trial in config.trials if trial.place not in made]
         _check_fit(self._missing)
         self._missing.reverse()
         self._running: dict[str, Trial] = {}
@@ -120,7 +118,7 @@ def _check_fit(trials: list[Trial]) -> None:
 
 def _check_unchanged(trials: tuple[Trial, ...], results: Results) -> None:
     """Raises a ValueError if a trial that has a result is now another."""
-    planned: dict[Any, Trial] = {(trial.run, trial.contender, trial.config.seed): trial for trial in trials}
+    planned: dict[Any, Trial] = {trial.place: trial for trial in trials}
     for key, row in results.rows.items():
         trial = planned.get(_place(row))
         if trial is None or trial.key == key:

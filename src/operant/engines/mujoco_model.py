@@ -325,7 +325,7 @@ class MujocoModel(NotCopyable):
                     "environment"
                 )
         for name, number in shared.items():
-            _write(self.model, self.field(name), number)
+            _write(self.model, name, number)
         for name, bounds in self.task.randomize.items():
             if name in self.task.params:
                 raise ValueError(f"params and randomize both set {name!r}: give one of them")
@@ -376,7 +376,7 @@ class MujocoModel(NotCopyable):
             for name, (values, bounds) in varied.items():
                 # A drawn field stands here between its bounds, at a place that is unlikely to be the default.
                 number = values[i] if bounds is None else bounds[0] + 0.37 * (bounds[1] - bounds[0])
-                _write(scratch, fields[name], number.reshape(fields[name].shape))
+                _write(scratch, name, number.reshape(fields[name].shape))
             self.mujoco.mj_setConst(scratch, data)
             for name in names:
                 rows[name].append(_read(scratch, name))
@@ -466,11 +466,7 @@ class MujocoModel(NotCopyable):
     def write_fields(self, fields: Mapping[str, Any]) -> None:
         """Writes what `fields` returned for the same model."""
         for name, value in fields.items():
-            if isinstance(value, np.ndarray):
-                _value(self.model, name)[...] = value
-            else:
-                holder, _, last = name.rpartition(".")
-                setattr(getattr(self.model, holder), last, value)
+            _write(self.model, name, value)
 
     # One environment's mjData.
 
@@ -514,7 +510,7 @@ class MujocoModel(NotCopyable):
         first = 0
         for name in self.varied:
             field = self.field(name, model)
-            _write(model, field, fields[first : first + field.size].reshape(field.shape))
+            _write(model, name, fields[first : first + field.size].reshape(field.shape))
             first += field.size
 
 
@@ -568,13 +564,14 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     return numbers
 
 
-def _write(model: Any, field: Field, numbers: np.ndarray) -> None:
-    holder, _, last = field.name.rpartition(".")
-    owner = getattr(model, holder) if holder else model
-    if field.shape:
-        getattr(owner, last)[:] = numbers
+def _write(model: Any, name: str, numbers: Any) -> None:
+    """Writes an array into a field of the model, or a number."""
+    holder, _, last = name.rpartition(".")
+    held = _value(model, name)
+    if isinstance(held, np.ndarray):
+        held[...] = numbers
     else:
-        setattr(owner, last, type(getattr(owner, last))(numbers))
+        setattr(getattr(model, holder), last, type(held)(numbers))
 
 
 AHEAD, BEHIND = 128, 512  # bytes of a struct that are searched before and after its first array

@@ -135,7 +135,7 @@ def draw(
         return _profiles(study, look)
     runs = [run for run in study.runs.values() if any(study.of(run.name, name) for name in study.contenders)]
     if kind == "solved":
-        runs = [run for run in runs if run.goal is not None or run.threshold is not None or _solved(study, run)]
+        runs = [run for run in runs if study.has_goal(run.name)]
         if not runs:
             raise ValueError(f"no run of the study {study.name!r} has a goal: draw curves or returns")
     figure, panels = _panels(len(runs), look)
@@ -238,10 +238,6 @@ def _on_one_grid(outcomes: Sequence[Outcome], x: str, log: bool) -> tuple[np.nda
     grid = np.geomspace(max(first, last / LONGEST), last, POINTS) if log else np.linspace(first, last, POINTS)
     values = [np.interp(grid, place, each.curve.returns) for place, each in zip(places, outcomes, strict=True)]
     return grid, np.stack(values, axis=1)
-
-
-def _solved(study: Study, run: Run) -> bool:
-    return any(each.solved for contender in study.contenders for each in study.of(run.name, contender))
 
 
 def _shares(axes: Axes, study: Study, run: Run, x: str, log: bool, look: Style) -> None:
