@@ -46,15 +46,13 @@ static void on_user_error(const char *text) {
 /* MuJoCo's timers. Each part of mj_step asks the callback mjcb_time twice; the Python package sets it to a clock, which
  * takes up to a third of a step. While threads are inside `guard`, it is a function that asks the clock for other
  * threads only: the timers of a user's own mj_step stay right, also between MuJoCo's check for NULL and its call. The
- * last thread that leaves puts the clock back. `clock_busy` is tried, never waited for: a thread that finds it taken at
- * worst leaves things as they are, which are right, too. A forked child may begin with our function in place though no
- * thread is inside: it asks the clock, and the next thread that leaves puts the clock back. */
+ * last thread that leaves puts the clock back. */
 
 typedef double (*clock_function)(void);
-static _Atomic(clock_function *) clock_place; /* &mjcb_time; NULL if this MuJoCo has none */
+static platform_mutex clock_lock = PLATFORM_MUTEX;
+static clock_function *clock_place; /* &mjcb_time; NULL if this MuJoCo has none */
+static int32_t clock_inside;        /* threads inside `guard` */
 static _Atomic clock_function clock_before;
-static atomic_int clock_inside; /* threads inside `guard` */
-static atomic_flag clock_busy = ATOMIC_FLAG_INIT;
 
 static double other_threads_clock(void) {
     if (guarded) return 0;
@@ -63,39 +61,45 @@ static double other_threads_clock(void) {
 }
 
 /** Replaces mjcb_time, unless a user has set another one meanwhile. */
-static void replace_clock(clock_function *place, clock_function from, clock_function to) {
-    __atomic_compare_exchange_n(place, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+static void replace_clock(clock_function from, clock_function to) {
+    __atomic_compare_exchange_n(clock_place, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void put_clock_back(void) {
+    if (clock_place && !clock_inside) replace_clock(other_threads_clock, atomic_load(&clock_before));
 }
 
 static void stop_timers(void) {
-    clock_function *const place = atomic_load(&clock_place);
-    atomic_fetch_add(&clock_inside, 1);
-    if (!place || atomic_flag_test_and_set(&clock_busy)) return;
-    const clock_function now = __atomic_load_n(place, __ATOMIC_SEQ_CST);
+    platform_lock(&clock_lock);
+    clock_inside++;
+    const clock_function now = clock_place ? __atomic_load_n(clock_place, __ATOMIC_SEQ_CST) : NULL;
     if (now && now != other_threads_clock) {
         atomic_store(&clock_before, now);
-        replace_clock(place, now, other_threads_clock);
+        replace_clock(now, other_threads_clock);
     }
-    atomic_flag_clear(&clock_busy);
+    platform_unlock(&clock_lock);
 }
 
 static void restart_timers(void) {
-    clock_function *const place = atomic_load(&clock_place);
-    if (atomic_fetch_sub(&clock_inside, 1) > 1 || !place || atomic_flag_test_and_set(&clock_busy)) return;
-    replace_clock(place, other_threads_clock, atomic_load(&clock_before));
-    atomic_flag_clear(&clock_busy);
+    platform_lock(&clock_lock);
+    clock_inside--;
+    put_clock_back();
+    platform_unlock(&clock_lock);
 }
 
-/** In a forked child the other threads do not exist. */
+/** In a forked child the other threads do not exist; one of them may have held the lock. */
 static void forget_other_threads(void) {
-    atomic_store(&clock_inside, guarded != NULL);
-    atomic_flag_clear(&clock_busy);
+    clock_lock = (platform_mutex)PLATFORM_MUTEX;
+    clock_inside = guarded != NULL;
+    put_clock_back();
 }
 
 void operant_mujoco_install(const operant_mujoco *m) {
     if (atomic_exchange(&installed, true)) return;
     platform_on_fork(forget_other_threads);
-    atomic_store(&clock_place, m->time);
+    platform_lock(&clock_lock);
+    clock_place = m->time;
+    platform_unlock(&clock_lock);
     if (m->set_log_handler) {
         previous_log_handler = ((log_handler(*)(log_handler))m->set_log_handler)(on_log);
     } else if (m->user_error) {
