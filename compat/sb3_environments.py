@@ -163,7 +163,7 @@ def _open(env: Any) -> CpuEnvironments:
             f"env={env!r} must be an id, an environment or vector environment of Gymnasium, or a VecEnv of SB3"
         )
     if isinstance(env, str) and is_native(name := _our_name(env)):
-        env = OperantVectorEnv(name, autoreset_mode="SameStep")
+        env = OperantVectorEnv(name, autoreset_mode="SameStep", precision="float32")  # as its rollouts hold it
     environments = make_environments(env, 1, {})
     if isinstance(environments, DeviceEnvironments):
         raise ValueError(f"{env} is on a GPU, where operant.compat.sb3.PPO does not train: use operant.models.PPO")

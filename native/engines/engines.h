@@ -103,7 +103,7 @@ typedef struct {
     int32_t body[4];          /* the bodies that the task names */
     int32_t fused;            /* 1: NumPy's dot product of doubles fuses multiply and add */
     int32_t wide_costs;       /* 1: the weight of the actions' cost is a double of NumPy's, which makes it one */
-    const double *init_qpos, *init_qvel;
+    const double *init_qpos, *init_qvel; /* read by every reset: they live as long as the batch */
     const double *options;    /* [option_count] */
     const operant_mujoco_thread *threads; /* [workers] */
     const operant_mujoco_field *fields;   /* [field_count] */

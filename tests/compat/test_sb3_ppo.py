@@ -258,6 +258,14 @@ def test_a_vecenv_of_sb3_gives_the_bits_of_gymnasiums_vector_environment():
     assert metrics[0]["episodes"] > 20 and metrics.count(metrics[0]) == 4
 
 
+def test_an_id_of_mujocos_is_stepped_by_the_core():
+    """Its precision is float64 elsewhere, but rollouts hold float32."""
+    by_id = PPO("MlpPolicy", "operant/Hopper-v5", **SMALL).learn(512)
+    envs = gym.make_vec("operant/Hopper-v5", 1, autoreset_mode="SameStep", precision="float32")
+    assert by_id.algorithm.environments.batch.exact is False
+    assert weights(by_id) == weights(PPO("MlpPolicy", envs, **SMALL).learn(512))
+
+
 def test_the_core_steps_a_batch_whatever_holds_it(tmp_path):
     def vector():
         return gym.make_vec("operant/Pendulum-v1", num_envs=4, autoreset_mode="SameStep", max_episode_steps=20)

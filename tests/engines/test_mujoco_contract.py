@@ -132,20 +132,87 @@ def test_a_copy_has_the_model_as_it_was_changed_in_place(copied):
     env.model.body_mass[:] *= 2
     env.model.opt.gravity[2] = -1.6
     env.model.opt.timestep = 0.005
-    twin, action = copied(env), np.full(6, 0.5, np.float32)
+    env.init_qpos[1] = 0.3
+    twin, action = copied(copied(env)), np.full(6, 0.5, np.float32)
     for _ in range(3):
         assert_same(results(twin.step(action)), results(env.step(action)), "copy")
+    assert_same(results(twin.reset(seed=1)), results(env.reset(seed=1)), "reset")
 
 
-def test_methods_that_would_change_a_copy_of_a_batchs_environment_are_refused():
-    envs = gym.make_vec("operant/HalfCheetah-v5", 2)
-    envs.reset(seed=0)
-    for name, arguments in (("set_state", (np.zeros(9), np.zeros(9))), ("do_simulation", (np.zeros(6), 1))):
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Ant-v5", "Humanoid-v4"])
+def test_what_was_read_may_be_changed_in_place_as_in_gymnasium(env_id):
+    """Computed arrays are copies; the first positions are those of later resets."""
+    ours, theirs = gym.make(f"operant/{env_id}").unwrapped, gym.make(env_id).unwrapped
+    for env in (ours, theirs):
+        env.reset(seed=0)
+        env.init_qpos[1] = 0.25
+        velocities = env.state_vector()
+        velocities *= 0
+        if env_id == "Ant-v5":
+            forces = env.contact_forces
+            forces *= 0
+    action = np.full(theirs.action_space.shape, 0.1, np.float32)
+    assert_same(results(ours.step(action)), results(theirs.step(action)), "step")
+    assert_same(results(ours.reset()), results(theirs.reset()), "reset")
+    assert_same(ours.data.qpos, theirs.data.qpos, "qpos")
+
+
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Ant-v5", "Reacher-v5", "Humanoid-v4"])
+def test_reset_model_draws_from_the_environments_generator(env_id):
+    ours, theirs = gym.make(f"operant/{env_id}").unwrapped, gym.make(env_id).unwrapped
+    for env in (ours, theirs):
+        env.reset(seed=0)
+    action = np.full(theirs.action_space.shape, 0.1, np.float32)
+    for _ in range(2):
+        assert_same(ours.reset_model(), theirs.reset_model(), "reset_model")
+        assert_same(results(ours.step(action)), results(theirs.step(action)), "step")
+    assert ours.np_random.random() == theirs.np_random.random()
+    assert_same(results(ours.reset()), results(theirs.reset()), "reset")
+
+
+@pytest.mark.parametrize("num_envs", [1, 2])
+def test_what_would_change_a_batchs_environment_is_a_copy_or_refused(num_envs):
+    envs, twin = (gym.make_vec("operant/HalfCheetah-v5", num_envs) for _ in range(2))
+    for each in (envs, twin):
+        each.reset(seed=0)
+    changing = {"set_state": (np.zeros(9), np.zeros(9)), "do_simulation": (np.zeros(6), 1), "reset_model": ()}
+    for name, arguments in changing.items():
         with pytest.raises(AttributeError, match=f"{name} of operant/HalfCheetah-v5 would change a copy"):
             envs.call(name, *arguments)
+    for name in ("np_random", "np_random_seed"):
+        with pytest.raises(AttributeError, match=f"unknown attribute '{name}'"):
+            envs.get_attr(name)
+    envs.get_attr("data")[0].qvel[0] = 5
+    envs.get_attr("model")[0].body_mass[:] *= 2
+    envs.get_attr("init_qpos")[0][:] = 3
+    actions = np.ones((num_envs, 6))
+    assert_same(results(envs.step(actions)), results(twin.step(actions)), "step")
+    assert_same(results(envs.reset(seed=1)), results(twin.reset(seed=1)), "reset")
+    assert envs.get_attr("dt") == (0.05,) * num_envs
+
+
+def test_only_a_batch_of_one_lends_its_data():
     with pytest.raises(ValueError, match="lend is for a batch of one, not of 2"):
-        envs.batch.lend()
-    envs.step(np.zeros((2, 6)))
+        gym.make_vec("operant/HalfCheetah-v5", 2).unwrapped.batch.lend()
+
+
+def test_data_of_v4_is_at_hand_with_another_timestep():
+    env = gym.make("operant/HalfCheetah-v4", params={"opt.timestep": 0.005}).unwrapped
+    env.reset(seed=0)
+    assert (env.dt, env.data.time) == (0.025, 0)
+    envs = gym.make_vec("operant/Humanoid-v4", 2, randomize={"opt.timestep": (0.002, 0.003)})
+    envs.reset(seed=0)
+    assert all(0.01 <= dt < 0.015 for dt in envs.get_attr("dt"))
+
+
+@pytest.mark.parametrize("field, most", [("opt.iterations", 2**31 - 1), ("opt.impratio", 1e17)])
+def test_a_number_of_the_model_is_found_whatever_it_is(field, most):
+    """Adding 1 to these leaves their type, or nothing."""
+    envs = gym.make_vec("operant/HalfCheetah-v5", 2, params={field: [100, most]})
+    envs.reset(seed=0)
+    envs.set_state(envs.get_state())
+    assert [getattr(model.opt, field[4:]) for model in envs.get_attr("model")] == [100, most]
+    envs.set_state(envs.get_state())
 
 
 def test_what_draws_an_environment_is_at_hand_as_in_gymnasium():

@@ -76,7 +76,7 @@ struct operant_simulation {
     void (*set_const)(void *, void *);
     int32_t state_size, state_spec, field_count;
     bool keep_constants, randomized, post_due; /* post_due: after each step */
-    double *init, *params; /* copies: init_qpos and init_qvel; the options */
+    double *params; /* a copy of the options */
     mujoco_data *threads;
     varied_field *fields;
 };
@@ -182,7 +182,7 @@ static void save(operant_simulation *s, int32_t slot, double *row, bool stepped)
 static void close_simulation(operant_simulation *s) {
     for (int32_t k = 0; s->fields && k < s->field_count; k++)
         free(s->fields[k].where), free(s->fields[k].rows), free(s->fields[k].low), free(s->fields[k].high);
-    free(s->init), free(s->params), free(s->threads), free(s->fields);
+    free(s->params), free(s->threads), free(s->fields);
     free(s);
 }
 
@@ -213,11 +213,12 @@ static bool copy_fields(operant_simulation *s, const operant_mujoco *m, size_t w
 /** The whole of a task, of which `names` is the first member. */
 static const mujoco_task *task_of(const operant_mujoco *m) { return (const mujoco_task *)m->task; }
 
-/** The numbers of a model; init_qpos and init_qvel are set later. */
+/** The numbers of a model. */
 static mujoco_constants constants_of(const operant_mujoco *m) {
     mujoco_constants c = {
         .nq = m->nq, .nv = m->nv, .nu = m->nu, .nbody = m->nbody, .ntendon = m->ntendon, .skipped = m->skipped,
-        .frame_skip = m->frame_skip, .fused = m->fused, .wide_costs = m->wide_costs};
+        .frame_skip = m->frame_skip, .fused = m->fused, .wide_costs = m->wide_costs, .init_qpos = m->init_qpos,
+        .init_qvel = m->init_qvel};
     memcpy(c.body, m->body, sizeof m->body);
     return c;
 }
@@ -243,16 +244,13 @@ static operant_simulation *open_simulation(const operant_engine_options *o, oper
     *(void **)&s->set_const = m->set_const;
     s->state_size = m->state_size, s->state_spec = m->state_spec, s->keep_constants = m->keep_constants;
     s->constants = constants_of(m);
-    s->init = malloc((size_t)(m->nq + m->nv + 1) * sizeof *s->init);
     s->params = copy_of(m->options, (size_t)task->names.option_count * sizeof(double));
     s->threads = copy_of(m->threads, (size_t)o->workers * sizeof *s->threads);
-    if (!s->init || !s->params || !s->threads || !copy_fields(s, m, (size_t)o->workers, (size_t)o->num_envs)) {
+    if (!s->params || !s->threads || !copy_fields(s, m, (size_t)o->workers, (size_t)o->num_envs)) {
         close_simulation(s);
         if (message) snprintf(message, (size_t)size, "out of memory");
         return NULL;
     }
-    put(put(s->init, m->init_qpos, m->nq), m->init_qvel, m->nv);
-    s->constants.init_qpos = s->init, s->constants.init_qvel = s->init + m->nq;
     int32_t varied = 0, terms = 0;
     for (int32_t k = 0; k < s->field_count; k++) varied += s->fields[k].size;
     for (int32_t k = 0; k < task->names.term_count; k++)

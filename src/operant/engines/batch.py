@@ -150,6 +150,7 @@ class EngineBatch(Batch):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.model.write_fields(state["model"])
+        self._lent, self._stale = bool(state["model"]), True  # a copy of the copy has them, too
 
     # What the last call reported.
 

@@ -460,13 +460,14 @@ class MujocoModel(NotCopyable):
     # What a user changed in place.
 
     def fields(self) -> dict[str, Any]:
-        """Every field of the shared model by name: copies."""
-        return {name: copy.copy(_value(self.model, name)) for name in field_names(self.model)}
+        """Every field of the shared model by name, `init_qpos` and `init_qvel`: copies."""
+        fields = {name: copy.copy(_value(self.model, name)) for name in field_names(self.model)}
+        return {**fields, "init_qpos": self.init_qpos.copy(), "init_qvel": self.init_qvel.copy()}
 
     def write_fields(self, fields: Mapping[str, Any]) -> None:
         """Writes what `fields` returned for the same model."""
         for name, value in fields.items():
-            _write(self.model, name, value)
+            _write(self if name.startswith("init_") else self.model, name, value)
 
     # One environment's mjData.
 
@@ -498,9 +499,7 @@ class MujocoModel(NotCopyable):
             mujoco.mj_forward(model, data)
 
     def model_of(self, fields: np.ndarray) -> Any:
-        """The model of an environment whose varied fields are `fields`: a copy if there are any."""
-        if not self.varied:
-            return self.model
+        """The model of an environment whose varied fields are `fields`: a copy."""
         model = copy.copy(self.model)
         self.write_varied(model, fields)
         return model
@@ -586,7 +585,7 @@ def _scalar_field(name: str, owner: Any, last: str, value: int | float) -> Field
     start = min(array_address(getattr(owner, each)) for each in _array_names(owner)) - AHEAD
     window = (ctypes.c_char * (AHEAD + BEHIND)).from_address(start)
     before = bytes(window)
-    setattr(owner, last, type(value)(value + 1))
+    setattr(owner, last, type(value)(1 if value != 1 else 2))
     after = bytes(window)
     setattr(owner, last, value)
     changed = [k for k in range(0, AHEAD + BEHIND, size) if before[k : k + size] != after[k : k + size]]

@@ -31,7 +31,12 @@ class Attributes:
     Args:
         batch: the environments.
         given: parameters by name, as they were given.
+
+    Attributes:
+        live: what a single environment's attributes hold is its own, so that changes in place need no assignment.
     """
+
+    live = False
 
     def __init__(self, batch: BatchBase, given: Mapping[str, Any]):
         self.batch = batch
@@ -281,7 +286,7 @@ class HasAttributes:
                 return loans[name][0]
             self._settle(name)
         value = self._attributes.read(name, (0,))[0]
-        if isinstance(value, np.ndarray | list | dict):
+        if isinstance(value, np.ndarray | list | dict) and not self._attributes.live:
             loans[name] = (value, _copy(value))
             self._watch()
         return value

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from operant.batch.base import BatchBase
-from operant.catalog.mujoco import MujocoTask
 from operant.engines.batch import EngineBatch
+from operant.engines.mujoco_model import MujocoModel
 from operant.environments.attributes import Attributes
 from operant.environments.engine_rendering import EngineRenderer, reference_class
 from operant.environments.rendering import Renderer
@@ -18,26 +19,35 @@ from operant.messages import unknown
 ANY_MODEL = "ant.xml"  # Gymnasium's base class looks whether there is a file
 CHANGING = ("do_simulation", "reset_model", "set_state", "step", "_step_mujoco_simulation")
 """The methods of Gymnasium's classes that change the environment."""
+DRAWING = ("reset_model",)
+"""Those that draw random numbers."""
+RANDOM = ("np_random", "np_random_seed")
+"""The attributes of Gymnasium's classes that a batch does not have: its environments have their generators in C."""
 
 
-def open_attributes(batch: BatchBase, given: Mapping[str, Any], renderer: Renderer) -> Attributes:
+def open_attributes(
+    batch: BatchBase, given: Mapping[str, Any], renderer: Renderer, env: gymnasium.Env[Any, Any] | None = None
+) -> Attributes:
     """The attributes of a batch's environments, which `renderer` draws.
 
-    `given` are the parameters by name, as they were given.
+    `given` are the parameters by name, as they were given; `env` is the single environment whose batch this is, if any.
     """
     if isinstance(batch, EngineBatch) and isinstance(renderer, EngineRenderer):
-        return EngineAttributes(batch, renderer)
+        return EngineAttributes(batch, renderer, env)
     return Attributes(batch, given)
 
 
-def _instance(task: MujocoTask, model: Any, data: Any) -> Any:
+def _instance(model: MujocoModel, data: Any) -> Any:
     """An instance of Gymnasium's class with a model that was compiled: its file may be gone."""
-    kind = reference_class(task)
+    task, kind = model.task, reference_class(model.task)
 
     def _initialize_simulation(self: Any) -> tuple[Any, Any]:
-        return model, data
+        return model.model, data
 
-    compiled = type(kind.__name__, (kind,), {"_initialize_simulation": _initialize_simulation})
+    # The timestep may be another by now, and v4 compares the class's rate with it.
+    metadata = {**kind.metadata, "render_fps": model.render_fps}
+    members = {"_initialize_simulation": _initialize_simulation, "metadata": metadata}
+    compiled = type(kind.__name__, (kind,), members)
     drawing = {name: value for name, value in task.drawing.items() if value is not None}
     if not task.reference:
         return compiled(ANY_MODEL, task.frame_skip, None, **drawing)
@@ -48,21 +58,23 @@ def _instance(task: MujocoTask, model: Any, data: Any) -> Any:
 class EngineAttributes(Attributes):
     """Attributes of Gymnasium's class: an instance of it, which is given the environment's model and data.
 
-    They are read, not assigned. In a batch of one, what is changed in place in `data` and `model` takes effect.
+    They are read, not assigned. Those of a single environment, `env`, are its own: what is changed in place in `data`,
+    `model` and `init_qpos` takes effect. Those of a batch's environments are copies.
     """
 
     batch: EngineBatch
+    live = True
 
-    def __init__(self, batch: EngineBatch, renderer: EngineRenderer):
+    def __init__(self, batch: EngineBatch, renderer: EngineRenderer, env: gymnasium.Env[Any, Any] | None):
         super().__init__(batch, {})
-        self._renderer = renderer
+        self._renderer, self._env = renderer, env
         self._instance: Any = None
 
     @property
     def _theirs(self) -> Any:
         if self._instance is None:
             model = self.batch.model
-            self._instance = _instance(model.task, model.model, model.mujoco.MjData(model.model))
+            self._instance = _instance(model, model.mujoco.MjData(model.model))
             self._instance.fullpath = model.path
         return self._instance
 
@@ -71,29 +83,43 @@ class EngineAttributes(Attributes):
         """Does nothing: the names are the instance's."""
 
     def __contains__(self, name: str) -> bool:
-        return not name.startswith("__") and hasattr(self._theirs, name)
+        return not name.startswith("__") and name not in RANDOM and hasattr(self._theirs, name)
 
     @property
     def names(self) -> list[str]:
-        return [name for name in dir(self._theirs) if not name.startswith("_")]
+        return [name for name in dir(self._theirs) if not name.startswith("_") and name not in RANDOM]
 
     def read(self, name: str, environments: Iterable[int]) -> list[Any]:
         if name not in self:
             raise AttributeError(unknown("attribute", name, self.names))
-        if self.batch.num_envs > 1 and name in CHANGING:
+        if self._env is None and name in CHANGING:
             raise AttributeError(
                 f"{name} of {self.batch.spec.full_id} would change a copy of what a batch holds: change one that "
                 "get_state returns and give it to set_state, or make single environments"
             )
         if name == "mujoco_renderer":
             return [self._renderer.painter(i) for i in environments]
-        return [getattr(self._with_data(i), name) for i in environments]
+        values: list[Any] = []
+        held = None
+        for i in environments:
+            theirs = self._with_data(i, held)
+            if name in DRAWING and self._env is not None:
+                theirs.np_random = self._env.np_random
+            values.append(getattr(theirs, name))
+            # What is no part of them lets the next environment have the same model and data.
+            held = (theirs.model, theirs.data) if isinstance(values[-1], int | float | str) else None
+        return values
 
-    def _with_data(self, i: int) -> Any:
+    def _with_data(self, i: int, held: tuple[Any, Any] | None) -> Any:
         batch, theirs = self.batch, object.__new__(type(self._theirs))
         theirs.__dict__.update(self._theirs.__dict__)  # copy.copy would make Gymnasium's class anew, model and all
-        theirs.model, theirs.data = (batch.model.model, batch.lend()) if batch.num_envs == 1 else batch.simulation(i)
-        theirs.init_qpos, theirs.init_qvel = batch.model.init_qpos, batch.model.init_qvel
+        start = batch.model.init_qpos, batch.model.init_qvel
+        if self._env is None:
+            theirs.model, theirs.data = batch.simulation(i, held)
+            theirs.init_qpos, theirs.init_qvel = (each.copy() for each in start)
+        else:
+            theirs.model, theirs.data = batch.model.model, batch.lend()
+            theirs.init_qpos, theirs.init_qvel = start
         return theirs
 
     def write(self, name: str, values: Sequence[Any], environments: np.ndarray) -> None:

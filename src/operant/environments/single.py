@@ -78,7 +78,7 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
         self._exact = self._batch.has_generators  # the batch draws from `np_random`
         self._shared = False  # other code may draw from `np_random`
         self._seeded = False
-        attributes = open_attributes(self._batch, opened.given, self.renderer)
+        attributes = open_attributes(self._batch, opened.given, self.renderer, self)
         self._results = Results(self._batch, attributes)
         self._step = self._batch.step_one if self._results.plain else self._results.step
         self._run: Any = None  # `_step`, if a step has nothing else to look at
