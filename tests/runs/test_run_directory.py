@@ -36,7 +36,7 @@ def test_a_run_holds_its_config_and_how_it_was_started(tmp_path):
     assert record["command"] == sys.argv
     assert record["pid"] == os.getpid()
     assert record["versions"]["python"] == sys.version.split()[0]
-    assert set(record["versions"]) == {"python", "operant", "torch", "numpy", "gymnasium"}
+    assert set(record["versions"]) == {"python", "operant", "torch", "numpy", "gymnasium", "mujoco"}
     assert abs(record["created"] - time.time()) < 60
 
 

@@ -24,7 +24,7 @@ FORMAT = 1
 STATUSES = ("starting", "running", "finished", "interrupted", "failed")
 IN_PROGRESS = ("starting", "running")
 ID = re.compile(r"[A-Za-z0-9._-]+")
-PACKAGES = ("operant", "torch", "numpy", "gymnasium")
+PACKAGES = ("operant", "torch", "numpy", "gymnasium", "mujoco")
 LATEST = 1e11  # a time of creation, in seconds since 1970, that calendars still have
 
 
@@ -277,8 +277,7 @@ def _in_process(pid: int) -> dict[str, Any]:
 
 def versions() -> dict[str, str | None]:
     """Returns the versions of what this process computes with; None for a package that it has not imported."""
-    modules = {name: sys.modules.get(name) for name in PACKAGES}
-    found = {name: None if module is None else str(module.__version__) for name, module in modules.items()}
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in PACKAGES}
     return {"python": sys.version.split()[0]} | found
 
 
