@@ -108,13 +108,15 @@ DIVERGING = """<mujoco><option timestep="0.05" integrator="Euler"/><worldbody>
 </worldbody><actuator><motor joint="{joint}" gear="1e6" ctrllimited="true" ctrlrange="-1 1"/></actuator></mujoco>"""
 
 
-@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Ant-v5"])
-def test_a_model_that_diverges_returns_gymnasiums_results(env_id, tmp_path):
+@pytest.mark.parametrize("env_id", [f"{name}-v5" for name in POSITIONS])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_model_that_diverges_returns_gymnasiums_results(env_id, mode, dtype, tmp_path):
     path = tmp_path / "diverging.xml"
     text = DIVERGING.replace('<joint axis="0 1 0"', '<joint name="hinge" axis="0 1 0"').format(joint="hinge")
     path.write_text(text)
-    ours, theirs = make_pair(env_id, 2, limit=20, xml_file=str(path), frame_skip=2)
-    compare(ours, theirs, steps=40, scale=5.0)
+    ours, theirs = make_pair(env_id, 2, mode, limit=20, xml_file=str(path), frame_skip=2)
+    compare(ours, theirs, steps=30, dtype=dtype, scale=5.0)
     assert (tmp_path / "MUJOCO_LOG.TXT").exists()  # it did diverge
 
 
@@ -139,17 +141,24 @@ def test_a_single_environment_is_gymnasiums(env_id):
     assert ours.unwrapped.metadata == theirs.unwrapped.metadata
 
 
-def test_each_environment_can_have_a_seed_of_its_own_and_a_mask_resets_some():
-    ours, theirs = make_pair("Hopper-v5", 3)
-    seeds = [11, None, 5]
-    for each in (ours, theirs):
+@pytest.mark.parametrize("env_id", ["Hopper-v5", "Humanoid-v4", "Pusher-v5"])
+@pytest.mark.parametrize("mode", MODES)
+def test_each_environment_can_have_a_seed_of_its_own_and_a_mask_resets_some(env_id, mode):
+    both = make_pair(env_id, 3, mode, limit=5)
+    random, space = np.random.default_rng(0), both[1].single_action_space
+    for each in both:
         each.reset(seed=0)
-    assert_same(*(dict(enumerate(each.reset(seed=seeds))) for each in (ours, theirs)), "reset")
-    mask = np.array([False, True, True])
-    for each in (ours, theirs):
-        each.step(np.ones((3, 3), np.float32))
-    resets = [each.reset(seed=[1, 2, None], options={"reset_mask": mask.copy()}) for each in (ours, theirs)]
-    assert_same(*(dict(enumerate(each)) for each in resets), "masked reset")
+    assert_same(*(dict(enumerate(each.reset(seed=[11, None, 5]))) for each in both), "reset")
+    for t in range(24):
+        actions = random.uniform(space.low, space.high, (3, *space.shape)).astype(np.float32)
+        mine, judge = (each.step(actions) for each in both)
+        assert_same(dict(enumerate(mine)), dict(enumerate(judge)), f"step {t}")
+        ended = judge[2] | judge[3]
+        mask = ended if mode == "Disabled" else np.roll([True, True, False], t)
+        if (t % 3 == 2 or mode == "Disabled") and mask.any():
+            seeds = [None, 2, t] if t % 2 else None
+            resets = [each.reset(seed=seeds, options={"reset_mask": mask.copy()}) for each in both]
+            assert_same(*(dict(enumerate(each)) for each in resets), f"masked reset after step {t}")
 
 
 def test_float32_narrows_what_is_returned_and_leaves_the_physics():
