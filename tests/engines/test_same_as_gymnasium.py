@@ -174,6 +174,57 @@ def test_float32_narrows_what_is_returned_and_leaves_the_physics():
         observations = [each[0] for each in results]
 
 
+def narrowed(result):
+    """What precision "float32" returns in place of a result without its statistics: infos are float64 there, too."""
+    *numbers, infos = result
+    infos = {name: value for name, value in infos.items() if name.lstrip("_") != "episode"}
+    if "final_obs" in infos:
+        infos["final_obs"] = infos["final_obs"].copy()
+        for i in np.flatnonzero(infos["_final_obs"]):
+            infos["final_obs"][i] = infos["final_obs"][i].astype(np.float32)
+    narrow = [each.astype(np.float32) if np.asarray(each).dtype == np.float64 else each for each in numbers]
+    return dict(enumerate([*narrow, infos]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_float32_narrows_what_an_episode_ends_with_and_its_statistics(mode):
+    how = {"max_episode_steps": 5, "autoreset_mode": mode, "episode_statistics": True}
+    wide, narrow = (gym.make_vec("operant/Ant-v5", 3, precision=each, **how) for each in ("float64", "float32"))
+    assert_same(dict(enumerate(narrow.reset(seed=1))), narrowed(wide.reset(seed=1)), "reset")
+    episodes, returns = 0, np.zeros(3, np.float32)  # sums of what is returned
+    for t in range(13):
+        actions = wide.action_space.sample()
+        expected, found = wide.step(actions), narrow.step(actions)
+        returns += expected[1].astype(np.float32)
+        ended = expected[2] | expected[3]
+        assert ("episode" in found[4]) == ended.any()
+        if ended.any():
+            episodes += 1
+            assert_same(found[4]["episode"]["r"], np.where(ended, returns, 0).astype(np.float64), "returns")
+            assert_same(found[4]["episode"]["l"], expected[4]["episode"]["l"], "lengths")
+            returns[ended] = 0
+        for name in ("episode", "_episode"):
+            found[4].pop(name, None)
+        assert_same(dict(enumerate(found)), narrowed(expected), f"step {t}")
+        if mode == "Disabled" and ended.any():
+            for each in (wide, narrow):
+                each.reset(options={"reset_mask": ended.copy()})
+    assert episodes >= 2
+
+
+@pytest.mark.parametrize("env_id", ["Ant-v5", "Humanoid-v4"])
+def test_float32_narrows_what_a_single_environment_returns(env_id):
+    wide, narrow = (gym.make(f"operant/{env_id}", precision=each) for each in ("float64", "float32"))
+    assert narrow.observation_space.dtype == np.float32
+    assert_same(dict(enumerate(narrow.reset(seed=1))), narrowed(wide.reset(seed=1)), "reset")
+    for t in range(10):
+        action = wide.action_space.sample()
+        expected, found = wide.step(action), narrow.step(action)
+        assert_same(found[0], expected[0].astype(np.float32), f"observation {t}")
+        assert float(found[1]) == float(np.float32(expected[1]))
+        assert_same(dict(enumerate(found[2:])), dict(enumerate(expected[2:])), f"step {t}")
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("split", [1, 3])
 def test_workers_and_batches_do_not_change_bits(workers, split):
