@@ -1,5 +1,6 @@
 """Bad input to MuJoCo's tasks is refused in a line that names the value and the remedy."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from operant import AsyncEnvPool
 from operant.engines.mujoco_model import field_names
 from operant.messages import EngineError
 from operant.models import PPO
@@ -150,6 +152,60 @@ def test_an_invalid_action_moves_nothing():
         with pytest.raises(ValueError, match=text):
             envs.step(actions)
     assert (envs.get_state() == before).all()
+
+
+@pytest.mark.parametrize("env_id", ["Ant-v5", "Hopper-v4"])
+@pytest.mark.parametrize("shape", [(), (1,), (9,), (2, 8), (2, 3)])
+def test_an_action_of_another_size_for_a_single_environment_moves_nothing(env_id, shape):
+    env = gym.make(f"operant/{env_id}").unwrapped
+    env.reset(seed=0)
+    before = env.get_state()
+    with pytest.raises(ValueError, match=f"actions have shape .* but {env_id} needs"):
+        env.step(np.zeros(shape, np.float32))
+    assert (env.get_state() == before).all()
+
+
+def test_a_pool_refuses_an_invalid_action_and_goes_on():
+    pool = AsyncEnvPool("Ant-v5", 4, batch_size=2, workers=2)
+    pool.async_reset(seed=0)
+    ids = pool.recv()[-1]["env_id"]
+    nan = np.zeros((2, 8), np.float32)
+    nan[1, 3] = np.nan
+    for actions, text in ((nan, "must be finite"), (np.zeros((2, 7)), r"shape \(2, 7\)")):
+        with pytest.raises(ValueError, match=text):
+            pool.send(actions, ids)
+    pool.send(np.zeros((2, 8)), ids)
+    for _ in range(2):
+        assert np.isfinite(pool.recv()[0]).all()
+    with pytest.raises(RuntimeError, match="0 environments are stepping"):
+        pool.recv()
+    pool.close()
+
+
+def test_a_fatal_error_in_a_pool_is_raised_for_each_part_that_it_ended(tmp_path):
+    path = tmp_path / "small.xml"
+    text = (ASSETS / "ant.xml").read_text()
+    path.write_text(text.replace('<mujoco model="ant">', '<mujoco model="ant"><size memory="9K"/>'))
+    pool = AsyncEnvPool("Ant-v5", 4, batch_size=2, workers=1, xml_file=str(path))
+    pool.async_reset(seed=0)
+    for _ in range(2):
+        pool.recv()
+    with pytest.raises(EngineError, match="mj_stackAlloc"):
+        for _ in range(500):
+            pool.send(np.ones((4, 8)))
+            for _ in range(2):
+                pool.recv()
+    # The other half is stepping, or was returned before the error.
+    while pool._in_flight.any():
+        with pytest.raises(EngineError, match="make a new one"):
+            pool.recv()
+    pool.send(np.ones((4, 8)))
+    for _ in range(2):
+        with pytest.raises(EngineError, match="make a new one"):
+            pool.recv()
+    with pytest.raises(RuntimeError, match="0 environments are stepping"):
+        pool.recv()
+    pool.close()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -307,6 +363,35 @@ sys.meta_path.insert(0, Damaged)
     assert len(lines) == 2 and lines[0] == lines[1], ran.stderr
     assert lines[0].startswith("operant/HalfCheetah-v5 needs MuJoCo, which is damaged here (")
     assert why in lines[0] and lines[0].endswith("pip install 'operant[mujoco]'")
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "truncated", "text"),
+    [
+        (False, False, "which is damaged here (libmujoco"),
+        (False, True, "file too short"),
+        (True, False, "holds no libmujoco"),
+        (True, True, "is damaged ("),
+    ],
+)
+def test_a_mujoco_whose_library_is_gone_or_cut_short_is_named(elsewhere, truncated, text, tmp_path):
+    """`elsewhere`: Python's modules of MuJoCo find a whole library outside the package."""
+    real, package = Path(mujoco.__file__).parent, tmp_path / "mujoco"
+    package.mkdir()
+    for path in real.iterdir():
+        if not path.name.startswith("libmujoco"):
+            (package / path.name).symlink_to(path)
+        elif truncated:
+            (package / path.name).write_bytes(path.read_bytes()[:100])
+    surroundings = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    if elsewhere:
+        surroundings["LD_LIBRARY_PATH"] = str(real)
+    code = WITHOUT.replace('sys.modules["mujoco"] = None', "")
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=surroundings)
+    lines = ran.stdout.splitlines()
+    assert len(lines) == 2 and lines[0] == lines[1], ran.stderr
+    assert lines[0].startswith("operant/HalfCheetah-v5") and text in lines[0]
+    assert lines[0].endswith("pip install 'operant[mujoco]'")
 
 
 def test_an_old_mujoco_is_named_with_its_version():
