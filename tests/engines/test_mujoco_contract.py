@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from building import needs
 from gymnasium.utils.env_checker import check_env
-from judge import IDS, assert_same, compare, make_pair
+from judge import IDS, MODES, assert_same, compare, make_pair
 
 import operant
 
@@ -38,6 +38,37 @@ def test_snapshots_pickles_and_copies_continue_to_the_same_bits(env_id):
     for twin in (envs, *copies):
         for each, result in zip(actions[7:], expected, strict=True):
             assert_same(results(twin.step(each)), results(result), "continued")
+
+
+@pytest.mark.parametrize("env_id", ["Hopper-v5", "Humanoid-v4"])
+def test_a_snapshot_in_a_step_that_began_episodes_continues_and_a_mask_restores_some(env_id):
+    """Under "SameStep" a step's final observations are of the episode before."""
+    envs = gym.make_vec(f"operant/{env_id}", 3, max_episode_steps=4, autoreset_mode="SameStep", workers=2)
+    envs.reset(seed=[3, 1, None])
+    actions = [envs.action_space.sample() for _ in range(14)]
+    taken, expected = [], []
+    for each in actions:
+        expected.append(envs.step(each))
+        taken.append((envs.get_state(), pickle.loads(pickle.dumps(envs)), copy.deepcopy(envs)))
+    began = [t for t, result in enumerate(expected[:10]) if "final_obs" in result[4]]
+    assert began
+    for t in began:
+        envs.set_state(taken[t][0])
+        for twin in (envs, *taken[t][1:]):
+            for k in range(t + 1, t + 5):
+                assert_same(results(twin.step(actions[k])), results(expected[k]), f"step {k} from {t}")
+    mask = np.array([True, False, True])
+    envs.set_state(taken[9][0])
+    other = gym.make_vec(f"operant/{env_id}", 3, max_episode_steps=4, autoreset_mode="SameStep")
+    other.set_state(taken[8][0])
+    assert_same(
+        other.set_state(taken[9][0][mask], mask), np.where(mask[:, None], expected[9][0], expected[8][0]), "masked"
+    )
+    for k in range(10, 14):
+        mine = other.step(np.where(mask[:, None], actions[k], actions[k - 1]))
+        for i, judge in enumerate(np.where(mask, k, k - 1)):
+            for part in range(4):
+                assert_same(mine[part][i], expected[judge][part][i], f"part {part} of environment {i} in step {k}")
 
 
 def test_a_record_of_a_batch_continues_in_a_single_environment():
@@ -243,25 +274,79 @@ def test_a_models_file_may_be_gone_and_the_working_directory_another(tmp_path, m
 
 
 MASSES = np.array([1.0, 1.1, 1.3])
+DRAWN = ("body_mass", "geom_friction", "dof_damping")
 
 
-@pytest.mark.parametrize("set_const", [False, True])
-def test_fields_of_the_model_differ_between_environments_as_in_gymnasiums(set_const):
-    plain = gym.make("HalfCheetah-v5").unwrapped.model.body_mass.copy()
-    steps = [0.008, 0.01, 0.012]
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Humanoid-v5", "Walker2d-v4"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("set_const", "dtype"), [(False, np.float32), (True, np.float64)])
+def test_fields_of_the_model_differ_between_environments_as_in_gymnasiums(env_id, mode, set_const, dtype):
+    """Humanoid's reward reads body_mass."""
+    plain = gym.make(env_id).unwrapped.model
+    friction = plain.geom_friction * np.array([0.5, 1.0, 1.5])[:, None, None]
+    steps = plain.opt.timestep * np.array([0.8, 1.0, 1.2])
 
     def alter(env, i):
-        env.model.body_mass[:] = plain * MASSES[i]
+        env.model.body_mass[:] = plain.body_mass * MASSES[i]
+        env.model.geom_friction[:] = friction[i]
         env.model.opt.gravity[:] = [0, 0, -8]
         env.model.opt.timestep = steps[i]
         if set_const:
             mujoco.mj_setConst(env.model, mujoco.MjData(env.model))
 
-    params = {"body_mass": plain * MASSES[:, None], "opt.gravity": [0, 0, -8], "opt.timestep": steps}
+    masses = plain.body_mass * MASSES[:, None]
+    params = {"body_mass": masses, "geom_friction": friction, "opt.gravity": [0, 0, -8], "opt.timestep": steps}
     ours = {"params": params, "set_const": set_const}
-    envs, theirs = make_pair("HalfCheetah-v5", 3, limit=12, alter=alter, ours=ours)
-    compare(envs, theirs, steps=30)
-    assert_same(envs.get_attr("model")[2].body_mass, plain * MASSES[2], "model")
+    envs, theirs = make_pair(env_id, 3, mode, limit=12, alter=alter, ours=ours)
+    compare(envs, theirs, steps=25, dtype=dtype)
+    assert_same(envs.get_attr("model")[2].body_mass, masses[2], "model")
+
+
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Humanoid-v5", "Walker2d-v4"])
+@pytest.mark.parametrize(("mode", "set_const"), [("NextStep", True), ("SameStep", False), ("Disabled", True)])
+def test_fields_drawn_for_an_episode_give_what_gymnasiums_environment_with_them_gives(env_id, mode, set_const):
+    judges = [gym.make(env_id).unwrapped for _ in range(2)]
+    bounds = {name: (getattr(judges[0].model, name) * 0.7, getattr(judges[0].model, name) * 1.3) for name in DRAWN}
+    step = judges[0].model.opt.timestep
+    bounds |= {"opt.gravity": ([0, 0, -12], [0, 0, -5]), "opt.timestep": (0.9 * step, 1.1 * step)}
+    how = {"randomize": bounds, "set_const": set_const, "max_episode_steps": 4, "autoreset_mode": mode}
+    envs = gym.make_vec(f"operant/{env_id}", 2, workers=2, **how)
+    for judge in judges:
+        judge.reset(seed=0)
+    observations, _ = envs.reset(seed=3)
+    begun, over, timesteps = np.ones(2, bool), np.zeros(2, bool), set()
+
+    def begin(judge, model, data):
+        """Puts what was drawn into Gymnasium's environment."""
+        for name in DRAWN:
+            getattr(judge.model, name)[:] = getattr(model, name)
+        judge.model.opt.gravity[:], judge.model.opt.timestep = model.opt.gravity, model.opt.timestep
+        timesteps.add(model.opt.timestep)
+        if set_const:
+            mujoco.mj_setConst(judge.model, mujoco.MjData(judge.model))
+        mujoco.mj_resetData(judge.model, judge.data)
+        judge.set_state(data.qpos.copy(), data.qvel.copy())
+
+    for t in range(14):
+        models, datas = envs.get_attr("model"), envs.get_attr("data")
+        for i in np.flatnonzero(begun):
+            begin(judges[i], models[i], datas[i])
+            assert_same(observations[i], judges[i]._get_obs(), f"the first observation of environment {i}")
+        actions = envs.action_space.sample()
+        observations, rewards, terminated, truncated, infos = envs.step(actions)
+        resets, ended = over & (mode == "NextStep"), terminated | truncated
+        for i in np.flatnonzero(~resets):
+            observation, reward, end, _, info = judges[i].step(actions[i])
+            final = mode == "SameStep" and ended[i]
+            assert_same(infos["final_obs"][i] if final else observations[i], observation, f"observation {t}")
+            assert_same(rewards[i], np.float64(reward), f"reward {t}")
+            assert terminated[i] == end
+            found = infos["final_info"] if final else infos
+            assert_same({name: found[name][i] for name in info}, info, f"infos {t}")
+        begun, over = resets if mode == "NextStep" else ended, ended
+        if mode == "Disabled" and ended.any():
+            observations, _ = envs.reset(options={"reset_mask": ended.copy()})
+    assert len(timesteps) >= 4 and step not in timesteps
 
 
 def test_fields_are_drawn_for_every_episode_and_kept_within_it():
@@ -286,27 +371,30 @@ VARIED = {"params": {"opt.gravity": np.linspace([0, 0, -9], [0, 0, -4], 4)}, "ra
 
 
 @pytest.mark.parametrize("options", [{}, VARIED, VARIED | {"set_const": True}], ids=["plain", "varied", "set_const"])
-def test_a_pool_returns_what_the_batch_returns(options):
-    envs = gym.make_vec("operant/HalfCheetah-v5", 4, max_episode_steps=3, **options)
-    pool = operant.AsyncEnvPool("HalfCheetah-v5", 4, batch_size=2, workers=2, max_episode_steps=3, **options)
-    expected = [(*envs.reset(seed=0), 0, 0)]
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Ant-v5", "Hopper-v4"])
+def test_a_pool_returns_what_the_batch_returns(env_id, options):
+    envs = gym.make_vec(f"operant/{env_id}", 4, max_episode_steps=3, **options)
+    pool = operant.AsyncEnvPool(env_id, 4, batch_size=2, workers=2, max_episode_steps=3, **options)
+    expected = [(*envs.reset(seed=0), 0, 0, 0)]
     actions = [envs.action_space.sample() for _ in range(7)]
     for each in actions:
-        observations, rewards, _, truncated, infos = envs.step(each)
-        expected.append((observations, infos, rewards, truncated))
+        observations, rewards, terminated, truncated, infos = envs.step(each)
+        expected.append((observations, infos, rewards, terminated, truncated))
+    named = {"env_id", *(name for name in expected[1][1] if not name.startswith("_"))}
     pool.async_reset(seed=0)
     done = np.zeros(4, np.int64)
     while done.min() <= 7:
-        observations, rewards, _, truncated, infos = pool.recv()
+        observations, rewards, terminated, truncated, infos = pool.recv()
         ids = infos["env_id"]
         for row, i in enumerate(ids):
             theirs = expected[done[i]]
             assert_same(observations[row], theirs[0][i], "pool")
-            assert {*infos} == {"env_id", "x_position", "x_velocity", "reward_forward", "reward_ctrl"}
+            assert {*infos} == named
             for name in (each for each in theirs[1] if not each.startswith("_")):
-                assert infos[name][row] == theirs[1][name][i], name
+                assert (infos[name][row] == theirs[1][name][i]).all(), name
             if done[i]:
-                assert (rewards[row], truncated[row]) == (theirs[2][i], theirs[3][i])
+                found = (rewards[row], terminated[row], truncated[row])
+                assert found == (theirs[2][i], theirs[3][i], theirs[4][i])
         done[ids] += 1
         going = ids[done[ids] <= 7]
         if len(going):
@@ -329,6 +417,41 @@ def test_statistics_are_those_of_gymnasiums_wrapper():
             assert_same(ours["episode"]["r"], theirs["episode"]["r"], "returns")
             assert (ours["episode"]["l"] == theirs["episode"]["l"]).all()
     assert ended
+
+
+WRAPPERS = {
+    "NormalizeObservation": lambda kind, env: kind.NormalizeObservation(env),
+    "NormalizeReward": lambda kind, env: kind.NormalizeReward(env, gamma=0.9),
+    "RescaleAction": lambda kind, env: kind.RescaleAction(env, -3.0, 2.0),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_gymnasiums_wrappers_of_a_batch_return_what_they_return_around_its_own(name):
+    compare(*(WRAPPERS[name](gym.wrappers.vector, each) for each in make_pair("Hopper-v5", 3, limit=9)), steps=25)
+
+
+@pytest.mark.parametrize("name", [*WRAPPERS, "FrameStackObservation"])
+def test_gymnasiums_wrappers_of_an_environment_return_what_they_return_around_its_own(name):
+    wrap = WRAPPERS.get(name, lambda kind, env: kind.FrameStackObservation(env, 3))
+    ours, theirs = (wrap(gym.wrappers, gym.make(each)) for each in ("operant/Hopper-v5", "Hopper-v5"))
+    assert ours.observation_space == theirs.observation_space and ours.action_space == theirs.action_space
+    assert_same(*(results(each.reset(seed=1)) for each in (ours, theirs)), "reset")
+    random, ends = np.random.default_rng(0), 0
+    for t in range(80):
+        action = random.uniform(theirs.action_space.low, theirs.action_space.high).astype(np.float32)
+        judge = theirs.step(action)
+        assert_same(results(ours.step(action)), results(judge), f"step {t}")
+        if judge[2]:
+            ends += 1
+            assert_same(*(results(each.reset()) for each in (ours, theirs)), "reset")
+    assert ends
+
+
+@pytest.mark.parametrize("env_id", ["Ant-v5", "Hopper-v4"])
+def test_gymnasiums_vector_environments_of_ours_return_what_those_of_its_own_return(env_id):
+    how = {"num_envs": 2, "vectorization_mode": "sync", "max_episode_steps": 9}
+    compare(*(gym.make_vec(each, **how) for each in (f"operant/{env_id}", env_id)), steps=25)
 
 
 def test_gymnasiums_checker_finds_nothing():
