@@ -382,7 +382,7 @@ def test_a_mujoco_whose_library_is_gone_or_cut_short_is_named(elsewhere, truncat
         if not path.name.startswith("libmujoco"):
             (package / path.name).symlink_to(path)
         elif truncated:
-            (package / path.name).write_bytes(path.read_bytes()[:100])
+            (package / path.name).write_bytes(path.read_bytes()[:20])
     surroundings = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     if elsewhere:
         surroundings["LD_LIBRARY_PATH"] = str(real)
