@@ -344,7 +344,13 @@ def test_without_mujoco_one_line_names_the_extra():
 
 
 @pytest.mark.parametrize(
-    ("file", "why"), [(None, "mujoco is empty"), ("import missing_part", "No module named 'missing_part'")]
+    ("file", "why"),
+    [
+        (None, "mujoco is empty"),
+        ("import missing_part", "No module named 'missing_part'"),
+        ("", "__init__.py has no __version__"),
+        ("__version__ = '3.3.7'", "__init__.py has no MjModel"),
+    ],
 )
 def test_a_damaged_mujoco_is_named_with_what_it_lacks(file, why, tmp_path):
     (tmp_path / "mujoco" / "plugin").mkdir(parents=True)
@@ -392,6 +398,13 @@ def test_a_mujoco_whose_library_is_gone_or_cut_short_is_named(elsewhere, truncat
     assert len(lines) == 2 and lines[0] == lines[1], ran.stderr
     assert lines[0].startswith("operant/HalfCheetah-v5") and text in lines[0]
     assert lines[0].endswith("pip install 'operant[mujoco]'")
+
+
+def test_a_file_of_the_users_that_hides_mujoco_is_named(tmp_path):
+    script = tmp_path / "mujoco.py"  # which imports itself
+    script.write_text(WITHOUT.replace('sys.modules["mujoco"] = None', ""))
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert f"operant/HalfCheetah-v5 needs MuJoCo, which {script} hides: rename that file\n" in ran.stdout, ran.stderr
 
 
 def test_an_old_mujoco_is_named_with_its_version():

@@ -23,6 +23,8 @@ FUNCTIONS = {
 }
 INSTALL = "pip install 'operant[mujoco]'"
 OLDEST = (2, 3, 7)
+PARTS = ("__version__", "MjModel", "MjData")
+"""Some names of the module `mujoco`: another file of that name lacks them."""
 
 
 @functools.cache
@@ -37,6 +39,11 @@ def mujoco_module(env_id: str) -> Any:
 
         if mujoco.__file__ is None:  # a folder that an uninstalled package, or its user, left
             raise ImportError(f"{next(iter(mujoco.__path__))} is empty")
+        lacking = [name for name in PARTS if not hasattr(mujoco, name)]
+        if lacking and not hasattr(mujoco, "__path__"):
+            raise DependencyNotInstalled(f"{env_id} needs MuJoCo, which {mujoco.__file__} hides: rename that file")
+        if lacking:
+            raise ImportError(f"{mujoco.__file__} has no {lacking[0]}")
     except ImportError as problem:
         why = "MuJoCo" if problem.name == "mujoco" else f"MuJoCo, which is damaged here ({problem})"
         raise DependencyNotInstalled(f"{env_id} needs {why}: {INSTALL}") from None
