@@ -208,6 +208,23 @@ def test_a_fatal_error_in_a_pool_is_raised_for_each_part_that_it_ended(tmp_path)
     pool.close()
 
 
+
+
+def test_an_action_of_another_shape_moves_nothing_in_a_single_environment():
+    env, theirs = gym.make("operant/HalfCheetah-v5").unwrapped, gym.make("HalfCheetah-v5").unwrapped
+    env.reset(seed=0)
+    theirs.reset(seed=0)
+    before = env.get_state()
+    for action, given in ((np.zeros((1, 6)), r" have shape \(1, 6\)"), (np.zeros(7), r" have shape \(7,\)")):
+        with pytest.raises(ValueError, match="Action dimension mismatch"):
+            theirs.step(action)
+        with pytest.raises(ValueError, match=rf"actions{given}, but HalfCheetah-v5 needs \(6,\)"):
+            env.step(action)
+    with pytest.raises(ValueError, match=r"actions None have shape \(\), but HalfCheetah-v5 needs \(6,\)"):
+        env.step(None)
+    assert (env.get_state() == before).all()
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("at_reset", [False, True])
 def test_a_fatal_error_of_the_engine_is_an_exception_with_its_text(workers, at_reset, tmp_path):

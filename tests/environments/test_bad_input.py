@@ -140,6 +140,25 @@ def test_the_single_environment_names_an_invalid_action_and_does_not_move(action
     assert env.get_state().tobytes() == before
 
 
+@pytest.mark.parametrize(
+    "action, says",
+    [
+        (np.zeros(2, np.float32), r"actions have shape \(2,\), but Pendulum-v1 needs \(1,\)"),
+        (np.zeros((1, 1), np.float32), r"actions have shape \(1, 1\)"),
+        (0.5, r"actions 0.5 have shape \(\)"),
+        ("abc", r"actions 'abc' have shape \(\)"),
+        (None, r"actions None have shape \(\)"),
+    ],
+)
+def test_the_single_environment_names_the_shape_that_was_given_and_its_own(action, says):
+    env = OperantEnv("Pendulum-v1")
+    env.reset(seed=0)
+    before = env.get_state().tobytes()
+    with pytest.raises(ValueError, match=says):
+        env.step(action)
+    assert env.get_state().tobytes() == before
+
+
 def test_the_single_environment_names_a_nan():
     env = OperantEnv("Pendulum-v1")
     env.reset(seed=0)

@@ -35,7 +35,8 @@ class ActionReader:
         """Converts actions to a contiguous array of the wide or narrow dtype; returns it with the dtype's code."""
         array, shape = np.asarray(actions), shape or self.shape
         if array.shape != shape:
-            raise ValueError(f"actions have shape {array.shape}, but {self.env_id} needs {shape}")
+            value = f" {actions!r}" if array.ndim == 0 else ""
+            raise ValueError(f"actions{value} have shape {array.shape}, but {self.env_id} needs {shape}")
         if array.dtype.kind not in ("iub" if self.discrete else "fiu"):
             needed = "int32 or int64" if self.discrete else "float32 or float64"
             raise ValueError(f"actions have dtype {array.dtype}, but {self.env_id} needs {needed}")

@@ -285,10 +285,7 @@ class Batch(BatchBase):
             except (TypeError, OverflowError):
                 raise ValueError(f"action {action!r} must be {self._actions.allowed()}") from None
         else:
-            actions = np.asarray(action)
-            if actions.ndim == 1:
-                actions = actions[None]
-            actions, code = self._actions.convert(actions)
+            actions, code = self._actions.convert(action, self._actions.shape[1:])
             status = self.core_step(handle, ffi.from_buffer(actions), code, slot.output)
         if status != _OK:
             raise self._error(status, [action])
