@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from operant import AsyncEnvPool
+
+
+import operant
 from operant.engines.mujoco_model import field_names
 from operant.messages import EngineError
 from operant.models import PPO
@@ -277,6 +280,26 @@ def test_what_a_callback_of_the_users_raises_is_raised(make, at_reset, no_callba
     assert isinstance(tripped.value.__cause__, KeyError)
     with pytest.raises(EngineError, match="Python exception raised: make a new one"):
         call()
+
+
+def test_a_pool_whose_engine_failed_takes_no_more_actions(no_callback):
+    pool = operant.AsyncEnvPool("HalfCheetah-v5", 4, batch_size=2, workers=2)
+    pool.async_reset(seed=0)
+    ids = pool.recv()[4]["env_id"]
+
+    def trip(model, data):
+        raise Tripped("here")
+
+    mujoco.set_mjcb_control(trip)
+    pool.send(np.zeros((2, 6)), ids)
+    pool.recv()
+    with pytest.raises(Tripped):
+        pool.recv()
+    mujoco.set_mjcb_control(None)
+    for call in (lambda: pool.send(np.zeros((2, 6)), ids), pool.async_reset, pool.recv):
+        with pytest.raises(EngineError, match="HalfCheetah-v5 .*: Python exception raised: make a new one"):
+            call()
+    pool.close()
 
 
 def test_training_in_the_core_raises_what_the_engine_and_its_callbacks_raise(no_callback, tmp_path):

@@ -167,6 +167,12 @@ class EngineBatch(Batch):
         last = lib.operant_last_terms(self._open_handle())
         return self._array(ffi.cast("void *", last.final_terms), (last.size, self.num_envs), _FLOAT64).copy()
 
+    @property
+    def fatal(self) -> str | None:
+        """The text of the error that every step raises, once the engine has met a fatal one; else None."""
+        met = lib.operant_engine_message(self._open_handle())[0] != b"\0"
+        return str(self.failure(lib.OPERANT_ENGINE_FAILED)) if met else None
+
     # A batch of one, whose thread's mjData is that of its environment.
 
     def lend(self) -> Any:

@@ -19,7 +19,7 @@ from operant.environments.opening import open_batch
 from operant.environments.parameters import configure, reset_overrides
 from operant.environments.sending import check_stepping, sent_ids
 from operant.environments.spaces import array_space
-from operant.messages import NotCopyable
+from operant.messages import EngineError, NotCopyable
 from operant.spec import EnvSpec
 
 _STOP: Any = None
@@ -95,6 +95,7 @@ class AsyncEnvPool(NotCopyable):
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._ready: list[tuple[np.ndarray, ...]] = []  # results taken out of `_done`, and not yet returned
         self._sending, self._receiving = threading.Lock(), threading.Lock()
+        self._fatal: str | None = None  # the text of an engine's fatal error, once it was raised
         self._infos = EngineInfos(self._store) if isinstance(self._store, EngineBatch) else None
         self._seeded = self._closed = False
         self._process = os.getpid()
@@ -128,6 +129,7 @@ class AsyncEnvPool(NotCopyable):
         with self._receiving, self._sending:
             self._check_open()
             self._fetch(int(self._in_flight.sum()))  # results that were not received
+            self._check_engine()
             self._ready = []
             self._in_flight[:] = False
             if seed is not None:
@@ -148,8 +150,10 @@ class AsyncEnvPool(NotCopyable):
 
         Raises:
             ValueError: an id out of range, given twice, or still stepping; an invalid action. Nothing was queued.
+            EngineError: `recv` or `async_reset` has raised a fatal error of the engine.
         """
         self._check_open()
+        self._check_engine()
         ids = sent_ids(env_ids, self.num_envs, self._seeded)
         checked = self._store.check_actions(actions, ids)
         with self._sending:
@@ -175,6 +179,8 @@ class AsyncEnvPool(NotCopyable):
         self._check_open()
         with self._receiving:
             self._check_open()
+            if not self._in_flight.any():
+                self._check_engine()
             check_stepping(int(self._in_flight.sum()), self.batch_size)
             self._fetch(self.batch_size)
             parts = self._ready
@@ -198,6 +204,7 @@ class AsyncEnvPool(NotCopyable):
             part, problem = self._done.get()
             if problem is not None:
                 self._in_flight[part[0]] = False
+                self._fatal = self._fatal or self._shared.fatal
                 raise problem
             self._ready.append(part)
             missing -= len(part[0])
@@ -209,6 +216,10 @@ class AsyncEnvPool(NotCopyable):
             raise RuntimeError(
                 "this process was forked, and the pool's threads exist only in its parent: make a new pool here"
             )
+
+    def _check_engine(self) -> None:
+        if self._fatal is not None:
+            raise EngineError(self._fatal)
 
     @property
     def closed(self) -> bool:
@@ -241,6 +252,7 @@ class _Shared(NotCopyable):
         self.work = work
         self.done = done
         self.finished = np.zeros(store.num_envs, np.bool_)  # episodes that wait for their reset
+        self.fatal: str | None = None  # the text of a thread's fatal error of the engine
 
     def serve(self, batch: Batch) -> None:
         """Steps queued environments on this thread's own batch: copied in, stepped, copied back."""
@@ -249,6 +261,8 @@ class _Shared(NotCopyable):
             try:
                 self.done.put(((ids, *self.step(batch, ids, actions)), None))
             except BaseException as problem:  # recv raises it where the caller can see it
+                if isinstance(batch, EngineBatch):
+                    self.fatal = self.fatal or batch.fatal
                 self.done.put(((ids,), problem))
 
     def step(self, batch: Batch, ids: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, ...]:
