@@ -213,6 +213,42 @@ def test_a_fatal_error_in_a_pool_is_raised_for_each_part_that_it_ended(tmp_path)
 
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"camera_id": 1}, "camera_id=1 must be from -1, the free camera, to 0: the model has 1 cameras"),
+        ({"camera_id": -2}, "camera_id=-2 must be from -1"),
+        ({"camera_id": 0.0}, "camera_id=0.0 must be from -1"),
+        ({"camera_id": 0, "camera_name": "track"}, "camera_id=0 and camera_name='track' both choose a camera"),
+        ({"camera_name": 3}, "camera_name=3 must be a camera's name"),
+        ({"default_camera_config": 3}, "default_camera_config=3 must be a dict"),
+        ({"default_camera_config": {"distanc": 4}}, "MuJoCo cannot set 'distanc' to 4"),
+        ({"default_camera_config": {"distance": "a"}}, "MuJoCo cannot set 'distance' to 'a'"),
+        ({"visual_options": 3}, "visual_options=3 must be a dict"),
+        ({"visual_options": {99: True}}, "MuJoCo cannot set 99 to True"),
+    ],
+    ids=repr,
+)
+def test_what_no_picture_can_be_drawn_with_is_refused_at_make(options, text):
+    for make in (gym.make, gym.make_vec):
+        with pytest.raises(ValueError, match=text):
+            make("operant/HalfCheetah-v5", **options)
+
+
+def test_a_camera_that_gymnasium_draws_with_is_accepted_and_an_unknown_name_warned_of():
+    lookat = {"lookat": np.zeros(3), "distance": 4}
+    for options in (
+        {"camera_id": -1},
+        {"camera_id": np.int64(0)},
+        {"camera_name": "track"},
+        {"default_camera_config": None},
+        {"default_camera_config": lookat, "visual_options": {0: True}},
+    ):
+        gym.make("operant/HalfCheetah-v5", **options).close()
+    with pytest.warns(UserWarning, match="camera_name='trakc': the free camera draws, .* did you mean 'track'"):
+        gym.make("operant/HalfCheetah-v5", camera_name="trakc").close()
+
+
 def test_an_action_of_another_shape_moves_nothing_in_a_single_environment():
     env, theirs = gym.make("operant/HalfCheetah-v5").unwrapped, gym.make("HalfCheetah-v5").unwrapped
     env.reset(seed=0)
@@ -297,7 +333,7 @@ def test_a_pool_whose_engine_failed_takes_no_more_actions(no_callback):
         pool.recv()
     mujoco.set_mjcb_control(None)
     for call in (lambda: pool.send(np.zeros((2, 6)), ids), pool.async_reset, pool.recv):
-        with pytest.raises(EngineError, match="HalfCheetah-v5 .*: Python exception raised: make a new one"):
+        with pytest.raises(EngineError, match=r"HalfCheetah-v5 .*: Python exception raised: make a new one"):
             call()
     pool.close()
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
+
+import numpy as np
+from gymnasium import logger
 
 from operant.batch.base import BatchBase
 from operant.catalog.mujoco import MujocoTask
 from operant.engines.batch import EngineBatch
+from operant.engines.mujoco_model import MujocoModel
 from operant.environments.rendering import Renderer
+from operant.messages import unknown
 
 
 def open_renderer(batch: BatchBase, mode: str | None, count: int) -> Renderer:
@@ -27,12 +33,17 @@ def reference_class(task: MujocoTask) -> Any:
 
 
 class EngineRenderer(Renderer):
-    """Draws the first `count` environments, each with a MujocoRenderer of its own, as Gymnasium does."""
+    """Draws the first `count` environments, each with a MujocoRenderer of its own, as Gymnasium does.
+
+    Raises:
+        ValueError: a constructor argument about drawing is one that no picture can be drawn with.
+    """
 
     batch: EngineBatch
 
     def __init__(self, batch: EngineBatch, mode: str | None, count: int):
         super().__init__(batch, mode, count)
+        _check_drawing(batch.model)
         self._drawn: dict[int, tuple[Any, Any]] = {}  # by environment: its mjModel and mjData, and what draws them
 
     def frames(self) -> tuple[Any, ...] | None:
@@ -79,6 +90,48 @@ class EngineRenderer(Renderer):
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_drawn": {}}
+
+
+def _check_drawing(model: MujocoModel) -> None:
+    """Raises a ValueError for what Gymnasium's renderer fails at; MuJoCo ends the process at an unknown `camera_id`."""
+    drawing, cameras, mujoco = model.task.drawing, int(model.model.ncam), model.mujoco
+    number, name = drawing["camera_id"], drawing["camera_name"]
+    if number is not None and name is not None:
+        raise ValueError(f"camera_id={number!r} and camera_name={name!r} both choose a camera: give one of them")
+    if number is not None and not (isinstance(number, int | np.integer) and -1 <= number < cameras):
+        raise ValueError(
+            f"camera_id={number!r} must be from -1, the free camera, to {cameras - 1}: the model has {cameras} cameras"
+        )
+    if name is not None:
+        if not isinstance(name, str):
+            raise ValueError(f"camera_name={name!r} must be a camera's name")
+        names = [known for k in range(cameras) if (known := model.model.camera(k).name)]
+        if name not in names:
+            known = unknown("camera", name, names) if names else "the model has no named camera"
+            logger.warn(f"camera_name={name!r}: the free camera draws, as in Gymnasium: {known}")
+    camera, flags = mujoco.MjvCamera(), mujoco.MjvOption().flags
+
+    def set_camera(field: Any, value: Any) -> None:
+        if isinstance(value, np.ndarray):
+            getattr(camera, field)[:] = value
+        else:
+            setattr(camera, field, value)
+
+    _try_each("default_camera_config", drawing.get("default_camera_config"), set_camera)
+    _try_each("visual_options", drawing.get("visual_options"), flags.__setitem__)
+
+
+def _try_each(name: str, given: Any, set_one: Callable[[Any, Any], None]) -> None:
+    """Raises a ValueError unless each item of a dict can be set, as Gymnasium's renderer sets it."""
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{name}={given!r} must be a dict")
+    for key, value in given.items():
+        try:
+            set_one(key, value)
+        except (AttributeError, IndexError, OverflowError, TypeError, ValueError):
+            raise ValueError(f"{name}={given!r}: MuJoCo cannot set {key!r} to {value!r}") from None
 
 
 def _camera(task: MujocoTask) -> Any:
