@@ -148,6 +148,20 @@ def test_set_state_and_changes_in_place_do_what_they_do_in_gymnasium(env_id):
         ours.set_state(np.zeros(2), np.zeros(2))
 
 
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "HalfCheetah-v4", "Ant-v5", "Pusher-v5", "InvertedPendulum-v5"])
+def test_actions_of_bools_are_gymnasiums(env_id):
+    ours, theirs = gym.make(f"operant/{env_id}").unwrapped, gym.make(env_id).unwrapped
+    envs = gym.make_vec(f"operant/{env_id}", 2)
+    for each in (ours, theirs, envs):
+        each.reset(seed=0)
+    for k in range(4):
+        action = np.arange(theirs.action_space.shape[0]) % 3 == k % 3
+        expected = results(theirs.step(action))
+        assert_same(results(ours.step(action)), expected, env_id)
+        observations, rewards, *_ = envs.step(np.stack([action, action]))
+        assert_same({0: observations[0], 1: rewards[0]}, {0: expected[0], 1: expected[1]}, f"{env_id}, vector")
+
+
 def test_set_state_before_the_first_reset_does_what_it_does_in_gymnasium():
     ours, theirs = gym.make("operant/HalfCheetah-v5").unwrapped, gym.make("HalfCheetah-v5").unwrapped
     for env in (ours, theirs):

@@ -26,6 +26,8 @@ class ActionReader:
         self.env_id = spec.id
         self.agents = spec.agents
         self.discrete = bool(spec.actions)
+        # NumPy's kinds of dtypes that are converted. Gymnasium's tasks on an engine take bools, too.
+        self.kinds = "iub" if self.discrete else "fiub" if spec.engine else "fiu"
         self.counts = np.array(spec.actions)
         self.shape = (num_envs, *spec.action_shape)
         self.wide: tuple[Any, Any] = (_INT64, lib.OPERANT_INT64) if self.discrete else (_FLOAT64, lib.OPERANT_FLOAT64)
@@ -37,7 +39,7 @@ class ActionReader:
         if array.shape != shape:
             value = f" {actions!r}" if array.ndim == 0 else ""
             raise ValueError(f"actions{value} have shape {array.shape}, but {self.env_id} needs {shape}")
-        if array.dtype.kind not in ("iub" if self.discrete else "fiu"):
+        if array.dtype.kind not in self.kinds:
             needed = "int32 or int64" if self.discrete else "float32 or float64"
             raise ValueError(f"actions have dtype {array.dtype}, but {self.env_id} needs {needed}")
         if array.dtype == np.uint64:
