@@ -266,6 +266,13 @@ def test_a_fatal_error_of_the_engine_is_an_exception_with_its_text(workers, at_r
     text = (ASSETS / "ant.xml").read_text()
     path.write_text(text.replace('<mujoco model="ant">', '<mujoco model="ant"><size memory="9K"/>'))
     noise = 3.0 if at_reset else 0.1  # so much that a leg begins in the ground
+def test_half_of_a_state_says_what_is_missing():
+    env = gym.make("operant/HalfCheetah-v5").unwrapped
+    for given, missing in (({"qpos": np.zeros(9)}, "qvel"), ({"qvel": np.zeros(9)}, "qpos")):
+        with pytest.raises(ValueError, match=f"{missing} is missing: set_state takes qpos and qvel, or a snapshot"):
+            env.set_state(**given)
+
+
     envs = gym.make_vec("operant/Ant-v5", 4, workers=workers, xml_file=str(path), reset_noise_scale=noise)
     with pytest.raises(EngineError, match="mj_stackAlloc"):
         for _ in range(100):

@@ -232,7 +232,10 @@ class OperantEnv(HasAttributes, gymnasium.Env[Any, Any]):
 
         MuJoCo's tasks also take Gymnasium's arguments, positions `[nq]` and velocities `[nv]`, the first as `qpos` too.
         """
-        if isinstance(self._batch, EngineBatch) and qvel is not None:
+        if isinstance(self._batch, EngineBatch) and (qpos is not None or qvel is not None):
+            for name, given in (("qpos", snapshot if qpos is None else qpos), ("qvel", qvel)):
+                if given is None:
+                    raise ValueError(f"{name} is missing: set_state takes qpos and qvel, or a snapshot")
             self._batch.place(np.asarray(snapshot if qpos is None else qpos), np.asarray(qvel))
             return self._observation()
         self._batch.set_state(snapshot)
