@@ -69,6 +69,12 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"render_mode": "ansi"}, ValueError, "unknown render_mode 'ansi'"),
     ],
 )
+        ({"randomize": {"body_mass": (0, np.inf)}}, ValueError, r"\['body_mass'\] = \(0, inf\) must be finite"),
+        (
+            {"randomize": {"body_mass": (-1e308, 1e308)}},
+            ValueError,
+            r"= \(-1e\+308, 1e\+308\) must be finite, and high - l",
+        ),
 def test_an_option_is_refused(options, error, text):
     with pytest.raises(error, match=text):
         gym.make_vec("operant/Ant-v5", 2, **options)

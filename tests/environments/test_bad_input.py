@@ -326,6 +326,12 @@ def test_parameters_of_another_form_are_named(options, error, says):
         vector("CartPole-v1", 2, **options)
 
 
+def test_a_range_whose_width_overflows_is_named():
+    bounds = {"goal_reward": (-1e308, 1e308)}
+    with pytest.raises(ValueError, match=r"randomize\['goal_reward'\] = .* must be finite, and high - low too"):
+        vector("FrozenLake-v1", 2, precision="float64", randomize=bounds)
+
+
 @pytest.mark.parametrize(
     "options, error, says",
     [

@@ -126,8 +126,8 @@ class BatchBase(ABC):
         self.check_bounds(name, np.array([low, high], np.float64))
         if low > high:
             raise ValueError(f"randomize[{name!r}]: low {low} is above high {high}")
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(f"randomize[{name!r}] = ({low}, {high}) must be finite")
+        if not all(map(math.isfinite, (low, high, high - low))):
+            raise ValueError(f"randomize[{name!r}] = ({low}, {high}) must be finite, and high - low too")
         self._randomize(index, low, high)
         self.ranges[name] = (low, high)
 

@@ -360,6 +360,9 @@ class MujocoModel(NotCopyable):
             raise ValueError(
                 f"randomize[{name!r}] would draw numbers between its choices: give params one for each environment"
             )
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite([low, high, high - low]).all():
+                raise ValueError(f"randomize[{name!r}] = {bounds!r} must be finite, and high - low too")
         if not (low <= high).all():
             raise ValueError(f"randomize[{name!r}]: low {low[low > high][0]} is above high {high[low > high][0]}")
         return np.tile(low, (self.num_envs, 1)), (low.copy(), high.copy())
