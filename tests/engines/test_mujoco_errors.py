@@ -36,6 +36,12 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"main_body": "tors"}, ValueError, "unknown body 'tors': did you mean 'torso'"),
         ({"main_body": 99}, ValueError, "reads body 99, but .* has 14 bodies"),
         ({"params": {"body_mas": 1}}, ValueError, "unknown field of the model 'body_mas': did you mean 'body_mass'"),
+        (
+            {"main_body": "tips_arm"},
+            ValueError,
+            "unknown body 'tips_arm': choose from world, torso, front_left_leg, aux_1, ",
+        ),
+        ({"params": {"hfield_data": 1}}, ValueError, "'hfield_data': (choose from|did you mean 'tex_data')"),
         ({"params": {"body_mass": [1, 2, 3]}}, ValueError, r"has shape \(3,\): give \(14,\), or \(2, 14\)"),
         ({"params": {"body_mass": np.nan}}, ValueError, "must be finite"),
         ({"params": {"body_mass": "9"}}, ValueError, r"params\['body_mass'\] = '9' must be numbers"),

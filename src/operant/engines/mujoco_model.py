@@ -194,7 +194,7 @@ class MujocoModel(NotCopyable):
             found = self.mujoco.mj_name2id(self.model, self.mujoco.mjtObj.mjOBJ_BODY, body)
             if found >= 0:
                 return int(found)
-            names = [self.model.body(k).name for k in range(self.model.nbody)]
+            names = [name for k in range(self.model.nbody) if (name := self.model.body(k).name)]
             raise ValueError(
                 f"{self.spec.id} reads a body that {self.path} does not have: {unknown('body', body, names)}"
             )
