@@ -1,6 +1,9 @@
 """Bad input to MuJoCo's tasks is refused in a line that names the value and the remedy."""
 
 import os
+
+
+import functools
 import subprocess
 import sys
 import threading
@@ -14,6 +17,9 @@ import pytest
 import operant
 from operant import AsyncEnvPool
 from operant.engines.mujoco_model import field_names
+
+
+from operant.engines.mujoco_model import field_names, settable_names
 from operant.messages import EngineError
 from operant.models import PPO
 
@@ -35,13 +41,13 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"reset_noise_scale": np.inf}, ValueError, r"reset_noise_scale=inf must be from 0 to 9e\+307"),
         ({"main_body": "tors"}, ValueError, "unknown body 'tors': did you mean 'torso'"),
         ({"main_body": 99}, ValueError, "reads body 99, but .* has 14 bodies"),
-        ({"params": {"body_mas": 1}}, ValueError, "unknown field of the model 'body_mas': did you mean 'body_mass'"),
         (
             {"main_body": "tips_arm"},
             ValueError,
             "unknown body 'tips_arm': choose from world, torso, front_left_leg, aux_1, ",
         ),
         ({"params": {"hfield_data": 1}}, ValueError, "'hfield_data': (choose from|did you mean 'tex_data')"),
+        ({"params": {"body_mas": 1}}, ValueError, "unknown field of the model 'body_mas': did you mean 'body_mass'"),
         ({"params": {"body_mass": [1, 2, 3]}}, ValueError, r"has shape \(3,\): give \(14,\), or \(2, 14\)"),
         ({"params": {"body_mass": np.nan}}, ValueError, "must be finite"),
         ({"params": {"body_mass": "9"}}, ValueError, r"params\['body_mass'\] = '9' must be numbers"),
@@ -68,6 +74,12 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"randomize": {"opt.timestep": (0, 0.01)}}, ValueError, r"= \(0, 0.01\) must be above 0"),
         ({"randomize": {"opt.iterations": (1, 1e20)}}, ValueError, "must be from -2147483648 to 2147483647"),
         ({"randomize": {"body_mass": (0, 10**400)}}, ValueError, r"must be a pair \(low, high\)"),
+        ({"randomize": {"body_mass": (0, np.inf)}}, ValueError, r"\['body_mass'\] = \(0, inf\) must be finite"),
+        (
+            {"randomize": {"body_mass": (-1e308, 1e308)}},
+            ValueError,
+            r"= \(-1e\+308, 1e\+308\) must be finite, and high - l",
+        ),
         ({"randomize": {"body_mass": 3}}, ValueError, r"must be a pair \(low, high\)"),
         ({"randomize": {"opt.timestep": (0.2, 0.1)}}, ValueError, "low 0.2 is above high 0.1"),
         ({"isa": "avx2"}, ValueError, "is computed by mujoco"),
@@ -75,12 +87,6 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         ({"render_mode": "ansi"}, ValueError, "unknown render_mode 'ansi'"),
     ],
 )
-        ({"randomize": {"body_mass": (0, np.inf)}}, ValueError, r"\['body_mass'\] = \(0, inf\) must be finite"),
-        (
-            {"randomize": {"body_mass": (-1e308, 1e308)}},
-            ValueError,
-            r"= \(-1e\+308, 1e\+308\) must be finite, and high - l",
-        ),
 def test_an_option_is_refused(options, error, text):
     with pytest.raises(error, match=text):
         gym.make_vec("operant/Ant-v5", 2, **options)
@@ -98,6 +104,17 @@ def test_no_whole_number_that_says_how_the_model_is_built_can_be_set():
     for name in names:
         with pytest.raises(ValueError, match=f"{name} says how the model is built, so give another xml_file instead"):
             gym.make_vec("operant/Humanoid-v5", 1, params={name: 1})
+
+
+def test_only_fields_that_can_be_set_are_offered():
+    env = gym.make("operant/Humanoid-v5")
+    model = env.unwrapped.model
+    offered = settable_names(model)
+    assert {"body_mass", "opt.gravity", "opt.timestep", "geom_condim"} < {*offered} < {*field_names(model)}
+    assert not {"names", "names_map", "B_colind", "hfield_data", "hfield_pathadr", "geom_type"} & {*offered}
+    for name in offered:
+        value = functools.reduce(getattr, name.split("."), model)
+        gym.make("operant/Humanoid-v5", params={name: value}).close()
 
 
 def test_a_model_that_does_not_compile_shows_mujocos_message_with_the_line(tmp_path):
@@ -254,6 +271,13 @@ def test_a_camera_that_gymnasium_draws_with_is_accepted_and_an_unknown_name_warn
         gym.make("operant/HalfCheetah-v5", camera_name="trakc").close()
 
 
+def test_half_of_a_state_says_what_is_missing():
+    env = gym.make("operant/HalfCheetah-v5").unwrapped
+    for given, missing in (({"qpos": np.zeros(9)}, "qvel"), ({"qvel": np.zeros(9)}, "qpos")):
+        with pytest.raises(ValueError, match=f"{missing} is missing: set_state takes qpos and qvel, or a snapshot"):
+            env.set_state(**given)
+
+
 def test_an_action_of_another_shape_moves_nothing_in_a_single_environment():
     env, theirs = gym.make("operant/HalfCheetah-v5").unwrapped, gym.make("HalfCheetah-v5").unwrapped
     env.reset(seed=0)
@@ -278,13 +302,6 @@ def test_a_fatal_error_of_the_engine_is_an_exception_with_its_text(workers, at_r
     text = (ASSETS / "ant.xml").read_text()
     path.write_text(text.replace('<mujoco model="ant">', '<mujoco model="ant"><size memory="9K"/>'))
     noise = 3.0 if at_reset else 0.1  # so much that a leg begins in the ground
-def test_half_of_a_state_says_what_is_missing():
-    env = gym.make("operant/HalfCheetah-v5").unwrapped
-    for given, missing in (({"qpos": np.zeros(9)}, "qvel"), ({"qvel": np.zeros(9)}, "qpos")):
-        with pytest.raises(ValueError, match=f"{missing} is missing: set_state takes qpos and qvel, or a snapshot"):
-            env.set_state(**given)
-
-
     envs = gym.make_vec("operant/Ant-v5", 4, workers=workers, xml_file=str(path), reset_noise_scale=noise)
     with pytest.raises(EngineError, match="mj_stackAlloc"):
         for _ in range(100):

@@ -107,9 +107,14 @@ class Field:
         """The number of numbers."""
         return int(np.prod(self.shape))
 
+    @property
+    def settable(self) -> bool:
+        """False if it says how the model is built."""
+        return self.kind not in WHOLE or SETTINGS.fullmatch(self.name) is not None
+
     def check(self, numbers: np.ndarray, given: str) -> None:
         """Raises a ValueError that begins with `given`, if one of the numbers cannot stand in the field."""
-        if self.kind in WHOLE and not SETTINGS.fullmatch(self.name):
+        if not self.settable:
             raise ValueError(f"{given}: {self.name} says how the model is built, so give another xml_file instead")
         if self.name == "opt.timestep" and not (numbers > 0).all():
             raise ValueError(f"{given} must be above 0")
@@ -291,7 +296,7 @@ class MujocoModel(NotCopyable):
         """Finds a field of the model; raises a ValueError with the nearest name for an unknown one."""
         model = self.model if model is None else model
         if not isinstance(name, str):
-            raise ValueError(unknown("field of the model", name, field_names(model)))
+            raise ValueError(unknown("field of the model", name, settable_names(model)))
         holder, _, last = name.rpartition(".")
         owner = getattr(model, holder, None) if holder else model
         value = None if owner is None else getattr(owner, last, None)
@@ -299,7 +304,7 @@ class MujocoModel(NotCopyable):
             return Field(name, value.shape, KINDS[value.dtype.str[1:]], array_address(value))
         if holder and isinstance(value, int | float):
             return _scalar_field(name, owner, last, value)
-        raise ValueError(unknown("field of the model", name, field_names(model)))
+        raise ValueError(unknown("field of the model", name, settable_names(model)))
 
     def _set_fields(self) -> dict[str, tuple[np.ndarray, Any]]:
         """Sets the fields that all environments share.
@@ -352,17 +357,17 @@ class MujocoModel(NotCopyable):
     def _range(self, name: str, bounds: Any) -> tuple[np.ndarray, Any]:
         field = self.field(name)
         try:
-            low, high = (np.broadcast_to(_numbers(name, bound), field.shape).ravel() for bound in bounds)
+            low, high = (np.broadcast_to(float_array(bound), field.shape).ravel() for bound in bounds)
         except (OverflowError, TypeError, ValueError):
             raise ValueError(f"randomize[{name!r}] must be a pair (low, high), not {bounds!r}") from None
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite([low, high, high - low]).all():
+                raise ValueError(f"randomize[{name!r}] = {bounds!r} must be finite, and high - low too")
         field.check(np.concatenate([low, high]), f"randomize[{name!r}] = {bounds!r}")
         if name in CHOICES and (low != high).any():
             raise ValueError(
                 f"randomize[{name!r}] would draw numbers between its choices: give params one for each environment"
             )
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite([low, high, high - low]).all():
-                raise ValueError(f"randomize[{name!r}] = {bounds!r} must be finite, and high - low too")
         if not (low <= high).all():
             raise ValueError(f"randomize[{name!r}]: low {low[low > high][0]} is above high {high[low > high][0]}")
         return np.tile(low, (self.num_envs, 1)), (low.copy(), high.copy())
@@ -517,8 +522,20 @@ class MujocoModel(NotCopyable):
 
 
 def field_names(model: Any) -> list[str]:
-    """The names of all fields of a model that a batch can set."""
+    """The names of all fields of a model."""
     return [*_array_names(model), *(f"opt.{name}" for name in _names(model.opt))]
+
+
+def settable_names(model: Any) -> list[str]:
+    """The names of the fields of a model that `params` can set."""
+    return [name for name in field_names(model) if _is_settable(name, _value(model, name))]
+
+
+def _is_settable(name: str, value: Any) -> bool:
+    if not isinstance(value, np.ndarray):
+        return isinstance(value, int | float)
+    kind = KINDS.get(value.dtype.str[1:])
+    return kind is not None and value.size > 0 and Field(name, value.shape, kind, array_address(value)).settable
 
 
 def _array_names(model: Any) -> list[str]:
