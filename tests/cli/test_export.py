@@ -314,6 +314,13 @@ def test_an_invalid_export_is_one_line(error_line, arguments, expected):
     assert expected in error_line("export", *arguments)
 
 
+def test_a_task_on_mujoco_is_no_environment_to_export(error_line, tmp_path):
+    own = tmp_path / "walker.h"
+    own.with_suffix(".toml").write_text('engine = "mujoco"')
+    for name in ("operant/HalfCheetah-v5", str(own)):
+        assert f"{name} is computed by MuJoCo: it has no C to export" in error_line("export", name)
+
+
 @pytest.mark.parametrize("arguments", [("agents/cartpole", "--format", "c"), ("cartpole", "--pufferlib")])
 @pytest.mark.parametrize("folder", [".", "/", "sub"])
 def test_a_folder_in_place_of_a_file_is_named(operant, tmp_path, arguments, folder):

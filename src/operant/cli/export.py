@@ -11,6 +11,7 @@ from operant.catalog import ENGINES, bare_id
 from operant.cli.parser import Parser
 from operant.cli.runs import add_checkpoint_option, add_runs_option, add_trust_option, chosen_run
 from operant.files.atomic import disk_error, disk_errors, write_atomically
+from operant.headers.descriptor import is_task
 from operant.headers.single_header import exportable, find_exportable, ocean_header
 from operant.messages import unknown
 from operant.runs.run_directory import RunDirectory
@@ -40,8 +41,8 @@ def command(argv: list[str]) -> int:
     if options.format is None:
         if options.latest:
             parser.error(f"--latest is for the policy of a run: --format {FORMATS}")
-        if bare_id(options.run) in ENGINES:
-            parser.error(f"{options.run} is computed by {ENGINES[bare_id(options.run)].engine}: it has no C to export")
+        if bare_id(options.run) in ENGINES or (options.run.endswith(".h") and is_task(Path(options.run))):
+            parser.error(f"{options.run} is computed by MuJoCo: it has no C to export")
         spec = find_exportable(options.run)
         if spec is None:
             parser.error(unknown("environment", options.run, exportable()))
