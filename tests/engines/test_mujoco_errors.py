@@ -1,9 +1,7 @@
 """Bad input to MuJoCo's tasks is refused in a line that names the value and the remedy."""
 
-import os
-
-
 import functools
+import os
 import subprocess
 import sys
 import threading
@@ -16,9 +14,6 @@ import pytest
 
 import operant
 from operant import AsyncEnvPool
-from operant.engines.mujoco_model import field_names
-
-
 from operant.engines.mujoco_model import field_names, settable_names
 from operant.messages import EngineError
 from operant.models import PPO
