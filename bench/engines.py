@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import functools
 import itertools
@@ -15,7 +14,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from operant._native import ffi
 from operant.bench.peers import prepare_actions, quiet
 from operant.bench.probes import probe_memory
 from operant.bench.python_environments import with_processor_clock
@@ -23,7 +21,7 @@ from operant.bench.report import Measure, Row, Target
 from operant.bench.timing import Contender, timed_over
 from operant.bench.trainers import Trained, sb3_ppo, torch_threads_kept, tuned_options
 from operant.bench.workloads import Plan, RowFunction, not_installed
-from operant.engines.mujoco_library import addresses
+from operant.engines.mujoco_library import clock_variable
 from operant.models.algorithms.configs import PPOConfig
 from operant.workers.choice import available_cores
 
@@ -90,7 +88,7 @@ def mj_step_alone(stack: contextlib.ExitStack, env_id: str, num_envs: int) -> li
             model, [data], first, controls, initial_warmstart=warm, nstep=skip, state=reached, sensordata=sensed
         )
 
-    variable = ctypes.c_void_p.from_address(int(ffi.cast("uintptr_t", addresses(f"operant/{env_id}")["time"])))
+    variable = clock_variable(f"operant/{env_id}")
 
     def step_untimed(population: Any) -> None:
         clock, variable.value = variable.value, None

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import gymnasium as gym
@@ -162,7 +163,8 @@ def test_an_agent_is_made_from_a_run_and_keeps_what_a_player_needs(tmp_path, mon
     assert main(["repeat", f"{tmp_path / 'acrobot'}/", "--quiet"]) == 0
     shutil.copytree(tmp_path / "acrobot", tmp_path / "build" / "release" / "acrobot")
     maker.pack(tmp_path / "agents.tar.gz", ["acrobot"])
-    shutil.unpack_archive(tmp_path / "agents.tar.gz", tmp_path / "runs", filter="data")
+    safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from Python 3.11.4 on
+    shutil.unpack_archive(tmp_path / "agents.tar.gz", tmp_path / "runs", **safely)
     assert main(["eval", "acrobot", "--runs", str(tmp_path / "runs"), "--episodes", "2"]) == 0
     first.close()
     second.close()

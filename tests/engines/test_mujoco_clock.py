@@ -1,6 +1,5 @@
 """MuJoCo's timers cost our batches nothing, and stay right in a user's own mj_step."""
 
-import ctypes
 import itertools
 import subprocess
 import sys
@@ -13,8 +12,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from operant._native import ffi
-from operant.engines.mujoco_library import addresses
+from operant.engines.mujoco_library import clock_variable
 from operant.messages import EngineError
 
 ANT = Path(gym.__file__).parent / "envs" / "mujoco" / "assets" / "ant.xml"
@@ -27,8 +25,7 @@ def clock():
 
     Older releases of the Python package set none.
     """
-    address = addresses("operant/Ant-v5")["time"]
-    variable = ctypes.c_void_p.from_address(int(ffi.cast("uintptr_t", address)))
+    variable = clock_variable("operant/Ant-v5")
     before = variable.value
     if not before:
         mujoco.set_mjcb_time(time.perf_counter)
@@ -194,13 +191,12 @@ def test_the_clock_is_back_after_a_fatal_error(workers, clock, tmp_path):
 
 
 FORKED = """
-import ctypes, os, sys, threading, time
+import os, sys, threading, time
 import gymnasium as gym, mujoco, numpy as np
-from operant._native import ffi
-from operant.engines.mujoco_library import addresses
+from operant.engines.mujoco_library import clock_variable
 
 mujoco.set_mjcb_time(time.perf_counter)
-clock = ctypes.c_void_p.from_address(int(ffi.cast("uintptr_t", addresses("operant/Ant-v5")["time"])))
+clock = clock_variable("operant/Ant-v5")
 before = clock.value
 envs = gym.make_vec("operant/Ant-v5", 8, workers=2)
 envs.reset(seed=0)

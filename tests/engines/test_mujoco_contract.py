@@ -159,7 +159,9 @@ def test_actions_of_bools_are_gymnasiums(env_id):
         expected = results(theirs.step(action))
         assert_same(results(ours.step(action)), expected, env_id)
         observations, rewards, *_ = envs.step(np.stack([action, action]))
-        assert_same({0: observations[0], 1: rewards[0]}, {0: expected[0], 1: np.float64(expected[1])}, f"{env_id}, vector")
+        assert_same(
+            {0: observations[0], 1: rewards[0]}, {0: expected[0], 1: np.float64(expected[1])}, f"{env_id}, vector"
+        )
 
 
 def test_set_state_before_the_first_reset_does_what_it_does_in_gymnasium():

@@ -175,7 +175,7 @@ def test_float32_narrows_what_is_returned_and_leaves_the_physics():
 
 
 def narrowed(result):
-    """What precision "float32" returns in place of a result without its statistics: infos are float64 there, too."""
+    """Returns what precision "float32" has in place of a result, without statistics: infos are float64 there, too."""
     *numbers, infos = result
     infos = {name: value for name, value in infos.items() if name.lstrip("_") != "episode"}
     if "final_obs" in infos:

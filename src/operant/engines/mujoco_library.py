@@ -80,6 +80,11 @@ def addresses(env_id: str) -> dict[str, Any]:
     return pointers
 
 
+def clock_variable(env_id: str) -> ctypes.c_void_p:
+    """MuJoCo's variable mjcb_time, the clock of its timers."""
+    return ctypes.c_void_p.from_address(int(ffi.cast("uintptr_t", addresses(env_id)["time"])))
+
+
 def variable_address(library: ctypes.CDLL, name: str) -> Any:
     """The address of a global variable of a library; NULL if it has none of this name."""
     try:
