@@ -19,8 +19,6 @@ from operant.messages import unknown
 ANY_MODEL = "ant.xml"  # Gymnasium's base class looks whether there is a file
 CHANGING = ("do_simulation", "reset_model", "set_state", "step", "_step_mujoco_simulation")
 """The methods of Gymnasium's classes that change the environment."""
-DRAWING = ("reset_model",)
-"""Those that draw random numbers."""
 RANDOM = ("np_random", "np_random_seed")
 """The attributes of Gymnasium's classes that a batch does not have: its environments have their generators in C."""
 
@@ -103,7 +101,7 @@ class EngineAttributes(Attributes):
         held = None
         for i in environments:
             theirs = self._with_data(i, held)
-            if name in DRAWING and self._env is not None:
+            if name == "reset_model" and self._env is not None:  # which draws random numbers
                 theirs.np_random = self._env.np_random
             values.append(getattr(theirs, name))
             # What is no part of them lets the next environment have the same model and data.

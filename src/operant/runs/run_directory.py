@@ -278,7 +278,8 @@ def _in_process(pid: int) -> dict[str, Any]:
 def versions() -> dict[str, str | None]:
     """Returns the versions of what this process computes with; None for a package that it has not imported."""
     found = {name: getattr(sys.modules.get(name), "__version__", None) for name in PACKAGES}
-    return {"python": sys.version.split()[0]} | found
+    texts = {name: None if version is None else str(version) for name, version in found.items()}
+    return {"python": sys.version.split()[0]} | texts
 
 
 def _write_json(path: Path, record: dict[str, Any]) -> None:
