@@ -339,7 +339,7 @@ test-mujoco: build/dist/built build/mujoco/installed
 	build/mujoco/bin/pip install --no-compile --quiet --no-deps --force-reinstall build/dist/*.whl
 	PYTHONPATH=tests build/mujoco/bin/python -m pytest --confcutdir=tests/engines -m "not test_all" $(ON_MUJOCO)
 
-ON_MUJOCO = $(foreach name,same_as_gymnasium own_models mujoco_contract mujoco_clock,tests/engines/test_$(name).py)
+ON_MUJOCO = $(foreach name,same_as_gymnasium own_models own_tasks mujoco_contract mujoco_errors mujoco_clock,tests/engines/test_$(name).py)
 
 # Gymnasium's own tests of MuJoCo's tasks on our ids, from a checkout of its repository: make test-gymnasium SOURCE=path
 test-gymnasium: venv

@@ -245,6 +245,9 @@ def test_a_fatal_error_in_a_pool_is_raised_for_each_part_that_it_ended(tmp_path)
         ({"default_camera_config": 3}, "default_camera_config=3 must be a dict"),
         ({"default_camera_config": {"distanc": 4}}, "MuJoCo cannot set 'distanc' to 4"),
         ({"default_camera_config": {"distance": "a"}}, "MuJoCo cannot set 'distance' to 'a'"),
+        ({"default_camera_config": {"type": 1, "trackbodyid": 8}}, "trackbodyid is 8, but the model has 8 bodies"),
+        ({"default_camera_config": {"type": 1}}, "trackbodyid is -1, but the model has 8 bodies"),
+        ({"default_camera_config": {"type": 2, "fixedcamid": 1}}, "fixedcamid is 1, but the model has 1 cameras"),
         ({"visual_options": 3}, "visual_options=3 must be a dict"),
         ({"visual_options": {99: True}}, "MuJoCo cannot set 99 to True"),
     ],
@@ -264,6 +267,8 @@ def test_a_camera_that_gymnasium_draws_with_is_accepted_and_an_unknown_name_warn
         {"camera_name": "track"},
         {"default_camera_config": None},
         {"default_camera_config": lookat, "visual_options": {0: True}},
+        {"default_camera_config": {"type": 1, "trackbodyid": 0}},
+        {"default_camera_config": {"trackbodyid": 99}},  # the free camera follows no body
     ):
         gym.make("operant/HalfCheetah-v5", **options).close()
     with pytest.warns(UserWarning, match="camera_name='trakc': the free camera draws, .* did you mean 'track'"):

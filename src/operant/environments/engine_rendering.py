@@ -93,7 +93,7 @@ class EngineRenderer(Renderer):
 
 
 def _check_drawing(model: MujocoModel) -> None:
-    """Raises a ValueError for what Gymnasium's renderer fails at; MuJoCo ends the process at an unknown `camera_id`."""
+    """Raises a ValueError for what Gymnasium's renderer fails at; MuJoCo ends the process at unknown cameras."""
     drawing, cameras, mujoco = model.task.drawing, int(model.model.ncam), model.mujoco
     number, name = drawing["camera_id"], drawing["camera_name"]
     if number is not None and name is not None:
@@ -117,7 +117,20 @@ def _check_drawing(model: MujocoModel) -> None:
         else:
             setattr(camera, field, value)
 
-    _try_each("default_camera_config", drawing.get("default_camera_config"), set_camera)
+    config = drawing.get("default_camera_config")
+    _try_each("default_camera_config", config, set_camera)
+    kind = mujoco.mjtCamera
+    looks_at = {
+        kind.mjCAMERA_TRACKING: ("trackbodyid", int(model.model.nbody), "bodies"),
+        kind.mjCAMERA_FIXED: ("fixedcamid", cameras, "cameras"),
+    }
+    if camera.type in looks_at:
+        field, count, things = looks_at[camera.type]
+        number = getattr(camera, field)
+        if not 0 <= number < count:
+            raise ValueError(
+                f"default_camera_config={config!r}: {field} is {number}, but the model has {count} {things}"
+            )
     _try_each("visual_options", drawing.get("visual_options"), flags.__setitem__)
 
 
