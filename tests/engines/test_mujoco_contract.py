@@ -319,7 +319,11 @@ def test_fields_of_the_model_differ_between_environments_as_in_gymnasiums(env_id
     assert_same(envs.get_attr("model")[2].body_mass, masses[2], "model")
 
 
-@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Humanoid-v5", "Walker2d-v4"])
+# Before 3.1 MuJoCo normalised quaternions in place, so those of Humanoid that are read are not those that were drawn.
+KEEPS_QUATERNIONS = tuple(int(part) for part in mujoco.__version__.split(".")[:2]) >= (3, 1)
+
+
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", *["Humanoid-v5"] * KEEPS_QUATERNIONS, "Walker2d-v4"])
 @pytest.mark.parametrize(("mode", "set_const"), [("NextStep", True), ("SameStep", False), ("Disabled", True)])
 def test_fields_drawn_for_an_episode_give_what_gymnasiums_environment_with_them_gives(env_id, mode, set_const):
     judges = [gym.make(env_id).unwrapped for _ in range(2)]

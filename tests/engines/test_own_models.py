@@ -10,7 +10,7 @@ import pytest
 from judge import assert_same, compare, make_pair
 
 VERSION = tuple(int(part) for part in mujoco.__version__.split(".")[:2])
-MODEL = """<mujoco>{first}<option timestep="0.005" {option}>{flags}</option>
+MODEL = """<mujoco><compiler autolimits="true"/>{first}<option timestep="0.005" {option}>{flags}</option>
 <worldbody><geom type="plane" size="5 5 .1"/>
 <body pos="0 0 .5"><freejoint/><geom size=".15" mass="1"/><site name="center"/>
 <body pos=".2 0 0" name="leg"><joint name="hip" axis="0 1 0" limited="true" range="-1 1" damping=".1"/>
@@ -21,6 +21,7 @@ MODEL = """<mujoco>{first}<option timestep="0.005" {option}>{flags}</option>
 <tendon><fixed name="both"><joint joint="hip" coef="1"/><joint joint="knee" coef="-1"/></fixed></tendon>
 <equality>{equality}</equality><actuator>{actuators}</actuator>{last}</mujoco>"""
 KNEE = '<motor joint="knee" gear="20" ctrlrange="-1 1"/>'
+FILTER = '<general joint="hip" dyntype="{}" dynprm=".05" gainprm="20" ctrlrange="-1 1"/>'
 PARTS = {
     "first": "",
     "option": "",
@@ -37,13 +38,7 @@ MOCAP = {
 }
 # What each model has beside PARTS, and the sizes of MuJoCo's that it has for it.
 MODELS = {
-    "filters": (
-        {
-            "actuators": '<general joint="hip" dyntype="filter" dynprm=".05" gainprm="20" ctrlrange="-1 1"/>'
-            '<general joint="knee" dyntype="filterexact" dynprm=".02" gainprm="10" ctrlrange="-1 1"/>'
-        },
-        {"na": 2},
-    ),
+    "a filter": ({"actuators": FILTER.format("filter") + KNEE}, {"na": 1}),
     "integrated": (
         {
             "actuators": '<intvelocity joint="hip" kp="20" actrange="-1 1" ctrlrange="-1 1"/>'
@@ -74,6 +69,7 @@ MODELS = {
 }
 if VERSION >= (3, 0):
     FLEX = '<flexcomp name="rope" type="grid" dim="1" count="4 1 1" spacing=".1 .1 .1" pos="1 0 1" mass=".1"/>'
+    MODELS["an exact filter"] = ({"actuators": FILTER.format("filterexact") + KNEE}, {"na": 1})
     MODELS["a flex"] = ({"body": FLEX}, {"nflex": 1})
 if hasattr(mujoco.MjModel, "nhistory"):
     DELAYED = '<position joint="hip" kp="20" ctrlrange="-1 1" delay=".03" nsample="16" interp="linear"/>'
