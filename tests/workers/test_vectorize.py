@@ -241,7 +241,7 @@ def test_different_bounds_are_batched_where_they_are_allowed():
 
 
 def test_a_cheap_environment_stays_in_this_process_and_one_that_waits_gets_many_workers():
-    with operant.vectorize("CartPole-v1", num_envs=2) as envs:  # workers are worth 120 us a step, a CartPole 20
+    with operant.vectorize("CartPole-v1", num_envs=2) as envs:  # workers pay off from 120 us a step on
         assert envs.workers == 0
     with operant.vectorize(functools.partial(_Waiting, 0.002), num_envs=8) as envs:
         assert envs.workers == 8
