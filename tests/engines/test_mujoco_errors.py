@@ -19,6 +19,8 @@ from operant.messages import EngineError
 from operant.models import PPO
 
 ASSETS = Path(gym.__file__).parent / "envs" / "mujoco" / "assets"
+NEWER = hasattr(mujoco.MjModel, "tex_data")  # the oldest MuJoCo has fewer fields
+NEAREST = "did you mean 'tex_data'" if NEWER else "choose from actuator_acc0, "
 NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody></mujoco>'
 
 
@@ -44,7 +46,7 @@ NO_BODIES = '<mujoco><worldbody><body><joint/><geom size="1"/></body></worldbody
         (
             {"params": {"hfield_data": 1}},
             ValueError,
-            "unknown field of the model 'hfield_data': (did you mean|choose from)",
+            f"unknown field of the model 'hfield_data': {NEAREST}",
         ),
         ({"params": {"body_mas": 1}}, ValueError, "unknown field of the model 'body_mas': did you mean 'body_mass'"),
         ({"params": {"body_mass": [1, 2, 3]}}, ValueError, r"has shape \(3,\): give \(14,\), or \(2, 14\)"),
@@ -99,7 +101,7 @@ def test_no_whole_number_that_says_how_the_model_is_built_can_be_set():
     names = [name for name in names if not name.endswith("contype") and getattr(model, name).size]
     names = [name for name in names if getattr(model, name).dtype in (np.int32, np.uint8, np.bool_)]
     env.close()
-    assert len(names) > 50
+    assert len(names) > (60 if NEWER else 55)
     for name in names:
         with pytest.raises(ValueError, match=f"{name} says how the model is built, so give another xml_file instead"):
             gym.make_vec("operant/Humanoid-v5", 1, params={name: 1})

@@ -21,7 +21,7 @@ MODEL = """<mujoco><compiler autolimits="true"/>{first}<option timestep="0.005" 
 <tendon><fixed name="both"><joint joint="hip" coef="1"/><joint joint="knee" coef="-1"/></fixed></tendon>
 <equality>{equality}</equality><actuator>{actuators}</actuator>{last}</mujoco>"""
 KNEE = '<motor joint="knee" gear="20" ctrlrange="-1 1"/>'
-FILTER = '<general joint="hip" dyntype="{}" dynprm=".05" gainprm="20" ctrlrange="-1 1"/>'
+FILTER = '<general joint="hip" dyntype="filter" dynprm=".05" gainprm="20" ctrlrange="-1 1"/>'
 PARTS = {
     "first": "",
     "option": "",
@@ -38,7 +38,7 @@ MOCAP = {
 }
 # What each model has beside PARTS, and the sizes of MuJoCo's that it has for it.
 MODELS = {
-    "a filter": ({"actuators": FILTER.format("filter") + KNEE}, {"na": 1}),
+    "a filter": ({"actuators": FILTER + KNEE}, {"na": 1}),
     "integrated": (
         {
             "actuators": '<intvelocity joint="hip" kp="20" actrange="-1 1" ctrlrange="-1 1"/>'
@@ -69,7 +69,8 @@ MODELS = {
 }
 if VERSION >= (3, 0):
     FLEX = '<flexcomp name="rope" type="grid" dim="1" count="4 1 1" spacing=".1 .1 .1" pos="1 0 1" mass=".1"/>'
-    MODELS["an exact filter"] = ({"actuators": FILTER.format("filterexact") + KNEE}, {"na": 1})
+    EXACT = '<general joint="knee" dyntype="filterexact" dynprm=".02" gainprm="10" ctrlrange="-1 1"/>'
+    MODELS["filters"] = ({"actuators": FILTER + EXACT}, {"na": 2})
     MODELS["a flex"] = ({"body": FLEX}, {"nflex": 1})
 if hasattr(mujoco.MjModel, "nhistory"):
     DELAYED = '<position joint="hip" kp="20" ctrlrange="-1 1" delay=".03" nsample="16" interp="linear"/>'
